@@ -1,0 +1,142 @@
+package assets
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/gzip"
+)
+
+// file is one file in all the encodings in which it is sent.
+type file struct {
+	contentType string
+	etag        string // without quotes and encoding
+	plain       []byte
+	gzip        []byte
+	brotli      []byte
+}
+
+func contentType(name string) (string, error) {
+	switch path.Ext(name) {
+	case ".css":
+		return "text/css; charset=utf-8", nil
+	case ".js":
+		return "text/javascript; charset=utf-8", nil
+	case ".svg":
+		return "image/svg+xml", nil
+	default:
+		return "", fmt.Errorf("no content type for %q", path.Ext(name))
+	}
+}
+
+func newFile(name string, body []byte) (*file, error) {
+	ct, err := contentType(name)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{contentType: ct, etag: hash(map[string][]byte{name: body}), plain: body}
+	var gz, br bytes.Buffer
+	zw, err := gzip.NewWriterLevel(&gz, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = zw.Write(body); err != nil {
+		return nil, err
+	}
+	if err = zw.Close(); err != nil {
+		return nil, err
+	}
+	bw := brotli.NewWriterLevel(&br, brotli.BestCompression)
+	if _, err = bw.Write(body); err != nil {
+		return nil, err
+	}
+	if err = bw.Close(); err != nil {
+		return nil, err
+	}
+	f.gzip, f.brotli = gz.Bytes(), br.Bytes()
+	return f, nil
+}
+
+// accepts tells whether an Accept-Encoding header names coding with a weight
+// above zero. Wildcards are not taken up: plain bytes are always right.
+func accepts(header, coding string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		name, params, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+		q, found := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(params), " ", ""), "q=")
+		if !found {
+			return true
+		}
+		weight, err := strconv.ParseFloat(q, 64)
+		return err == nil && weight > 0
+	}
+	return false
+}
+
+// pick returns the bytes to send and the name of their encoding.
+func (f *file) pick(header string) ([]byte, string) {
+	switch {
+	case len(f.brotli) < len(f.plain) && accepts(header, "br"):
+		return f.brotli, "br"
+	case len(f.gzip) < len(f.plain) && accepts(header, "gzip"):
+		return f.gzip, "gzip"
+	default:
+		return f.plain, ""
+	}
+}
+
+func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	name, ok := strings.CutPrefix(r.URL.Path, s.Base())
+	f := s.files[name]
+	if !ok || f == nil {
+		h.Set("Cache-Control", "no-store")
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	body, encoding := f.pick(r.Header.Get("Accept-Encoding"))
+	etag := f.etag
+	if encoding != "" {
+		etag += "-" + encoding
+	}
+	etag = `"` + etag + `"`
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", etag)
+	if matches(r.Header.Get("If-None-Match"), etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	}
+	h.Set("Content-Type", f.contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method == http.MethodHead {
+		return
+	}
+	_, _ = w.Write(body) // the reader has gone: nobody is left to tell
+}
+
+func matches(header, etag string) bool {
+	for tag := range strings.SplitSeq(header, ",") {
+		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+		if tag == etag || tag == "*" {
+			return true
+		}
+	}
+	return false
+}
