@@ -1,0 +1,79 @@
+package media
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxName is the longest stem of a file name in an address, in bytes. It keeps
+// the percent-encoded address of any script under what proxies accept.
+const maxName = 120
+
+// Address is where a picture is served: its content hash, which makes the
+// answer immutable, and a name for people. The name is percent-encoded.
+func Address(hash, name string) string {
+	return "/media/" + hash + "/" + url.PathEscape(name)
+}
+
+// SafeName makes a file name that is safe in an address, in a header and on a
+// disk: letters, marks and digits of every script, dashes, underscores and dots
+// stay, the folder goes, anything else becomes a dash, and the extension is ext
+// (that of the content, with its dot) whatever it was.
+func SafeName(name, ext string) string {
+	name = strings.ToValidUTF8(name, "-")
+	name = norm.NFC.String(name)
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	if old := path.Ext(name); old != "" && len(old) <= 6 {
+		name = strings.TrimSuffix(name, old)
+	}
+	var b strings.Builder
+	dash := false
+	for _, r := range name {
+		if !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '_' && r != '.' {
+			dash = true
+			continue
+		}
+		if dash && b.Len() > 0 {
+			b.WriteByte('-')
+		}
+		dash = false
+		if b.Len() >= maxName {
+			break
+		}
+		b.WriteRune(r)
+	}
+	stem := strings.Trim(b.String(), "-._")
+	for strings.Contains(stem, "..") {
+		stem = strings.ReplaceAll(stem, "..", ".")
+	}
+	// A mark needs a letter to sit on; alone it would sit on the slash.
+	stem = strings.TrimLeftFunc(stem, func(r rune) bool { return unicode.In(r, unicode.M) || strings.ContainsRune("-._", r) })
+	if stem == "" {
+		stem = "image"
+	}
+	return stem + ext
+}
+
+// unsupported says what the file seems to be, where that helps its author.
+func unsupported(data []byte) error {
+	head := bytes.ToLower(bytes.TrimLeft(data[:min(len(data), 1024)], "\xef\xbb\xbf \t\r\n"))
+	switch {
+	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")), bytes.HasPrefix(head, []byte("<!doctype svg")):
+		return fmt.Errorf("%w; SVG is refused because it can carry scripts: export it as PNG", ErrUnsupported)
+	case bytes.HasPrefix(head, []byte("<")):
+		return fmt.Errorf("%w; this is a page, not a picture", ErrUnsupported)
+	case len(data) >= 12 && string(data[4:8]) == "ftyp":
+		return fmt.Errorf("%w; this is HEIC, AVIF or a film: save it as JPEG", ErrUnsupported)
+	case bytes.HasPrefix(data, []byte("II*\x00")), bytes.HasPrefix(data, []byte("MM\x00*")):
+		return fmt.Errorf("%w; this is TIFF: save it as PNG or JPEG", ErrUnsupported)
+	case bytes.HasPrefix(data, []byte("BM")):
+		return fmt.Errorf("%w; this may be BMP: save it as PNG", ErrUnsupported)
+	}
+	return ErrUnsupported
+}
