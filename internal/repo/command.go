@@ -1,0 +1,209 @@
+package repo
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+)
+
+// Command is one write. The struct is its wire form: exported fields with json
+// tags, decoded strictly. New fields are added with omitempty, so that a key
+// used before an upgrade keeps its digest after it.
+type Command[R any] interface {
+	// Name is "noun.verb", never renamed once released.
+	Name() string
+	// Apply changes the database and returns what is small: ids, a slug, a
+	// revision. SQL only: no network, no clock but tx.Now(). It may run more
+	// than once (each time in a transaction that is rolled back), and checks
+	// everything that decides the write: what the caller read may be stale.
+	Apply(ctx context.Context, tx *Tx) (R, error)
+}
+
+// Preparer is a command with slow work (rendering, hashing) that must be done on
+// the primary but before the transaction takes the lock. Prepare returns the
+// command to apply, usually itself with unexported fields filled. What it reads
+// may be stale by the time Apply runs.
+type Preparer[R any] interface {
+	Prepare(ctx context.Context, rd Reader) (Command[R], error)
+}
+
+// Public marks a command that needs nobody to be signed in, such as a login.
+// All others are refused for an actor who is no user, operator or system.
+type Public interface{ Public() }
+
+// Registry knows the commands of this release by name. It is built once, in
+// main, and read-only from then on.
+type Registry struct{ byName map[string]entry }
+
+type entry struct {
+	public bool
+	// canonical decodes strictly and encodes again: equal content, equal bytes.
+	canonical func(body []byte) ([]byte, error)
+	prepare   func(ctx context.Context, rd Reader, body []byte) (applier, error)
+}
+
+// applier runs a decoded, prepared command and returns its encoded result.
+type applier func(ctx context.Context, tx *Tx) (json.RawMessage, error)
+
+// Registration is one command for NewRegistry, made by Register.
+type Registration func(*Registry) error
+
+// Register returns the registration of the command type C with result R.
+func Register[C Command[R], R any]() Registration {
+	return func(g *Registry) error {
+		var zero C
+		name := zero.Name()
+		if _, dup := g.byName[name]; dup {
+			return fmt.Errorf("command %s registered twice", name)
+		}
+		_, public := any(zero).(Public)
+		g.byName[name] = entry{public: public, canonical: canonical[C], prepare: prepare[C, R]}
+		return nil
+	}
+}
+
+// NewRegistry returns the registry of all the given registrations. Two commands
+// with one name are an error.
+func NewRegistry(groups ...[]Registration) (*Registry, error) {
+	g := &Registry{byName: map[string]entry{}}
+	for _, group := range groups {
+		for _, reg := range group {
+			if err := reg(g); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return g, nil
+}
+
+// Names returns the names of all registered commands, in no order.
+func (g *Registry) Names() []string {
+	names := make([]string, 0, len(g.byName))
+	for n := range g.byName {
+		names = append(names, n)
+	}
+	return names
+}
+
+func canonical[C any](body []byte) ([]byte, error) {
+	c, err := decode[C](body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
+}
+
+func prepare[C Command[R], R any](ctx context.Context, rd Reader, body []byte) (applier, error) {
+	c, err := decode[C](body)
+	if err != nil {
+		return nil, err
+	}
+	var cmd Command[R] = c
+	if p, ok := cmd.(Preparer[R]); ok {
+		if cmd, err = p.Prepare(ctx, rd); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, tx *Tx) (json.RawMessage, error) {
+		r, err := cmd.Apply(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(r)
+	}, nil
+}
+
+// decode is strict: an unknown field, a second value or a wrong type is refused.
+// A release must never half-apply a write of a newer one.
+func decode[C any](body []byte) (C, error) {
+	var c C
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return c, wireError(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return c, Errorf(Invalid, "The command's body has something behind its end.")
+	}
+	return c, nil
+}
+
+func wireError(err error) error {
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return Errorf(Invalid, "The command's body is not JSON: %w.", err)
+	case errors.As(err, &typ):
+		return &Error{Code: Invalid, Message: "A field has the wrong type.", Fields: map[string]string{typ.Field: "must be " + typ.Type.String()}, cause: err}
+	}
+	// encoding/json has no type for an unknown field: everything left is one.
+	return &Error{Code: Unavailable, Reason: UnknownCommand, RetryAfter: 5, Message: "This release does not know a field of the command (" + err.Error() + ").", cause: err}
+}
+
+// Option changes one write.
+type Option func(*Call)
+
+// WithKey sets the idempotency key: the same key with the same content is
+// carried out once, however often it is sent, for 30 days. Without it each
+// write gets a random one.
+func WithKey(key string) Option {
+	return func(c *Call) {
+		if key != "" {
+			c.Key = key
+		}
+	}
+}
+
+// Receipt says where in the history a write is.
+type Receipt struct {
+	Seq      int64  `json:"seq"`
+	Cursor   Cursor `json:"cursor"`
+	Key      string `json:"key"`
+	Replayed bool   `json:"replayed"` // the key had been seen; nothing was done again
+}
+
+// Writer carries a call to where it is carried out and sets its Reply.
+type Writer interface {
+	Call(ctx context.Context, call *Call) error
+}
+
+// Write runs cmd exactly once on the primary, wherever that is, and returns its
+// result once this node's own copy has it (or 2 s later). The error is an
+// *Error, whatever node it comes from. The deadline is that of ctx, 30 s
+// without one; the actor is that of ctx (As).
+func Write[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R, error) {
+	r, _, err := Do(ctx, w, cmd, opts...)
+	return r, err
+}
+
+// Do is Write that returns the receipt as well. With an error the receipt has
+// the key, to ask again with.
+func Do[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R, Receipt, error) {
+	var result R
+	body, err := json.Marshal(cmd)
+	if err != nil {
+		return result, Receipt{}, fmt.Errorf("encode %s: %w", cmd.Name(), err)
+	}
+	call := newCall(ctx, cmd.Name(), body)
+	for _, o := range opts {
+		o(call)
+	}
+	err = w.Call(ctx, call)
+	receipt := Receipt{Seq: call.Reply.Cursor.Seq, Cursor: call.Reply.Cursor, Key: call.Key, Replayed: call.Reply.Replayed}
+	if err != nil {
+		return result, receipt, fmt.Errorf("%s: %w", cmd.Name(), err)
+	}
+	if err := json.Unmarshal(call.Reply.Result, &result); err != nil {
+		return result, receipt, fmt.Errorf("decode result of %s as %s: %w", cmd.Name(), reflect.TypeFor[R](), err)
+	}
+	return result, receipt, nil
+}
+
+// NewKey returns a fresh idempotency key of 128 random bits.
+func NewKey() string { return rand.Text() }

@@ -1,0 +1,163 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Code is the kind of a refusal. It is an error itself, so that
+// errors.Is(err, repo.NotFound) compares codes however often err was wrapped
+// and whether the command ran here or on a primary across the ocean.
+type Code string
+
+// The codes. There are no others on the wire.
+const (
+	Invalid      Code = "invalid"      // the input is wrong; Fields says where
+	NotFound     Code = "not_found"    // there is no such thing, for this actor
+	Conflict     Code = "conflict"     // the thing has changed, or the key was used for something else
+	Unauthorized Code = "unauthorized" // nobody is signed in, or no longer
+	Forbidden    Code = "forbidden"    // this actor may not
+	Unavailable  Code = "unavailable"  // not now: no primary, not this release, overloaded
+	Internal     Code = "internal"     // a fault of ours; the log has the cause
+)
+
+// Error returns the code's name.
+func (c Code) Error() string { return string(c) }
+
+// Reasons narrow a code where a program must tell cases apart.
+const (
+	KeyReused      = "key_reused"      // Conflict: this key belongs to another command, actor or content
+	OutcomeUnknown = "outcome_unknown" // Unavailable: the write may or may not have happened; ask again with Key
+	NoPrimary      = "no_primary"      // Unavailable: no primary is known
+	WrongPrimary   = "not_primary"     // Unavailable: the receiver is not the primary; Primary names it when known
+	Expired        = "expired"         // Unavailable: the call arrived more than 2 s after its deadline
+	UnknownCommand = "unknown_command" // Unavailable: this release does not know the command or a field of it
+)
+
+// Error is a refusal that keeps its meaning across the wire.
+type Error struct {
+	Code    Code              `json:"code"`
+	Reason  string            `json:"reason,omitempty"`
+	Message string            `json:"message"`           // one sentence for a person
+	Fields  map[string]string `json:"fields,omitempty"`  // message by field name of the command's wire form
+	Key     string            `json:"key,omitempty"`     // the key to ask again with, when the outcome is unknown
+	Primary string            `json:"primary,omitempty"` // base URL of the primary, with WrongPrimary
+	// RetryAfter is when asking again may help, with Unavailable. Whole seconds on the wire.
+	RetryAfter int `json:"retry_after,omitempty"`
+
+	cause error // stays on this node: it may hold addresses and SQL
+}
+
+// Errorf returns an Error with a formatted message. A %w operand becomes the
+// cause, which errors.Unwrap gives and the wire does not carry.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
+}
+
+// InvalidFields returns an Invalid error with a message for each field, or nil
+// when there is none, so that a command can collect and return in one line.
+func InvalidFields(fields map[string]string) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	names := slices.Sorted(maps.Keys(fields))
+	return &Error{Code: Invalid, Message: "Some fields need a change: " + strings.Join(names, ", ") + ".", Fields: fields}
+}
+
+// Error returns the message with its fields, for logs.
+func (e *Error) Error() string {
+	s := string(e.Code)
+	if e.Reason != "" {
+		s += " (" + e.Reason + ")"
+	}
+	s += ": " + e.Message
+	for _, f := range slices.Sorted(maps.Keys(e.Fields)) {
+		s += "; " + f + ": " + e.Fields[f]
+	}
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+// Is reports whether target is e's code, or an Error with the same code and reason.
+func (e *Error) Is(target error) bool {
+	switch t := target.(type) {
+	case Code:
+		return t == e.Code
+	case *Error:
+		return t.Code == e.Code && t.Reason == e.Reason
+	}
+	return false
+}
+
+// Unwrap returns the local cause, nil for an error that came over the wire.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Status returns the HTTP status of the code. CodeOf is its inverse.
+func (c Code) Status() int {
+	for _, p := range statuses() {
+		if p.code == c {
+			return p.status
+		}
+	}
+	return http.StatusInternalServerError
+}
+
+// CodeOf returns the code that an HTTP status stands for, Internal for a
+// status that no code has.
+func CodeOf(status int) Code {
+	for _, p := range statuses() {
+		if p.status == status {
+			return p.code
+		}
+	}
+	return Internal
+}
+
+type codeStatus struct {
+	code   Code
+	status int
+}
+
+func statuses() []codeStatus {
+	return []codeStatus{
+		{Invalid, http.StatusUnprocessableEntity},
+		{NotFound, http.StatusNotFound},
+		{Conflict, http.StatusConflict},
+		{Unauthorized, http.StatusUnauthorized},
+		{Forbidden, http.StatusForbidden},
+		{Unavailable, http.StatusServiceUnavailable},
+		{Internal, http.StatusInternalServerError},
+	}
+}
+
+// AsError returns err as an *Error. What is not one becomes Internal with a
+// message that gives nothing away; the cause stays attached for the log.
+func AsError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	var c Code
+	if errors.As(err, &c) {
+		return &Error{Code: c, Message: err.Error(), cause: err}
+	}
+	return &Error{Code: Internal, Message: "Something went wrong here. The server's log says what.", cause: err}
+}
+
+// HasReason reports whether err is an Error with that reason.
+func HasReason(err error, reason string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == reason
+}
+
+func unavailable(reason, message string, after time.Duration, cause error) *Error {
+	return &Error{Code: Unavailable, Reason: reason, Message: message, RetryAfter: max(1, int(after.Seconds())), cause: cause}
+}

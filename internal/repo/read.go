@@ -1,0 +1,56 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Reader is what queries need: a read transaction, or a Tx inside Apply.
+type Reader interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// View runs fn in one read transaction: all its queries see the same state.
+// fn must materialise what it reads and do no network I/O, since LiteFS cannot
+// apply a transaction while a read is open. It may run several times, when
+// replication held the lock for longer than the busy timeout.
+// Without a database (yet) the error is Unavailable.
+func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
+	const tries = 4
+	var err error
+	for range tries {
+		if err = r.viewOnce(ctx, fn); err == nil || !retryable(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case missingTable(err), cantOpen(err):
+		return unavailable("no_database", "The database has not arrived on this node yet.", time.Second, err)
+	case retryable(err):
+		return unavailable("busy", "The database on this node is busy taking in changes.", time.Second, err)
+	}
+	return err
+}
+
+func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err error) {
+	if _, err := os.Stat(r.path); err != nil {
+		return unavailable("no_database", "The database has not arrived on this node yet.", time.Second, err)
+	}
+	tx, err := r.reads.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin read: %w", err)
+	}
+	defer func() {
+		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
+			err = errors.Join(err, fmt.Errorf("end read: %w", rerr))
+		}
+	}()
+	return fn(tx)
+}

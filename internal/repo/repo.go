@@ -1,0 +1,133 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"blog/internal/litefs"
+)
+
+// Node is what the repository needs to know of the node it runs on.
+type Node interface {
+	// Role is what this node is now.
+	Role() litefs.Role
+	// Changed is closed at the next change of Role. Take it before Role.
+	Changed() <-chan struct{}
+	// Subscribe gives a channel that receives (at least once after the last
+	// change) when the database may have changed, and what ends it.
+	Subscribe() (<-chan struct{}, func())
+	// Notify says that this process has committed a write.
+	Notify()
+}
+
+// Options are what Open needs. All but Authorize, Tasks and Middleware are required.
+type Options struct {
+	Path       string    // the database file, inside LiteFS's mount if LiteFS is set
+	LiteFS     bool      // journal mode delete, and a role that changes
+	Node       Node      // this node's role and wake-ups
+	Registry   *Registry // the commands of this release
+	Migrations fs.FS     // goose migrations, in the root
+	Transport  *Transport
+	Now        func() time.Time
+	Logger     *slog.Logger
+	// Authorize refuses a user whose session does not live, inside the
+	// transaction of each of their writes.
+	Authorize func(ctx context.Context, tx *Tx) error
+	// Tasks run while this node is primary and its schema is this release's.
+	// Their context ends with the role.
+	Tasks []Task
+	// Middleware goes in front of Await and Forward.
+	Middleware []Middleware
+}
+
+// Task is work that only the primary does, such as the release of posts that are due.
+type Task func(ctx context.Context, r *Repo)
+
+// Repo is the database of this node: reads here, writes wherever the primary is.
+type Repo struct {
+	path      string
+	reads     *sql.DB
+	node      Node
+	registry  *Registry
+	authorize func(ctx context.Context, tx *Tx) error
+	now       func() time.Time
+	log       *slog.Logger
+	schema    schema
+	primary   *primary
+	feed      *Feed
+	handler   Handler
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// Open opens the database. On a static node it is migrated and writable when
+// Open returns; under LiteFS it may still have to arrive.
+func Open(ctx context.Context, o Options) (*Repo, error) {
+	if err := checkFTS5(ctx); err != nil {
+		return nil, err
+	}
+	reads, err := openReads(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	sch, err := newSchema(o.Migrations)
+	if err != nil {
+		return nil, errors.Join(err, reads.Close())
+	}
+	r := &Repo{
+		path: o.Path, reads: reads, node: o.Node, registry: o.Registry,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, schema: sch,
+	}
+	if r.authorize == nil {
+		r.authorize = func(context.Context, *Tx) error { return Errorf(Unauthorized, "There are no users here.") }
+	}
+	r.feed = newFeed(r)
+	r.primary = newPrimary(r, o.LiteFS, o.Tasks)
+	ms := append(append([]Middleware{}, o.Middleware...), Await(r.feed), Forward(o.Node, o.Transport, o.Logger))
+	r.handler = chain(r.super, ms...)
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	if !o.LiteFS {
+		if err := r.primary.take(background); err != nil {
+			stop()
+			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
+		}
+	}
+	r.done.Add(2)
+	go func() { defer r.done.Done(); r.primary.follow(background) }()
+	go func() { defer r.done.Done(); r.feed.run(background) }()
+	return r, nil
+}
+
+// Call sends a call down the chain. Use Write or Do.
+func (r *Repo) Call(ctx context.Context, call *Call) error { return r.handler(ctx, call) }
+
+// Feed is the tail of this node's own copy.
+func (r *Repo) Feed() *Feed { return r.feed }
+
+// Close ends the tasks and the feed and closes the database.
+func (r *Repo) Close() error {
+	r.stop()
+	r.done.Wait()
+	return errors.Join(r.primary.drop(), r.reads.Close())
+}
+
+// viewer makes a Reader of its own for every query: Prepare reads, computes and
+// must not keep a transaction open meanwhile.
+type viewer struct{ r *Repo }
+
+func (v viewer) QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	return v.r.reads.QueryContext(ctx, q, args...)
+}
+
+func (v viewer) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Row {
+	return v.r.reads.QueryRowContext(ctx, q, args...)
+}

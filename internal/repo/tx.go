@@ -1,0 +1,167 @@
+package repo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Tx is the transaction that Apply works in. It is a Reader too, so that the
+// queries of a package serve its commands.
+type Tx struct {
+	tx      *sql.Tx
+	call    *Call
+	last    head
+	now     time.Time
+	touches []Touch
+}
+
+// head is the newest row that a transaction found.
+type head struct {
+	cursor Cursor
+	at     time.Time
+}
+
+// Touch names something that a write changed for readers. Topic is what pages
+// and sockets subscribe to; Subject says which entry of it, such as a post's id
+// in a list, and is empty when the topic is one thing.
+type Touch struct {
+	Topic   string `json:"t"`
+	Subject string `json:"s,omitempty"`
+}
+
+// ExecContext runs a statement that changes rows.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return tx.tx.ExecContext(ctx, query, args...)
+}
+
+// QueryContext is sql.Tx's.
+func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return tx.tx.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext is sql.Tx's.
+func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return tx.tx.QueryRowContext(ctx, query, args...)
+}
+
+// Now is the time of this write: UTC, whole milliseconds, never earlier than the
+// write before it, whatever the clocks of two primaries say.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Actor is who asked for this write.
+func (tx *Tx) Actor() Actor { return tx.call.Actor }
+
+// Touch notes that readers of topic see a change in subject. Only what is, or
+// was until this write, visible to readers may be touched.
+func (tx *Tx) Touch(topic, subject string) {
+	t := Touch{Topic: topic, Subject: subject}
+	if !slices.Contains(tx.touches, t) {
+		tx.touches = append(tx.touches, t)
+	}
+}
+
+// TimeFormat is how times are stored: RFC 3339 in UTC with milliseconds, fixed
+// width, so that text compares as time does.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// FormatTime returns t as it is stored.
+func FormatTime(t time.Time) string { return t.UTC().Format(TimeFormat) }
+
+// ParseTime reads what FormatTime wrote.
+func ParseTime(s string) (time.Time, error) {
+	t, err := time.Parse(TimeFormat, s)
+	if err != nil {
+		return t, fmt.Errorf("stored time: %w", err)
+	}
+	return t, nil
+}
+
+func newestRow(ctx context.Context, rd Reader) (head, error) {
+	var h head
+	var mark []byte
+	var at string
+	err := rd.QueryRowContext(ctx, "SELECT seq, mark, at FROM writes ORDER BY seq DESC LIMIT 1").Scan(&h.cursor.Seq, &mark, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return head{}, nil
+	}
+	if err != nil {
+		return head{}, fmt.Errorf("read newest write: %w", err)
+	}
+	if h.cursor.Mark, err = scanMark(mark); err != nil {
+		return head{}, err
+	}
+	h.at, err = ParseTime(at)
+	return h, err
+}
+
+// maxResult keeps rows small: a result is a reference, never a post's text.
+const maxResult = 4 << 10
+
+// record appends the row of this write, from which everything else follows.
+func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (Cursor, error) {
+	if len(result) > maxResult {
+		return Cursor{}, fmt.Errorf("result of %s has %d bytes, at most %d are kept", tx.call.Name, len(result), maxResult)
+	}
+	touches, err := json.Marshal(tx.touches)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("encode topics: %w", err)
+	}
+	mark := nextMark(tx.last.cursor.Mark, tx.call.Key)
+	var seq int64
+	err = tx.QueryRowContext(ctx, `
+		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		RETURNING seq`,
+		tx.call.Key, dig, mark[:], tx.call.Name, tx.call.Actor.Name, string(touches), string(result), FormatTime(tx.now)).Scan(&seq)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("record write: %w", err)
+	}
+	for _, t := range tx.touches {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO topics (topic, seq, mark)
+			VALUES (?, ?, ?)
+			ON CONFLICT (topic) DO UPDATE SET seq = excluded.seq, mark = excluded.mark`, t.Topic, seq, mark[:])
+		if err != nil {
+			return Cursor{}, fmt.Errorf("record topic %s: %w", t.Topic, err)
+		}
+	}
+	return Cursor{Seq: seq, Mark: mark}, tx.prune(ctx, seq)
+}
+
+func nextMark(before Mark, key string) Mark {
+	h := sha256.New()
+	var salt [16]byte
+	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the program instead
+	h.Write(before[:])
+	h.Write([]byte(key))
+	h.Write(salt[:])
+	return Mark(h.Sum(nil))
+}
+
+// Retention of rows: Honoured is for how long a key is known at the least.
+const (
+	Honoured   = 30 * 24 * time.Hour
+	keepNewest = 10_000
+	pruneStep  = 20 // rows a write removes at the most: pruning is never a burst
+)
+
+// prune removes the oldest rows that are past Honoured, counted from the newest
+// row (so that a long pause or a wrong clock does not empty the table), but
+// never one of the newest 10,000.
+func (tx *Tx) prune(ctx context.Context, seq int64) error {
+	_, err := tx.ExecContext(ctx, `
+		DELETE FROM writes
+		WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM writes ORDER BY seq LIMIT ?) WHERE at < ? AND seq <= ?)`,
+		pruneStep, FormatTime(tx.now.Add(-Honoured)), seq-keepNewest)
+	if err != nil {
+		return fmt.Errorf("prune writes: %w", err)
+	}
+	return nil
+}
