@@ -1,5 +1,87 @@
 package ui
 
-import "strconv"
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// PostURL is the path of a post.
+func PostURL(slug string) string { return "/posts/" + url.PathEscape(slug) }
+
+// TagURL is the path of a tag's page.
+func TagURL(label string) string { return "/tags/" + url.PathEscape(label) }
 
 func cardID(c Card) string { return "post-" + strconv.FormatInt(c.ID, 10) }
+
+// order sorts cards as text: UTC to the millisecond, always of one length.
+func order(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func (b Blog) in(t time.Time) time.Time {
+	if b.Location == nil {
+		return t.UTC()
+	}
+	return t.In(b.Location)
+}
+
+func (b Blog) machine(t time.Time) string { return b.in(t).Format(time.RFC3339) }
+func (b Blog) day(t time.Time) string     { return b.in(t).Format("2 January 2006") }
+func (b Blog) minute(t time.Time) string  { return b.in(t).Format("2 Jan 2006, 15:04 MST") }
+
+func (p Page) lang() string { return cmp.Or(p.Lang, "en") }
+func (p Page) feed() string { return cmp.Or(p.FeedURL, "/feed.xml") }
+
+// dir is the direction of the page's own words, from its language; what
+// authors and readers wrote finds its direction by itself (dir="auto").
+func (p Page) dir() string {
+	base, _, _ := strings.Cut(strings.ToLower(p.lang()), "-")
+	if slices.Contains([]string{"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, base) {
+		return "rtl"
+	}
+	return "ltr"
+}
+
+func (p Page) title() string {
+	if p.Title == "" || p.Title == p.Blog.Title {
+		return p.Blog.Title
+	}
+	return p.Title + " · " + p.Blog.Title
+}
+
+func (p Page) description() string { return cmp.Or(p.Description, p.Blog.Description) }
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+func current(p Page, name string) string {
+	if p.Active == name {
+		return "page"
+	}
+	return "false"
+}
+
+// tocDepth is how far an entry is indented: relative to the highest level
+// that the document uses, two steps at most.
+func tocDepth(toc []Heading, h Heading) string {
+	top := h.Level
+	for _, other := range toc {
+		top = min(top, other.Level)
+	}
+	return "toc-" + strconv.Itoa(min(h.Level-top, 2))
+}
+
+// plain puts the segments of a text together again.
+func plain(segments []Segment) string {
+	var b strings.Builder
+	for _, s := range segments {
+		b.WriteString(s.Text)
+	}
+	return b.String()
+}

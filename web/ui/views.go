@@ -23,6 +23,7 @@ type User struct {
 
 // Names for Page.Active: the entry of the navigation that is the current page.
 const (
+	NavHome    = "home"
 	NavPosts   = "posts"
 	NavTags    = "tags"
 	NavSearch  = "search"
