@@ -9,13 +9,18 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
-	"sort"
+	"slices"
 )
 
-//go:embed css/*.css js/*.js
+//go:embed css/*.css js/*.js icon/*.svg
 var files embed.FS
+
+// Sheet is the one style sheet that pages link to: all of css/ and every
+// extra style sheet, in the order of their names.
+const Sheet = "site.css"
 
 // Set is an immutable set of files under one name.
 type Set struct {
@@ -24,14 +29,12 @@ type Set struct {
 }
 
 // New reads the embedded files, adds extra (by base name, such as
-// "chroma.css") and compresses them all. A name may not occur twice.
+// "chroma.css", which becomes the end of Sheet) and compresses them all. A
+// name may not occur twice.
 func New(extra map[string][]byte) (*Set, error) {
-	raw := make(map[string][]byte, len(extra))
-	for name, body := range extra {
-		if path.Base(name) != name {
-			return nil, fmt.Errorf("assets: %q is not a base name", name)
-		}
-		raw[name] = body
+	raw := maps.Clone(extra)
+	if raw == nil {
+		raw = make(map[string][]byte)
 	}
 	err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -47,6 +50,9 @@ func New(extra map[string][]byte) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("assets: read: %w", err)
 	}
+	if err = join(raw); err != nil {
+		return nil, fmt.Errorf("assets: %w", err)
+	}
 	set := &Set{hash: hash(raw), files: make(map[string]*file, len(raw))}
 	for name, body := range raw {
 		if set.files[name], err = newFile(name, body); err != nil {
@@ -56,16 +62,29 @@ func New(extra map[string][]byte) (*Set, error) {
 	return set, nil
 }
 
+// join replaces all style sheets by one: a page waits for each of them before
+// it is painted.
+func join(raw map[string][]byte) error {
+	var sheet []byte
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		if path.Base(name) != name {
+			return fmt.Errorf("%q is not a base name", name)
+		}
+		if path.Ext(name) != ".css" {
+			continue
+		}
+		sheet = append(append(sheet, raw[name]...), '\n')
+		delete(raw, name)
+	}
+	raw[Sheet] = sheet
+	return nil
+}
+
 // hash names the whole set: modules import each other by relative path, so a
 // change in one of them has to give all of them new addresses.
 func hash(raw map[string][]byte) string {
-	names := make([]string, 0, len(raw))
-	for name := range raw {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	h := sha256.New()
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
 		_, _ = fmt.Fprintf(h, "%s %d\n", name, len(raw[name])) // a hash never fails
 		_, _ = h.Write(raw[name])
 	}
