@@ -1,0 +1,189 @@
+package frontmatter
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The years a date may have. Outside of them it is a slip of the finger.
+const (
+	firstYear = 1900
+	lastYear  = 2199
+)
+
+// DateError says why a date is refused and what to write instead.
+type DateError struct{ Message, Hint string }
+
+func (e *DateError) Error() string { return e.Message + "; " + e.Hint }
+
+const howToWrite = "write 2024-05-01, 2024-05-01 10:30 or 2024-05-01T10:30:00+02:00"
+
+// ParseDate reads a date as people write it and gives it in UTC, in whole
+// seconds. A day alone is its midnight, and a time without a zone a time, in
+// loc. It reads
+//
+//	2024-05-01   2024/5/1   1 May 2024   May 1st, 2024   Wed, 1 May 2024
+//
+// each alone or followed by a time (10:30, 10:30:00.5, 9:05 pm) and a zone (Z,
+// UTC, GMT, +02:00, +0200, +02, UTC+2, Europe/Berlin, [Europe/Berlin]). Days
+// with the year last in figures are refused, for 01/02/2024 is two days; so are
+// zone abbreviations, for CST is three zones.
+func ParseDate(text string, loc *time.Location) (time.Time, *DateError) {
+	s := strings.Join(strings.Fields(text), " ")
+	year, month, day, rest, err := parseDay(s)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return time.Time{}, &DateError{fmt.Sprintf("there is no day %s", shorten(s)), howToWrite}
+	}
+	if year < firstYear || year > lastYear {
+		return time.Time{}, &DateError{fmt.Sprintf("the year %d is out of range", year), fmt.Sprintf("write a year from %d to %d", firstYear, lastYear)}
+	}
+	clock, zone, err := parseClock(s, rest)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if zone != "" {
+		if loc, err = parseZone(zone); err != nil {
+			return time.Time{}, err
+		}
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, loc)
+	if clock > 0 {
+		secs := int(clock / time.Second)
+		t = time.Date(year, time.Month(month), day, secs/3600, secs/60%60, secs%60, 0, loc)
+	}
+	return t.UTC(), nil
+}
+
+func daysIn(year, month int) int {
+	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// parseDay reads the day and gives what follows it.
+func parseDay(s string) (year, month, day int, rest string, err *DateError) {
+	if m := regexp.MustCompile(`^(\d{4})([-/.])(\d{1,2})([-/.])(\d{1,2})(?:[Tt ] ?(.*))?$`).FindStringSubmatch(s); m != nil && m[2] == m[4] {
+		return number(m[1]), number(m[3]), number(m[5]), m[6], nil
+	}
+	const name = `([A-Za-z]{3,9})\.?`
+	words := regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(.*)$`).FindStringSubmatch(s)[1]
+	if m := regexp.MustCompile(`(?i)^(\d{1,2})(?:st|nd|rd|th|\.)?(?: of)?[ -]` + name + `[ ,-] ?(\d{4})(?:,? (?:at )?(.*))?$`).FindStringSubmatch(words); m != nil {
+		if mon := monthOf(m[2]); mon > 0 {
+			return number(m[3]), mon, number(m[1]), m[4], nil
+		}
+	}
+	if m := regexp.MustCompile(`(?i)^` + name + ` (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?:,? (?:at )?(.*))?$`).FindStringSubmatch(words); m != nil {
+		if mon := monthOf(m[1]); mon > 0 {
+			return number(m[3]), mon, number(m[2]), m[4], nil
+		}
+	}
+	return 0, 0, 0, "", refuseDay(s)
+}
+
+// refuseDay finds the words for a day that cannot be read.
+func refuseDay(s string) *DateError {
+	if m := regexp.MustCompile(`^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})\b`).FindStringSubmatch(s); m != nil {
+		a, b, y := number(m[1]), number(m[2]), number(m[3])
+		var ways []string
+		for _, md := range [][2]int{{b, a}, {a, b}} {
+			if md[0] >= 1 && md[0] <= 12 && md[1] >= 1 && md[1] <= daysIn(y, md[0]) {
+				ways = append(ways, fmt.Sprintf("%04d-%02d-%02d (%d %s)", y, md[0], md[1], md[1], time.Month(md[0])))
+			}
+		}
+		switch {
+		case len(ways) == 2 && ways[0] != ways[1]:
+			return &DateError{shorten(s) + " can be read as two days", "write " + ways[0] + " or " + ways[1]}
+		case len(ways) > 0:
+			return &DateError{shorten(s) + " has the year last", "write " + ways[0]}
+		}
+	}
+	if m := regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})$`).FindStringSubmatch(s); m != nil {
+		return &DateError{shorten(s) + " is a number", fmt.Sprintf("write %s-%s-%s", m[1], m[2], m[3])}
+	}
+	return &DateError{shorten(s) + " is no date that can be read", howToWrite}
+}
+
+// parseClock reads a time of day and gives it with the zone that follows. s is
+// the whole text, for the message.
+func parseClock(s, rest string) (clock time.Duration, zone string, err *DateError) {
+	if rest == "" {
+		return 0, "", nil
+	}
+	m := regexp.MustCompile(`(?i)^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)? ?(?:([ap])\.?m\b\.?)? ?(.*)$`).FindStringSubmatch(rest)
+	if m == nil {
+		return 0, "", &DateError{"the time in " + shorten(s) + " cannot be read", howToWrite}
+	}
+	hour, minute, second := number(m[1]), number(m[2]), number(m[3])
+	if m[4] != "" {
+		if hour < 1 || hour > 12 {
+			return 0, "", &DateError{"the time in " + shorten(s) + " does not exist", howToWrite}
+		}
+		hour %= 12
+		if strings.EqualFold(m[4], "p") {
+			hour += 12
+		}
+	}
+	if hour > 23 || minute > 59 || second > 59 {
+		return 0, "", &DateError{"the time in " + shorten(s) + " does not exist", "write a time from 00:00 to 23:59"}
+	}
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second, m[5], nil
+}
+
+// parseZone reads an offset or the name of a zone.
+func parseZone(s string) (*time.Location, *DateError) {
+	// RFC 9557 puts a name in brackets, perhaps behind an offset that settles it.
+	if offset, name, found := strings.Cut(strings.TrimSuffix(s, "]"), "["); found {
+		if s = strings.TrimSpace(offset); s == "" {
+			s = name
+		}
+	}
+	switch strings.ToUpper(s) {
+	case "Z", "UTC", "GMT":
+		return time.UTC, nil
+	}
+	if m := regexp.MustCompile(`^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$`).FindStringSubmatch(s); m != nil {
+		offset := number(m[2])*3600 + number(m[3])*60
+		if offset > 14*3600 || number(m[3]) > 59 {
+			return nil, &DateError{"the offset " + shorten(s) + " does not exist", "write one from -12:00 to +14:00"}
+		}
+		if m[1] == "-" {
+			offset = -offset
+		}
+		return time.FixedZone("", offset), nil
+	}
+	// Names without a slash are abbreviations; "Local" is one of them.
+	if regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z][A-Za-z0-9_+-]*){1,2}$`).MatchString(s) {
+		if loc, err := time.LoadLocation(s); err == nil {
+			return loc, nil
+		}
+	}
+	return nil, &DateError{"the zone " + shorten(s) + " is unknown or means several", "write an offset such as +02:00, or a name such as Europe/Berlin"}
+}
+
+// monthOf reads an English month, whole or shortened; 0 where it is none.
+func monthOf(s string) int {
+	s = strings.ToLower(s)
+	if s == "sept" {
+		return 9
+	}
+	for m := time.January; m <= time.December; m++ {
+		full := strings.ToLower(m.String())
+		if s == full || s == full[:3] {
+			return int(m)
+		}
+	}
+	return 0
+}
+
+// number reads digits that an expression has matched; none are 0.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}

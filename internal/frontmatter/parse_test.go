@@ -1,0 +1,261 @@
+package frontmatter_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the tests need Europe/Berlin wherever they run
+
+	"blog/internal/frontmatter"
+)
+
+func MustLoad(tb testing.TB, name string) *time.Location {
+	tb.Helper()
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return loc
+}
+
+func MustParse(tb testing.TB, name, text string) frontmatter.File {
+	tb.Helper()
+	f, problems := frontmatter.Parse(name, []byte(text), MustLoad(tb, "Europe/Berlin"))
+	if frontmatter.Failed(problems) {
+		tb.Fatalf("%v\n%s", problems, text)
+	}
+	return f
+}
+
+func at(s string) *time.Time {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		panic(err)
+	}
+	t = t.UTC()
+	return &t
+}
+
+const full = `---
+title: "Hello: a post"
+slug: hello
+published_at: 2024-05-01 10:30
+is_draft: no
+description: >
+  Folded
+  over lines
+author: Ada
+tags:
+  - Go
+  - SQLite
+  - Go
+layout: post   # theirs
+permalinks: /old/hello
+nested:
+  a: [1, 2]
+
+# a note
+---
+
+# Heading
+
+Text
+---
+more
+`
+
+func TestParseReadsEveryField(t *testing.T) {
+	f, problems := frontmatter.Parse("posts/x.md", []byte(full), MustLoad(t, "Europe/Berlin"))
+	if len(problems) != 2 || frontmatter.Failed(problems) {
+		t.Error(problems)
+	}
+	want := frontmatter.Fields{Title: "Hello: a post", Slug: "hello", Description: "Folded over lines", Author: "Ada",
+		PublishedAt: at("2024-05-01T08:30:00Z"), Tags: []string{"Go", "SQLite"}, Permalinks: []string{"/old/hello"},
+		Body: "# Heading\n\nText\n---\nmore"}
+	if !reflect.DeepEqual(f.Fields, want) {
+		t.Errorf("got  %+v\nwant %+v", f.Fields, want)
+	}
+	if !f.HasTitle || !f.HasSlug || !f.HasDate || !f.HasDraft || string(f.Raw) != full {
+		t.Errorf("%+v", f)
+	}
+	extra := []frontmatter.Extra{{Key: "layout", Text: "layout: post   # theirs", Line: 14}, {Key: "nested", Text: "nested:\n  a: [1, 2]", Line: 16}}
+	if !reflect.DeepEqual(f.Extra, extra) {
+		t.Errorf("%+v", f.Extra)
+	}
+}
+
+func TestWhatIsLeftOutFollowsFromNameAndHeading(t *testing.T) {
+	for _, c := range []struct{ name, text, title, slug string }{
+		{"a/2024-01-02-my-first_post.md", "text", "My first post", "my-first-post"},
+		{"posts/hello-world/index.md", "", "Hello world", "hello-world"},
+		{"index.md", "", "Index", "index"},
+		{"Grüße aus Köln.markdown", "", "Grüße aus Köln", "grüße-aus-köln"},
+		{"x.md", "```\n# no\n```\n\n#nor this\n\n# The `real` *one* [here](/x) ##\n", "The real one here", "x"},
+		{"x.md", "---\ntitle:\nslug: \"\"\ntags:\n---\n# Heading", "Heading", "x"},
+		{"x.md", "---\ntitle: ~\n---\ntext", "X", "x"},
+		{"x.md", "---\n---\n", "X", "x"},
+		{"x.md", "---\n# only a comment\n...\ntext", "X", "x"},
+		{"x.md", "", "X", "x"},
+		{"日本.md", "", "日本", "日本"},
+	} {
+		f := MustParse(t, c.name, c.text)
+		if f.Title != c.title || f.Slug != c.slug || f.HasTitle || f.HasSlug || f.Tags != nil || !f.Draft {
+			t.Errorf("%s: %q %q %+v", c.name, f.Title, f.Slug, f)
+		}
+	}
+}
+
+func TestDraftAndDate(t *testing.T) {
+	for _, c := range []struct {
+		front       string
+		draft, date bool
+	}{
+		{"", true, false},
+		{"is_draft: false", false, false},
+		{"is_draft: true", true, false},
+		{"published_at: 2024-01-01", false, true},
+		{"date: 2024-01-01", false, true},
+		{"date: 2024-01-01\ndraft: true", true, true},
+		{"is_draft: \"yes\"\npublished_at: 2024-01-01", true, true},
+		{"is_draft: No\npublished_at:", false, false},
+		{"draft: off", false, false},
+		{"is_draft:", true, false},
+		{"date: 2024-01-01\npublished_at: 2024-01-01", false, true},
+		{"date: 2024-01-01\npublished_at:", false, true},
+	} {
+		f := MustParse(t, "x.md", "---\n"+c.front+"\n---\n")
+		if f.Draft != c.draft || (f.PublishedAt != nil) != c.date {
+			t.Errorf("%q: draft %v, date %v", c.front, f.Draft, f.PublishedAt)
+		}
+	}
+}
+
+func TestLists(t *testing.T) {
+	for in, want := range map[string][]string{
+		"tags: go":                         {"go"},
+		"tags: go, sqlite ,, go":           {"go", "sqlite"},
+		"tags: [go, \"a, b\", 2024, true]": {"go", "a, b", "2024", "true"},
+		"tags:\n- go\n- ''\n-\n- c++":      {"go", "c++"},
+		"tags: []":                         nil,
+		"a: &x [p, q]\ntags: *x":           {"p", "q"},
+		"tags: 2024":                       {"2024"},
+	} {
+		if f := MustParse(t, "x.md", "---\n"+in+"\n---\n"); !reflect.DeepEqual(f.Tags, want) {
+			t.Errorf("%q: %q", in, f.Tags)
+		}
+	}
+}
+
+func TestLineEndsAndMarksDoNotMatter(t *testing.T) {
+	want := MustParse(t, "x.md", full)
+	for _, eol := range []string{"\r\n", "\r"} {
+		for _, bom := range []string{"", "\ufeff"} {
+			f, problems := frontmatter.Parse("x.md", []byte(bom+strings.ReplaceAll(full, "\n", eol)), MustLoad(t, "Europe/Berlin"))
+			if !reflect.DeepEqual(f.Fields, want.Fields) || !reflect.DeepEqual(f.Extra, want.Extra) {
+				t.Errorf("%q %q: %+v %v", bom, eol, f.Fields, problems)
+			}
+		}
+	}
+}
+
+func TestProblemsNameTheLineAndTheCure(t *testing.T) {
+	for _, c := range []struct {
+		text      string
+		line      int
+		says, fix string
+	}{
+		{"---\ntitle: a\nslug: b\n\nBody text: long\n", 1, "never closed", "after line 3"},
+		{"---\ntitle: a\n----\nBody\n", 1, "never closed", "exactly --- in line 3"},
+		{"---\ntitle: a\nslug: \"b\nis_draft: true\n---\n", 3, "never closed", `write slug: "b"`},
+		{"---\ntitle: Go: the language\n---\n", 2, "colon", `write title: "Go: the language"`},
+		{"---\nslug: x\ntitle: \"So\" he said\n---\n", 3, "behind the closing quote", `write title: '"So" he said'`},
+		{"---\ntitle: [Draft] Plans\n---\n", 2, "bracket", `write title: "[Draft] Plans"`},
+		{"---\ntitle: @home\n---\n", 2, "cannot begin with @", `"@home"`},
+		{"---\ntitle: *bold* move\n---\n", 2, "cannot begin with *", `"*bold* move"`},
+		{"---\ntitle: `x`\n---\n", 2, "cannot begin with `", "\"`x`\""},
+		{"---\ntitle: !wow\n---\n", 2, "type", `"!wow"`},
+		{"---\ntitle: a\ntags:\n\t- go\n---\n", 4, "tab", "  - go"},
+		{"---\ntitle: a\ntags:\n  - go\n  - \"sqlite\n  - c\n---\n", 6 - 1, "never closed", `- "sqlite"`},
+		{"---\ntitle: a\nsome words\nslug: x\n---\n", 3, "no key", "key: value"},
+		{"---\ntitle:Hello\n---\n", 2, "no space after the colon", "write title: Hello"},
+		{"---\ntags: [a, b\nslug: x\n---\n", 2, "bracket", "[a, b]"},
+		{"---\ntitle: a\nslug: b\ntitle: c\n---\n", 4, "given twice, first in line 2", "keep one"},
+		{"---\ntitle: [a, b]\n---\n", 2, "a list", "quotes"},
+		{"---\ntitle: {a: b}\n---\n", 2, "a mapping", "quotes"},
+		{"---\ntags:\n  a: b\n---\n", 2, "must be a list", "[one, two]"},
+		{"---\ntags:\n  - a\n  - b: c\n---\n", 4, "one text", "quote"},
+		{"---\nis_draft: maybe\n---\n", 2, "neither yes nor no", "is_draft: true"},
+		{"---\npublished_at: 01/02/2024\n---\n", 2, "two days", "2024-02-01 (1 February) or 2024-01-02 (2 January)"},
+		{"---\ndate: 2024-01-01\npublished_at: 2024-01-02\n---\n", 3, "date in line 2 says", "remove one"},
+		{"---\nis_draft: true\ndraft: false\n---\n", 3, "is_draft in line 2 says", "remove one"},
+		{"---\n- a\n- b\n---\n", 2, "no list of keys", "title: My post"},
+		{"+++\ntitle = 'a'\n+++\n", 1, "TOML", "YAML"},
+		{"---\ntitle: a\xff\n---\n", 2, "UTF-8", "Latin-1"},
+		{"---\ntitle: a\n---\n\n\nbody \x00\n", 6, "NUL", "UTF-16"},
+		{"---\ntitle: a\u2028b\n---\n", 2, "U+2028", "delete"},
+		{"---\nslug: a\ntitle: a\x07b\n---\n", 3, "U+0007", "delete"},
+		{"---\ntitle: a\n--- b\nslug: c\n---\n", 3, "", ""},
+	} {
+		for _, eol := range []string{"\n", "\r\n"} {
+			_, problems := frontmatter.Parse("p/x.md", []byte(strings.ReplaceAll(c.text, "\n", eol)), nil)
+			var first frontmatter.Problem
+			for _, p := range problems {
+				if !p.Warning {
+					first = p
+					break
+				}
+			}
+			if first.Line != c.line || !strings.Contains(first.Message, c.says) || !strings.Contains(first.Hint, c.fix) {
+				t.Errorf("%q: want line %d %q %q, got %v", c.text, c.line, c.says, c.fix, first)
+			}
+			if want := fmt.Sprintf("p/x.md:%d: ", c.line); !strings.HasPrefix(first.Error(), want) {
+				t.Error(first.Error())
+			}
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		line       int
+		says       string
+	}{
+		{"x.md", "---\ntitle: a\nsummary: b\n---\n", 3, "write description"},
+		{"x.md", "---\nPublished-At: b\n---\n", 2, "write published_at"},
+		{"x.md", "---\ntags: #go\n---\n", 2, "comment"},
+		{"x.md", "\n---\ntitle: a\n---\n", 2, "does not start in line 1"},
+		{"2024-03-04-x.md", "text", 1, "write published_at: 2024-03-04"},
+	} {
+		_, problems := frontmatter.Parse(c.name, []byte(c.text), nil)
+		if len(problems) != 1 || !problems[0].Warning || problems[0].Line != c.line || !strings.Contains(problems[0].Error(), c.says) {
+			t.Errorf("%q: %v", c.text, problems)
+		}
+	}
+}
+
+func TestSizeIsBounded(t *testing.T) {
+	for name, text := range map[string]string{
+		"file":  strings.Repeat("x", frontmatter.MaxSize+1),
+		"front": "---\na: " + strings.Repeat("x", 70<<10) + "\n---\n",
+		"list":  "---\ntags: [" + strings.Repeat("a,", 300) + "]\n---\n",
+		"texts": "---\ntags: " + strings.Repeat("a,", 300) + "\n---\n",
+	} {
+		if _, problems := frontmatter.Parse("x.md", []byte(text), nil); !frontmatter.Failed(problems) {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	// References that would unfold to a billion texts stay what they are.
+	bomb := "---\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c <= 'j'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 10), ", "))
+	}
+	if _, problems := frontmatter.Parse("x.md", []byte(bomb+"tags: *j\n---\n"), nil); !frontmatter.Failed(problems) {
+		t.Error("a list of lists was accepted as tags")
+	}
+	if _, problems := frontmatter.Parse("x.md", []byte("---\ntags: &a [*a]\n---\n"), nil); !frontmatter.Failed(problems) {
+		t.Error("a list that holds itself was accepted")
+	}
+}

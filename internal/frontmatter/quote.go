@@ -1,0 +1,71 @@
+package frontmatter
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// quote writes a text of one line as YAML: plain where that is read back as the
+// same text, double-quoted otherwise. inList is for [a, b].
+func quote(s string, inList bool) string {
+	if plain(s, inList) {
+		return s
+	}
+	return doubleQuoted(s)
+}
+
+// plain is narrower than YAML, so that nobody has to know its finer rules.
+func plain(s string, inList bool) bool {
+	switch strings.ToLower(s) {
+	case "", "yes", "no", "on", "off", "y", "n": // YAML 1.1 programs read booleans
+		return false
+	}
+	for i, r := range s {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r), i > 0 && unicode.Is(unicode.M, r):
+		case i == 0:
+			// Paths begin with a slash.
+			if r != '/' {
+				return false
+			}
+		case strings.ContainsRune(" -_./()+!?&'–—’“”…", r):
+		case r == ',' && !inList:
+		default:
+			return false
+		}
+	}
+	if strings.HasSuffix(s, " ") || strings.HasPrefix(s, "---") || strings.HasPrefix(s, "...") {
+		return false
+	}
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(s), &n); err != nil || len(n.Content) != 1 {
+		return false
+	}
+	v := n.Content[0]
+	return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" && v.Value == s
+}
+
+// doubleQuoted escapes what YAML 1.1 does not allow between double quotes, and
+// what an editor would not show.
+func doubleQuoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range strings.ToValidUTF8(s, "\ufffd") {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r < 0x20 || r >= 0x7f && r <= 0xa0:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r == '\u2028', r == '\u2029', r == '\ufeff', r == '\ufffe', r == '\uffff':
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,175 @@
+package frontmatter_test
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/frontmatter"
+)
+
+func TestRenderGivesTheSameBytesWhereNothingWasEdited(t *testing.T) {
+	for _, text := range []string{full, "", "text", "\ufeff" + strings.ReplaceAll(full, "\n", "\r\n"), "---\n---", "---\ntitle: a\n---", "\n\n  code\n\n\n",
+		"---\n  title: a\n  slug: b\n---\n\n\nbody  \n\n", "---\n{title: a, x: [1]}\n---\nb", "---\nis_draft: false\n---\n"} {
+		f := MustParse(t, "x.md", text)
+		if got := frontmatter.Render(&f, f.Fields); string(got) != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+func TestRenderChangesOnlyWhatChanged(t *testing.T) {
+	for _, c := range []struct {
+		name, before string
+		edit         func(*frontmatter.Fields)
+		after        string
+	}{
+		{"title", full, func(f *frontmatter.Fields) { f.Title = "Next: \"it\"" },
+			strings.Replace(full, `title: "Hello: a post"`, `title: "Next: \"it\""`, 1)},
+		{"folded text", full, func(f *frontmatter.Fields) { f.Description = "Short" },
+			strings.Replace(full, "description: >\n  Folded\n  over lines\n", "description: Short\n", 1)},
+		{"list keeps its form", full, func(f *frontmatter.Fields) { f.Tags = []string{"C: x"} },
+			strings.Replace(full, "  - Go\n  - SQLite\n  - Go\n", "  - \"C: x\"\n", 1)},
+		{"list emptied", full, func(f *frontmatter.Fields) { f.Tags = nil },
+			strings.Replace(full, "tags:\n  - Go\n  - SQLite\n  - Go\n", "", 1)},
+		{"body", full, func(f *frontmatter.Fields) { f.Body = "New\n" },
+			full[:strings.Index(full, "# Heading")] + "New\n"},
+		{"body with crlf", "---\r\ntitle: a\r\n---\r\n\r\nold\r\n\r\n", func(f *frontmatter.Fields) { f.Body = "a\nb" },
+			"---\r\ntitle: a\r\n---\r\n\r\na\r\nb\r\n\r\n"},
+		{"body where there was none", "---\ntitle: a\n---", func(f *frontmatter.Fields) { f.Body = "b" }, "---\ntitle: a\n---\n\nb\n"},
+		{"comment stays", "---\ntitle: a # why\nslug: b\n---\n", func(f *frontmatter.Fields) { f.Title = "c" }, "---\ntitle: c # why\nslug: b\n---\n"},
+		{"publish", "---\ntitle: a\n\n# end\n---\nb", func(f *frontmatter.Fields) { f.Draft, f.PublishedAt = false, at("2024-05-01T10:00:00Z") },
+			"---\ntitle: a\n\n# end\npublished_at: 2024-05-01T10:00:00Z\n---\nb"},
+		{"unpublish", "---\ndate: 2024-05-01\n---\nb", func(f *frontmatter.Fields) { f.Draft = true }, "---\ndate: 2024-05-01\nis_draft: true\n---\nb"},
+		{"another day", "---\ndate: 2024-05-01\n---\nb", func(f *frontmatter.Fields) { f.PublishedAt = at("2024-05-01T22:00:00Z") }, "---\ndate: 2024-05-02\n---\nb"},
+		{"no front matter", "# A\n\ntext", func(f *frontmatter.Fields) { f.Tags = []string{"x"} }, "---\ntags: [x]\n---\n\n# A\n\ntext"},
+		{"body only", "\n# A\n\ntext", func(f *frontmatter.Fields) { f.Body = "# A\n\nmore" }, "\n# A\n\nmore"},
+		{"title came from the heading", "# A\n\ntext\n", func(f *frontmatter.Fields) { f.Body = "# B" }, "---\ntitle: A\n---\n\n# B\n"},
+		{"body that looks like front matter", "text", func(f *frontmatter.Fields) { f.Body = "---\nslug: q\n---\nx" },
+			"---\nslug: x\n---\n\n---\nslug: q\n---\nx"},
+		{"flow", "---\n{title: a, mine: [1, 2]}\n---\nb\n", func(f *frontmatter.Fields) { f.Title = "c" },
+			"---\ntitle: c\nslug: x\nmine: [1, 2]\n---\n\nb\n"},
+		{"indented", "---\n  title: a\n  mine: 1\n---\n", func(f *frontmatter.Fields) { f.Title, f.Author = "c", "d" }, "---\n  title: c\n  mine: 1\n  author: d\n---\n"},
+		{"anchor", "---\ntitle: &t a\nmine: *t\n---\n", func(f *frontmatter.Fields) { f.Title = "c" }, "---\ntitle: &t c\nmine: *t\n---\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := MustParse(t, "x.md", c.before)
+			want := f.Fields
+			c.edit(&want)
+			got := string(frontmatter.Render(&f, want))
+			if got != c.after {
+				t.Errorf("got\n%q\nwant\n%q", got, c.after)
+			}
+			mustSay(t, "x.md", got, want)
+		})
+	}
+}
+
+func mustSay(tb testing.TB, name, text string, want frontmatter.Fields) {
+	tb.Helper()
+	f, problems := frontmatter.Parse(name, []byte(text), MustLoad(tb, "Europe/Berlin"))
+	if want = frontmatter.Normal(want); frontmatter.Failed(problems) || !reflect.DeepEqual(f.Fields, want) {
+		tb.Errorf("%q\nsays %+v\nwant %+v\n%v", text, f.Fields, want, problems)
+	}
+}
+
+func TestWhatTheImportFilledInIsNoEdit(t *testing.T) {
+	text := "---\nis_draft: false\n---\n\nbody\n"
+	f := MustParse(t, "x.md", text)
+	f = f.Filled(*at("2024-05-01T10:00:00Z"), "Ada")
+	if got := frontmatter.Render(&f, f.Fields); string(got) != text {
+		t.Errorf("%q", got)
+	}
+	edited := f.Fields
+	edited.Title = "T"
+	want := "---\nis_draft: false\ntitle: T\npublished_at: 2024-05-01T10:00:00Z\nauthor: Ada\n---\n\nbody\n"
+	if got := frontmatter.Render(&f, edited); string(got) != want {
+		t.Errorf("%q", got)
+	}
+	draft := MustParse(t, "x.md", "text")
+	if draft = draft.Filled(time.Now(), ""); draft.PublishedAt != nil || !draft.Draft {
+		t.Error("a draft was given a date")
+	}
+}
+
+func TestANewFileIsCanonical(t *testing.T) {
+	f := frontmatter.Fields{Title: "A: b", Slug: "a-b", PublishedAt: at("2024-05-01T10:00:00Z"), Description: "What it is.", Author: "Ada",
+		Tags: []string{"go", "a, b", "no"}, Permalinks: []string{"/old", "x?y=1"}, Body: "Text\r\n---\r\n\r\n"}
+	want := `---
+title: "A: b"
+slug: a-b
+published_at: 2024-05-01T10:00:00Z
+description: What it is.
+author: Ada
+tags: [go, "a, b", "no"]
+permalinks:
+  - /old
+  - "x?y=1"
+---
+
+Text
+---
+`
+	got := frontmatter.Render(nil, f)
+	if string(got) != want {
+		t.Errorf("%s", got)
+	}
+	mustSay(t, "a-b.md", string(got), f)
+}
+
+// FuzzParse feeds whole files: nothing panics, what was not edited comes back
+// byte for byte, and edits of every field survive the way out and in again.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{full, "", "---", "---\n---\n", "+++\n", "# A\n---\n", "\ufeff---\r\ntitle: a\r\n---\r\nb\r\n", "---\n{a: b}\n---\n",
+		"---\ntitle: \"a\n---\n", "---\ntags:\n\t- a\n---\n", "---\n? a\n: b\n---\n", "---\ntitle: &a x\nslug: *a\n---\n", "---\n<<: {a: b}\n---\n",
+		"---\ntitle: |+\n  a\n\n# c\nslug: b\n---\n", "---\ndate: 2024-05-01 10:30 Europe/Berlin\n---\n", "---\n!!map {a: b}\n---\n", "---\n'title': x\n---\n"} {
+		f.Add([]byte(s), "New: title", "new text\n---\n", "a,b", true)
+	}
+	loc := MustLoad(f, "Europe/Berlin")
+	f.Fuzz(func(t *testing.T, data []byte, text, body, tag string, draft bool) {
+		file, problems := frontmatter.Parse("posts/x.md", data, loc)
+		for _, p := range problems {
+			if p.Line < 1 || p.Line > 1+bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte("\r")) || p.Message == "" {
+				t.Fatalf("%+v", p)
+			}
+		}
+		if frontmatter.Failed(problems) {
+			return
+		}
+		if got := frontmatter.Render(&file, file.Fields); !bytes.Equal(got, data) {
+			t.Fatalf("%q became %q", data, got)
+		}
+		want := file.Fields
+		want.Title, want.Body, want.Draft = text, body, draft
+		want.Tags = append(want.Tags, tag)
+		if frontmatter.Normal(want).Title == "" || len(body)+len(text)+len(tag)+len(data) > 50_000 || len(want.Tags) > 200 {
+			return
+		}
+		got := frontmatter.Render(&file, want)
+		mustSay(t, "posts/x.md", string(got), want)
+		if again := frontmatter.Render(&file, want); !bytes.Equal(got, again) {
+			t.Fatal("not deterministic")
+		}
+	})
+}
+
+// FuzzRender writes new files from any fields and reads them back.
+func FuzzRender(f *testing.F) {
+	f.Add("Title", "slug", "description", "Ada", "go", "/old", "# body\n", int64(1714550400), false)
+	f.Add("- a: [b]", "{x}", "no", "1e3", "~", "null", "---\n---\n", int64(0), true)
+	f.Add("\u2028\x00'\"\\", "*a", "&b", "!c", "|", ">", "\ufeff\r\n  x", int64(-1), true)
+	f.Fuzz(func(t *testing.T, title, slug, description, author, tag, permalink, body string, unix int64, draft bool) {
+		date := time.Unix(unix%4_000_000_000, 0)
+		want := frontmatter.Normal(frontmatter.Fields{Title: title, Slug: slug, Description: description, Author: author,
+			Tags: []string{tag, title}, Permalinks: []string{permalink}, Body: body, PublishedAt: &date, Draft: draft})
+		if want.Title == "" || want.Slug == "" || len(title)+len(slug)+len(description)+len(author)+len(tag)+len(permalink) > 10_000 {
+			return
+		}
+		if unix%2 == 0 || date.Year() < 1901 {
+			want.PublishedAt = nil
+		}
+		mustSay(t, "x.md", string(frontmatter.Render(nil, want)), want)
+	})
+}
