@@ -1,1 +1,18 @@
 // @ts-check
+// Starts what the page has hooks for. Every page works without any of it.
+
+import { start as code } from "./code.js";
+import { start as editor } from "./editor.js";
+import { start as live } from "./live.js";
+import { start as theme } from "./theme.js";
+import { start as toc } from "./toc.js";
+
+theme();
+toc();
+code();
+editor();
+live();
+
+// A form that came back says why: that is where reading goes on.
+const first = document.querySelector("[data-focus]");
+if (first instanceof HTMLElement) first.focus();

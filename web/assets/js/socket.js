@@ -1,0 +1,117 @@
+// @ts-check
+// A websocket that comes back: jittered backoff, a word when it stays away,
+// asleep while the page is in the browser's back/forward cache.
+
+import { hide, show } from "./notices.js";
+
+const FIRST = 100; // ms, doubled at each failure
+const LONGEST = 10_000;
+const STEADY = 5_000; // a connection that lived this long starts the backoff anew
+const QUIET = 4_000; // how long nobody is told that the connection is away
+
+export class Socket {
+  /**
+   * @param {() => string} address of the next connection
+   * @param {(frame: any) => void} receive
+   */
+  constructor(address, receive) {
+    this.address = address;
+    this.receive = receive;
+    this.attempt = 0;
+    this.heartbeat = 0;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {Record<string, ReturnType<typeof setTimeout>>} */
+    this.timers = {};
+    window.addEventListener("pagehide", () => this.stop());
+    window.addEventListener("pageshow", (event) => event.persisted && this.start());
+    window.addEventListener("online", () => this.again());
+    document.addEventListener("visibilitychange", () => {
+      // A laptop that wakes up has a socket that nobody holds at the other end.
+      if (!document.hidden && this.socket?.readyState !== WebSocket.OPEN) this.again();
+    });
+  }
+
+  start() {
+    if (this.socket) return;
+    const socket = new WebSocket(this.address());
+    this.socket = socket;
+    this.expect();
+    this.later("quiet", QUIET, () => show("lost", "Connection lost. Trying again…"), true);
+    socket.addEventListener("message", (event) => {
+      if (socket !== this.socket) return;
+      this.watch();
+      this.receive(JSON.parse(event.data));
+    });
+    socket.addEventListener("open", () => {
+      if (socket !== this.socket) return;
+      this.clear("quiet");
+      hide("lost");
+      this.later("steady", STEADY, () => (this.attempt = 0));
+    });
+    socket.addEventListener("close", (event) => {
+      if (socket === this.socket) this.lost(event.code);
+    });
+  }
+
+  stop() {
+    const { socket } = this;
+    this.socket = null;
+    for (const name of Object.keys(this.timers)) this.clear(name);
+    socket?.close(1000);
+  }
+
+  /** Connects anew, now: to another address, or since there is reason to hope. */
+  again() {
+    this.stop();
+    this.start();
+  }
+
+  /** @param {number} code */
+  lost(code) {
+    this.socket = null;
+    for (const name of ["steady", "heartbeat", "opening"]) this.clear(name);
+    // Going away or restarting: all readers come back at once, so each of them
+    // waits for a moment of its own.
+    const planned = code === 1001 || code === 1012;
+    const ceiling = planned ? 1000 : Math.min(LONGEST, FIRST * 2 ** this.attempt);
+    if (!planned) this.attempt = Math.min(this.attempt + 1, 16);
+    this.later("retry", ceiling * (0.5 + Math.random() / 2), () => this.start());
+    this.later("quiet", QUIET, () => show("lost", "Connection lost. Trying again…"), true);
+  }
+
+  /** A connection that does not open is as good as none. */
+  expect() {
+    const { socket } = this;
+    this.later("opening", LONGEST, () => {
+      if (socket?.readyState === WebSocket.CONNECTING) this.drop();
+    });
+  }
+
+  /** Silence for longer than two of the server's heartbeats means it is gone. */
+  watch() {
+    if (this.heartbeat > 0) this.later("heartbeat", 2.5 * this.heartbeat, () => this.drop());
+  }
+
+  drop() {
+    const { socket } = this;
+    this.lost(1006);
+    socket?.close();
+  }
+
+  /**
+   * @param {string} name @param {number} delay ms
+   * @param {() => void} act @param {boolean} [once] an earlier one goes on
+   */
+  later(name, delay, act, once = false) {
+    if (once && name in this.timers) return;
+    this.clear(name);
+    this.timers[name] = setTimeout(act, delay);
+  }
+
+  /** @param {string} name */
+  clear(name) {
+    clearTimeout(this.timers[name]);
+    delete this.timers[name];
+  }
+}
