@@ -16,10 +16,10 @@ import (
 
 // Limits of the conversation with LiteFS, which runs on the same machine. None of them decides who is primary.
 const (
-	dialLimit   = 2 * time.Second  // connect to LiteFS's API
-	answerLimit = 5 * time.Second  // first byte of an answer; /events answers at once with init
-	infoLimit   = 2 * time.Second  // a whole /info
-	openLimit   = 5 * time.Second  // Open waits this long for the first role
+	dialLimit   = 2 * time.Second // connect to LiteFS's API
+	answerLimit = 5 * time.Second // first byte of an answer; /events answers at once with init
+	infoLimit   = 2 * time.Second // a whole /info
+	openLimit   = 5 * time.Second // Open waits this long for the first role
 	minBackoff  = 50 * time.Millisecond
 	maxBackoff  = time.Second
 	maxLine     = 64 << 10         // bytes of one event; real ones are under 400

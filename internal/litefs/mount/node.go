@@ -1,0 +1,231 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/superfly/litefs"
+	"github.com/superfly/litefs/fuse"
+	"github.com/superfly/litefs/http"
+	"golang.org/x/net/http2"
+	"golang.org/x/sys/unix"
+)
+
+// streamLimit bounds connecting to the primary, the silence after which it is asked for a sign of life, and the wait
+// for that sign. LiteFS sends a heartbeat a second, so a stream that is silent for twice this is dead.
+const streamLimit = 2 * time.Second
+
+// mountHelper is the program that mounts and unmounts FUSE file systems.
+const mountHelper = "fusermount3"
+
+// Node is a running LiteFS node: store, lease, HTTP API and mount.
+type Node struct {
+	cfg    Config
+	log    *slog.Logger
+	store  *litefs.Store
+	server *http.Server
+	fsys   *fuse.FileSystem
+}
+
+// Open starts the node: it listens, opens the databases in data.dir, mounts fuse.dir and joins the cluster in the
+// background. Errors are one line and say what to do where that is not plain.
+func Open(cfg Config, logger *slog.Logger) (_ *Node, err error) {
+	if err := preflight(cfg); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+
+	// Listening first finds out early when another node runs here: it would lose its mount to this one.
+	server := http.NewServer(n.store, cfg.HTTP.Addr)
+	server.SnapshotTimeout = cfg.HTTP.SnapshotTimeout
+	if err := server.Listen(); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("http.addr %s is taken: does another node run on this machine?", cfg.HTTP.Addr)
+		}
+		return nil, fmt.Errorf("listen on http.addr %s: %w", cfg.HTTP.Addr, err)
+	}
+	n.server = server
+
+	n.store.Leaser, err = newLeaser(cfg.Lease)
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	invalidator := new(invalidator)
+	n.store.Invalidator = invalidator
+	if err := n.store.Open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w", cfg.Data.Dir, err), server.Close())
+	}
+	fsys := fuse.NewFileSystem(cfg.FUSE.Dir, n.store)
+	fsys.AllowOther = cfg.FUSE.AllowOther
+	fsys.Debug = cfg.FUSE.Debug
+	if err := fsys.Mount(false); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount fuse.dir %s: %w", cfg.FUSE.Dir, err), server.Close(), n.store.Close())
+	}
+	invalidator.fsys.Store(fsys)
+	n.fsys = fsys
+	server.Serve()
+	logger.Info("node is up", "mount", cfg.FUSE.Dir, "data", cfg.Data.Dir, "api", server.URL(),
+		"lease", cfg.Lease.Type, "hostname", cfg.Lease.Hostname, "candidate", cfg.Lease.Candidate)
+	return n, nil
+}
+
+func newStore(cfg Config, logger *slog.Logger) *litefs.Store {
+	store := litefs.NewStore(cfg.Data.Dir, cfg.Lease.Candidate)
+	store.StrictVerify = cfg.StrictVerify
+	store.Compress = cfg.Data.Compress
+	store.Retention = cfg.Data.Retention
+	store.RetentionMonitorInterval = cfg.Data.RetentionMonitorInterval
+	store.ReconnectDelay = cfg.Lease.ReconnectDelay
+	store.DemoteDelay = cfg.Lease.DemoteDelay
+	store.DatabaseFilter = cfg.Lease.Databases
+	store.Client = newClient()
+	// LiteFS calls this when going on would harm the data. The child dies with this process.
+	store.Exit = func(code int) {
+		logger.Error("LiteFS cannot go on with this database", "code", code)
+		os.Exit(code)
+	}
+	return store
+}
+
+// newClient is LiteFS's client with time limits, which it has none of.
+func newClient() *http.Client {
+	c := http.NewClient()
+	dialer := &net.Dialer{Timeout: streamLimit}
+	c.HTTPClient = &nethttp.Client{Transport: &http2.Transport{
+		AllowHTTP:       true,
+		ReadIdleTimeout: streamLimit,
+		PingTimeout:     streamLimit,
+		DialTLSContext: func(ctx context.Context, network, addr string, _ *tls.Config) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, addr) // HTTP/2 without TLS, as LiteFS's server wants it
+		},
+	}}
+	return c
+}
+
+// Ready is closed once the node is primary or has everything the primary had when it connected.
+func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
+
+// Close ends the node: first the API, then the mount, then the store, which releases the lease. A mount that
+// someone still uses is detached: it disappears and ends with its last user.
+func (n *Node) Close() error {
+	errs := []error{}
+	if err := n.server.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("close the API: %w", err))
+	}
+	if err := n.fsys.Unmount(); err != nil {
+		n.log.Warn("the mount is in use, detaching it", "mount", n.cfg.FUSE.Dir, "err", err)
+		errs = append(errs, detach(n.cfg.FUSE.Dir))
+	}
+	if err := n.store.Close(); err != nil {
+		errs = append(errs, fmt.Errorf("close the store: %w", err))
+	}
+	n.log.Info("node is closed")
+	return errors.Join(errs...)
+}
+
+// localHost is a name of this machine under which the API can be reached from it.
+func (n *Node) localHost() string {
+	host, _, err := net.SplitHostPort(n.cfg.HTTP.Addr)
+	if ip := net.ParseIP(host); err != nil || host == "" || (ip != nil && ip.IsUnspecified()) {
+		return "localhost"
+	}
+	return host
+}
+
+// preflight finds what is missing on the machine before anything is started.
+func preflight(cfg Config) error {
+	if cfg.Data.Compress {
+		if err := compressionWorks(); err != nil {
+			return err
+		}
+	}
+	dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("FUSE cannot be used: %w (a container needs --device /dev/fuse --cap-add SYS_ADMIN)", err)
+	}
+	if err := dev.Close(); err != nil {
+		return fmt.Errorf("FUSE cannot be used: %w", err)
+	}
+	if _, err := exec.LookPath(mountHelper); err != nil {
+		return fmt.Errorf("%s is not installed: on Debian it is in the package fuse3", mountHelper)
+	}
+	if err := os.MkdirAll(cfg.Data.Dir, 0o750); err != nil {
+		return fmt.Errorf("data.dir cannot be made: %w", err)
+	}
+	probe, err := os.CreateTemp(cfg.Data.Dir, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("data.dir cannot be written: %w", err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return fmt.Errorf("data.dir cannot be written: %w", err)
+	}
+	// A node that was killed leaves a dead mount, on which every call fails.
+	if _, err := os.Stat(cfg.FUSE.Dir); errors.Is(err, syscall.ENOTCONN) {
+		return detach(cfg.FUSE.Dir)
+	}
+	return nil
+}
+
+// detach takes a mount out of the tree at once, whoever uses it.
+func detach(dir string) error {
+	err := unix.Unmount(dir, unix.MNT_DETACH)
+	if errors.Is(err, unix.EPERM) {
+		// #nosec G204 -- a fixed program on the operator's own fuse.dir; it may do what only root may otherwise.
+		err = exec.Command(mountHelper, "-u", "-z", dir).Run()
+	}
+	if err != nil {
+		return fmt.Errorf("unmount %s: %w", dir, err)
+	}
+	return nil
+}
+
+// invalidator passes LiteFS's news about changed pages to the kernel once the mount exists. The store starts
+// before it and would otherwise use a file system that is being set up by another goroutine.
+type invalidator struct {
+	fsys atomic.Pointer[fuse.FileSystem]
+}
+
+var _ litefs.Invalidator = (*invalidator)(nil)
+
+func (i *invalidator) with(call func(*fuse.FileSystem) error) error {
+	if fsys := i.fsys.Load(); fsys != nil {
+		return call(fsys)
+	}
+	return nil // not mounted: the kernel has nothing of ours yet
+}
+
+func (i *invalidator) InvalidateDB(db *litefs.DB) error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateDB(db) })
+}
+
+func (i *invalidator) InvalidateDBRange(db *litefs.DB, offset, size int64) error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateDBRange(db, offset, size) })
+}
+
+func (i *invalidator) InvalidateSHM(db *litefs.DB) error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateSHM(db) })
+}
+
+func (i *invalidator) InvalidatePos(db *litefs.DB) error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidatePos(db) })
+}
+
+func (i *invalidator) InvalidateEntry(name string) error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateEntry(name) })
+}
+
+func (i *invalidator) InvalidateLag() error {
+	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateLag() })
+}

@@ -1,0 +1,99 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+)
+
+// Run opens the node cfg describes, waits until it is primary or has caught up with the primary (at once with
+// skip-sync), runs the child and closes the node when the child has ended.
+//
+// argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program
+// with `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM
+// and Run waits for it: pass a context that SIGINT and SIGTERM end. The child's environment is this one's and,
+// where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the name under which this
+// node would be primary (not for a replica under a static lease, whose configuration names the primary).
+//
+// The error is an *ExitError when the child ended with another code than 0. Only one node can run in a process:
+// the standard library's log, which LiteFS uses, goes to logger meanwhile.
+func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (err error) {
+	restore := captureLog(logger)
+	defer restore()
+
+	node, err := Open(cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, node.Close()) }()
+
+	if !cfg.SkipSync {
+		logger.Info("waiting for the cluster", "lease", cfg.Lease.Type)
+		select {
+		case <-node.Ready():
+			logger.Info("connected to the cluster")
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	commands, err := childCommands(cfg, argv)
+	if err != nil {
+		return err
+	}
+	env := childEnv(cfg, node, os.Environ())
+	for _, c := range commands {
+		if err := runChild(ctx, c, env, logger); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+	if len(commands) == 0 {
+		logger.Info("nothing to run on this node")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// childCommands returns what this node runs, in order.
+func childCommands(cfg Config, argv []string) ([][]string, error) {
+	if len(argv) > 0 {
+		return [][]string{argv}, nil
+	}
+	if len(cfg.Exec) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+		return [][]string{{self, "serve"}}, nil
+	}
+	var commands [][]string
+	for i, c := range cfg.Exec {
+		if c.IfCandidate && !cfg.Lease.Candidate {
+			continue
+		}
+		words, err := splitWords(c.Cmd)
+		if err != nil || len(words) == 0 {
+			return nil, fmt.Errorf("exec[%d]: no command: %w", i, err)
+		}
+		commands = append(commands, words)
+	}
+	return commands, nil
+}
+
+// childEnv adds what the child cannot know otherwise. What the operator has set stays.
+func childEnv(cfg Config, node *Node, env []string) []string {
+	if os.Getenv("LITEFS_URL") == "" {
+		env = append(env, "LITEFS_URL=http://"+net.JoinHostPort(node.localHost(), fmt.Sprint(node.server.Port())))
+	}
+	if os.Getenv("LITEFS_SELF") == "" && (cfg.Lease.Type == leaseConsul || cfg.Lease.Candidate) {
+		env = append(env, "LITEFS_SELF="+cfg.Lease.Hostname)
+	}
+	return env
+}

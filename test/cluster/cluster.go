@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Options says what Start starts. The zero value is three nodes of `blog mount`.
+type Options struct {
+	Nodes  int    // how many; 0 means 3. The first is primary
+	Binary string // the program; "" means Build(tb, "./cmd/blog")
+	Stock  bool   // the pinned stock LiteFS runs the program, instead of `blog mount`
+	// Proxies puts toxiproxy between each replica and the primary, on the way of replication and on that of
+	// forwarded writes: see Node.Replication and Node.Forwarding.
+	Proxies bool
+	Env     []string // KEY=value for every node, winning over what Start sets
+	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
+	ReadyPath string
+	// ReadyLimit bounds the wait for a node's start; 0 means 60 s, which a -race binary on a busy machine needs.
+	ReadyLimit time.Duration
+	// Idle leaves the replicas unstarted: call Node.Start. The primary is started.
+	Idle bool
+}
+
+// Cluster is a set of running nodes. Nodes[0] is primary.
+type Cluster struct {
+	Nodes []*Node
+	// Secret is the CLUSTER_SECRET of every node.
+	Secret string
+
+	opts   Options
+	root   string
+	litefs string // the stock program, "" unless Options.Stock
+	toxi   *toxiproxy
+}
+
+// regions are the names the nodes get, in order.
+func regions(i int) string {
+	names := []string{"ams", "nrt", "iad", "gru", "syd"}
+	if i < len(names) {
+		return names[i]
+	}
+	return "r" + strconv.Itoa(i+1)
+}
+
+// Start starts the nodes one after the other, waits until each is ready, and ends them all with the test. When the
+// test fails it shows the end of each node's log.
+func Start(tb testing.TB, opts Options) *Cluster {
+	tb.Helper()
+	if opts.Nodes == 0 {
+		opts.Nodes = 3
+	}
+	if opts.ReadyPath == "" {
+		opts.ReadyPath = "/readyz"
+	}
+	if opts.ReadyLimit == 0 {
+		opts.ReadyLimit = time.Minute
+	}
+	if opts.Binary == "" {
+		opts.Binary = Build(tb, "./cmd/blog")
+	}
+	c := &Cluster{opts: opts, root: Root(tb), Secret: "test-secret-0123456789abcdef0123456789abcdef"}
+	if opts.Stock {
+		c.litefs = Tool(tb, "litefs")
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		tb.Fatalf("these tests mount file systems: %v", err)
+	}
+	dir := tb.TempDir()
+	if opts.Proxies {
+		c.toxi = startToxiproxy(tb, filepath.Join(dir, "toxiproxy.log"))
+	}
+	for i := range opts.Nodes {
+		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
+	}
+	// Cleanup runs before that of TempDir, which would otherwise delete through a mount.
+	tb.Cleanup(func() { c.close(tb) })
+	for i, n := range c.Nodes {
+		if i > 0 && opts.Idle {
+			break
+		}
+		n.Start(tb)
+		n.WaitReady(tb)
+	}
+	return c
+}
+
+// Primary returns the node that is primary by configuration.
+func (c *Cluster) Primary() *Node { return c.Nodes[0] }
+
+// Replicas returns the others.
+func (c *Cluster) Replicas() []*Node { return c.Nodes[1:] }
+
+// close ends the nodes, replicas first, and then whatever is left of them.
+func (c *Cluster) close(tb testing.TB) {
+	tb.Helper()
+	for i := len(c.Nodes) - 1; i >= 0; i-- {
+		if err := c.Nodes[i].end(); err != nil {
+			tb.Errorf("end %s: %v", c.Nodes[i].Name, err)
+		}
+	}
+	for _, n := range c.Nodes {
+		n.checkLog(tb)
+	}
+}
+
+// Poll calls check every 10 ms until it returns nil, and fails the test with its last error when limit is over.
+func Poll(tb testing.TB, limit time.Duration, what string, check func(ctx context.Context) error) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), limit)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var last error
+	for {
+		err := check(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() == nil || last == nil {
+			last = err // the error before the context's own says more
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tb.Fatalf("%s: not within %s: %v", what, limit, last)
+		}
+	}
+}
+
+// Root returns the folder of go.mod.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		} else if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			tb.Fatalf("no go.mod above the working folder: %v", err)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// Tool returns the path of a program that `make tools` builds.
+func Tool(tb testing.TB, name string) string {
+	tb.Helper()
+	path := filepath.Join(Root(tb), ".cache", "bin", name)
+	if _, err := os.Stat(path); err != nil {
+		tb.Fatalf("%s is not built; run: make tools (%v)", name, err)
+	}
+	return path
+}
+
+// MustClosed returns a func for tb.Cleanup-style use that reports the error of closing what.
+func MustClosed(tb testing.TB, what string, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Errorf("close %s: %v", what, fmt.Errorf("%w", err))
+	}
+}

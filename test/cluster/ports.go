@@ -1,0 +1,47 @@
+package cluster
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"testing"
+)
+
+// Ports below the range from which the system takes the source ports of connections: between being found free and
+// being used, such a port is not taken by accident.
+const (
+	firstPort = 15000
+	lastPort  = 32000
+)
+
+// freeAddrs returns n different loopback addresses with free ports. They are all held until the last is found.
+func freeAddrs(tb testing.TB, n int) []string {
+	tb.Helper()
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
+	var addrs []string
+	for tries := 0; len(addrs) < n; tries++ {
+		if tries > 1000 {
+			tb.Fatal("no free port found")
+		}
+		// #nosec G404 -- no secret: it keeps tests that run at once apart.
+		port := firstPort + rand.IntN(lastPort-firstPort)
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", addr)
+		if err != nil {
+			var op *net.OpError
+			if !errors.As(err, &op) {
+				tb.Fatal(err)
+			}
+			continue
+		}
+		held = append(held, l)
+		addrs = append(addrs, addr)
+	}
+	return addrs
+}
