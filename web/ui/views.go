@@ -87,7 +87,6 @@ type List struct {
 	Cards []Card
 	Limit int  // most cards on a page
 	More  bool // there are older posts than the last card
-	First bool // this is the first page
 }
 
 // Pager leads to the neighbouring pages of a list.

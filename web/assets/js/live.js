@@ -40,7 +40,7 @@ class Live {
     return new LiveList(element, {
       first: this.mode === "list",
       refetch: () => void this.refetch(),
-      changed: () => show("changed", "The list has changed.", { label: "Reload", act: () => location.reload() }),
+      changed: () => void this.compare(),
     });
   }
 
@@ -118,7 +118,8 @@ class Live {
     this.undone = null;
     let left = 0;
     keepPlace(document.body, () => (left = morph(now, /** @type {Element} */ (next.cloneNode(true)))));
-    if (left > 0) this.undone = () => this.merge(now, next);
+    // Of a whole page there may be something newer by then.
+    if (left > 0) this.undone = now === this.main ? () => void this.refetch() : () => this.merge(now, next);
     const changed = now.querySelector("h1")?.textContent ?? "";
     if (title && document.title.startsWith(title)) document.title = changed + document.title.slice(title.length);
     document.dispatchEvent(new CustomEvent("live:merged"));
@@ -170,6 +171,22 @@ class Live {
     } catch {
       return false;
     }
+  }
+
+  /**
+   * On a page beyond the first: tells the reader when its cards are no longer
+   * the same, and leaves them where they are.
+   */
+  async compare() {
+    try {
+      const response = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
+      const next = new DOMParser().parseFromString(await response.text(), "text/html");
+      const ids = [...next.querySelectorAll("[data-live-list] > *")].map((card) => card.id);
+      if (response.ok && ids.join() === this.list?.cards.map((card) => card.id).join()) return;
+    } catch {
+      // Not known: better one notice too many.
+    }
+    show("changed", "The list has changed.", { label: "Reload", act: () => location.reload() });
   }
 
   /** @param {Document} next */

@@ -1,0 +1,164 @@
+package ui_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"blog/internal/markdown"
+	"blog/web/assets"
+
+	"github.com/a-h/templ"
+	"github.com/chromedp/chromedp"
+)
+
+func mustAssets(t testing.TB) *assets.Set {
+	t.Helper()
+	var css bytes.Buffer
+	if err := markdown.WriteCSS(&css); err != nil {
+		t.Fatalf("style of code: %v", err)
+	}
+	set, err := assets.New(map[string][]byte{"chroma.css": css.Bytes()})
+	if err != nil {
+		t.Fatalf("assets: %v", err)
+	}
+	return set
+}
+
+const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1600 900" width="1600" height="900">
+<rect width="1600" height="900" fill="#d9a679"/><circle cx="1180" cy="430" r="120" fill="#f6e3b4"/>
+<rect y="560" width="1600" height="340" fill="#4f6d7a"/><path d="M200 620h420l-60 90H270zM400 300v310h-150z" fill="#22303a"/></svg>`
+
+// mustGallery serves every exhibit at its name, with the blog's policy.
+func mustGallery(t *testing.T) (string, []exhibit) {
+	t.Helper()
+	set := mustAssets(t)
+	list := exhibits(t, set.Base())
+	mux := http.NewServeMux()
+	mux.Handle(set.Base(), set.Handler())
+	mux.HandleFunc("/media/picture.svg", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/svg+xml")
+		_, _ = w.Write([]byte(picture))
+	})
+	for _, e := range list {
+		mux.Handle("/"+e.name, templ.Handler(e.page))
+	}
+	server := httptest.NewServer(withCSP(mux))
+	t.Cleanup(server.Close)
+	return server.URL, list
+}
+
+// audit lists what is wrong with a page in ways that no eye sees. The page is
+// as wide as the window.
+const audit = `(() => {
+	const wrong = [];
+	const count = (n, what) => n === 1 || wrong.push(n + " " + what);
+	count(document.querySelectorAll("h1").length, "h1");
+	count(document.querySelectorAll("main").length, "main");
+	if (!document.documentElement.lang) wrong.push("no lang");
+	if (!document.title) wrong.push("no title");
+	const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+	for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) wrong.push("id twice: " + id);
+	for (const c of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+		if (!c.labels?.length && !c.getAttribute("aria-label")) wrong.push("no label: " + c.outerHTML.slice(0, 80));
+	}
+	for (const e of document.querySelectorAll("[aria-describedby], [aria-labelledby]")) {
+		for (const name of ["aria-describedby", "aria-labelledby"]) {
+			for (const id of (e.getAttribute(name) ?? "").split(" ").filter(Boolean)) {
+				if (!document.getElementById(id)) wrong.push(name + " leads nowhere: " + id);
+			}
+		}
+	}
+	for (const a of document.querySelectorAll("main a[href^='#']")) {
+		if (!document.getElementById(decodeURIComponent(a.hash.slice(1)))) wrong.push("leads nowhere: " + a.href);
+	}
+	for (const e of document.querySelectorAll("a, button, summary")) {
+		if (!e.textContent.trim() && !e.getAttribute("aria-label")) wrong.push("no words: " + e.outerHTML.slice(0, 80));
+		const box = e.getBoundingClientRect();
+		const inline = getComputedStyle(e).display === "inline";
+		if (box.width > 1 && !inline && box.height < 24 && !e.closest(".prose")) wrong.push("too small to touch: " + e.outerHTML.slice(0, 80));
+	}
+	for (const e of document.querySelectorAll("img:not([alt]), [style], script:not([src]), style")) wrong.push("not allowed: " + e.outerHTML.slice(0, 80));
+	let level = 0;
+	for (const h of document.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+		const now = Number(h.localName[1]);
+		if (now > level + 1) wrong.push("heading skips a level: " + h.textContent);
+		level = now;
+	}
+	for (const e of document.querySelectorAll("body *")) {
+		const style = getComputedStyle(e);
+		const scrolls = /auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1;
+		if (scrolls && e.tabIndex < 0 && e.localName !== "textarea") wrong.push("scrolls, but not by keys: " + e.outerHTML.slice(0, 80));
+	}
+	const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+	if (wide > 0) {
+		const far = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".visually-hidden, pre, .table, .diff") && (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1));
+		wrong.push("too wide by " + wide + ": " + far.map((e) => e.localName + "." + e.className).join(" "));
+	}
+	return wrong;
+})()`
+
+// TestGallery shows every page to a real browser: narrow and wide, light and
+// dark. With GALLERY set to a folder, it leaves pictures there.
+func TestGallery(t *testing.T) {
+	url, list := mustGallery(t)
+	b := mustBrowser(t)
+	for _, e := range list {
+		t.Run(e.name, func(t *testing.T) {
+			tb := b.mustTab(t)
+			for _, width := range []int64{320, 360, 768, 1280} {
+				tb.mustSize(t, width, 800, "light")
+				tb.mustOpen(t, url+"/"+e.name)
+				for _, problem := range mustEval[[]string](t, tb, audit) {
+					t.Errorf("at %d px: %s", width, problem)
+				}
+				if width == 360 || width == 1280 {
+					photograph(t, tb, e.name, width)
+				}
+			}
+			// A form with text that is on no server asks before it is left.
+			tb.allow("beforeunload")
+		})
+	}
+}
+
+func photograph(t *testing.T, tb *tab, name string, width int64) {
+	t.Helper()
+	folder := os.Getenv("GALLERY")
+	if folder == "" {
+		return
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		tb.mustDo(t, media("", "prefers-color-scheme", scheme))
+		picture, err := chromedp.Run(tb.ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatalf("screenshot: %v", err)
+		}
+		path := filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
+		if err := os.WriteFile(path, picture, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSameBytes renders every page twice: pages must not differ between nodes.
+func TestSameBytes(t *testing.T) {
+	render := func(c templ.Component) string {
+		var b strings.Builder
+		if err := c.Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	once, again := exhibits(t, "/assets/x/"), exhibits(t, "/assets/x/")
+	for i := range once {
+		if render(once[i].page) != render(again[i].page) {
+			t.Errorf("%s: not the same bytes twice", once[i].name)
+		}
+	}
+}
