@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -47,6 +49,8 @@ const (
 	Operator = "operator"
 	System   = "system"
 	Visitor  = "visitor"
+
+	userPrefix = "user:"
 )
 
 type ctxKey int
@@ -91,27 +95,40 @@ func newCall(ctx context.Context, name string, body []byte) *Call {
 func digest(name string, actor Actor, canonicalBody []byte) []byte {
 	h := sha256.New()
 	for _, part := range [][]byte{[]byte(name), []byte(actor.Name), canonicalBody} {
-		var n [8]byte
-		for i := range n {
-			n[i] = byte(len(part) >> (8 * i))
-		}
-		h.Write(n[:])
+		fmt.Fprintf(h, "%d:", len(part)) // the length keeps the parts apart
 		h.Write(part)
 	}
 	return h.Sum(nil)
 }
 
-// maxKey is the longest idempotency key, in bytes.
-const maxKey = 200
+// maxKey is the longest idempotency key, and maxBody the longest body of a
+// command, in bytes: a media chunk in base64 and the longest post fit.
+const (
+	maxKey  = 200
+	maxBody = 4 << 20
+)
 
-func checkKey(key string) error {
-	if key == "" || len(key) > maxKey || !utf8.ValidString(key) {
+// check refuses what no node would carry out. It runs before a call travels too:
+// a key with a line break must not become a header.
+func (c *Call) check() error {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
+	if c.Key == "" || len(c.Key) > maxKey || !utf8.ValidString(c.Key) || strings.ContainsFunc(c.Key, hidden) {
 		return InvalidFields(map[string]string{"key": "must be 1 to 200 bytes of printable text"})
 	}
-	for _, r := range key {
-		if !unicode.IsPrint(r) {
-			return InvalidFields(map[string]string{"key": "must be 1 to 200 bytes of printable text"})
-		}
+	if len(c.Body) > maxBody {
+		return errTooLarge()
 	}
 	return nil
+}
+
+func errTooLarge() error {
+	return &Error{Code: Invalid, Reason: TooLarge, Message: fmt.Sprintf("This is too large: a write has %d bytes at the most.", maxBody)}
+}
+
+// signedIn reports whether the actor is a user, and known whether it is an actor
+// at all: what is neither is refused, so that an empty name is no operator.
+func (a Actor) signedIn() bool { return a.Session != "" || strings.HasPrefix(a.Name, userPrefix) }
+
+func (a Actor) known() bool {
+	return strings.HasPrefix(a.Name, userPrefix) || a.Name == Operator || a.Name == System || a.Name == Visitor
 }

@@ -27,17 +27,19 @@ func chain(last Handler, ms ...Middleware) Handler {
 const readableWithin = 2 * time.Second
 
 // Await holds an answer back until this node's feed has taken in the write's
-// row, so that what the caller reads next here shows it.
+// row, so that what the caller reads next here shows it. A refusal waits too, for
+// the newest row that it rests on: who is told of a conflict is shown the version
+// that it is a conflict with.
 func Await(f *Feed) Middleware {
 	return func(next Handler) Handler {
 		return func(ctx context.Context, call *Call) error {
-			if err := next(ctx, call); err != nil {
-				return err
+			err := next(ctx, call)
+			if !call.Reply.Cursor.Zero() {
+				wait, cancel := context.WithTimeout(ctx, readableWithin)
+				defer cancel()
+				f.Wait(wait, call.Reply.Cursor)
 			}
-			wait, cancel := context.WithTimeout(ctx, readableWithin)
-			defer cancel()
-			f.Wait(wait, call.Reply.Cursor)
-			return nil
+			return err
 		}
 	}
 }

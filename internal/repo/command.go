@@ -1,13 +1,10 @@
 package repo
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 )
 
@@ -118,34 +115,6 @@ func prepare[C Command[R], R any](ctx context.Context, rd Reader, body []byte) (
 	}, nil
 }
 
-// decode is strict: an unknown field, a second value or a wrong type is refused.
-// A release must never half-apply a write of a newer one.
-func decode[C any](body []byte) (C, error) {
-	var c C
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
-		return c, wireError(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return c, Errorf(Invalid, "The command's body has something behind its end.")
-	}
-	return c, nil
-}
-
-func wireError(err error) error {
-	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return Errorf(Invalid, "The command's body is not JSON: %w.", err)
-	case errors.As(err, &typ):
-		return &Error{Code: Invalid, Message: "A field has the wrong type.", Fields: map[string]string{typ.Field: "must be " + typ.Type.String()}, cause: err}
-	}
-	// encoding/json has no type for an unknown field: everything left is one.
-	return &Error{Code: Unavailable, Reason: UnknownCommand, RetryAfter: 5, Message: "This release does not know a field of the command (" + err.Error() + ").", cause: err}
-}
-
 // Option changes one write.
 type Option func(*Call)
 
@@ -174,8 +143,8 @@ type Writer interface {
 }
 
 // Write runs cmd exactly once on the primary, wherever that is, and returns its
-// result once this node's own copy has it (or 2 s later). The error is an
-// *Error, whatever node it comes from. The deadline is that of ctx, 30 s
+// result once this node's own copy has it (or 2 s later). The error wraps an
+// *Error, equal whatever node it comes from. The deadline is that of ctx, 30 s
 // without one; the actor is that of ctx (As).
 func Write[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R, error) {
 	r, _, err := Do(ctx, w, cmd, opts...)
@@ -203,6 +172,15 @@ func Do[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R
 		return result, receipt, fmt.Errorf("decode result of %s as %s: %w", cmd.Name(), reflect.TypeFor[R](), err)
 	}
 	return result, receipt, nil
+}
+
+// MustWrite is Write for tests and scripts: it panics where Write gives an error.
+func MustWrite[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) R {
+	r, err := Write(ctx, w, cmd, opts...)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // NewKey returns a fresh idempotency key of 128 random bits.

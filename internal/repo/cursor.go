@@ -39,13 +39,16 @@ func ParseCursor(s string) (Cursor, error) {
 	if s == "0" {
 		return Cursor{}, nil
 	}
-	num, mark, ok := strings.Cut(s, "-")
+	num, mark, _ := strings.Cut(s, "-")
 	seq, err := strconv.ParseInt(num, 10, 64)
 	raw, err2 := base64.RawURLEncoding.DecodeString(mark)
-	if !ok || err != nil || err2 != nil || seq <= 0 || len(raw) != sha256.Size {
-		return Cursor{}, Errorf(Invalid, "Not a cursor: %.80q.", s)
+	if err == nil && err2 == nil && seq > 0 && len(raw) == sha256.Size {
+		// One position has one spelling: no sign, no leading zero, no line break.
+		if c := (Cursor{Seq: seq, Mark: Mark(raw)}); c.String() == s {
+			return c, nil
+		}
 	}
-	return Cursor{Seq: seq, Mark: Mark(raw)}, nil
+	return Cursor{}, Errorf(Invalid, "Not a cursor: %.80q.", s)
 }
 
 // MarshalJSON writes the opaque form.

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -37,6 +38,13 @@ const (
 	WrongPrimary   = "not_primary"     // Unavailable: the receiver is not the primary; Primary names it when known
 	Expired        = "expired"         // Unavailable: the call arrived more than 2 s after its deadline
 	UnknownCommand = "unknown_command" // Unavailable: this release does not know the command or a field of it
+	NotNow         = "not_now"         // Unavailable: nothing was done; the primary is starting, or has just lost its role
+	TooLarge       = "too_large"       // Invalid: the command is larger than a write may be
+	BadSecret      = "bad_secret"      // Unauthorized, or Unavailable when it was this node's own call: CLUSTER_SECRET differs
+	NoServer       = "no_server"       // Unavailable, from Client: nothing listens at its address
+	Busy           = "busy"            // Unavailable: the database here is locked by what it takes in
+	NoDatabase     = "no_database"     // Unavailable: the database, or a table of it, has not arrived here yet
+	Interrupted    = "interrupted"     // Unavailable: the caller went away or its time was up
 )
 
 // Error is a refusal that keeps its meaning across the wire.
@@ -54,7 +62,8 @@ type Error struct {
 }
 
 // Errorf returns an Error with a formatted message. A %w operand becomes the
-// cause, which errors.Unwrap gives and the wire does not carry.
+// cause too, which errors.Unwrap gives; its text is part of the message, so it
+// must be fit for a stranger's eyes.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
@@ -80,7 +89,7 @@ func (e *Error) Error() string {
 	for _, f := range slices.Sorted(maps.Keys(e.Fields)) {
 		s += "; " + f + ": " + e.Fields[f]
 	}
-	if e.cause != nil {
+	if e.cause != nil && !strings.Contains(e.Message, e.cause.Error()) {
 		s += ": " + e.cause.Error()
 	}
 	return s
@@ -99,6 +108,11 @@ func (e *Error) Is(target error) bool {
 
 // Unwrap returns the local cause, nil for an error that came over the wire.
 func (e *Error) Unwrap() error { return e.cause }
+
+// known reports whether c is one of the codes.
+func (c Code) known() bool {
+	return slices.ContainsFunc(statuses(), func(p codeStatus) bool { return p.code == c })
+}
 
 // Status returns the HTTP status of the code. CodeOf is its inverse.
 func (c Code) Status() int {
@@ -139,7 +153,8 @@ func statuses() []codeStatus {
 }
 
 // AsError returns err as an *Error. What is not one becomes Internal with a
-// message that gives nothing away; the cause stays attached for the log.
+// message that gives nothing away; the cause stays attached for the log. An end
+// of a context is Unavailable: no fault of ours.
 func AsError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -148,6 +163,9 @@ func AsError(err error) *Error {
 	var c Code
 	if errors.As(err, &c) {
 		return &Error{Code: c, Message: err.Error(), cause: err}
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return unavailable(Interrupted, "This took too long and was ended.", time.Second, err)
 	}
 	return &Error{Code: Internal, Message: "Something went wrong here. The server's log says what.", cause: err}
 }

@@ -2,6 +2,8 @@ package repo
 
 import (
 	"context"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,8 +27,11 @@ type Feed struct {
 	pos     Cursor
 	started bool
 	moved   chan struct{} // closed and replaced at each change of pos
-	tails   []Tail
+	tails   []*attached
 }
+
+// attached gives a tail an identity, whatever its type.
+type attached struct{ Tail }
 
 func newFeed(r *Repo) *Feed { return &Feed{repo: r, moved: make(chan struct{})} }
 
@@ -35,8 +40,16 @@ func newFeed(r *Repo) *Feed { return &Feed{repo: r, moved: make(chan struct{})} 
 func (f *Feed) Attach(t Tail) Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tails = append(f.tails, t)
+	f.tails = append(f.tails, &attached{t})
 	return f.pos
+}
+
+// Detach takes t, which must be comparable, out again. A call of t that is under
+// way may end after Detach has returned.
+func (f *Feed) Detach(t Tail) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tails = slices.DeleteFunc(f.tails, func(a *attached) bool { return a.Tail == t })
 }
 
 // Position is the newest row that all tails have been told of.
@@ -58,7 +71,11 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 			return Here
 		}
 		if started && pos.Seq >= c.Seq {
-			return f.locate(ctx, c)
+			// Ahead although the position is past it: the history was cut short a
+			// moment ago, and the feed is about to see that.
+			if place := f.locate(ctx, c); place != Ahead {
+				return place
+			}
 		}
 		select {
 		case <-moved:
@@ -84,31 +101,36 @@ func (f *Feed) locate(ctx context.Context, c Cursor) Place {
 	return place
 }
 
-// rereadEvery is how soon a failed read of the tail is tried again: with no
-// event to come, a database that was locked would else stay unread.
-const rereadEvery = 100 * time.Millisecond
+// How soon a failed read of the tail is tried again: with no event to come, a
+// database that was locked would else stay unread.
+const (
+	rereadFirst = 100 * time.Millisecond
+	rereadLast  = 5 * time.Second
+)
 
 func (f *Feed) run(ctx context.Context) {
 	wake, cancel := f.repo.node.Subscribe()
 	defer cancel()
-	var again <-chan time.Time
+	pause := rereadFirst
 	for {
 		more, err := f.step(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
-			// Without a database there is nothing to try: its arrival is an event.
-			if again = nil; !HasReason(err, "no_database") {
-				again = time.After(rereadEvery)
-			}
+		}
+		if more {
+			continue
+		}
+		var again <-chan time.Time
+		switch {
+		case err == nil:
+			pause = rereadFirst
+		case HasReason(err, NoDatabase): // there is nothing to try: its arrival is an event
+		default:
 			if AsError(err).Code != Unavailable {
 				f.repo.log.Error("read the change feed", "err", err)
 			}
-		case more:
-			continue
-		default:
-			again = nil
+			again = time.After(pause)
+			pause = min(2*pause, rereadLast)
 		}
 		select {
 		case <-ctx.Done():
@@ -152,27 +174,18 @@ func (f *Feed) step(ctx context.Context) (more bool, err error) {
 	switch {
 	case err != nil:
 		return false, err
-	case !started:
-		f.move(newest)
-	case rewritten:
-		f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
-		for _, t := range f.attached() {
-			t.Reset(ctx, newest)
+	case !started && newest.Zero():
+		f.move(newest, func(Tail) {}) // nothing has happened yet
+	case !started, rewritten:
+		if rewritten {
+			f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
 		}
-		f.move(newest)
+		// Who was attached before the start has missed what came until now.
+		f.move(newest, func(t Tail) { t.Reset(ctx, newest) })
 	case len(rows) > 0:
-		for _, t := range f.attached() {
-			t.Rows(ctx, rows)
-		}
-		f.move(rows[len(rows)-1].Cursor)
+		f.move(rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
 	}
 	return len(rows) == stepRows, nil
-}
-
-func (f *Feed) attached() []Tail {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.tails
 }
 
 func (f *Feed) isStarted() bool {
@@ -181,13 +194,34 @@ func (f *Feed) isStarted() bool {
 	return f.started
 }
 
-func (f *Feed) move(to Cursor) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.started && f.pos == to {
-		return
+// move tells all tails and then goes to position to. A tail that is attached
+// meanwhile got the old position, so it is told as well.
+func (f *Feed) move(to Cursor, tell func(Tail)) {
+	told := map[*attached]bool{}
+	for {
+		f.mu.Lock()
+		next := slices.IndexFunc(f.tails, func(a *attached) bool { return !told[a] })
+		if next < 0 {
+			f.pos, f.started = to, true
+			close(f.moved)
+			f.moved = make(chan struct{})
+			f.mu.Unlock()
+			return
+		}
+		t := f.tails[next]
+		f.mu.Unlock()
+		told[t] = true
+		f.tell(t.Tail, tell)
 	}
-	f.pos, f.started = to, true
-	close(f.moved)
-	f.moved = make(chan struct{})
+}
+
+// tell survives a tail's panic: one page that cannot be rendered must not take
+// the node down, again and again, at the same row.
+func (f *Feed) tell(t Tail, tell func(Tail)) {
+	defer func() {
+		if p := recover(); p != nil {
+			f.repo.log.Error("a tail of the change feed panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	tell(t)
 }

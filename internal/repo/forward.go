@@ -43,28 +43,39 @@ func (f *forwarding) run(ctx context.Context, call *Call) error {
 		changed := f.node.Changed()
 		err := f.attempt(ctx, call, f.node.Role())
 		if !again(err) {
-			return err
+			return f.settle(call, err)
 		}
 		f.last = err
 		if HasReason(err, OutcomeUnknown) {
 			f.unknown = err
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-changed:
+		if rest(ctx, pause, changed) {
 			pause = firstPause
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		}
+		if ctx.Err() != nil {
 			return f.gaveUp(call)
 		}
-		wait.Stop()
 	}
 }
 
-// again reports the errors after which the same call is sent once more.
+// rest waits for pause, and less when ctx ends or early is closed, and reports
+// the latter.
+func rest(ctx context.Context, pause time.Duration, early <-chan struct{}) bool {
+	wait := time.NewTimer(pause)
+	defer wait.Stop()
+	select {
+	case <-early:
+		return true
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// again reports the errors after which the same call is sent once more: nothing
+// was done and soon may be, or nobody knows.
 func again(err error) bool {
-	for _, reason := range []string{WrongPrimary, NoPrimary, NotNow, OutcomeUnknown} {
+	for _, reason := range []string{WrongPrimary, NoPrimary, NotNow, Busy, OutcomeUnknown} {
 		if HasReason(err, reason) {
 			return true
 		}
@@ -72,32 +83,52 @@ func again(err error) bool {
 	return false
 }
 
+// settle gives the last word of the primary. After an attempt whose outcome is
+// unknown only a command's own answer is one: "I do not know this command", or
+// "your deadline is past", says nothing about what the attempt before has done.
+func (f *forwarding) settle(call *Call, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := AsError(err)
+	if f.unknown != nil && (e.Code == Unavailable || e.Code == Internal || e.Reason == BadSecret) {
+		return f.gaveUp(call)
+	}
+	if e.Reason == BadSecret {
+		// It is this node that was refused, not the one who is signed in here.
+		f.log.Error("the primary refuses this node's CLUSTER_SECRET", "primary", f.node.Role().URL)
+		return unavailable(BadSecret, "This node and the primary do not trust each other; nothing was saved. Their operator has to set the same CLUSTER_SECRET on both.", 30*time.Second, err)
+	}
+	return err
+}
+
 func (f *forwarding) attempt(ctx context.Context, call *Call, role litefs.Role) error {
 	switch role.State {
 	case litefs.Primary:
 		return f.next(ctx, call)
 	case litefs.Replica:
-		err := f.send(ctx, role.URL, call)
+		err := f.send(ctx, role, role.URL, call)
 		// A refusal that names the primary is followed once; if that one is not
 		// it either, this node's own events have to say who is.
 		if e := AsError(err); err != nil && e.Reason == WrongPrimary && e.Primary != "" && e.Primary != role.URL {
-			return f.send(ctx, e.Primary, call)
+			return f.send(ctx, role, e.Primary, call)
 		}
 		return err
 	}
 	return unavailable(NoPrimary, "No primary is known.", lastPause, nil)
 }
 
-// send ends an attempt early when the role changes under it: a frozen primary
-// would else hold the call until its deadline.
-func (f *forwarding) send(ctx context.Context, url string, call *Call) error {
+// send ends an attempt early when another node than url becomes primary under
+// it: a frozen one would else hold the call until its deadline. from is the role
+// that led to url.
+func (f *forwarding) send(ctx context.Context, from litefs.Role, url string, call *Call) error {
 	actx, cancel := context.WithCancel(ctx)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
 		for {
 			changed := f.node.Changed()
-			if role := f.node.Role(); role.State == litefs.Primary || (role.State == litefs.Replica && role.URL != url) {
+			if role := f.node.Role(); role != from && role.State != litefs.Unknown && role.URL != url {
 				cancel()
 			}
 			select {
@@ -112,6 +143,7 @@ func (f *forwarding) send(ctx context.Context, url string, call *Call) error {
 }
 
 func (f *forwarding) gaveUp(call *Call) error {
+	call.Reply = Reply{}
 	if f.unknown != nil {
 		return &Error{
 			Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 5, cause: f.unknown,

@@ -103,7 +103,9 @@ const maxReplay = 2_000
 
 // After returns the writes after c that touched one of the topics, oldest first,
 // with only those touches. A cursor whose topics have not been touched since is
-// current, however old it is. ErrResync when it cannot be told.
+// current, however old it is: also when its own row is no longer kept, so that
+// nothing here can tell whether it was in this history. ErrResync when it cannot
+// be told. One View must cover it.
 func After(ctx context.Context, rd Reader, c Cursor, topics []string) ([]Row, error) {
 	place, err := Locate(ctx, rd, c)
 	if err != nil {
@@ -123,14 +125,8 @@ func After(ctx context.Context, rd Reader, c Cursor, topics []string) ([]Row, er
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) > maxReplay || len(rows) == 0 || (rows[0].Cursor.Seq != c.Seq+1 && place == Forgotten) {
-		return nil, ErrResync
-	}
-	// The oldest kept row tells whether everything after c is still here.
-	if !c.Zero() && place == Here && rows[0].Cursor.Seq != c.Seq+1 {
-		return nil, ErrResync
-	}
-	if c.Zero() && rows[0].Cursor.Seq != 1 {
+	// The oldest row found tells whether everything after c is still kept.
+	if len(rows) > maxReplay || len(rows) == 0 || rows[0].Cursor.Seq != c.Seq+1 {
 		return nil, ErrResync
 	}
 	return onTopics(rows, topics), nil

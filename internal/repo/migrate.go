@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -17,7 +18,8 @@ import (
 // node that may write, before it takes writes, and are safe for the release before.
 type schema struct {
 	migrations fs.FS
-	want       int64
+	want       int64 // the newest version
+	before     int64 // the one before it, 0 when there is none
 }
 
 func newSchema(migrations fs.FS) (schema, error) {
@@ -31,7 +33,11 @@ func newSchema(migrations fs.FS) (schema, error) {
 		if err != nil {
 			return s, fmt.Errorf("migration %s: %w", n, err)
 		}
-		s.want = max(s.want, v)
+		if v > s.want {
+			s.before, s.want = s.want, v
+		} else {
+			s.before = max(s.before, v)
+		}
 	}
 	if s.want == 0 {
 		return s, errors.New("no migrations")
@@ -76,12 +82,18 @@ type Health struct {
 	Cursor     Cursor `json:"cursor"`
 }
 
+// healthLimit bounds Health: longer than a write waits for the lock, shorter than
+// whoever asks.
+const healthLimit = busyTimeout + 2*time.Second
+
 // Health looks at the database: is it here, is its schema usable (this
 // release's, the one before it, or a newer one), does the writing connection
 // work where this node is primary. A replica that knows no primary stays ready
 // for reads and says so.
 func (r *Repo) Health(ctx context.Context) Health {
 	h := Health{SchemaWant: r.schema.want}
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
 	err := r.View(ctx, func(rd Reader) error {
 		var err error
 		if h.SchemaHave, err = r.schema.have(ctx, rd); err != nil || h.SchemaHave == 0 {
@@ -94,7 +106,9 @@ func (r *Repo) Health(ctx context.Context) Health {
 	switch role := r.node.Role().State; {
 	case err != nil:
 		h.Reason = "no usable database: " + err.Error()
-	case h.SchemaHave < h.SchemaWant-1:
+	case h.SchemaHave == 0:
+		h.Reason = "no schema yet: the primary brings it"
+	case h.SchemaHave < r.schema.before:
 		h.Reason = fmt.Sprintf("schema %d is too old: this release needs %d, which the primary brings when it runs this release", h.SchemaHave, h.SchemaWant)
 	case role == litefs.Primary:
 		if err := r.primary.check(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,16 +12,17 @@ import (
 )
 
 // primary owns the one writing connection. It exists only while this node is
-// primary, and nothing outside super can reach it.
+// primary, and nothing outside super can reach it. take and drop are called by
+// one goroutine at a time: Open's, then follow's, then Close's.
 type primary struct {
 	repo   *Repo
 	litefs bool
 	tasks  []Task
 
-	mu     sync.Mutex
-	db     *sql.DB // nil: not (yet) primary
-	using  sync.WaitGroup
-	cause  error // why db is nil although the role is primary
+	mu     sync.Mutex     // guards the fields below; never held across I/O
+	db     *sql.DB        // nil: not (yet) primary
+	using  sync.WaitGroup // transactions on db
+	cause  error          // why db is nil although the role is primary
 	cancel context.CancelFunc
 	active sync.WaitGroup // tasks
 }
@@ -54,37 +56,50 @@ func (p *primary) follow(ctx context.Context) {
 }
 
 // take opens the writing connection, brings the schema up and starts the tasks.
-// It does nothing when that has been done.
-func (p *primary) take(ctx context.Context) (err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.db != nil {
+// It does nothing when that has been done. Calls that come meanwhile are told
+// that the primary is starting; they do not wait here.
+func (p *primary) take(ctx context.Context) error {
+	if p.open() {
 		return nil
 	}
-	defer func() { p.cause = err }()
+	db, err := p.prepare(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.db, p.cause = db, err
+	if err != nil {
+		return err
+	}
+	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
+	p.cancel = cancel
+	for _, task := range p.tasks {
+		p.active.Go(func() { task(tctx, p.repo) })
+	}
+	p.repo.node.Notify()
+	return nil
+}
+
+func (p *primary) open() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.db != nil
+}
+
+func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
 	journal := journalWAL
 	if p.litefs {
 		journal = journalDelete
 	}
 	db, err := openWriter(ctx, p.repo.path, journal)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := p.repo.schema.migrate(ctx, db, p.repo.log); err != nil {
-		return errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	p.db = db
-	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
-	p.cancel = cancel
-	for _, task := range p.tasks {
-		p.active.Add(1)
-		go func() { defer p.active.Done(); task(tctx, p.repo) }()
-	}
-	p.repo.node.Notify()
-	return nil
+	return db, nil
 }
 
-// drop ends the tasks, waits for the call that is being carried out and closes
+// drop ends the tasks, waits for the transaction that is under way and closes
 // the writing connection.
 func (p *primary) drop() error {
 	p.mu.Lock()
@@ -98,10 +113,23 @@ func (p *primary) drop() error {
 	cancel()
 	p.active.Wait()
 	p.using.Wait()
-	return db.Close()
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("close writing connection: %w", err)
+	}
+	return nil
 }
 
-// acquire gives the writing connection to one call, and what gives it back.
+// ready says whether a call may start here: nil, or where the primary is, or
+// that it is starting.
+func (p *primary) ready() error {
+	_, release, err := p.acquire()
+	if err == nil {
+		release()
+	}
+	return err
+}
+
+// acquire gives the writing connection to one transaction, and what gives it back.
 func (p *primary) acquire() (*sql.DB, func(), error) {
 	role := p.repo.node.Role()
 	if role.State != litefs.Primary {

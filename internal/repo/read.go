@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 )
 
@@ -15,13 +14,20 @@ type Reader interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// viewLimit bounds a read transaction; the longest proper one takes milliseconds.
+const viewLimit = 10 * time.Second
+
 // View runs fn in one read transaction: all its queries see the same state.
 // fn must materialise what it reads and do no network I/O, since LiteFS cannot
 // apply a transaction while a read is open. It may run several times, when
 // replication held the lock for longer than the busy timeout.
+// After 10 s the transaction is ended under it, whatever fn does: an open read
+// holds up the writes of a primary and the replication of a replica.
 // Without a database (yet) the error is Unavailable.
 func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 	const tries = 4
+	ctx, cancel := context.WithTimeout(ctx, viewLimit)
+	defer cancel()
 	var err error
 	for range tries {
 		if err = r.viewOnce(ctx, fn); err == nil || !retryable(err) || ctx.Err() != nil {
@@ -32,17 +38,14 @@ func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 	case err == nil:
 		return nil
 	case missingTable(err), cantOpen(err):
-		return unavailable("no_database", "The database has not arrived on this node yet.", time.Second, err)
+		return unavailable(NoDatabase, "The database has not arrived on this node yet.", time.Second, err)
 	case retryable(err):
-		return unavailable("busy", "The database on this node is busy taking in changes.", time.Second, err)
+		return unavailable(Busy, "The database on this node is busy taking in changes.", time.Second, err)
 	}
 	return err
 }
 
 func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err error) {
-	if _, err := os.Stat(r.path); err != nil {
-		return unavailable("no_database", "The database has not arrived on this node yet.", time.Second, err)
-	}
 	tx, err := r.reads.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)

@@ -101,9 +101,14 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
 		}
 	}
-	r.done.Add(2)
-	go func() { defer r.done.Done(); r.primary.follow(background) }()
-	go func() { defer r.done.Done(); r.feed.run(background) }()
+	// Where there is a database already, the feed starts before anybody can attach
+	// to it. Elsewhere its run sees to that.
+	if _, err := r.feed.step(ctx); err != nil && AsError(err).Code != Unavailable {
+		stop()
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
+	}
+	r.done.Go(func() { r.primary.follow(background) })
+	r.done.Go(func() { r.feed.run(background) })
 	return r, nil
 }
 
@@ -113,7 +118,8 @@ func (r *Repo) Call(ctx context.Context, call *Call) error { return r.handler(ct
 // Feed is the tail of this node's own copy.
 func (r *Repo) Feed() *Feed { return r.feed }
 
-// Close ends the tasks and the feed and closes the database.
+// Close ends the tasks and the feed, waits for the transaction that is under way
+// and closes the database.
 func (r *Repo) Close() error {
 	r.stop()
 	r.done.Wait()

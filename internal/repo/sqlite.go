@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -54,7 +55,8 @@ func openReads(path string) (*sql.DB, error) {
 // there. The journal mode is set at creation and asserted ever after: changing
 // it on a live LiteFS database kills the replicas.
 func openWriter(ctx context.Context, path, journal string) (_ *sql.DB, err error) {
-	_, statErr := os.Stat(path)
+	info, statErr := os.Stat(path)
+	fresh := errors.Is(statErr, os.ErrNotExist) || (statErr == nil && info.Size() == 0)
 	d, err := dsn(path, url.Values{
 		"mode": {"rwc"}, "_txlock": {"immediate"}, "_foreign_keys": {"1"}, "_synchronous": {"FULL"},
 	})
@@ -74,7 +76,7 @@ func openWriter(ctx context.Context, path, journal string) (_ *sql.DB, err error
 	db.SetMaxIdleConns(1)
 	var mode string
 	query := "PRAGMA journal_mode"
-	if errors.Is(statErr, os.ErrNotExist) {
+	if fresh {
 		query += " = " + journal
 	}
 	if err := db.QueryRowContext(ctx, query).Scan(&mode); err != nil {
@@ -145,6 +147,26 @@ func diskFull(err error) bool { return primaryCode(sqliteCode(err)) == int(sqlit
 func missingTable(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.Code == sqlite3.ErrError && len(e.Error()) > 13 && e.Error()[:13] == "no such table"
+}
+
+// interrupted reports that a context or SQLite's own interruption ended err's operation.
+func interrupted(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || primaryCode(sqliteCode(err)) == int(sqlite3.ErrInterrupt)
+}
+
+// Duplicate reports that a statement broke a UNIQUE or PRIMARY KEY constraint.
+func Duplicate(err error) bool {
+	switch sqlite3.ErrNoExtended(sqliteCode(err)) {
+	case sqlite3.ErrConstraintUnique, sqlite3.ErrConstraintPrimaryKey, sqlite3.ErrConstraintRowID:
+		return true
+	}
+	return false
+}
+
+// discard closes the connection behind conn instead of giving it back to the
+// pool, which opens another when it needs one.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // its error is the one asked for
 }
 
 func cantOpen(err error) bool { return primaryCode(sqliteCode(err)) == int(sqlite3.ErrCantOpen) }

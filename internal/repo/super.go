@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"runtime/debug"
 	"time"
 )
 
@@ -15,41 +15,59 @@ import (
 // the clocks of two nodes may differ by that much.
 const lateness = 2 * time.Second
 
-// NotNow is the reason of an Unavailable error when nothing was done and asking
-// again soon may help: the primary is starting or has just lost its role.
-const NotNow = "not_now"
+// applyLimit bounds the time that one Apply may hold the writing connection,
+// however far away its caller's deadline is.
+const applyLimit = 15 * time.Second
 
-// super is the end of the chain: it carries out a call here, on the primary.
+// super is the end of the chain: it carries out a call here, on the primary. Its
+// error is always an *Error, so that a caller here and one across the wire see
+// the same.
 func (r *Repo) super(ctx context.Context, call *Call) error {
-	if err := checkKey(call.Key); err != nil {
+	if err := r.carryOut(ctx, call); err != nil {
+		e := AsError(err)
+		if len(e.Fields) == 0 && e.Fields != nil {
+			plain := *e
+			plain.Fields = nil // as it would come out of the wire
+			return &plain
+		}
+		return e
+	}
+	return nil
+}
+
+func (r *Repo) carryOut(ctx context.Context, call *Call) error {
+	call.Reply = Reply{}
+	if err := call.check(); err != nil {
 		return err
 	}
-	if r.now().After(call.Deadline.Add(lateness)) {
+	// Deadlines are contexts' and therefore the system's time, not r.now's.
+	if time.Since(call.Deadline) > lateness {
 		return unavailable(Expired, "The call came after its deadline and was not carried out.", time.Second, nil)
 	}
 	entry, ok := r.registry.byName[call.Name]
 	if !ok {
-		return unavailable(UnknownCommand, "This release does not know the command "+call.Name+".", 5*time.Second, nil)
+		return unavailable(UnknownCommand, fmt.Sprintf("This release does not know the command %.80q.", call.Name), 5*time.Second, nil)
 	}
-	if !entry.public && call.Actor.Name == Visitor {
+	if !call.Actor.known() || (call.Actor.Name == Visitor && !entry.public) {
 		return Errorf(Unauthorized, "Sign in first.")
 	}
 	canon, err := entry.canonical(call.Body)
 	if err != nil {
 		return err
 	}
-	db, release, err := r.primary.acquire()
-	if err != nil {
+	if err := r.primary.ready(); err != nil {
 		return err
 	}
-	defer release()
 	run := &execution{repo: r, call: call, digest: digest(call.Name, call.Actor, canon)}
-	err = run.do(ctx, db, entry)
+	err = run.do(ctx, entry)
+	if run.wrote {
+		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
+	}
+	if again(err) {
+		return err // rests on no row
+	}
 	if ackErr := r.acknowledge(ctx, run.seen); ackErr != nil {
 		return ackErr
-	}
-	if err == nil && !call.Reply.Replayed {
-		r.node.Notify()
 	}
 	return err
 }
@@ -59,62 +77,77 @@ type execution struct {
 	repo   *Repo
 	call   *Call
 	digest []byte
-	seen   Cursor
+	seen   Cursor // the newest row that the answer rests on
+	last   head   // the newest row inside the transaction
+	wrote  bool   // COMMIT was tried
 }
 
-func (e *execution) do(ctx context.Context, db *sql.DB, entry entry) error {
+// do turns a panic of a command into an Internal error: on a laptop and over the
+// wire it must be the same, and it must end one write, not the process.
+func (e *execution) do(ctx context.Context, entry entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s panicked: %v\n%s", e.call.Name, p, debug.Stack())
+		}
+	}()
 	// A retry needs no rendering. The check that counts is the one inside the
 	// transaction.
 	var known bool
-	err := e.repo.View(ctx, func(rd Reader) error {
+	err = e.repo.View(ctx, func(rd Reader) error {
 		var err error
-		known, err = e.replay(ctx, rd)
+		known, err = e.look(ctx, rd)
 		return err
 	})
 	if known || err != nil {
-		return err
+		return e.refusal(err)
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
 	if err != nil {
 		return e.refusal(err)
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return begun(err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing; else the connection says so at its next use
-	return e.inside(ctx, tx, apply)
+	return e.transact(ctx, apply)
 }
 
-func (e *execution) inside(ctx context.Context, tx *sql.Tx, apply applier) error {
-	last, err := newestRow(ctx, tx)
+// transact runs apply between BEGIN IMMEDIATE and COMMIT. The caller's context
+// ends the wait for the connection and Apply's statements, but the transaction
+// itself is on none: database/sql would roll it back behind our back, and an
+// error of Commit would no longer tell whether there was a COMMIT.
+func (e *execution) transact(ctx context.Context, apply applier) (err error) {
+	db, release, err := e.repo.primary.acquire()
 	if err != nil {
-		return begun(err)
-	}
-	e.seen = last.cursor
-	e.call.Reply.Cursor = last.cursor
-	if known, err := e.replay(ctx, tx); known || err != nil {
 		return err
 	}
-	now := e.repo.now().UTC().Truncate(time.Millisecond)
-	if now.Before(last.at) {
-		now = last.at
-	}
-	t := &Tx{tx: tx, call: e.call, last: last, now: now}
-	if e.call.Actor.Session != "" || strings.HasPrefix(e.call.Actor.Name, "user:") {
-		if err := e.repo.authorize(ctx, t); err != nil {
-			return e.refusal(err)
-		}
-	}
-	result, err := apply(ctx, t)
+	defer release()
+	conn, err := db.Conn(ctx)
 	if err != nil {
-		return e.refusal(err)
+		return begun(fmt.Errorf("take the writing connection: %w", err))
 	}
-	cursor, err := t.record(ctx, e.digest, result)
+	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		discard(conn) // such as a transaction that another failure left open
+		return begun(fmt.Errorf("begin: %w", err))
+	}
+	defer func() {
+		// After Commit this does nothing. Where SQLite cannot roll back, closing
+		// the connection does.
+		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
+			discard(conn)
+		}
+	}()
+	actx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	t, result, err := e.apply(actx, conn, tx, apply)
+	if t == nil || err != nil {
+		return err
+	}
+	cursor, err := t.record(actx, e.digest, result)
 	if err != nil {
 		return begun(err)
 	}
+	e.wrote = true
 	if err := tx.Commit(); err != nil {
+		discard(conn)
 		return e.committed(err)
 	}
 	e.seen = cursor
@@ -122,18 +155,43 @@ func (e *execution) inside(ctx context.Context, tx *sql.Tx, apply applier) error
 	return nil
 }
 
-// replay answers a key that has a row from that row.
-func (e *execution) replay(ctx context.Context, rd Reader) (bool, error) {
+// apply gives a nil Tx when the key was known and the answer is the stored one.
+func (e *execution) apply(ctx context.Context, conn *sql.Conn, tx *sql.Tx, apply applier) (*Tx, json.RawMessage, error) {
+	known, err := e.look(ctx, tx)
+	if known || err != nil {
+		return nil, nil, e.refusal(err)
+	}
+	now := e.repo.now().UTC().Truncate(time.Millisecond)
+	if now.Before(e.last.at) {
+		now = e.last.at
+	}
+	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: now}
+	if e.call.Actor.signedIn() {
+		if err := e.repo.authorize(ctx, t); err != nil {
+			return t, nil, e.refusal(err)
+		}
+	}
+	result, err := apply(ctx, t)
+	return t, result, e.refusal(err)
+}
+
+// look notes the newest row and answers a key that has a row from that row.
+func (e *execution) look(ctx context.Context, rd Reader) (known bool, err error) {
+	if e.last, err = newestRow(ctx, rd); err != nil {
+		return false, err
+	}
+	e.seen = e.last.cursor
+	e.call.Reply = Reply{Cursor: e.last.cursor}
 	var c Cursor
 	var mark, dig []byte
 	var result string
-	err := rd.QueryRowContext(ctx, "SELECT seq, mark, digest, result FROM writes WHERE key = ?", e.call.Key).
+	err = rd.QueryRowContext(ctx, "SELECT seq, mark, digest, result FROM writes WHERE key = ?", e.call.Key).
 		Scan(&c.Seq, &mark, &dig, &result)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, begun(err)
+		return false, fmt.Errorf("look for the key: %w", err)
 	}
 	if !bytes.Equal(dig, e.digest) {
 		return true, &Error{Code: Conflict, Reason: KeyReused, Message: "This key was used for another write. Use a new key for new content."}
@@ -141,17 +199,18 @@ func (e *execution) replay(ctx context.Context, rd Reader) (bool, error) {
 	if c.Mark, err = scanMark(mark); err != nil {
 		return true, err
 	}
-	if e.seen.Zero() {
-		e.seen = c
-	}
 	e.call.Reply = Reply{Result: json.RawMessage(result), Cursor: c, Replayed: true}
 	return true, nil
 }
 
-// refusal keeps a command's own Error and translates what SQLite says.
+// refusal keeps a command's own answer and translates what SQLite says.
 func (e *execution) refusal(err error) error {
+	if err == nil {
+		return nil
+	}
 	var own *Error
-	if errors.As(err, &own) {
+	var code Code
+	if errors.As(err, &own) || errors.As(err, &code) {
 		return err
 	}
 	return begun(err)
@@ -165,7 +224,7 @@ func begun(err error) error {
 		return err
 	case diskFull(err):
 		return unavailable("disk_full", "The primary's disk is full: nothing was saved. Its operator has to make room.", 30*time.Second, err)
-	case notWritten(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, sql.ErrConnDone):
+	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
 		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
 	}
 	return fmt.Errorf("carry out: %w", err)

@@ -10,16 +10,20 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Tx is the transaction that Apply works in. It is a Reader too, so that the
 // queries of a package serve its commands.
 type Tx struct {
 	tx      *sql.Tx
+	conn    *sql.Conn // what tx is on
 	call    *Call
 	last    head
 	now     time.Time
 	touches []Touch
+	nothing bool
 }
 
 // head is the newest row that a transaction found.
@@ -38,6 +42,9 @@ type Touch struct {
 
 // ExecContext runs a statement that changes rows.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := tx.alive(); err != nil {
+		return nil, err
+	}
 	return tx.tx.ExecContext(ctx, query, args...)
 }
 
@@ -49,6 +56,26 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext is sql.Tx's.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	return tx.tx.QueryRowContext(ctx, query, args...)
+}
+
+// errRolledBack says that SQLite has ended the transaction by itself.
+var errRolledBack = errors.New("SQLite has rolled the transaction back")
+
+// alive checks that the transaction is still there. SQLite rolls back by itself
+// when a statement runs into a full disk, an I/O error or an interruption; what
+// came next would then be committed at once, statement by statement, if Apply
+// overlooked the first error.
+func (tx *Tx) alive() error {
+	err := tx.conn.Raw(func(c any) error {
+		if s, ok := c.(*sqlite3.SQLiteConn); !ok || s.AutoCommit() {
+			return errRolledBack
+		}
+		return nil
+	})
+	if err != nil {
+		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+	}
+	return nil
 }
 
 // Now is the time of this write: UTC, whole milliseconds, never earlier than the
@@ -66,6 +93,11 @@ func (tx *Tx) Touch(topic, subject string) {
 		tx.touches = append(tx.touches, t)
 	}
 }
+
+// NoChange says that the command found nothing to do: its result is answered, at
+// the position of the newest row that it saw, and no row is appended. The key is
+// not used up. Whatever Apply did before is rolled back.
+func (tx *Tx) NoChange() { tx.nothing = true }
 
 // TimeFormat is how times are stored: RFC 3339 in UTC with milliseconds, fixed
 // width, so that text compares as time does.
@@ -109,7 +141,10 @@ func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (C
 	if len(result) > maxResult {
 		return Cursor{}, fmt.Errorf("result of %s has %d bytes, at most %d are kept", tx.call.Name, len(result), maxResult)
 	}
-	touches, err := json.Marshal(tx.touches)
+	if err := tx.alive(); err != nil {
+		return Cursor{}, err
+	}
+	touches, err := json.Marshal(append([]Touch{}, tx.touches...)) // none is [], not null
 	if err != nil {
 		return Cursor{}, fmt.Errorf("encode topics: %w", err)
 	}

@@ -29,9 +29,9 @@ const (
 	PathCall  = "/internal/call"
 )
 
-// maxWire is the largest call or reply, in bytes: a media chunk in base64 and
-// the longest post fit.
-const maxWire = 4 << 20
+// maxWire is the largest call or reply on the wire, in bytes: a command's body and
+// what is around it.
+const maxWire = maxBody + 64<<10
 
 // reply is the wire form of what a call gives.
 type reply struct {
@@ -56,13 +56,19 @@ type Transport struct {
 // NewTransport returns a transport that authenticates with secret.
 func NewTransport(secret string) *Transport {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 5 * time.Second}
-	return &Transport{auth: bearer(secret), client: &http.Client{Transport: &http.Transport{
-		DialContext:         dialer.DialContext,
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     10 * time.Minute,
-		DisableCompression:  true,
-	}}}
+	return &Transport{auth: bearer(secret), client: &http.Client{
+		Transport: &http.Transport{ // no Proxy: the secret goes to the primary alone
+			DialContext:         dialer.DialContext,
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     10 * time.Minute,
+			DisableCompression:  true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
+
+// errNotSent is in the cause of an error of Send when nothing left this node.
+var errNotSent = errors.New("not sent")
 
 // Close closes the idle connections.
 func (t *Transport) Close() { t.client.CloseIdleConnections() }
@@ -70,6 +76,9 @@ func (t *Transport) Close() { t.client.CloseIdleConnections() }
 // Send posts call to the private listener at base and sets its Reply. A call
 // that was never sent gives NotNow, one without a whole answer OutcomeUnknown.
 func (t *Transport) Send(ctx context.Context, base, path string, call *Call) error {
+	if err := call.check(); err != nil {
+		return err
+	}
 	body, err := json.Marshal(call)
 	if err != nil {
 		return fmt.Errorf("encode call: %w", err)
@@ -85,13 +94,12 @@ func (t *Transport) Send(ctx context.Context, base, path string, call *Call) err
 	// net/http sends such a request again by itself when a kept-alive
 	// connection turns out to be closed.
 	req.Header.Set("Idempotency-Key", call.Key)
-	req.Header.Set("X-Request-Id", call.RequestID)
 	res, err := t.client.Do(req)
 	if err != nil {
 		if sent.Load() {
 			return lostAnswer(call, err)
 		}
-		return unavailable(NotNow, "The primary cannot be reached.", time.Second, err)
+		return unavailable(NotNow, "The primary cannot be reached.", time.Second, errors.Join(errNotSent, err))
 	}
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxWire))
 	if err = errors.Join(err, res.Body.Close()); err != nil {
@@ -108,13 +116,17 @@ func readReply(status int, raw []byte, call *Call) error {
 		}
 		return lostAnswer(call, fmt.Errorf("private listener answered %d: %.200q", status, raw))
 	}
-	call.Reply = r.Reply
 	if r.Error != nil {
+		if !r.Error.Code.known() {
+			r.Error.Code = Internal
+		}
+		call.Reply = Reply{Cursor: r.Cursor}
 		return r.Error
 	}
 	if status != http.StatusOK {
 		return lostAnswer(call, fmt.Errorf("private listener answered %d", status))
 	}
+	call.Reply = r.Reply
 	return nil
 }
 
@@ -124,48 +136,71 @@ func lostAnswer(call *Call, err error) error {
 
 // NewHandler returns the private listener's handler for calls. Only callers with
 // the cluster's secret get in; the others are refused and named once in the log.
+// What comes in at PathSuper is logged here, since it passes no chain.
 func NewHandler(r *Repo, secret string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+PathSuper, receive(r.super, log))
-	mux.Handle("POST "+PathCall, receive(r.Call, log))
+	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.super)))
+	mux.Handle("POST "+PathCall, receive(r.Call))
 	return Authenticated(mux, secret, log)
 }
 
-// Authenticated lets only callers with the secret through to next.
+// maxNamed is how many strangers the log names: an attacker must not fill it, or
+// this process's memory.
+const maxNamed = 100
+
+// Authenticated lets only callers with the secret through to next. An empty
+// secret lets nobody through.
 func Authenticated(next http.Handler, secret string, log *slog.Logger) http.Handler {
 	want := []byte(bearer(secret))
-	var seen sync.Map
-	var count atomic.Int64
+	var mu sync.Mutex
+	named := map[string]bool{}
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if hmac.Equal([]byte(req.Header.Get("Authorization")), want) {
+		if hmac.Equal([]byte(req.Header.Get("Authorization")), want) && secret != "" {
 			next.ServeHTTP(w, req)
 			return
 		}
-		host, _, _ := net.SplitHostPort(req.RemoteAddr)
-		if _, logged := seen.LoadOrStore(host, true); !logged && count.Add(1) <= 100 {
+		host, _, err := net.SplitHostPort(req.RemoteAddr)
+		if err != nil {
+			host = req.RemoteAddr
+		}
+		mu.Lock()
+		first := !named[host] && len(named) < maxNamed
+		if first {
+			named[host] = true
+		}
+		mu.Unlock()
+		if first {
 			log.Warn("refused a call without the cluster's secret: is CLUSTER_SECRET the same on every node?", "from", host, "path", req.URL.Path)
 		}
-		WriteReply(w, Reply{}, &Error{Code: Unauthorized, Reason: "bad_secret", Message: "The private listener refused the call: CLUSTER_SECRET differs between these two."})
+		WriteReply(w, Reply{}, &Error{Code: Unauthorized, Reason: BadSecret, Message: "The private listener refused the call: CLUSTER_SECRET differs between these two."})
 	})
 }
 
-func receive(h Handler, log *slog.Logger) http.Handler {
+func receive(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		var call Call
-		d := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxWire))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&call); err != nil {
-			WriteReply(w, Reply{}, wireError(err))
+		call, err := readCall(http.MaxBytesReader(w, req.Body, maxWire))
+		if err != nil {
+			WriteReply(w, Reply{}, err)
 			return
 		}
 		ctx, cancel := context.WithDeadline(WithRequestID(As(req.Context(), call.Actor), call.RequestID), call.Deadline.Add(lateness))
 		defer cancel()
-		err := h(ctx, &call)
-		if err != nil && AsError(err).Code == Internal {
-			log.Error("carry out", "command", call.Name, "request_id", call.RequestID, "err", err)
-		}
+		err = h(ctx, call)
 		WriteReply(w, call.Reply, err)
 	})
+}
+
+func readCall(body io.Reader) (*Call, error) {
+	raw, err := io.ReadAll(body)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, errTooLarge()
+	case err != nil:
+		return nil, unavailable(Interrupted, "The call did not arrive whole.", time.Second, err)
+	}
+	call, err := decode[Call](raw)
+	return &call, err
 }
 
 // WriteReply writes what a call gave, or err, in the wire form.
