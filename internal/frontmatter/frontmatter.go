@@ -71,7 +71,7 @@ type File struct {
 	parts  parts
 	items  []item
 	flow   bool // the front matter is one {…}: there are no lines to edit
-	filled set  // what Filled has put in
+	filled set  // where Imported differs from the file
 }
 
 // Extra is an unknown key with its YAML as it stands in the file.

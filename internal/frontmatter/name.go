@@ -45,21 +45,31 @@ func stemOf(name string) (stem, date string) {
 	return stem, ""
 }
 
+// maxSlug is the longest slug made of a file's name, in characters.
+const maxSlug = 100
+
 // slugOf keeps letters, marks and digits of every script, in lower case, with
-// single dashes between.
+// single dashes between; an apostrophe goes without one.
 func slugOf(s string) string {
 	var b strings.Builder
-	dash := false
+	n, dash := 0, false
 	for _, r := range strings.ToLower(s) {
-		if !unicode.In(r, unicode.L, unicode.M, unicode.Nd) {
-			dash = b.Len() > 0
+		switch {
+		case n == 0 && unicode.IsMark(r), r == '\'', r == '’':
 			continue
+		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r):
+			dash = n > 0
+			continue
+		case n >= maxSlug || dash && n >= maxSlug-1:
+			return b.String()
 		}
 		if dash {
 			b.WriteByte('-')
+			n++
 			dash = false
 		}
 		b.WriteRune(r)
+		n++
 	}
 	return b.String()
 }

@@ -99,6 +99,7 @@ func TestWhatIsLeftOutFollowsFromNameAndHeading(t *testing.T) {
 		{"x.md", "---\n# only a comment\n...\ntext", "X", "x"},
 		{"x.md", "", "X", "x"},
 		{"日本.md", "", "日本", "日本"},
+		{"It's ½ done!.md", "", "It's ½ done!", "its-½-done"},
 	} {
 		f := MustParse(t, c.name, c.text)
 		if f.Title != c.title || f.Slug != c.slug || f.HasTitle || f.HasSlug || f.Tags != nil || !f.Draft {

@@ -40,11 +40,19 @@ func plain(s string, inList bool) bool {
 	if strings.HasSuffix(s, " ") || strings.HasPrefix(s, "---") || strings.HasPrefix(s, "...") {
 		return false
 	}
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(s), &n); err != nil || len(n.Content) != 1 {
+	// Ask YAML itself, in the place where the text will stand.
+	src := "k: " + s
+	if inList {
+		src = "k: [" + s + "]"
+	}
+	root, err := document([]byte(src))
+	if err != nil || root == nil || root.Kind != yaml.MappingNode || len(root.Content) != 2 {
 		return false
 	}
-	v := n.Content[0]
+	v := root.Content[1]
+	if inList && len(v.Content) == 1 {
+		v = v.Content[0]
+	}
 	return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" && v.Value == s
 }
 

@@ -7,20 +7,14 @@ import (
 	"time"
 )
 
-// Filled says what the import put into a post where the file was silent: the
-// time for a post published without a date, and an author. Render takes it for
-// no edit, and writes it down once something else was edited.
-func (f File) Filled(at time.Time, by string) File {
-	f.filled = set{}
-	if f.PublishedAt == nil && !f.Draft {
-		at = at.UTC().Truncate(time.Second)
-		f.PublishedAt = &at
-		f.filled[publishedAt] = true
-	}
-	if f.Author == "" && by != "" {
-		f.Author = by
-		f.filled[author] = true
-	}
+// Imported says what the import made of the file: what it put in where the file
+// was silent (the time for a post published without a date, an author) and what
+// it stores in another form (a slug in lower case). Render takes that for no
+// edit, and writes it down once something else was edited.
+func (f File) Imported(stored Fields) File {
+	stored = Normal(stored)
+	f.filled = diff(f.Fields, stored)
+	f.Fields = stored
 	return f
 }
 

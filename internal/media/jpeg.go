@@ -168,24 +168,24 @@ type keptOnce struct{ jfif, exif, scan bool }
 
 // reduce gives what is kept of a segment's payload, if any.
 func (k *keptOnce) reduce(s segment) (payload []byte, keep bool) {
-	switch m := s.marker; {
-	case m == mAPP0:
+	switch s.marker {
+	case mAPP0:
 		// JFIF: the density is kept, its thumbnail is not.
 		if k.jfif || len(s.payload) < 14 || !bytes.HasPrefix(s.payload, []byte("JFIF\x00")) {
 			return nil, false
 		}
 		k.jfif = true
 		return append(bytes.Clone(s.payload[:12]), 0, 0), true
-	case m == mAPP1:
+	case mAPP1:
 		o := exifOrientation(s.payload)
 		if o == 1 || k.exif || k.scan {
 			return nil, false
 		}
 		k.exif = true
 		return orientationExif(o), true
-	case m == mAPP2:
+	case mAPP2:
 		return s.payload, bytes.HasPrefix(s.payload, []byte("ICC_PROFILE\x00"))
-	case m == mAPPE: // Adobe's colour transform, without which colours are wrong
+	case mAPPE: // Adobe's colour transform, without which colours are wrong
 		if len(s.payload) < 12 || !bytes.HasPrefix(s.payload, []byte("Adobe")) {
 			return nil, false
 		}

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// secret stands for what must not survive: a position, a name, a comment.
-const secret = "52.5200N 13.4050E"
+// private stands for what must not survive: a position, a name, a comment.
+const private = "52.5200N 13.4050E"
 
 func picture() *image.Paletted {
 	m := image.NewPaletted(image.Rect(0, 0, 6, 4), palette.Plan9)
@@ -79,9 +79,9 @@ func exif(order binary.AppendByteOrder, orientation uint16) string {
 	entry(0x8825, 4, 1, order.AppendUint32(nil, 38))
 	b = order.AppendUint32(b, 0)
 	b = order.AppendUint16(b, 1)
-	entry(1, 2, uint32(len(secret)), order.AppendUint32(nil, 56))
+	entry(1, 2, uint32(len(private)), order.AppendUint32(nil, 56))
 	b = order.AppendUint32(b, 0)
-	return "Exif\x00\x00" + string(b) + secret
+	return "Exif\x00\x00" + string(b) + private
 }
 
 // MustDirtyJPEG is a photo as a phone writes it.
@@ -90,12 +90,12 @@ func MustDirtyJPEG(tb testing.TB, orientation uint16) []byte {
 	data := insert(MustJPEG(tb), 2,
 		jpegSegment(0xE0, "JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x01\x01thu"),
 		jpegSegment(0xE1, exif(binary.LittleEndian, orientation)),
-		jpegSegment(0xE1, "http://ns.adobe.com/xap/1.0/\x00<x>"+secret+"</x>"),
+		jpegSegment(0xE1, "http://ns.adobe.com/xap/1.0/\x00<x>"+private+"</x>"),
 		jpegSegment(0xE2, "ICC_PROFILE\x00\x01\x01profile"),
-		jpegSegment(0xE2, "MPF\x00"+secret),
-		jpegSegment(0xED, "Photoshop 3.0\x00"+secret),
-		[]byte{0xFF, 0xFF}, jpegSegment(0xFE, secret))
-	return append(data, "MotionPhoto "+secret...)
+		jpegSegment(0xE2, "MPF\x00"+private),
+		jpegSegment(0xED, "Photoshop 3.0\x00"+private),
+		[]byte{0xFF, 0xFF}, jpegSegment(0xFE, private))
+	return append(data, "MotionPhoto "+private...)
 }
 
 func pngChunk(kind, payload string) []byte {
@@ -108,10 +108,10 @@ func MustDirtyPNG(tb testing.TB) []byte {
 	tb.Helper()
 	data := insert(MustPNG(tb), 8+25,
 		pngChunk("pHYs", "\x00\x00\x0b\x13\x00\x00\x0b\x13\x01"), pngChunk("sRGB", "\x00"),
-		pngChunk("eXIf", exif(binary.BigEndian, 1)[6:]), pngChunk("tEXt", "Comment\x00"+secret),
-		pngChunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+secret), pngChunk("zTXt", "a\x00\x00"+secret),
-		pngChunk("tIME", "\x07\xe8\x05\x01\x0a\x1e\x00"), pngChunk("prVt", secret))
-	return append(data, secret...)
+		pngChunk("eXIf", exif(binary.BigEndian, 1)[6:]), pngChunk("tEXt", "Comment\x00"+private),
+		pngChunk("iTXt", "XML:com.adobe.xmp\x00\x00\x00\x00\x00"+private), pngChunk("zTXt", "a\x00\x00"+private),
+		pngChunk("tIME", "\x07\xe8\x05\x01\x0a\x1e\x00"), pngChunk("prVt", private))
+	return append(data, private...)
 }
 
 func subBlocks(text string) []byte {
@@ -126,9 +126,9 @@ func MustDirtyGIF(tb testing.TB) []byte {
 		at += 3 << (flags&7 + 1)
 	}
 	data = insert(data, at,
-		append([]byte{0x21, 0xFE}, subBlocks(secret)...),
-		append([]byte{0x21, 0xFF, 11}, append([]byte("XMP DataXMP"), subBlocks(secret)...)...))
-	return append(data, secret...)
+		append([]byte{0x21, 0xFE}, subBlocks(private)...),
+		append([]byte{0x21, 0xFF, 11}, append([]byte("XMP DataXMP"), subBlocks(private)...)...))
+	return append(data, private...)
 }
 
 func riffChunk(kind, payload string) []byte {
@@ -156,10 +156,10 @@ func vp8x(flags byte, w, h int) []byte {
 
 func dirtyWebP() []byte {
 	return append(webp(vp8x(0x20|0x08|0x04, 1, 1), riffChunk("ICCP", "profile"), riffChunk("VP8L", lossless),
-		riffChunk("EXIF", exif(binary.BigEndian, 1)), riffChunk("XMP ", secret), riffChunk("prvt", secret)), secret...)
+		riffChunk("EXIF", exif(binary.BigEndian, 1)), riffChunk("XMP ", private), riffChunk("prvt", private)), private...)
 }
 
 func movingWebP() []byte {
-	frame := "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00" + string(riffChunk("VP8L", lossless)) + string(riffChunk("meta", secret))
+	frame := "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00" + string(riffChunk("VP8L", lossless)) + string(riffChunk("meta", private))
 	return webp(vp8x(0x02, 1, 1), riffChunk("ANIM", "\x00\x00\x00\x00\x00\x00"), riffChunk("ANMF", frame), riffChunk("ANMF", frame))
 }

@@ -18,7 +18,7 @@ func nextPNGChunk(data []byte) (kind string, payload, raw []byte, err error) {
 		return "", nil, nil, truncated("PNG")
 	}
 	n := uint64(binary.BigEndian.Uint32(data))
-	if n > uint64(len(data)-12) {
+	if n > uint64(len(data)-12) { // #nosec G115 -- not negative
 		return "", nil, nil, truncated("PNG")
 	}
 	raw = data[:12+n]

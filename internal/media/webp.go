@@ -32,7 +32,7 @@ func nextRIFF(data []byte) (kind string, payload, rest []byte, err error) {
 		return "", nil, nil, truncated("WebP")
 	}
 	n := uint64(binary.LittleEndian.Uint32(data[4:]))
-	if n > uint64(len(data)-8) {
+	if n > uint64(len(data)-8) { // #nosec G115 -- not negative
 		return "", nil, nil, truncated("WebP")
 	}
 	end := 8 + n
