@@ -1,0 +1,127 @@
+package posts
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// Create makes a post. Title is required; the slug is made from it when it is
+// left out. With Publish it is published at PublishedAt, or now.
+type Create struct {
+	Title       string     `json:"title"`
+	Slug        string     `json:"slug,omitempty"`
+	Description string     `json:"description,omitempty"`
+	Body        string     `json:"body,omitempty"`
+	Tags        []string   `json:"tags,omitempty"`
+	Permalinks  []string   `json:"permalinks,omitempty"`
+	Author      string     `json:"author,omitempty"` // e-mail address; left out: who writes, or the first author
+	PublishedAt *time.Time `json:"published_at,omitempty"`
+	Publish     bool       `json:"publish,omitempty"`
+
+	rec *record
+}
+
+// Name is "posts.create".
+func (Create) Name() string { return "posts.create" }
+
+// Prepare checks the fields and renders the body.
+func (c Create) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+	f := checker{}
+	r := &record{
+		title: f.title(c.Title), description: f.description(c.Description), body: f.body(c.Body),
+		labels: f.tags(c.Tags), permalinks: f.permalinks(c.Permalinks), publishedAt: f.date(c.PublishedAt),
+		state: Draft, anchor: newAnchor(),
+	}
+	if c.Slug != "" {
+		r.slug = f.slug(c.Slug)
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	doc, err := render(ctx, rd, r.body, r.anchor, nil)
+	r.doc, c.rec = &doc, r
+	return c, err
+}
+
+// Apply inserts the post.
+func (c Create) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
+	r := c.rec
+	var err error
+	if r.authorID, err = author(ctx, tx, c.Author); err != nil {
+		return Ref{}, err
+	}
+	if r.slug == "" {
+		if r.slug, err = freeSlug(ctx, tx, r.title); err != nil {
+			return Ref{}, err
+		}
+	}
+	if c.Publish {
+		r.publish(tx.Now())
+	}
+	if err := save(ctx, tx, nil, r); err != nil {
+		return Ref{}, err
+	}
+	return r.ref(), nil
+}
+
+// newAnchor returns what keeps a post's footnotes apart from other posts'.
+func newAnchor() string { return strings.ToLower(rand.Text()[:8]) }
+
+// author returns the user that a new post belongs to: the one with that e-mail
+// address, else the user who writes, else the first there is.
+func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
+	var id int64
+	var err error
+	user, isUser := strings.CutPrefix(tx.Actor().Name, "user:")
+	switch {
+	case email != "":
+		err = tx.QueryRowContext(ctx, "SELECT id FROM users WHERE email = ? OR name = ? ORDER BY email = ? DESC, id LIMIT 1", strings.ToLower(email), email, strings.ToLower(email)).Scan(&id)
+		if noRows(err) {
+			return 0, repo.InvalidFields(map[string]string{"author": "is nobody here; make one with `blog user add EMAIL --name NAME --password-file FILE`"})
+		}
+	case isUser:
+		id, err = strconv.ParseInt(user, 10, 64)
+	default:
+		err = tx.QueryRowContext(ctx, "SELECT id FROM users ORDER BY id LIMIT 1").Scan(&id)
+		if noRows(err) {
+			return 0, &repo.Error{Code: repo.Invalid, Reason: NoAuthor, Message: "There is no author yet, and every post has one. Make one with `blog user add EMAIL --name NAME --password-file FILE`, or follow the link that `blog serve` printed at its start.",
+				Fields: map[string]string{"author": "does not exist yet"}}
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find author: %w", err)
+	}
+	return id, nil
+}
+
+// NoAuthor is the reason of the Invalid error of a post while nobody can be its author.
+const NoAuthor = "no_author"
+
+// freeSlug makes a slug from title that no post has, with a number behind it
+// where needed.
+func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
+	base := Slugify(title)
+	if _, problem := CheckSlug(base); problem != "" {
+		base = strings.Trim("post-"+base, "-")
+	}
+	for n := 1; ; n++ {
+		slug := base
+		if n > 1 {
+			slug += "-" + strconv.Itoa(n)
+		}
+		var id int64
+		err := tx.QueryRowContext(ctx, "SELECT id FROM posts WHERE slug = ?", slug).Scan(&id)
+		if noRows(err) {
+			return slug, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for a free slug: %w", err)
+		}
+	}
+}

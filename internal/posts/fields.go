@@ -1,0 +1,122 @@
+package posts
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"blog/internal/repo"
+	"blog/internal/tags"
+)
+
+// Limits on what a post holds. A write stays under about 1 MB with the HTML and
+// the index that a body makes.
+const (
+	MaxTitle       = 200       // characters
+	MaxDescription = 500       // characters
+	MaxBody        = 256 << 10 // bytes
+	maxPermalinks  = 20
+)
+
+// checker collects messages by field.
+type checker map[string]string
+
+func (c checker) note(field, problem string) {
+	if problem != "" && c[field] == "" {
+		c[field] = problem
+	}
+}
+
+func (c checker) err() error { return repo.InvalidFields(c) }
+
+func (c checker) title(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	c.note("title", line(s, MaxTitle))
+	if s == "" {
+		c.note("title", "cannot be empty")
+	}
+	return s
+}
+
+func (c checker) description(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	c.note("description", line(s, MaxDescription))
+	return s
+}
+
+func (c checker) body(s string) string {
+	switch {
+	case !utf8.ValidString(s):
+		c.note("body", "is not valid text (UTF-8)")
+	case len(s) > MaxBody:
+		c.note("body", "is longer than 256 KB")
+	case strings.ContainsRune(s, 0):
+		c.note("body", "has a NUL character")
+	}
+	return strings.ReplaceAll(s, "\r\n", "\n")
+}
+
+func (c checker) tags(labels []string) []string {
+	out, err := tags.NormalizeAll(labels)
+	if err != nil {
+		c.note("tags", repo.AsError(err).Message)
+	}
+	return out
+}
+
+func (c checker) slug(s string) string {
+	stored, problem := CheckSlug(s)
+	c.note("slug", problem)
+	return stored
+}
+
+func (c checker) permalinks(paths []string) []string {
+	out := []string{}
+	seen := map[string]bool{}
+	for _, p := range paths {
+		stored, problem := CheckPermalink(p)
+		c.note("permalinks", problem)
+		if !seen[stored] {
+			seen[stored] = true
+			out = append(out, stored)
+		}
+	}
+	if len(out) > maxPermalinks {
+		c.note("permalinks", "are more than 20")
+	}
+	return out
+}
+
+// Years that a date may have: what lies outside is a slip of the pen, and does
+// not fit the stored form.
+const (
+	firstYear = 1900
+	lastYear  = 2999
+)
+
+func (c checker) date(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC().Truncate(time.Millisecond)
+	if u.Year() < firstYear || u.Year() > lastYear {
+		c.note("published_at", "must be a date between the years 1900 and 2999")
+	}
+	return &u
+}
+
+func line(s string, limit int) string {
+	if !utf8.ValidString(s) {
+		return "is not valid text (UTF-8)"
+	}
+	if utf8.RuneCountInString(s) > limit {
+		return "is too long"
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return "has a control character"
+		}
+	}
+	return ""
+}

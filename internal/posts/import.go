@@ -1,0 +1,206 @@
+package posts
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"blog/internal/frontmatter"
+	"blog/internal/repo"
+)
+
+// Import stores a Markdown file as a post. The post is the one that has the
+// file's slug, or had it before; else it is new. A post that was edited here
+// since this file was last imported is left alone, with a Conflict error, unless
+// Force is set.
+type Import struct {
+	Path        string            `json:"path"` // relative to the folder that is imported, with forward slashes
+	Raw         []byte            `json:"raw"`  // the whole file, for the export
+	Title       string            `json:"title"`
+	Slug        string            `json:"slug"`
+	Description string            `json:"description,omitempty"`
+	Body        string            `json:"body,omitempty"`
+	Author      string            `json:"author,omitempty"` // e-mail address or name
+	Tags        []string          `json:"tags,omitempty"`
+	Permalinks  []string          `json:"permalinks,omitempty"`
+	PublishedAt *time.Time        `json:"published_at,omitempty"`
+	Draft       bool              `json:"draft,omitempty"`
+	Media       map[string]string `json:"media,omitempty"` // content hash by path in the text
+	Force       bool              `json:"force,omitempty"`
+
+	rec *record
+}
+
+// Edited is the reason of the Conflict error of an import onto a post that was
+// edited here.
+const Edited = "edited"
+
+// NewImport returns the command for a parsed file whose pictures are stored.
+func NewImport(f frontmatter.File, media map[string]string) Import {
+	return Import{
+		Path: f.Name, Raw: f.Raw, Title: f.Title, Slug: f.Slug, Description: f.Description, Body: f.Body, Author: f.Author,
+		Tags: f.Tags, Permalinks: f.Permalinks, PublishedAt: f.PublishedAt, Draft: f.Draft, Media: media,
+	}
+}
+
+// Name is "posts.import".
+func (Import) Name() string { return "posts.import" }
+
+// Prepare checks the fields and renders the body.
+func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+	f := checker{}
+	r := &record{
+		title: f.title(i.Title), slug: f.slug(i.Slug), description: f.description(i.Description), body: f.body(i.Body),
+		labels: f.tags(i.Tags), permalinks: f.permalinks(i.Permalinks), publishedAt: f.date(i.PublishedAt),
+		state: Draft, anchor: newAnchor(),
+	}
+	if len(i.Raw) > frontmatter.MaxSize {
+		f.note("raw", "is longer than 1 MB")
+	}
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	// The anchor of a post that is there already stays; whether it is there is
+	// looked up again under the lock.
+	before, _, err := i.find(ctx, rd)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		r.anchor = before.anchor
+	}
+	doc, err := render(ctx, rd, r.body, r.anchor, i.Media)
+	r.doc, i.rec = &doc, r
+	return i, err
+}
+
+// imported is what is kept of the file that a post came from.
+type imported struct {
+	raw      []byte
+	revision int64
+}
+
+func (i Import) find(ctx context.Context, rd repo.Reader) (*record, *imported, error) {
+	var id, rev int64
+	var raw []byte
+	err := rd.QueryRowContext(ctx, `
+		SELECT p.id, COALESCE(m.raw, x''), COALESCE(m.revision, 0)
+		FROM (SELECT id, 0 AS rank FROM posts WHERE slug = ?1 UNION ALL SELECT post_id, 1 FROM old_slugs WHERE slug = ?1) p
+		LEFT JOIN imports m ON m.post_id = p.id
+		ORDER BY p.rank
+		LIMIT 1`, i.slug()).Scan(&id, &raw, &rev)
+	if noRows(err) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("find post of file: %w", err)
+	}
+	r, err := Target{ID: id}.load(ctx, rd)
+	return &r, &imported{raw: raw, revision: rev}, err
+}
+
+func (i Import) slug() string {
+	stored, _ := CheckSlug(i.Slug)
+	return stored
+}
+
+// Apply inserts or updates the post, or finds nothing to do.
+func (i Import) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
+	before, from, err := i.find(ctx, tx)
+	if err != nil {
+		return Ref{}, err
+	}
+	if before == nil {
+		return i.create(ctx, tx)
+	}
+	after, err := i.over(ctx, tx, *before)
+	if err != nil {
+		return Ref{}, err
+	}
+	known := bytes.Equal(from.raw, i.Raw) && from.revision == before.revision
+	same := after.same(before) && mediaSame(ctx, tx, before.id, after.doc.media)
+	switch {
+	case known && same:
+		tx.NoChange()
+		return unchanged(before), nil
+	case same: // the file says what the post is: only remember the file
+		return unchanged(before), i.remember(ctx, tx, before)
+	case from.revision != before.revision && !i.Force:
+		return Ref{}, &repo.Error{Code: repo.Conflict, Reason: Edited, Message: fmt.Sprintf("The post %q was edited here since this file was last imported; nothing was changed. --force overwrites it with the file.", before.slug)}
+	}
+	if err := save(ctx, tx, before, &after); err != nil {
+		return Ref{}, err
+	}
+	return after.ref(), i.remember(ctx, tx, &after)
+}
+
+func unchanged(r *record) Ref {
+	ref := r.ref()
+	ref.Unchanged = true
+	return ref
+}
+
+func (i Import) create(ctx context.Context, tx *repo.Tx) (Ref, error) {
+	r := i.rec
+	var err error
+	if r.authorID, err = author(ctx, tx, i.Author); err != nil {
+		return Ref{}, err
+	}
+	if !i.Draft {
+		r.publish(tx.Now())
+	}
+	if err := save(ctx, tx, nil, r); err != nil {
+		return Ref{}, err
+	}
+	return r.ref(), i.remember(ctx, tx, r)
+}
+
+// over returns what the file makes of the post. A post that was found by an old
+// slug keeps the slug that it has.
+func (i Import) over(ctx context.Context, tx *repo.Tx, before record) (record, error) {
+	after := before
+	f := i.rec
+	after.title, after.description, after.body = f.title, f.description, f.body
+	after.labels, after.permalinks, after.doc = f.labels, f.permalinks, f.doc
+	if f.publishedAt != nil {
+		after.publishedAt = f.publishedAt
+	}
+	if i.Author != "" {
+		var err error
+		if after.authorID, err = author(ctx, tx, i.Author); err != nil {
+			return after, err
+		}
+	}
+	if i.Draft {
+		after.state, after.publishedAt = Draft, f.publishedAt
+	} else {
+		after.publish(tx.Now())
+	}
+	return after, nil
+}
+
+func mediaSame(ctx context.Context, tx *repo.Tx, id int64, want map[string]string) bool {
+	have, err := mediaOf(ctx, tx, id)
+	if err != nil || len(have) != len(want) {
+		return false
+	}
+	for p, h := range want {
+		if have[p] != h {
+			return false
+		}
+	}
+	return true
+}
+
+func (i Import) remember(ctx context.Context, tx *repo.Tx, r *record) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO imports (post_id, path, raw, revision)
+		VALUES (?, ?, ?, ?)
+		ON CONFLICT (post_id) DO UPDATE SET path = excluded.path, raw = excluded.raw, revision = excluded.revision`,
+		r.id, i.Path, i.Raw, r.revision)
+	if err != nil {
+		return fmt.Errorf("remember file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package posts
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"blog/internal/repo"
+)
+
+const cardColumns = `
+	p.id, p.slug, p.title, p.description, p.excerpt, u.name, p.state, p.published_at, p.updated_at, p.minutes, p.labels, p.revision`
+
+func (c *Card) scan(more ...any) (into []any, finish func() error) {
+	var published *string
+	var updated, labels string
+	into = append([]any{&c.ID, &c.Slug, &c.Title, &c.Description, &c.Excerpt, &c.Author, &c.State, &published, &updated, &c.Minutes, &labels, &c.Revision}, more...)
+	return into, func() error {
+		c.Labels = splitLabels(labels)
+		var err, err2 error
+		if published != nil {
+			c.PublishedAt, err = repo.ParseTime(*published)
+		}
+		c.UpdatedAt, err2 = repo.ParseTime(updated)
+		return errors.Join(err, err2)
+	}
+}
+
+// Filter chooses posts for List. The zero Filter is all that readers see.
+type Filter struct {
+	Labels []string // any of them
+	Hidden bool     // also drafts and scheduled posts
+	Offset int
+	Limit  int // 0: all
+}
+
+// List returns cards, newest first, and how many there are in all.
+func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, err error) {
+	labels, err := json.Marshal(f.Labels)
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode labels: %w", err)
+	}
+	limit, order := f.Limit, "p.published_at DESC, p.id DESC"
+	if limit == 0 {
+		limit = -1
+	}
+	if f.Hidden { // what is not out yet stands on top
+		order = "p.state = 'published', COALESCE(p.published_at, p.updated_at) DESC, p.id DESC"
+	}
+	const from = `
+		FROM posts p
+		JOIN users u ON u.id = p.author_id
+		WHERE (p.state = 'published' OR ?1)
+		AND (?2 IN ('null', '[]') OR EXISTS (
+			SELECT 1 FROM post_tags pt JOIN tags t ON t.id = pt.tag_id
+			WHERE pt.post_id = p.id AND t.label IN (SELECT value FROM json_each(?2))))`
+	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*)"+from, f.Hidden, string(labels)).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count posts: %w", err)
+	}
+	rows, err := rd.QueryContext(ctx, "SELECT "+cardColumns+from+" ORDER BY "+order+" LIMIT ?3 OFFSET ?4", f.Hidden, string(labels), limit, f.Offset)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list posts: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	out := []Card{}
+	for rows.Next() {
+		var c Card
+		into, finish := c.scan()
+		if err := errors.Join(rows.Scan(into...), finish()); err != nil {
+			return nil, 0, fmt.Errorf("list posts: %w", err)
+		}
+		out = append(out, c)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("list posts: %w", err)
+	}
+	return out, total, nil
+}
+
+// BySlug returns the post that has slug now, visible or not. NotFound otherwise.
+func BySlug(ctx context.Context, rd repo.Reader, slug string) (Post, error) {
+	return one(ctx, rd, "p.slug = ?", slug)
+}
+
+// ByID returns the post with id, visible or not. NotFound otherwise.
+func ByID(ctx context.Context, rd repo.Reader, id int64) (Post, error) {
+	return one(ctx, rd, "p.id = ?", id)
+}
+
+func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, error) {
+	var p Post
+	var headings, created string
+	into, finish := p.Card.scan(&p.AuthorID, &p.AuthorEmail, &p.Body, &p.HTML, &headings, &created)
+	err := rd.QueryRowContext(ctx, `
+		SELECT `+cardColumns+`, p.author_id, u.email, p.body, p.html, p.headings, p.created_at
+		FROM posts p
+		JOIN users u ON u.id = p.author_id
+		WHERE `+where, arg).Scan(into...)
+	if noRows(err) {
+		return p, repo.Errorf(repo.NotFound, "There is no such post.")
+	}
+	if err != nil {
+		return p, fmt.Errorf("read post: %w", err)
+	}
+	if err := finish(); err != nil {
+		return p, err
+	}
+	if p.CreatedAt, err = repo.ParseTime(created); err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal([]byte(headings), &p.Headings); err != nil {
+		return p, fmt.Errorf("headings of post %d: %w", p.ID, err)
+	}
+	p.Permalinks, err = permalinksOf(ctx, rd, p.ID)
+	return p, err
+}
+
+// VisibleCard returns the card of a post that readers see. NotFound otherwise.
+func VisibleCard(ctx context.Context, rd repo.Reader, id int64) (Card, error) {
+	var c Card
+	into, finish := c.scan()
+	err := rd.QueryRowContext(ctx, `
+		SELECT `+cardColumns+`
+		FROM posts p
+		JOIN users u ON u.id = p.author_id
+		WHERE p.id = ? AND p.state = 'published'`, id).Scan(into...)
+	if noRows(err) {
+		return c, repo.Errorf(repo.NotFound, "There is no such post.")
+	}
+	if err != nil {
+		return c, fmt.Errorf("read post: %w", err)
+	}
+	return c, finish()
+}
+
+// Neighbours returns the visible posts just newer and just older than c, nil
+// where there is none.
+func Neighbours(ctx context.Context, rd repo.Reader, c Card) (newer, older *Card, err error) {
+	at := repo.FormatTime(c.PublishedAt)
+	newer, err = neighbour(ctx, rd, "(published_at, id) > (?, ?) ORDER BY published_at, id", at, c.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	older, err = neighbour(ctx, rd, "(published_at, id) < (?, ?) ORDER BY published_at DESC, id DESC", at, c.ID)
+	return newer, older, err
+}
+
+func neighbour(ctx context.Context, rd repo.Reader, where, at string, id int64) (*Card, error) {
+	var c Card
+	err := rd.QueryRowContext(ctx, "SELECT id, slug, title FROM posts WHERE state = 'published' AND "+where+" LIMIT 1", at, id).Scan(&c.ID, &c.Slug, &c.Title)
+	if noRows(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read neighbour: %w", err)
+	}
+	return &c, nil
+}
+
+// Moved returns the present slug of the visible post that had slug before. A
+// living, visible post's own slug wins: ask for that first. NotFound otherwise.
+func Moved(ctx context.Context, rd repo.Reader, slug string) (string, error) {
+	return visibleSlug(ctx, rd, "SELECT p.slug FROM old_slugs o JOIN posts p ON p.id = o.post_id WHERE o.slug = ? AND p.state = 'published'", slug)
+}
+
+// Permalink returns the slug of the visible post that path (with a leading slash,
+// without one at its end) leads to. NotFound otherwise.
+func Permalink(ctx context.Context, rd repo.Reader, path string) (string, error) {
+	return visibleSlug(ctx, rd, "SELECT p.slug FROM permalinks l JOIN posts p ON p.id = l.post_id WHERE l.path = ? AND p.state = 'published'", path)
+}
+
+func visibleSlug(ctx context.Context, rd repo.Reader, query, arg string) (string, error) {
+	var slug string
+	err := rd.QueryRowContext(ctx, query, arg).Scan(&slug)
+	if noRows(err) {
+		return "", repo.Errorf(repo.NotFound, "There is no such page.")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read address: %w", err)
+	}
+	return slug, nil
+}
+
+func permalinksOf(ctx context.Context, rd repo.Reader, id int64) ([]string, error) {
+	var list sql.NullString
+	err := rd.QueryRowContext(ctx, "SELECT json_group_array(path ORDER BY position) FROM permalinks WHERE post_id = ?", id).Scan(&list)
+	if err != nil {
+		return nil, fmt.Errorf("read permalinks: %w", err)
+	}
+	return splitLabels(list.String), nil
+}

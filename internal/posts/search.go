@@ -1,0 +1,193 @@
+package posts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// Segment is a piece of text of a search result; a Hit is what was searched for.
+type Segment struct {
+	Text string
+	Hit  bool
+}
+
+// Result is a post that was found.
+type Result struct {
+	Slug        string
+	Title       []Segment
+	Snippet     []Segment
+	PublishedAt time.Time
+	Labels      []string
+}
+
+// Results is one page of a search.
+type Results struct {
+	List  []Result
+	Total int
+	// Message says why nothing was searched for; "" when something was.
+	Message string
+}
+
+// SearchPage is how many results a page of them has.
+const SearchPage = 20
+
+const (
+	hitStart = "\x02"
+	hitEnd   = "\x03"
+)
+
+// Search looks for what readers see. No query is an error: one that says nothing
+// gives a Message.
+func Search(ctx context.Context, rd repo.Reader, query string, page int) (Results, error) {
+	p := parseQuery(query)
+	switch {
+	case strings.TrimSpace(query) == "":
+		return Results{}, nil
+	case len(p.groups) == 0:
+		return Results{Message: "There is no word to look for in this. Words, \"exact phrases\", beginnings*, OR, -without and title:word all work."}, nil
+	case p.unspaced():
+		return scanFor(ctx, rd, p, page)
+	}
+	var out Results
+	match := p.match()
+	err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM search WHERE search MATCH ?", match).Scan(&out.Total)
+	if err != nil {
+		return out, fmt.Errorf("search %q: %w", match, err)
+	}
+	rows, err := rd.QueryContext(ctx, `
+		SELECT p.slug, highlight(search, 0, ?2, ?3), snippet(search, 2, ?2, ?3, '…', 32), p.description, p.published_at, p.labels
+		FROM search
+		JOIN posts p ON p.id = search.rowid
+		WHERE search MATCH ?1
+		ORDER BY bm25(search, 10, 4, 1, 6), p.published_at DESC, p.id DESC
+		LIMIT ?4 OFFSET ?5`, match, hitStart, hitEnd, SearchPage, max(0, page-1)*SearchPage)
+	if err != nil {
+		return out, fmt.Errorf("search %q: %w", match, err)
+	}
+	out.List, err = results(rows, nil)
+	return out, err
+}
+
+// scanFor finds terms of scripts without spaces by looking through all texts:
+// rare, and a blog is small.
+func scanFor(ctx context.Context, rd repo.Reader, p parsed, page int) (Results, error) {
+	var groups []string
+	var args []any
+	for _, g := range p.groups {
+		var all []string
+		for _, t := range g {
+			in := "title || ' ' || description || ' ' || plain || ' ' || labels"
+			if t.column != "" {
+				in = t.column
+			}
+			cond := "(" + in + ") LIKE ? ESCAPE '!'"
+			if t.not {
+				cond = "NOT " + cond
+			}
+			all = append(all, cond)
+			args = append(args, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(t.text)+"%")
+		}
+		groups = append(groups, "("+strings.Join(all, " AND ")+")")
+	}
+	where := " FROM posts WHERE state = 'published' AND (" + strings.Join(groups, " OR ") + ")"
+	var out Results
+	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*)"+where, args...).Scan(&out.Total); err != nil {
+		return out, fmt.Errorf("search texts: %w", err)
+	}
+	rows, err := rd.QueryContext(ctx, "SELECT slug, title, plain, description, published_at, labels"+where+" ORDER BY published_at DESC, id DESC LIMIT ? OFFSET ?",
+		append(args, SearchPage, max(0, page-1)*SearchPage)...)
+	if err != nil {
+		return out, fmt.Errorf("search texts: %w", err)
+	}
+	out.List, err = results(rows, p.groups)
+	return out, err
+}
+
+// results reads rows of slug, title, snippet, description, date and labels. With
+// groups it marks their terms itself.
+func results(rows *sql.Rows, groups [][]term) (_ []Result, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	out := []Result{}
+	for rows.Next() {
+		var r Result
+		var title, snippet, description, at, labels string
+		if err := rows.Scan(&r.Slug, &title, &snippet, &description, &at, &labels); err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+		if groups != nil {
+			title, snippet = mark(title, groups), around(snippet, groups)
+		}
+		if !strings.Contains(snippet, hitStart) && description != "" {
+			snippet = description
+		}
+		if r.PublishedAt, err = repo.ParseTime(at); err != nil {
+			return nil, err
+		}
+		r.Title, r.Snippet, r.Labels = segments(title), segments(snippet), splitLabels(labels)
+		out = append(out, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	return out, nil
+}
+
+// segments splits text at the marks of hits.
+func segments(s string) []Segment {
+	var out []Segment
+	for s != "" {
+		before, rest, found := strings.Cut(s, hitStart)
+		if before = strings.ReplaceAll(before, hitEnd, ""); before != "" {
+			out = append(out, Segment{Text: before})
+		}
+		if !found {
+			break
+		}
+		hit, after, _ := strings.Cut(rest, hitEnd)
+		if hit != "" {
+			out = append(out, Segment{Text: hit, Hit: true})
+		}
+		s = after
+	}
+	return out
+}
+
+func mark(s string, groups [][]term) string {
+	for _, g := range groups {
+		for _, t := range g {
+			if !t.not {
+				s = strings.ReplaceAll(s, t.text, hitStart+t.text+hitEnd)
+			}
+		}
+	}
+	return s
+}
+
+// around cuts a piece of text about the first hit.
+func around(text string, groups [][]term) string {
+	const before, after = 40, 160 // characters
+	at := 0
+	for _, g := range groups {
+		for _, t := range g {
+			if i := strings.Index(text, t.text); i >= 0 && !t.not {
+				at = len([]rune(text[:i]))
+			}
+		}
+	}
+	runes := []rune(text)
+	from, to := max(0, at-before), min(len(runes), at+after)
+	piece := mark(string(runes[from:to]), groups)
+	if from > 0 {
+		piece = "…" + piece
+	}
+	if to < len(runes) {
+		piece += "…"
+	}
+	return piece
+}

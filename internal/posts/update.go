@@ -1,0 +1,133 @@
+package posts
+
+import (
+	"context"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// Update changes what is given of a post and leaves the rest. Revision is the one
+// that the caller saw: with another one in the database nothing changes and the
+// error is a Conflict.
+type Update struct {
+	Target
+	Revision    int64      `json:"revision"`
+	Title       *string    `json:"title,omitempty"`
+	Slug        *string    `json:"slug,omitempty"`
+	Description *string    `json:"description,omitempty"`
+	Body        *string    `json:"body,omitempty"`
+	Tags        *[]string  `json:"tags,omitempty"`
+	Permalinks  *[]string  `json:"permalinks,omitempty"`
+	PublishedAt *time.Time `json:"published_at,omitempty"`
+	ClearDate   bool       `json:"clear_date,omitempty"` // take a draft's date away
+	// Publish, when given, also publishes the post (or schedules it, by its
+	// date) or makes it a draft.
+	Publish *bool `json:"publish,omitempty"`
+
+	doc     *rendered
+	docOf   int64 // the revision that doc was made at
+	checked checkedUpdate
+}
+
+type checkedUpdate struct {
+	title, slug, description, body string
+	labels, permalinks             []string
+	date                           *time.Time
+}
+
+// Name is "posts.update".
+func (Update) Name() string { return "posts.update" }
+
+// Prepare checks the fields and renders the body if it is given.
+func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+	f := checker{}
+	if u.Revision <= 0 {
+		f.note("revision", "is needed: the revision of the post that was edited")
+	}
+	given(u.Title, &u.checked.title, f.title)
+	given(u.Slug, &u.checked.slug, f.slug)
+	given(u.Description, &u.checked.description, f.description)
+	given(u.Body, &u.checked.body, f.body)
+	given(u.Tags, &u.checked.labels, f.tags)
+	given(u.Permalinks, &u.checked.permalinks, f.permalinks)
+	u.checked.date = f.date(u.PublishedAt)
+	if err := f.err(); err != nil || u.Body == nil {
+		return u, err
+	}
+	before, err := u.load(ctx, rd)
+	if err != nil {
+		return nil, err
+	}
+	files, err := mediaOf(ctx, rd, before.id)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := render(ctx, rd, u.checked.body, before.anchor, files)
+	u.doc, u.docOf = &doc, before.revision
+	return u, err
+}
+
+func given[T any](from, to *T, check func(T) T) {
+	if from != nil {
+		*to = check(*from)
+	}
+}
+
+// Apply stores the changes.
+func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
+	before, err := u.load(ctx, tx)
+	if err != nil {
+		return Ref{}, err
+	}
+	if before.revision != u.Revision {
+		return Ref{}, conflict(before.revision)
+	}
+	after := u.merge(before)
+	if u.Publish != nil && !*u.Publish {
+		after.state = Draft
+	} else if u.Publish != nil {
+		after.publish(tx.Now())
+	} else {
+		after.settle(tx.Now())
+	}
+	if after.same(&before) {
+		tx.NoChange()
+		ref := before.ref()
+		ref.Unchanged = true
+		return ref, nil
+	}
+	if err := save(ctx, tx, &before, &after); err != nil {
+		return Ref{}, err
+	}
+	return after.ref(), nil
+}
+
+// merge returns before with what is given in its place.
+func (u Update) merge(before record) record {
+	after := before
+	if u.Title != nil {
+		after.title = u.checked.title
+	}
+	if u.Slug != nil {
+		after.slug = u.checked.slug
+	}
+	if u.Description != nil {
+		after.description = u.checked.description
+	}
+	if u.Tags != nil {
+		after.labels = u.checked.labels
+	}
+	if u.Permalinks != nil {
+		after.permalinks = u.checked.permalinks
+	}
+	if u.Body != nil && u.checked.body != before.body {
+		after.body, after.doc = u.checked.body, u.doc
+	}
+	if u.checked.date != nil {
+		after.publishedAt = u.checked.date
+	} else if u.ClearDate {
+		after.publishedAt = nil
+	}
+	return after
+}
