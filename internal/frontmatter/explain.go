@@ -22,7 +22,8 @@ func (p *parser) explainChunk(chunk []byte, line int) {
 		}
 	}
 	key, value, found := strings.Cut(text, ":")
-	lead, name := "", strings.TrimSpace(key)
+	name := strings.TrimSpace(key)
+	var lead string
 	switch {
 	case strings.HasPrefix(name, "- "):
 		lead, value, name = "- ", strings.TrimPrefix(strings.TrimSpace(text), "- "), ""

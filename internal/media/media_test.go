@@ -25,6 +25,7 @@ type sample struct {
 }
 
 func samples(tb testing.TB) []sample {
+	tb.Helper()
 	return []sample{
 		{"jpeg", MustJPEG(tb), "image/jpeg", 6, 4, true},
 		{"photo upright", MustDirtyJPEG(tb, 1), "image/jpeg", 6, 4, true},
