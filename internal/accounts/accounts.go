@@ -118,11 +118,11 @@ func First(ctx context.Context, rd repo.Reader) (User, error) {
 
 // AnyAuthor reports whether there is an author.
 func AnyAuthor(ctx context.Context, rd repo.Reader) (bool, error) {
-	var any bool
-	if err := rd.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM users)").Scan(&any); err != nil {
+	var found bool
+	if err := rd.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM users)").Scan(&found); err != nil {
 		return false, fmt.Errorf("look for an author: %w", err)
 	}
-	return any, nil
+	return found, nil
 }
 
 // List returns all authors in the order in which they came.

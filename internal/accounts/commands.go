@@ -73,8 +73,8 @@ func (c OfferSetup) Apply(ctx context.Context, tx *repo.Tx) (Done, error) {
 }
 
 func noAuthorYet(ctx context.Context, rd repo.Reader) error {
-	any, err := AnyAuthor(ctx, rd)
-	if err == nil && any {
+	found, err := AnyAuthor(ctx, rd)
+	if err == nil && found {
 		return &repo.Error{Code: repo.Conflict, Reason: SetupDone, Message: "There is an author already: sign in."}
 	}
 	return err

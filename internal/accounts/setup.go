@@ -44,13 +44,13 @@ func SetupTask(announce func(token string), log *slog.Logger) repo.Task {
 
 // offer returns the token that was stored, "" when there is an author.
 func offer(ctx context.Context, s Store) (string, error) {
-	var any bool
+	var found bool
 	err := s.View(ctx, func(rd repo.Reader) error {
 		var err error
-		any, err = AnyAuthor(ctx, rd)
+		found, err = AnyAuthor(ctx, rd)
 		return err
 	})
-	if err != nil || any {
+	if err != nil || found {
 		return "", err
 	}
 	token := NewToken()

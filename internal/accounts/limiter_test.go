@@ -1,0 +1,144 @@
+package accounts_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/internal/repo"
+)
+
+func mustLimiter(tb testing.TB) (*accounts.Limiter, *clock) {
+	tb.Helper()
+	c := &clock{now: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
+	return accounts.NewLimiter(c.Now), c
+}
+
+func v4(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, byte(i >> 16 & 0xff), byte(i >> 8 & 0xff), byte(i & 0xff)})
+}
+
+// attempts returns how many of the next hundred are let through.
+func attempts(tb testing.TB, try func(i int) error) (n int) {
+	tb.Helper()
+	for i := range 100 {
+		switch err := try(i); {
+		case err == nil:
+			n++
+		case !repo.HasReason(err, accounts.Limited) || repo.AsError(err).RetryAfter < 1:
+			tb.Errorf("got %v", err)
+		}
+	}
+	return n
+}
+
+func TestLimiterByAccount(t *testing.T) {
+	t.Parallel()
+	l, c := mustLimiter(t)
+	try := func(i int) error { return l.Try(email, v4(i)) }
+	for _, step := range []struct {
+		pass time.Duration
+		want int
+	}{{0, 10}, {0, 0}, {time.Minute, 1}, {3 * time.Minute, 3}, {24 * time.Hour, 10}} {
+		c.Advance(step.pass)
+		if got := attempts(t, try); got != step.want {
+			t.Errorf("after %v: %d attempts, want %d", step.pass, got, step.want)
+		}
+	}
+	l.Succeeded(email, v4(1))
+	if got := attempts(t, try); got != 10 {
+		t.Errorf("after a success: %d attempts", got)
+	}
+	l.GiveBack(email, v4(1))
+	if got := attempts(t, try); got != 1 {
+		t.Errorf("after one that was given back: %d attempts", got)
+	}
+}
+
+func TestLimiterByAddress(t *testing.T) {
+	t.Parallel()
+	l, _ := mustLimiter(t)
+	from := func(addr func(i int) netip.Addr) func(i int) error {
+		return func(i int) error { return l.Try(fmt.Sprintf("%d@example.org", i), addr(i)) }
+	}
+	one := v4(1)
+	if got := attempts(t, from(func(int) netip.Addr { return one })); got != 20 {
+		t.Errorf("IPv4: %d attempts", got)
+	}
+	// One subscriber has a whole /64.
+	inOne64 := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)) }
+	if got := attempts(t, from(inOne64)); got != 20 {
+		t.Errorf("IPv6 in one /64: %d attempts", got)
+	}
+	in64s := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::1", i+1)) }
+	if got := attempts(t, from(in64s)); got != 100 {
+		t.Errorf("IPv6 in many: %d attempts", got)
+	}
+	if got := attempts(t, from(func(int) netip.Addr { return netip.Addr{} })); got != 20 {
+		t.Errorf("no address: %d attempts", got)
+	}
+	// Success frees the account alone: who has an account gains no guesses.
+	l.Succeeded(email, one)
+	if got := attempts(t, func(int) error { return l.TryAddr(one) }); got != 1 {
+		t.Errorf("after a success: %d attempts", got)
+	}
+}
+
+func TestLimiterForgetsTheLongestUnused(t *testing.T) {
+	t.Parallel()
+	l, _ := mustLimiter(t)
+	if got := attempts(t, func(int) error { return l.Try(email, v4(1)) }); got != 10 {
+		t.Fatalf("%d attempts", got)
+	}
+	for i := range 9_999 {
+		if err := l.Try(fmt.Sprintf("%d@example.org", i), v4(i+2)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Try(email, v4(20_000)); err == nil {
+		t.Error("an account was forgotten too early")
+	}
+	for i := range 10_000 {
+		if err := l.Try(fmt.Sprintf("%d@example.com", i), v4(i+30_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Try(email, v4(50_000)); err != nil {
+		t.Errorf("the table has no bound: %v", err)
+	}
+}
+
+func TestClientAddr(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		remote, header string
+		values         []string
+		want           string
+	}{
+		{"192.0.2.1:5555", "", []string{"198.51.100.7"}, "192.0.2.1"},
+		{"192.0.2.1:5555", "Fly-Client-IP", []string{"198.51.100.7"}, "198.51.100.7"},
+		{"192.0.2.1:5555", "Fly-Client-IP", nil, "192.0.2.1"},
+		{"192.0.2.1:5555", "Fly-Client-IP", []string{"<script>"}, "192.0.2.1"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"10.0.0.1, 198.51.100.7"}, "198.51.100.7"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"10.0.0.1", "10.0.0.2,198.51.100.8"}, "198.51.100.8"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"10.0.0.1, "}, "192.0.2.1"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"198.51.100.7:443"}, "198.51.100.7"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"[2001:db8::1]:443"}, "2001:db8::1"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"[2001:db8::1]"}, "2001:db8::1"},
+		{"192.0.2.1:5555", "X-Forwarded-For", []string{"::ffff:198.51.100.7"}, "198.51.100.7"},
+		{"[fe80::1%eth0]:5555", "", nil, "fe80::1"},
+		{"@", "", nil, "invalid IP"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.RemoteAddr = c.remote
+		r.Header["Fly-Client-Ip"] = c.values
+		r.Header["X-Forwarded-For"] = c.values
+		if got := accounts.ClientAddr(r, c.header).String(); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}

@@ -1,0 +1,322 @@
+package accounts_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/internal/repo"
+)
+
+func TestLoginOnAReplica(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	id := mustUser(t, w)
+	on := w.service(w.replica)
+	s, err := on.Login(t.Context(), accounts.LoginInput{Email: " ADA@Example.org ", Password: password, UserAgent: "Lynx/2.9\r\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.UserID != id || s.Receipt.Cursor.Zero() || !s.ExpiresAt.Equal(w.clock.Now().Add(accounts.SessionLife)) {
+		t.Errorf("got %+v", s)
+	}
+	u, session, err := on.Session(t.Context(), s.Token)
+	if err != nil || u.Email != email || u.Name != "Ada" || session.UserAgent != "Lynx/2.9" || !session.ExpiresAt.Equal(s.ExpiresAt) {
+		t.Errorf("got %+v %+v %v", u, session, err)
+	}
+	if dump := mustDump(t, w.primary); strings.Contains(dump, s.Token) || strings.Contains(dump, password) {
+		t.Errorf("the database holds a secret: %s", dump)
+	}
+}
+
+func TestLoginSaysTheSameOfEitherHalf(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	_, unknown := on.Login(t.Context(), accounts.LoginInput{Email: "eve@example.org", Password: password})
+	for name, in := range map[string]accounts.LoginInput{
+		"wrong password":              {Email: email, Password: "another long sentence"},
+		"no password":                 {Email: email},
+		"no address":                  {Password: password},
+		"neither":                     {},
+		"no address at all, and long": {Email: strings.Repeat("x", 5000), Password: strings.Repeat("x", 5000)},
+		"longer password":             {Email: email, Password: password + strings.Repeat(" ", accounts.MaxPassword)},
+		"broken text":                 {Email: "\xff", Password: "\xff"},
+	} {
+		_, err := on.Login(t.Context(), in)
+		if !errors.Is(err, repo.Unauthorized) || !repo.HasReason(err, accounts.WrongLogin) || err.Error() != unknown.Error() {
+			t.Errorf("%s: got %v, an unknown author gives %v", name, err, unknown)
+		}
+	}
+}
+
+// A copy that is behind: the password was changed after this node looked.
+type behind struct {
+	*repo.Repo
+	meanwhile func()
+}
+
+func (b behind) Call(ctx context.Context, call *repo.Call) error {
+	b.meanwhile()
+	return b.Repo.Call(ctx, call)
+}
+
+func TestLoginWithAPasswordThatHasJustChanged(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	store := behind{w.replica, func() {
+		if _, _, err := accounts.ResetPassword(t.Context(), w.primary, w.hasher, email, "an entirely new sentence", ""); err != nil {
+			t.Error(err)
+		}
+	}}
+	on := accounts.NewService(store, w.hasher, w.limiter, w.clock.Now)
+	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password}); !repo.HasReason(err, accounts.WrongLogin) {
+		t.Errorf("got %v", err)
+	}
+	if dump := mustDump(t, w.primary); strings.Contains(dump, "accounts.login") {
+		t.Errorf("the refusal left a row: %s", dump)
+	}
+}
+
+func TestSessionEnds(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.primary)
+	_, token := mustLogin(t, w)
+	w.clock.Advance(accounts.SessionLife - time.Second)
+	if _, _, err := on.Session(t.Context(), token); err != nil {
+		t.Errorf("a second before its end: %v", err)
+	}
+	w.clock.Advance(time.Second)
+	if _, _, err := on.Session(t.Context(), token); !errors.Is(err, repo.NotFound) {
+		t.Errorf("at its end: %v", err)
+	}
+}
+
+// long keeps a call's deadline ahead of a clock that the test has put forward.
+func long(ctx context.Context, tb testing.TB) context.Context {
+	tb.Helper()
+	ctx, cancel := context.WithDeadline(ctx, time.Now().Add(100*24*time.Hour))
+	tb.Cleanup(cancel)
+	return ctx
+}
+
+func TestRenewGivesANewTokenAndAFullLife(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, token := mustLogin(t, w)
+	w.clock.Advance(20 * 24 * time.Hour)
+	s, err := on.Renew(long(ctx, t), "Lynx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := on.Session(t.Context(), token); !errors.Is(err, repo.NotFound) {
+		t.Errorf("the old token still works: %v", err)
+	}
+	if _, session, err := on.Session(t.Context(), s.Token); err != nil || !session.ExpiresAt.Equal(w.clock.Now().Add(accounts.SessionLife)) {
+		t.Errorf("got %+v %v", session, err)
+	}
+	if _, err := on.Renew(long(ctx, t), "Lynx"); !repo.HasReason(err, accounts.SessionOver) {
+		t.Errorf("a renewal by the old session: %v", err)
+	}
+}
+
+func TestAWriteAfterTheSessionsEndIsRefused(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	ctx, _ := mustLogin(t, w)
+	w.clock.Advance(accounts.SessionLife)
+	_, _, err := w.service(w.replica).LogoutAll(long(ctx, t))
+	if e := repo.AsError(err); e.Code != repo.Unauthorized || e.Message != "Your session has ended: sign in again." {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLoginRemovesExpiredSessions(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	id := mustUser(t, w)
+	_, old := mustLogin(t, w)
+	w.clock.Advance(accounts.SessionLife)
+	s, err := w.service(w.replica).Login(long(t.Context(), t), accounts.LoginInput{Email: email, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dump := mustDump(t, w.primary); strings.Contains(dump, accounts.HashToken(old)) || !strings.Contains(dump, accounts.HashToken(s.Token)) {
+		t.Errorf("got %s", dump)
+	}
+	var list []accounts.Session
+	if err := w.replica.View(t.Context(), func(rd repo.Reader) (err error) {
+		list, err = accounts.Sessions(t.Context(), rd, id, w.clock.Now())
+		return err
+	}); err != nil || len(list) != 1 || list[0].TokenHash != accounts.HashToken(s.Token) {
+		t.Errorf("got %+v %v", list, err)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	id := mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, token := mustLogin(t, w)
+	_, other := mustLogin(t, w)
+	receipt, err := on.Logout(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mustTouches(t, w, receipt); len(got) != 1 || got[0] != (repo.Touch{Topic: accounts.SessionsTopic(id), Subject: accounts.SessionID(accounts.HashToken(token))}) {
+		t.Errorf("touched %v", got)
+	}
+	if _, _, err := on.Session(t.Context(), other); err != nil {
+		t.Errorf("the other session: %v", err)
+	}
+	if _, err := on.Logout(ctx); err != nil {
+		t.Errorf("logging out again: %v", err)
+	}
+}
+
+func TestLogoutEverywhere(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	id := mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, token := mustLogin(t, w)
+	mustLogin(t, w)
+	ended, receipt, err := on.LogoutAll(ctx)
+	if err != nil || ended != (accounts.Ended{UserID: id, Sessions: 2}) {
+		t.Fatalf("got %+v %v", ended, err)
+	}
+	if got := mustTouches(t, w, receipt); len(got) != 1 || got[0] != (repo.Touch{Topic: accounts.SessionsTopic(id)}) {
+		t.Errorf("touched %v", got)
+	}
+	if _, _, err := on.Session(t.Context(), token); !errors.Is(err, repo.NotFound) {
+		t.Errorf("the session lives: %v", err)
+	}
+	mustLogin(t, w)
+	if ended, _, err := accounts.LogoutUser(t.Context(), w.replica, "ADA@example.org", "k"); err != nil || ended.Sessions != 1 {
+		t.Errorf("by the operator: %+v %v", ended, err)
+	}
+}
+
+// mustTouches returns what the write of receipt touched.
+func mustTouches(tb testing.TB, w *world, receipt repo.Receipt) []repo.Touch {
+	tb.Helper()
+	var rows []repo.Row
+	err := w.primary.View(tb.Context(), func(rd repo.Reader) (err error) {
+		rows, err = repo.After(tb.Context(), rd, repo.Cursor{}, []string{accounts.SessionsTopic(1)})
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, row := range rows {
+		if row.Cursor == receipt.Cursor {
+			return row.Touches
+		}
+	}
+	return nil
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, token := mustLogin(t, w)
+	_, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: wrongPassword, Password: otherPassword})
+	wantFields(t, err, "current")
+	_, err = on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: "short"})
+	wantFields(t, err, "password")
+	if _, err = on.ChangePassword(t.Context(), accounts.PasswordInput{Current: password, Password: otherPassword}); !errors.Is(err, repo.Unauthorized) {
+		t.Errorf("a visitor: %v", err)
+	}
+	s, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: otherPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := on.Session(t.Context(), token); !errors.Is(err, repo.NotFound) {
+		t.Errorf("the old session lives: %v", err)
+	}
+	if u, session, err := on.Session(t.Context(), s.Token); err != nil || u.Revision != 2 || !session.ExpiresAt.Equal(s.ExpiresAt) {
+		t.Errorf("the new session: %+v %+v %v", u, session, err)
+	}
+	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password}); !repo.HasReason(err, accounts.WrongLogin) {
+		t.Errorf("the old password: %v", err)
+	}
+	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: otherPassword}); err != nil {
+		t.Errorf("the new password: %v", err)
+	}
+}
+
+func TestOperatorsRetryIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w) // with the key ada
+	again := accounts.NewUser{Email: email, Name: "Ada", Password: password, Key: "ada"}
+	if _, receipt, err := accounts.AddUser(t.Context(), w.replica, w.hasher, again); err != nil || !receipt.Replayed {
+		t.Errorf("got %+v %v", receipt, err)
+	}
+	again.Password = "another long sentence"
+	if _, _, err := accounts.AddUser(t.Context(), w.replica, w.hasher, again); !repo.HasReason(err, repo.KeyReused) {
+		t.Errorf("with another password: %v", err)
+	}
+	_, receipt, err := accounts.AddUser(t.Context(), w.replica, w.hasher, accounts.NewUser{Email: "x", Password: email})
+	wantFields(t, err, "email", "name")
+	if receipt.Key == "" {
+		t.Error("a refusal has no key")
+	}
+	for range 2 {
+		if ref, _, err := accounts.ResetPassword(t.Context(), w.replica, w.hasher, email, "another long sentence", "reset"); err != nil || ref.Revision != 2 {
+			t.Errorf("got %+v %v", ref, err)
+		}
+	}
+}
+
+func TestLoginRenewsAHashOfAnotherCost(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	dearer := cheap()
+	dearer.Time = 2
+	w.hasher = accounts.NewHasher(dearer)
+	for range 2 {
+		mustLogin(t, w)
+		if dump := mustDump(t, w.primary); !strings.Contains(dump, "$m=64,t=2,p=1$") || strings.Contains(dump, "$m=64,t=1,p=1$") {
+			t.Errorf("got %s", dump)
+		}
+	}
+}
+
+func TestLoginIsLimited(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i & 0xff)}) }
+	for _, who := range []string{email, "nobody@example.org"} {
+		for i := range 10 {
+			if _, err := on.Login(t.Context(), accounts.LoginInput{Email: who, Password: "guess", Addr: addr(i)}); !repo.HasReason(err, accounts.WrongLogin) {
+				t.Fatalf("attempt %d: %v", i, err)
+			}
+		}
+		_, err := on.Login(t.Context(), accounts.LoginInput{Email: strings.ToUpper(who), Password: password, Addr: addr(11)})
+		if e := repo.AsError(err); e.Reason != accounts.Limited || e.RetryAfter != 60 {
+			t.Errorf("%s: got %v %d", who, err, e.RetryAfter)
+		}
+	}
+	w.clock.Advance(time.Minute)
+	if _, err := on.Login(long(t.Context(), t), accounts.LoginInput{Email: email, Password: password, Addr: addr(11)}); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}

@@ -1,0 +1,195 @@
+package accounts_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+	"blog/migrations"
+)
+
+// clock is set by the test.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// replicaNode hears of changes as the primary's node does, and sends writes to url.
+type replicaNode struct {
+	*litefs.Static
+	url string
+}
+
+func (n replicaNode) Role() litefs.Role {
+	return litefs.Role{State: litefs.Replica, Host: "primary", URL: n.url}
+}
+
+// world is a primary and a replica in one process, on one file.
+type world struct {
+	clock   *clock
+	primary *repo.Repo
+	replica *repo.Repo
+	hasher  *accounts.Hasher
+	limiter *accounts.Limiter
+}
+
+const secret = "a secret of the cluster"
+
+// cheap keeps the tests fast; what the default costs has no part in them.
+func cheap() accounts.Params { return accounts.Params{Memory: 64, Time: 1, Threads: 1} }
+
+func mustWorld(tb testing.TB, tasks ...repo.Task) *world {
+	tb.Helper()
+	// Calls carry real deadlines, so the clock starts at the real time.
+	c := &clock{now: time.Now().UTC().Truncate(time.Second)}
+	w := &world{clock: c, hasher: accounts.NewHasher(cheap()), limiter: accounts.NewLimiter(c.Now)}
+	path := filepath.Join(tb.TempDir(), "blog.db")
+	node := litefs.OpenStatic()
+	w.primary = mustOpen(tb, path, c, node, false, tasks...)
+	log := slog.New(slog.DiscardHandler)
+	server := httptest.NewServer(repo.NewHandler(w.primary, secret, log))
+	tb.Cleanup(server.Close)
+	w.replica = mustOpen(tb, path, c, replicaNode{node, server.URL}, true)
+	return w
+}
+
+func mustOpen(tb testing.TB, path string, c *clock, node repo.Node, underLiteFS bool, tasks ...repo.Task) *repo.Repo {
+	tb.Helper()
+	registry, err := repo.NewRegistry(accounts.Commands())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	transport := repo.NewTransport(secret)
+	r, err := repo.Open(tb.Context(), repo.Options{
+		Path: path, LiteFS: underLiteFS, Node: node, Registry: registry, Migrations: migrations.FS,
+		Transport: transport, Now: c.Now, Logger: slog.New(slog.DiscardHandler),
+		Authorize: accounts.Authorize, Tasks: tasks,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			tb.Error(err)
+		}
+		transport.Close()
+	})
+	return r
+}
+
+func (w *world) service(r *repo.Repo) *accounts.Service {
+	return accounts.NewService(r, w.hasher, w.limiter, w.clock.Now)
+}
+
+const (
+	email    = "ada@example.org"
+	password = "a long sentence that nobody guesses"
+
+	otherPassword = "a new long sentence"
+	wrongPassword = "a wrong sentence"
+)
+
+// mustUser makes ada and returns her id.
+func mustUser(tb testing.TB, w *world) int64 {
+	tb.Helper()
+	ref, _, err := accounts.AddUser(tb.Context(), w.primary, w.hasher, accounts.NewUser{Email: email, Name: "Ada", Password: password, Key: "ada"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ref.ID
+}
+
+// mustLogin signs ada in and returns the context of her session.
+func mustLogin(tb testing.TB, w *world) (context.Context, string) {
+	tb.Helper()
+	s, err := w.service(w.primary).Login(tb.Context(), accounts.LoginInput{Email: email, Password: password})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w.as(tb, s.Token), s.Token
+}
+
+// as returns the context of who is signed in with token.
+func (w *world) as(tb testing.TB, token string) context.Context {
+	tb.Helper()
+	_, session, err := w.service(w.primary).Session(tb.Context(), token)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return repo.As(tb.Context(), session.Actor())
+}
+
+// mustDump returns what the package's tables hold, a line a row.
+func mustDump(tb testing.TB, r *repo.Repo) string {
+	tb.Helper()
+	var out strings.Builder
+	err := r.View(tb.Context(), func(rd repo.Reader) error {
+		out.Reset()
+		for _, q := range []string{
+			"SELECT id || ' ' || email || ' ' || name || ' ' || password_hash || ' ' || password_revision FROM users ORDER BY id",
+			"SELECT token_hash || ' ' || user_id || ' ' || user_agent || ' ' || (julianday(expires_at) - julianday(created_at)) FROM sessions ORDER BY token_hash",
+			"SELECT token_hash FROM setup ORDER BY id",
+			"SELECT name || ' ' || actor || ' ' || topics FROM writes ORDER BY seq",
+		} {
+			if err := dump(tb.Context(), &out, rd, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out.String()
+}
+
+func dump(ctx context.Context, out *strings.Builder, rd repo.Reader, query string) error {
+	rows, err := rd.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return err
+		}
+		fmt.Fprintln(out, line)
+	}
+	return rows.Err()
+}
+
+// wantFields fails unless err is Invalid with messages for exactly these fields.
+func wantFields(tb testing.TB, err error, fields ...string) {
+	tb.Helper()
+	e := repo.AsError(err)
+	if err == nil || e.Code != repo.Invalid || len(e.Fields) != len(fields) {
+		tb.Fatalf("got %v, want messages for %v", err, fields)
+	}
+	for _, f := range fields {
+		if e.Fields[f] == "" {
+			tb.Errorf("no message for %s in %v", f, err)
+		}
+	}
+}
