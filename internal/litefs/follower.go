@@ -141,7 +141,7 @@ func (f *Follower) run(ctx context.Context, first chan<- error) {
 		if ctx.Err() != nil {
 			return
 		}
-		f.note(Role{}, err)
+		f.note(ctx, Role{}, err)
 		select {
 		case <-time.After(backoff):
 		case <-ctx.Done():
@@ -174,9 +174,9 @@ func (f *Follower) follow(ctx context.Context, learned func(error)) error {
 	// When the two differ, the lease changed between them and the event about it is already in the stream: until
 	// it is read nobody is primary.
 	if start.Role.IsPrimary != info.IsPrimary || (!info.IsPrimary && start.Role.Hostname != info.Hostname) {
-		learned(f.become(leadership{}))
+		learned(f.become(ctx, leadership{}))
 	} else {
-		learned(f.become(info))
+		learned(f.become(ctx, info))
 	}
 	f.Notify()
 	for lines.Scan() {
@@ -187,7 +187,7 @@ func (f *Follower) follow(ctx context.Context, learned func(error)) error {
 		switch ev.Type {
 		case eventInit, eventPrimaryChange:
 			// What does not fit the template is logged by become and leaves no primary; the stream goes on.
-			_ = f.become(ev.Role)
+			_ = f.become(ctx, ev.Role)
 		case eventTx:
 			f.Notify()
 		}
@@ -226,10 +226,10 @@ func (e *misfitError) Error() string {
 func (e *misfitError) Unwrap() error { return e.err }
 
 // become turns what LiteFS says into a role.
-func (f *Follower) become(l leadership) error {
+func (f *Follower) become(ctx context.Context, l leadership) error {
 	role, err := f.roleOf(l)
 	if f.set(role) || err != nil {
-		f.note(role, err)
+		f.note(ctx, role, err)
 	}
 	return err
 }
@@ -252,7 +252,7 @@ func (f *Follower) roleOf(l leadership) (Role, error) {
 }
 
 // note logs a role, at Debug when the same one was logged a moment ago.
-func (f *Follower) note(r Role, cause error) {
+func (f *Follower) note(ctx context.Context, r Role, cause error) {
 	level := slog.LevelInfo
 	if cause != nil {
 		level = slog.LevelWarn
@@ -266,7 +266,7 @@ func (f *Follower) note(r Role, cause error) {
 	if cause != nil {
 		attrs = append(attrs, slog.Any("err", cause))
 	}
-	f.log.LogAttrs(context.Background(), level, "litefs role", attrs...)
+	f.log.LogAttrs(ctx, level, "litefs role", attrs...)
 }
 
 // info asks LiteFS for the state of the lease.

@@ -184,3 +184,19 @@ func TestLinks(t *testing.T) {
 	mustWrite(t, c.Primary(), 4)
 	awaitRows(t, replica, 4)
 }
+
+// TestCheckMount asks where a database may be, on a real mount.
+func TestCheckMount(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 1})
+	n := c.Primary()
+	if err := litefs.CheckMount(n.Database); err != nil {
+		t.Errorf("in the mount: %v", err)
+	}
+	if err := litefs.CheckMount(n.Data + "/dbs/blog.db/database"); err == nil {
+		t.Error("LiteFS's data folder is taken for its mount")
+	}
+	n.Kill(t)
+	if err := litefs.CheckMount(n.Database); err == nil || !strings.Contains(err.Error(), "dead") {
+		t.Errorf("in a dead mount: %v", err)
+	}
+}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package mount
 
 import (
@@ -124,12 +126,14 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 		TTL:       c.ttl.String(),
 	}, new(api.WriteOptions).WithContext(ctx))
 	if err != nil {
+		c.registered.Store(false) // Consul may have lost the node
 		return nil, fmt.Errorf("create session: %w", err)
 	}
 	lease := c.newLease(id, sent)
 	if err := c.lock(ctx, id); err != nil {
-		// The session ends by itself, too; destroying it is a courtesy to Consul.
-		return nil, errors.Join(err, lease.destroy(context.WithoutCancel(ctx)))
+		// A courtesy to Consul, whatever comes of it: the session ends by itself, too.
+		_, _ = c.client.Session().Destroy(id, nil)
+		return nil, err
 	}
 	return lease, nil
 }
@@ -262,18 +266,11 @@ func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
 }
 
 // Close implements litefs.Lease: it releases the key and ends the session, so that another can be primary at once.
+// It has no context; the client's own limit bounds it.
 func (l *consulLease) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*l.leaser.limit)
-	defer cancel()
-	_, _, err := l.leaser.client.KV().Release(
-		&api.KVPair{Key: l.leaser.lockKey(), Session: l.id},
-		new(api.WriteOptions).WithContext(ctx))
-	return errors.Join(err, l.destroy(ctx))
-}
-
-func (l *consulLease) destroy(ctx context.Context) error {
-	if _, err := l.leaser.client.Session().Destroy(l.id, new(api.WriteOptions).WithContext(ctx)); err != nil {
-		return fmt.Errorf("destroy session: %w", err)
+	_, _, err := l.leaser.client.KV().Release(&api.KVPair{Key: l.leaser.lockKey(), Session: l.id}, nil)
+	if _, e := l.leaser.client.Session().Destroy(l.id, nil); e != nil {
+		err = errors.Join(err, fmt.Errorf("destroy session: %w", e))
 	}
-	return nil
+	return err
 }
