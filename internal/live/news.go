@@ -1,0 +1,163 @@
+package live
+
+import (
+	"context"
+	"slices"
+
+	"blog/internal/repo"
+)
+
+// maxBurst is how many frames one batch (or one reader's missed changes) may
+// become for a socket: past that, fetching the page again is less for everybody.
+const maxBurst = 32
+
+// news is the newest state of one (topic, subject), with the row it follows from.
+type news struct {
+	touch  repo.Touch
+	row    int         // order among the rows it was merged from
+	at     repo.Cursor // of that row
+	before repo.Cursor // a position before at with nothing between that concerns the reader
+	frame  Frame
+	failed bool // it could not be, or was not worth being, rendered: resync
+
+	whole, partial []byte // encoded when first needed
+}
+
+// merge keeps the newest touch of each (topic, subject) on a wanted topic,
+// oldest row first. before is the position that the rows follow.
+func merge(rows []repo.Row, before repo.Cursor, wanted func(topic string) bool) []*news {
+	byTouch := map[repo.Touch]*news{}
+	var list []*news
+	for i, row := range rows {
+		for _, t := range row.Touches {
+			if !wanted(t.Topic) {
+				continue
+			}
+			n := byTouch[t]
+			if n == nil {
+				n = &news{touch: t}
+				byTouch[t] = n
+				list = append(list, n)
+			}
+			n.row, n.at, n.before = i, row.Cursor, before
+		}
+		before = row.Cursor
+	}
+	slices.SortStableFunc(list, func(a, b *news) int { return a.row - b.row })
+	perTopic := map[string]int{}
+	for _, n := range list {
+		perTopic[n.touch.Topic]++
+	}
+	for _, n := range list {
+		n.failed = perTopic[n.touch.Topic] > maxBurst
+	}
+	return list
+}
+
+// renderAll asks for the state of each. It may be called again for the same
+// list, when the read transaction has to be repeated.
+func (h *Hub) renderAll(ctx context.Context, rd repo.Reader, list []*news) error {
+	for _, n := range list {
+		if n.failed {
+			continue
+		}
+		f, err := h.o.Render.Render(ctx, rd, n.touch)
+		if err != nil {
+			return err
+		}
+		if f.Topic == "" {
+			f.Topic = n.touch.Topic
+		}
+		n.frame = f
+	}
+	return nil
+}
+
+// compose turns news into the messages of those who follow topics. last is where
+// they are afterwards.
+func (h *Hub) compose(list []*news, topics []string, last repo.Cursor) [][]byte {
+	chosen, ok := choose(list, topics)
+	if !ok || len(chosen) > maxBurst {
+		return h.resyncAt(last)
+	}
+	var out [][]byte
+	for i, n := range chosen {
+		// A reader may be cut off between two messages of one row. Only the last
+		// of them says that the row is told.
+		// Who moves comes back under the new name, for which that row is news.
+		more := n.frame.Type == Moved || i+1 < len(chosen) && chosen[i+1].row == n.row
+		msg, err := n.message(more)
+		if err != nil {
+			h.o.Logger.Error("live", "topic", n.touch.Topic, "err", err)
+			return h.resyncAt(last)
+		}
+		out = append(out, msg)
+	}
+	return out
+}
+
+// choose picks what those who follow topics are told, oldest row first; ok is
+// false when they have to fetch their page. A card that is in several of their
+// lists is told of once, and is gone only when it is in none: their page shows
+// entries with any of its tags.
+func choose(list []*news, topics []string) (chosen []*news, ok bool) {
+	cards := map[string]int{} // by subject, where in chosen
+	for _, n := range list {
+		if _, follows := slices.BinarySearch(topics, n.touch.Topic); !follows {
+			continue
+		}
+		if n.failed {
+			return nil, false
+		}
+		if n.frame.Type == None {
+			continue
+		}
+		if !isList(n.touch.Topic) {
+			chosen = append(chosen, n)
+			continue
+		}
+		i, seen := cards[n.touch.Subject]
+		switch {
+		case !seen:
+			cards[n.touch.Subject] = len(chosen)
+			chosen = append(chosen, n)
+		case n.frame.Type == Change || chosen[i].frame.Type != Change:
+			chosen[i] = n
+		}
+	}
+	slices.SortStableFunc(chosen, func(a, b *news) int { return a.row - b.row })
+	return chosen, true
+}
+
+func (n *news) message(partial bool) ([]byte, error) {
+	kept, cursor := &n.whole, n.at
+	if partial {
+		kept, cursor = &n.partial, n.before
+	}
+	if *kept != nil {
+		return *kept, nil
+	}
+	f := n.frame
+	msg, err := encode(wire{
+		Type: f.Type, Seq: n.at.Seq, Cursor: cursor,
+		Topic: f.Topic, ID: f.ID, HTML: f.HTML, To: f.To, URL: f.URL,
+	})
+	*kept = msg
+	return msg, err
+}
+
+func (h *Hub) resyncAt(c repo.Cursor) [][]byte { return h.own(wire{Type: resync, Cursor: c}) }
+
+func (h *Hub) helloAt(c repo.Cursor) [][]byte {
+	return h.own(wire{Type: hello, Cursor: c, Version: h.o.Version, Heartbeat: h.o.PingEvery.Milliseconds() + h.o.PingEvery.Milliseconds()/4})
+}
+
+func (h *Hub) own(w wire) [][]byte {
+	w.Seq = w.Cursor.Seq
+	msg, err := encode(w)
+	if err != nil { // a cursor and a hash are always JSON
+		h.o.Logger.Error("live", "err", err)
+		return nil
+	}
+	return [][]byte{msg}
+}

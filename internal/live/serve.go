@@ -1,0 +1,220 @@
+package live
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"blog/internal/repo"
+)
+
+// readWithin bounds the reading of a socket's missed changes, the wait for its
+// turn included.
+const readWithin = 10 * time.Second
+
+// ServeHTTP serves GET /live?topics=a,b&after=CURSOR. It returns once the socket
+// has its missed changes, not when it ends: an open socket keeps neither the
+// request nor its goroutine.
+func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q, err := parseQuery(r.URL.Query())
+	if err != nil {
+		h.refused.Add(1)
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if !h.admit() {
+		h.refused.Add(1)
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "no room for another socket on this node", http.StatusServiceUnavailable)
+		return
+	}
+	defer h.work.Done()
+	known := h.position() // before who this is was looked up
+	s := &socket{hub: h, holding: true, done: make(chan struct{}), nextPing: time.Now().Add(h.o.PingEvery)}
+	if h.o.Identity != nil {
+		s.private = h.o.Identity(r)
+	}
+	if err := s.accept(w, r); err != nil { // which has answered
+		h.refused.Add(1)
+		h.vacate()
+		return
+	}
+	h.begin(s)
+	at := q.after
+	if q.now || q.broken {
+		at = h.position()
+	}
+	s.send(h.helloAt(at))
+	h.catchUp(s, q, known)
+}
+
+// accept upgrades the connection.
+func (s *socket) accept(w http.ResponseWriter, r *http.Request) error {
+	lean := &leanWriter{ResponseWriter: w}
+	conn, err := websocket.Accept(lean, r, &websocket.AcceptOptions{
+		OriginPatterns:  s.hub.o.OriginPatterns,
+		CompressionMode: websocket.CompressionDisabled, // its window is 32 KiB a socket at the least
+		OnPongReceived:  func(context.Context, []byte) { s.heard.Store(true) },
+	})
+	s.conn, s.raw = conn, lean.conn
+	return err
+}
+
+// begin makes s known to the hub and starts its listener.
+func (h *Hub) begin(s *socket) {
+	h.mu.Lock()
+	h.sockets[s] = struct{}{}
+	closing := h.closing
+	h.mu.Unlock()
+	h.work.Add(1)
+	go func() { defer h.work.Done(); s.listen() }()
+	if closing { // Close has not seen it
+		s.shut(goingAway, "this node stops")
+	}
+}
+
+func (h *Hub) finished(s *socket) {
+	h.mu.Lock()
+	delete(h.sockets, s)
+	h.open--
+	h.mu.Unlock()
+	close(s.done)
+}
+
+// catchUp registers s and sends what it has missed, in this order: what comes
+// after the position of registration is held until the missed is sent, so there
+// is neither a gap nor a double.
+func (h *Hub) catchUp(s *socket, q query, known repo.Cursor) {
+	place := repo.Elsewhere
+	if !q.broken {
+		place = h.await(q)
+	}
+	pos := h.register(s, q.topics)
+	ctx, cancel := context.WithTimeout(h.ctx, readWithin)
+	defer cancel()
+	missed, err := h.missed(ctx, s, q, place, pos, known)
+	switch {
+	case errors.Is(err, errSignedOut):
+		s.shut(SignedOut, "signed out")
+		return
+	case errors.Is(err, repo.ErrResync):
+		missed = h.resyncAt(pos)
+	case err != nil && h.ctx.Err() == nil:
+		h.o.Logger.Warn("read what a socket has missed", "err", err)
+		missed = h.resyncAt(pos)
+	}
+	s.release(missed, pos)
+}
+
+// await waits until what the page shows has arrived here.
+func (h *Hub) await(q query) repo.Place {
+	ctx, cancel := context.WithTimeout(h.ctx, h.o.Patience)
+	defer cancel()
+	if q.now {
+		return repo.Here
+	}
+	if h.position().Zero() {
+		// Either nothing has ever been written, or the feed has yet to look: its
+		// first look is told to nobody.
+		var newest repo.Cursor
+		err := h.o.View(ctx, func(rd repo.Reader) error {
+			var err error
+			newest, err = repo.Newest(ctx, rd)
+			return err
+		})
+		if err == nil {
+			h.o.Feed.Wait(ctx, newest)
+		}
+	}
+	return h.o.Feed.Wait(ctx, q.after)
+}
+
+var errSignedOut = errors.New("signed out meanwhile")
+
+// missed returns what s has to be told of the rows up to pos, in one read.
+func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, pos, known repo.Cursor) ([][]byte, error) {
+	lost := place == repo.Ahead || place == repo.Elsewhere
+	if (q.now || lost) && len(s.private) == 0 {
+		if lost {
+			return nil, repo.ErrResync
+		}
+		return nil, nil
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var list []*news
+	err := h.o.View(ctx, func(rd repo.Reader) error {
+		if err := stillSignedIn(ctx, rd, s.private, known); err != nil || q.now {
+			return err
+		}
+		if lost {
+			return repo.ErrResync
+		}
+		rows, err := repo.After(ctx, rd, q.after, q.topics)
+		if err != nil {
+			return err
+		}
+		for i, row := range rows {
+			if row.Cursor.Seq > pos.Seq { // the feed will tell
+				rows = rows[:i]
+				break
+			}
+		}
+		list = merge(rows, q.after, func(string) bool { return true })
+		return h.renderAll(ctx, rd, list)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read missed changes: %w", err)
+	}
+	return h.compose(list, q.topics, pos), nil
+}
+
+// stillSignedIn finds a sign-out that came between the look at the session and
+// the registration of its topics.
+func stillSignedIn(ctx context.Context, rd repo.Reader, private []string, known repo.Cursor) error {
+	if len(private) == 0 {
+		return nil
+	}
+	newest, err := repo.NewestOf(ctx, rd, private...)
+	if err == nil && newest.Seq > known.Seq {
+		return errSignedOut
+	}
+	return err
+}
+
+// leanWriter gives the library small buffers: net/http's are 4 KiB each way, for
+// as long as the socket is open. Clients send control frames alone and ours
+// bypass the buffer.
+type leanWriter struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+// controlFrame is the longest control frame: header, mask and 125 bytes.
+const controlFrame = 2 + 4 + 125
+
+// Hijack implements http.Hijacker.
+func (l *leanWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, brw, err := http.NewResponseController(l.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, fmt.Errorf("hijack: %w", err)
+	}
+	early, _ := brw.Reader.Peek(brw.Reader.Buffered()) // cannot fail: they are there
+	early = bytes.Clone(early)
+	br := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), conn), max(controlFrame, len(early)))
+	_, _ = br.Peek(len(early)) // into the buffer, where the library looks for them
+	l.conn = conn
+	return conn, bufio.NewReadWriter(br, bufio.NewWriterSize(conn, controlFrame)), nil
+}
