@@ -22,10 +22,23 @@ const (
 	maxHighlighting = 2 * time.Second
 )
 
+// highlighter colours code.
+type highlighter struct {
+	formatter *chromahtml.Formatter
+	classes   map[chroma.TokenType]string
+}
+
+func newHighlighter() *highlighter {
+	return &highlighter{
+		formatter: chromahtml.New(chromahtml.WithClasses(true), chromahtml.PreventSurroundingPre(true)),
+		classes:   tokenClasses(),
+	}
+}
+
 // highlight returns the name of a language as people write it, empty for an
 // unknown one, and the code as HTML, if coloured with a span of one class for
-// each token.
-func highlight(language, code string, coloured bool) (name, marked string) {
+// each token that has a colour.
+func (h *highlighter) highlight(language, code string, coloured bool) (name, marked string) {
 	plain := html.EscapeString(code)
 	// Chroma also takes names of files, with wildcards, and of fuzzy matches.
 	// A language has a short name.
@@ -43,13 +56,12 @@ func highlight(language, code string, coloured bool) (name, marked string) {
 	if !coloured {
 		return name, plain
 	}
-	tokens, ok := tokenise(lexer, code)
+	tokens, ok := h.tokenise(lexer, code)
 	if !ok {
 		return name, plain
 	}
 	var b strings.Builder
-	formatter := chromahtml.New(chromahtml.WithClasses(true), chromahtml.PreventSurroundingPre(true))
-	if err := formatter.Format(&b, light(), chroma.Literator(tokens...)); err != nil {
+	if err := h.formatter.Format(&b, light(), chroma.Literator(tokens...)); err != nil {
 		return name, plain
 	}
 	return name, b.String()
@@ -57,7 +69,7 @@ func highlight(language, code string, coloured bool) (name, marked string) {
 
 // tokenise returns the tokens of code, or not ok when that takes too long, the
 // lexer panics, as some do, or what it made of the code is no longer the code.
-func tokenise(lexer chroma.Lexer, code string) (tokens []chroma.Token, ok bool) {
+func (h *highlighter) tokenise(lexer chroma.Lexer, code string) (tokens []chroma.Token, ok bool) {
 	defer func() {
 		if recover() != nil {
 			tokens, ok = nil, false
@@ -70,11 +82,26 @@ func tokenise(lexer chroma.Lexer, code string) (tokens []chroma.Token, ok bool) 
 	deadline := time.Now().Add(maxHighlighting)
 	length := 0
 	for token := next(); token != chroma.EOF; token = next() {
-		tokens = append(tokens, token)
 		length += len(token.Value)
+		if h.classes[styledType(token.Type)] == "" {
+			token.Type = chroma.Text
+		}
+		tokens = append(tokens, token)
 		if len(tokens)%64 == 0 && time.Now().After(deadline) {
 			return nil, false
 		}
 	}
 	return tokens, length == len(code)
+}
+
+// styledType returns the type that the formatter takes the class of a type
+// from: itself, or the nearest one above it that has a class.
+func styledType(t chroma.TokenType) chroma.TokenType {
+	for t != 0 {
+		if _, ok := chroma.StandardTypes[t]; ok {
+			return t
+		}
+		t = t.Parent()
+	}
+	return t
 }

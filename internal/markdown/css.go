@@ -15,14 +15,20 @@ import (
 func light() *chroma.Style { return styles.Get("modus-operandi") }
 func dark() *chroma.Style  { return styles.Get("modus-vivendi") }
 
-// tokenClasses returns the class of each type of token that highlighted code
-// can have.
+// tokenClasses returns the class of each type of token that looks different
+// from plain text in one of the styles. The others, which are a good half of
+// all tokens, need no element of their own.
 func tokenClasses() map[chroma.TokenType]string {
 	classes := make(map[chroma.TokenType]string)
 	for t, class := range chroma.StandardTypes {
-		// The types below zero are lines, their numbers and wrappers.
-		if t > 0 && class != "" || t == chroma.Error || t == chroma.Other {
-			classes[t] = class
+		// The types below zero are, but for two, lines, their numbers and wrappers.
+		if t < 0 && t != chroma.Error && t != chroma.Other || class == "" {
+			continue
+		}
+		for _, style := range []*chroma.Style{light(), dark()} {
+			if declarations(style.Get(t)) != declarations(style.Get(chroma.Background)) {
+				classes[t] = class
+			}
 		}
 	}
 	return classes

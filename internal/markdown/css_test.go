@@ -81,7 +81,7 @@ func TestContrast(t *testing.T) {
 	}
 	lowest := math.Inf(1)
 	for scope, colors := range found {
-		for _, class := range []string{"", "background", ".k", ".s", ".c", ".err", ".nf"} {
+		for _, class := range []string{"", "background", ".k", ".s", ".c", ".nf"} {
 			if colors[class] == "" {
 				t.Errorf("%q has no %q", scope, class)
 			}

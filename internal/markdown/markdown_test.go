@@ -98,6 +98,7 @@ func TestHeadingLevels(t *testing.T) {
 		"from four":      {"#### a\n##### b", "h2 h3"},
 		"holes":          {"# a\n#### b\n## c\n###### d", "h2 h3 h3 h4"},
 		"deeper first":   {"### a\n## b\n### c", "h2 h2 h3"},
+		"quoted":         {"# a\n## b\n> # c\n\n### d", "h2 h3 h4 h4"},
 		"six levels":     {"# 1\n## 2\n### 3\n#### 4\n##### 5\n###### 6", "h2 h3 h4 h5 h6 h6"},
 		"underlined":     {"a\n===\nb\n---", "h2 h3"},
 		"raw":            {"<h1>a</h1>\n\n<h2 id=\"nav\" class=\"x\">b</h2>", "h2 h3"},

@@ -74,7 +74,7 @@ func newGoldmark(words Words) goldmark.Markdown {
 		),
 		goldmark.WithRendererOptions(renderer.WithNodeRenderers(
 			util.Prioritized(extension.NewStrikethroughHTMLRenderer(), 500),
-			util.Prioritized(&nodes{words: words, authored: authored()}, 100),
+			util.Prioritized(&nodes{words: words, authored: authored(), code: newHighlighter()}, 100),
 		)),
 	)
 }
@@ -83,6 +83,7 @@ func newGoldmark(words Words) goldmark.Markdown {
 type nodes struct {
 	words    Words
 	authored *bluemonday.Policy
+	code     *highlighter
 }
 
 // RegisterFuncs implements renderer.NodeRenderer.
@@ -135,7 +136,7 @@ func (r *nodes) codeBlock(w util.BufWriter, source []byte, node ast.Node, enteri
 	code := string(node.Lines().Value(source))
 	// To find a language takes about as long as to colour a few lines.
 	spent := spend(node, metaHighlighted, len(code)+256)
-	name, marked := highlight(language, code, spent <= maxHighlighted)
+	name, marked := r.code.highlight(language, code, spent <= maxHighlighted)
 	_, _ = fmt.Fprintf(w, `<figure class="code" data-language="%s"><pre class="chroma"><code>`, html.EscapeString(name))
 	_, _ = w.WriteString(marked)
 	_, _ = w.WriteString("</code></pre></figure>\n")

@@ -118,13 +118,10 @@ func (s *shaper) heading(n *html.Node, at place) {
 		}
 		text = joined(n, true)
 	}
-	written := int(n.Data[1] - '0')
-	for len(s.outline) > 0 && s.outline[len(s.outline)-1] >= written {
-		s.outline = s.outline[:len(s.outline)-1]
+	level := min(len(s.outline)+2, 6) // one that is quoted is below all around it
+	if !at.quoted {
+		level = s.level(int(n.Data[1] - '0'))
 	}
-	s.outline = append(s.outline, written)
-	level := min(len(s.outline)+1, 6)
-
 	n.Data = "h" + strconv.Itoa(level)
 	n.DataAtom = atom.Lookup([]byte(n.Data))
 	id := s.unique(headingID(text))
@@ -132,6 +129,15 @@ func (s *shaper) heading(n *html.Node, at place) {
 	if !at.quoted {
 		s.headings = append(s.headings, Heading{Level: level, ID: id, Text: text})
 	}
+}
+
+// level returns the level of the next heading of the outline.
+func (s *shaper) level(written int) int {
+	for len(s.outline) > 0 && s.outline[len(s.outline)-1] >= written {
+		s.outline = s.outline[:len(s.outline)-1]
+	}
+	s.outline = append(s.outline, written)
+	return min(len(s.outline)+1, 6)
 }
 
 func (s *shaper) unique(id string) string {
