@@ -24,7 +24,9 @@ func fakePage(title, base string) ui.Page {
 	return ui.Page{Title: title, Blog: fakeBlog(), Lang: "en", AssetBase: base, Canonical: "https://blog.example/"}
 }
 
-func fakeUser() *ui.User { return &ui.User{Name: "Ada Õunapuu-Ψαρράς", Email: "ada@blog.example"} }
+func fakeUser() *ui.User {
+	return &ui.User{Name: "Ada Õunapuu-Ψαρράς", Email: "ada@blog.example"}
+}
 
 func fakeCards() []ui.Card {
 	titles := []struct{ title, excerpt string }{

@@ -133,6 +133,8 @@ func photograph(t *testing.T, tb *tab, name string, width int64) {
 	if folder == "" {
 		return
 	}
+	// What is far down is loaded late, and a picture is taken of all of it.
+	mustEval[bool](t, tb, `Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() => true)`)
 	for _, scheme := range []string{"light", "dark"} {
 		tb.mustDo(t, media("", "prefers-color-scheme", scheme))
 		picture, err := chromedp.Run(tb.ctx, chromedp.FullScreenshot(100))

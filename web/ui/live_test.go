@@ -1,0 +1,342 @@
+package ui_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/web/assets"
+	"blog/web/ui"
+
+	"github.com/a-h/templ"
+	"github.com/coder/websocket"
+)
+
+// site is a blog of a few pages whose socket the test holds.
+type site struct {
+	url    string
+	assets *assets.Set
+
+	mu    sync.Mutex
+	pages map[string]templ.Component
+	gets  map[string]int
+	dials []string // the queries of the sockets, oldest first
+	conns chan *websocket.Conn
+}
+
+func mustSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{assets: mustAssets(t), pages: make(map[string]templ.Component), gets: make(map[string]int), conns: make(chan *websocket.Conn, 16)}
+	mux := http.NewServeMux()
+	mux.Handle(s.assets.Base(), s.assets.Handler())
+	mux.HandleFunc("/live", s.live)
+	mux.HandleFunc("/", s.page)
+	server := httptest.NewServer(withCSP(mux))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *site) live(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // the answer has been given
+	}
+	s.mu.Lock()
+	s.dials = append(s.dials, r.URL.RawQuery)
+	s.mu.Unlock()
+	s.conns <- conn
+	<-conn.CloseRead(r.Context()).Done()
+}
+
+func (s *site) page(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	page := s.pages[r.URL.Path]
+	s.gets[r.URL.Path]++
+	s.mu.Unlock()
+	if page == nil {
+		http.NotFound(w, r)
+		return
+	}
+	templ.Handler(page).ServeHTTP(w, r)
+}
+
+func (s *site) set(path string, page templ.Component) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages[path] = page
+}
+
+func (s *site) fetched(path string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gets[path]
+}
+
+func (s *site) lastDial() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dials[len(s.dials)-1]
+}
+
+// frame is what the server sends.
+type frame struct {
+	Type    string `json:"type"`
+	Seq     int    `json:"seq"`
+	Cursor  string `json:"cursor,omitempty"`
+	Version string `json:"version,omitempty"`
+	Topic   string `json:"topic,omitempty"`
+	ID      string `json:"id,omitempty"`
+	HTML    string `json:"html,omitempty"`
+	To      string `json:"to,omitempty"`
+	URL     string `json:"url,omitempty"`
+}
+
+// peer is the server's end of a socket.
+type peer struct {
+	t    testing.TB
+	conn *websocket.Conn
+	seq  int
+}
+
+// mustPeer waits for the next socket and greets it.
+func (s *site) mustPeer(t testing.TB) *peer {
+	t.Helper()
+	select {
+	case conn := <-s.conns:
+		p := &peer{t: t, conn: conn}
+		p.send(frame{Type: "hello", Version: s.assets.Hash()})
+		return p
+	case <-time.After(20 * time.Second):
+		t.Fatal("no socket was opened")
+		return nil
+	}
+}
+
+func (p *peer) send(f frame) {
+	p.t.Helper()
+	p.seq++
+	f.Seq, f.Cursor = p.seq, fmt.Sprintf("c%d", p.seq)
+	raw, err := json.Marshal(f)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.conn.Write(ctx, websocket.MessageText, raw); err != nil {
+		p.t.Fatalf("send: %v", err)
+	}
+}
+
+func (p *peer) card(c ui.Card) {
+	p.t.Helper()
+	p.send(frame{Type: "change", Topic: "posts", ID: fmt.Sprintf("post-%d", c.ID), HTML: render(p.t, ui.PostCard(fakeBlog(), c))})
+}
+
+func render(t testing.TB, c templ.Component) string {
+	t.Helper()
+	var b strings.Builder
+	if err := c.Render(t.Context(), &b); err != nil {
+		t.Fatalf("render: %v", err)
+	}
+	return b.String()
+}
+
+func card(id int64, day int) ui.Card {
+	return ui.Card{ID: id, Slug: fmt.Sprintf("s%d", id), Title: fmt.Sprintf("Post %d", id), Excerpt: strings.Repeat("Some words about it. ", 12), PublishedAt: at().AddDate(0, 0, day), ReadingMinutes: 2}
+}
+
+// listPage is a list of posts ten to one, in a mode.
+func (s *site) listPage(mode, cursor string, more bool, cards ...ui.Card) templ.Component {
+	page := fakePage("Posts", s.assets.Base())
+	page.Live = &ui.Live{Topics: []string{"posts"}, Cursor: cursor, Mode: mode}
+	return ui.PostList(ui.PostListView{Page: page, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: more}})
+}
+
+func ten() []ui.Card {
+	var cards []ui.Card
+	for id := int64(10); id > 0; id-- {
+		cards = append(cards, card(id, int(id)))
+	}
+	return cards
+}
+
+const shown = `[...document.querySelectorAll("[data-live-list] > li")].map((c) => c.id.slice(5)).join(" ")`
+
+func showsExpr(ids string) string { return shown + " === " + fmt.Sprintf("%q", ids) }
+
+func TestLiveList(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustSize(t, 900, 700, "light")
+	tb.mustOpen(t, s.url+"/posts")
+	p := s.mustPeer(t)
+	if got := s.lastDial(); got != "topics=posts&after=c0" {
+		t.Errorf("the socket asks for %q", got)
+	}
+
+	mustEval[bool](t, tb, `(window.kept = document.getElementById("post-9")) !== null`)
+	p.card(card(11, 11))
+	tb.mustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2"))
+	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	tb.mustPoll(t, `document.querySelector("[data-announcer]").textContent === "New post: Post 11"`)
+
+	edited := card(9, 9)
+	edited.Title = "Post nine, edited"
+	p.card(edited)
+	tb.mustPoll(t, `kept.querySelector("a").textContent === "Post nine, edited" && kept.isConnected`)
+
+	moved := card(4, 20)
+	p.card(moved)
+	tb.mustPoll(t, showsExpr("4 11 10 9 8 7 6 5 3 2"))
+
+	p.card(card(12, -40)) // an old post: it belongs to a page further back
+	p.card(card(13, 9))   // between two, and of one date with a smaller id
+	tb.mustPoll(t, showsExpr("4 11 10 13 9 8 7 6 5 3"))
+
+	s.set("/posts", s.listPage(ui.LiveList, "c9", true, append([]ui.Card{card(4, 20)}, ten()[1:]...)...))
+	p.send(frame{Type: "gone", Topic: "posts", ID: "post-11"})
+	tb.mustPoll(t, showsExpr("4 9 8 7 6 5 4 3 2 1")+" || "+showsExpr("4 9 8 7 6 5 3 2 1"))
+	if !mustEval[bool](t, tb, `document.getElementById("post-9") === kept`) {
+		t.Error("a card that stayed is another node")
+	}
+}
+
+func TestLiveListWaitsForScrolledReader(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustSize(t, 900, 700, "light")
+	tb.mustOpen(t, s.url+"/posts")
+	p := s.mustPeer(t)
+	mustEval[bool](t, tb, `(scrollTo({top: 900, behavior: "instant"}), window.top5 = document.getElementById("post-5").getBoundingClientRect().top, true)`)
+	p.card(card(11, 11))
+	tb.mustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "1 new post"`)
+	p.card(card(12, 12))
+	tb.mustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "2 new posts"`)
+	long := card(9, 9)
+	long.Excerpt = strings.Repeat("It has grown above the reader. ", 60)
+	p.card(long)
+	tb.mustPoll(t, `document.getElementById("post-9").textContent.includes("has grown")`)
+	if moved := mustEval[float64](t, tb, `document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
+		t.Errorf("what was read moved by %g px", moved)
+	}
+	if got := mustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
+		t.Errorf("the list changed under the reader: %s", got)
+	}
+	mustEval[bool](t, tb, `(document.querySelector("[data-notice=new] button").click(), true)`)
+	tb.mustPoll(t, showsExpr("12 11 10 9 8 7 6 5 4 3"))
+	tb.mustPoll(t, `scrollY === 0 && document.activeElement.textContent === "Post 12" && !document.querySelector("[data-notice=new]")`)
+}
+
+func TestLiveLaterPages(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts", s.listPage(ui.LiveNotice, "c0", true, ten()...))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts")
+	p := s.mustPeer(t)
+
+	p.card(card(30, 30)) // an edit on another page: this one still has the same cards
+	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	edited := card(7, 7)
+	edited.Title = "Seven, edited"
+	p.card(edited)
+	tb.mustPoll(t, `document.getElementById("post-7").textContent.includes("Seven, edited")`)
+
+	s.set("/posts", s.listPage(ui.LiveNotice, "c9", true, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
+	p.card(card(31, 31))
+	tb.mustPoll(t, `document.querySelector("[data-notice=changed]")?.textContent.includes("The list has changed.")`)
+	if got := mustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
+		t.Errorf("the list shifted: %s", got)
+	}
+}
+
+func (s *site) postPage(slug, cursor, body string) templ.Component {
+	page := fakePage("A post", s.assets.Base())
+	page.Canonical = "https://blog.example/posts/" + slug
+	page.Live = &ui.Live{Topics: []string{"post:" + slug}, Cursor: cursor, Mode: ui.LivePost}
+	return ui.PostPage(ui.PostView{Page: page, Post: ui.Post{ID: 1, Slug: slug, Title: "A post", PublishedAt: at(), Body: body}})
+}
+
+func TestLivePost(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts/old", s.postPage("old", "c0", "<p>One.</p>"))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts/old#h-x")
+	p := s.mustPeer(t)
+	next := ui.Post{ID: 1, Slug: "old", Title: "Another title", PublishedAt: at(), Body: "<p>One.</p><p>Two.</p>"}
+	p.send(frame{Type: "change", Topic: "post:old", HTML: render(t, ui.Article(fakeBlog(), next))})
+	tb.mustPoll(t, `document.querySelectorAll(".prose p").length === 2 && document.title === "Another title · The Long Way Round"`)
+
+	p.send(frame{Type: "moved", Topic: "post:old", To: "post:new", URL: "/posts/new"})
+	tb.mustPoll(t, `location.pathname + location.hash === "/posts/new#h-x" && document.querySelector("link[rel=canonical]").href === "https://blog.example/posts/new"`)
+	p = s.mustPeer(t)
+	if got := s.lastDial(); got != "topics=post%3Anew&after=c3" {
+		t.Errorf("after the move the socket asks for %q", got)
+	}
+	p.send(frame{Type: "gone", Topic: "post:new"})
+	tb.mustPoll(t, `document.querySelector("[data-notice=gone]")?.textContent.includes("no longer published") && document.querySelectorAll(".prose p").length === 2`)
+}
+
+func TestLiveResyncAndReconnect(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts/a", s.postPage("a", "c0", "<p>One.</p>"))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts/a")
+	p := s.mustPeer(t)
+
+	s.set("/posts/a", s.postPage("a", "c70", "<p>One, again.</p>"))
+	p.send(frame{Type: "resync"})
+	tb.mustPoll(t, `document.querySelector(".prose").textContent.trim() === "One, again." && document.querySelector("main").dataset.cursor === "c70"`)
+
+	for _, code := range []websocket.StatusCode{websocket.StatusGoingAway, websocket.StatusServiceRestart, websocket.StatusTryAgainLater} {
+		if err := p.conn.Close(code, "away"); err != nil {
+			t.Logf("close: %v", err) // the browser may be faster
+		}
+		p = s.mustPeer(t)
+		if got := s.lastDial(); got != "topics=post%3Aa&after=c70" {
+			t.Errorf("after %d the socket asks for %q", code, got)
+		}
+	}
+	if err := p.conn.CloseNow(); err != nil {
+		t.Logf("close: %v", err)
+	}
+	p = s.mustPeer(t)
+
+	// A server of another release: said once, and what comes is still shown.
+	p.send(frame{Type: "hello", Version: "another"})
+	tb.mustPoll(t, `document.querySelector("[data-notice=version]")?.textContent.includes("renewed")`)
+
+	// Into the browser's back/forward cache and out of it.
+	mustEval[bool](t, tb, `(dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true})), dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true})), true)`)
+	p = s.mustPeer(t)
+	before := s.fetched("/posts/a")
+	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>Pushed.</p>"}))})
+	tb.mustPoll(t, `document.querySelector(".prose").textContent.trim() === "Pushed."`)
+	if s.fetched("/posts/a") != before {
+		t.Error("a pushed article needs no request")
+	}
+}
+
+func TestLiveRefetch(t *testing.T) {
+	s := mustSite(t)
+	home := func(cursor string, tags ...ui.TagCount) templ.Component {
+		page := fakePage("Tags", s.assets.Base())
+		page.Live = &ui.Live{Topics: []string{"posts"}, Cursor: cursor, Mode: ui.LiveRefetch}
+		return ui.Tags(ui.TagsView{Page: page, Tags: tags})
+	}
+	s.set("/tags", home("c0", ui.TagCount{Label: "tea", Count: 1}))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/tags")
+	p := s.mustPeer(t)
+	s.set("/tags", home("c80", ui.TagCount{Label: "tea", Count: 2}, ui.TagCount{Label: "time", Count: 1}))
+	p.card(card(1, 1))
+	tb.mustPoll(t, `document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
+}

@@ -1,0 +1,167 @@
+package ui_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"blog/web/ui"
+)
+
+// longBody is an article of which the reader has much in hand.
+func longBody(second string) string {
+	var b strings.Builder
+	for i := 1; i <= 20; i++ {
+		text := strings.Repeat(fmt.Sprintf("Paragraph %d goes on and on, as they do. ", i), 14)
+		switch i {
+		case 2:
+			text += second
+		case 7:
+			text = `Before <a href="/posts/x">a link in hand</a>. ` + text
+		}
+		fmt.Fprintf(&b, "<p>%s</p>\n", text)
+		if i == 6 {
+			b.WriteString(`<details><summary>More</summary><p>Folded.</p></details>` + "\n")
+			b.WriteString(`<figure class="code" data-language="Go"><pre class="chroma" tabindex="0" role="group" aria-label="Go"><code>` + strings.Repeat("a long line of code ", 40) + "</code></pre></figure>\n")
+		}
+	}
+	return b.String()
+}
+
+// TestMorphKeepsWhatReaderHolds is the promise: an edit above changes nothing
+// of what a reader has selected, focused, opened or scrolled.
+func TestMorphKeepsWhatReaderHolds(t *testing.T) {
+	b := mustBrowser(t)
+	// Not every browser keeps the place by itself, and where one does, nothing
+	// may be done twice.
+	for _, anchoring := range []string{"auto", "none"} {
+		t.Run("overflow-anchor "+anchoring, func(t *testing.T) { holdAndEdit(t, b, anchoring) })
+	}
+}
+
+func holdAndEdit(t *testing.T, b browser, anchoring string) {
+	s := mustSite(t)
+	s.set("/posts/a", s.postPage("a", "c0", longBody("")))
+	tb := b.mustTab(t)
+	tb.mustSize(t, 700, 600, "light")
+	tb.mustOpen(t, s.url+"/posts/a")
+	p := s.mustPeer(t)
+
+	mustEval[bool](t, tb, `(() => {
+		document.documentElement.style.overflowAnchor = "`+anchoring+`";
+		window.p7 = [...document.querySelectorAll(".prose > p")][6];
+		window.held = {
+			details: document.querySelector(".prose details"),
+			pre: document.querySelector(".prose pre"),
+			link: p7.querySelector("a"),
+		};
+		held.details.open = true;
+		held.pre.scrollLeft = 333;
+		held.link.focus({preventScroll: true});
+		const range = document.createRange();
+		range.setStart(p7.lastChild, 30);
+		range.setEnd(p7.lastChild, 90);
+		getSelection().removeAllRanges();
+		getSelection().addRange(range);
+		held.text = getSelection().toString();
+		window.scrollTo({top: 2000, behavior: "instant"});
+		return true;
+	})()`)
+	type state struct {
+		Selected, Focused, Opened, SameNode, InWindow bool
+		Left, Top, Height, Scroll                     float64
+	}
+	look := func() state {
+		return mustEval[state](t, tb, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({
+			Selected: getSelection().toString() === held.text && held.text.length === 60,
+			Focused: document.activeElement === held.link,
+			Opened: document.querySelector(".prose details").open && held.details.isConnected,
+			SameNode: [...document.querySelectorAll(".prose > p")][6] === p7,
+			InWindow: p7.getBoundingClientRect().top < innerHeight && p7.getBoundingClientRect().bottom > 0,
+			Left: document.querySelector(".prose pre").scrollLeft,
+			Top: p7.getBoundingClientRect().top,
+			Height: document.documentElement.scrollHeight,
+			Scroll: scrollY,
+		}))))`)
+	}
+	before := look()
+	if !before.Selected || !before.Focused || !before.Opened || !before.InWindow || before.Scroll != 2000 || before.Left != 333 {
+		t.Fatalf("the reader does not hold what they should: %+v", before)
+	}
+
+	second := strings.Repeat("Paragraph 2 goes on and on, as they do. ", 14)
+	edit := ui.Post{ID: 1, Slug: "a", Title: "A post", PublishedAt: at(), Body: longBody(second)}
+	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), edit))})
+	tb.mustPoll(t, `document.querySelectorAll(".prose > p")[1].textContent.length > 1000`)
+	after := look()
+	if !after.Selected || !after.Focused || !after.Opened || !after.SameNode || after.Left != 333 {
+		t.Errorf("the edit took something from the reader: %+v", after)
+	}
+	if moved := after.Top - before.Top; moved > 1 || moved < -1 {
+		t.Errorf("paragraph 7 moved by %g px", moved)
+	}
+	if after.Height <= before.Height || after.Scroll <= before.Scroll {
+		t.Errorf("nothing was added above: %+v, before %+v", after, before)
+	}
+}
+
+// morphed runs morph on two pieces of HTML and returns what became of the
+// first. Before, hold is run with the living element as root.
+func morphed(t *testing.T, tb *tab, from, hold, to string) string {
+	t.Helper()
+	return mustEval[string](t, tb, fmt.Sprintf(`(async () => {
+		const { morph } = await import(document.querySelector("script[type=module]").src.replace("main.js", "morph.js"));
+		const root = document.querySelector(".prose");
+		root.innerHTML = %q;
+		%s;
+		const next = new DOMParser().parseFromString("<div class='prose' dir='auto'>" + %q + "</div>", "text/html").body.firstChild;
+		const left = morph(root, next);
+		return root.innerHTML + (left ? " left:" + left : "") + (window.check ? " " + window.check() : "");
+	})()`, from, hold, to))
+}
+
+func TestMorph(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts/a", ui.PostPage(ui.PostView{Page: fakePage("A", s.assets.Base()), Post: ui.Post{Title: "A"}}))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts/a")
+	for _, tt := range []struct{ name, from, hold, to, want string }{
+		{"text", "<p>a</p>", `window.check = null`, "<p>b</p>", "<p>b</p>"},
+		{"insert in the middle keeps the others", "<p>a</p><p>b</p><p>c</p>", `const c = root.lastChild; window.check = () => root.lastChild === c`, "<p>a</p><p>x</p><p>y</p><p>b</p><p>c</p>", "<p>a</p><p>x</p><p>y</p><p>b</p><p>c</p> true"},
+		{"remove from the middle keeps the others", "<p>a</p><p>b</p><p>c</p>", `const c = root.lastChild; window.check = () => root.lastChild === c`, "<p>a</p><p>c</p>", "<p>a</p><p>c</p> true"},
+		{"ids move", `<p id="a">a</p><p id="b">b</p><p id="c">c</p>`, `const a = root.firstChild, c = root.lastChild; window.check = () => root.lastChild === a && root.firstChild === c`, `<p id="c">C</p><p id="b">b</p><p id="a">a</p>`, `<p id="c">C</p><p id="b">b</p><p id="a">a</p> true`},
+		{"another tag is another node", "<p>a</p>", `window.check = null`, "<h2>a</h2>", "<h2>a</h2>"},
+		{"attributes", `<p class="x" title="t">a</p>`, ``, `<p class="y" lang="de">a</p>`, `<p class="y" lang="de">a</p>`},
+		{"an opened box stays open and is renewed", "<details><summary>s</summary>a</details>", `root.firstChild.open = true`, "<details><summary>s</summary>b</details>", `<details open=""><summary>s</summary>b</details>`},
+		{"a closed box stays closed", `<details open=""><summary>s</summary>a</details>`, `root.firstChild.open = false`, `<details open=""><summary>s</summary>b</details>`, `<details><summary>s</summary>b</details>`},
+		{"a script's own node stays where it is", `<p>a</p>`, `root.insertAdjacentHTML("beforeend", "<button data-script>x</button>")`, `<p>b</p><p>c</p>`, `<p>b</p><button data-script="">x</button><p>c</p>`},
+		{"a focused control keeps its value", `<input value="a">`, `root.firstChild.focus(); root.firstChild.value = "typed"; window.check = () => root.firstChild.value`, `<input value="b">`, `<input value="a"> left:1 typed`},
+		{"a control that was typed in keeps its value", `<input value="a">`, `root.firstChild.value = "typed"; window.check = () => root.firstChild.value`, `<input value="b">`, `<input value="b"> typed`},
+		{"a text area that was typed in keeps its text", `<textarea>a</textarea>`, `root.firstChild.value = "typed"; window.check = () => root.firstChild.value`, `<textarea>b</textarea>`, `<textarea>b</textarea> typed`},
+		{"selected text waits", `<p>abc</p><p>x</p>`, `getSelection().selectAllChildren(root.firstChild); window.check = () => getSelection().toString()`, `<p>abd</p><p>y</p>`, `<p>abc</p><p>y</p> left:1 abc`},
+		{"a selected paragraph is not removed", `<p>abc</p><p>x</p>`, `getSelection().selectAllChildren(root.firstChild)`, `<p>x</p>`, `<p>abc</p><p>x</p> left:1 abc`},
+		{"a focused link is not removed", `<p><a href="#x">abc</a></p><p>x</p>`, `getSelection().removeAllRanges(); window.check = null; root.querySelector("a").focus()`, `<p>x</p>`, `<p><a href="#x">abc</a></p><p>x</p> left:1`},
+	} {
+		if got := morphed(t, tb, tt.from, tt.hold, tt.to); got != tt.want {
+			t.Errorf("%s: got  %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestMorphTakesUpWhatItLeft: text that was selected is renewed when the
+// reader lets go of it.
+func TestMorphTakesUpWhatItLeft(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts/a", s.postPage("a", "c0", "<p>Old words.</p>"))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts/a")
+	p := s.mustPeer(t)
+	mustEval[bool](t, tb, `(getSelection().selectAllChildren(document.querySelector(".prose p")), true)`)
+	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>New words.</p>"}))})
+	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	if got := mustEval[string](t, tb, `getSelection().toString()`); got != "Old words." {
+		t.Errorf("the selection became %q", got)
+	}
+	mustEval[bool](t, tb, `(getSelection().removeAllRanges(), true)`)
+	tb.mustPoll(t, `document.querySelector(".prose p").textContent === "New words."`)
+}
