@@ -92,6 +92,9 @@ func (h *Hasher) derive(ctx context.Context, password string, d digest, size int
 		return nil, busy()
 	}
 	defer h.waiting.Add(-1)
+	if ctx.Err() != nil { // else select could take a free slot all the same
+		return nil, busy()
+	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()

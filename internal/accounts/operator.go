@@ -54,3 +54,10 @@ func LogoutUser(ctx context.Context, w repo.Writer, email, key string) (Ended, r
 func asOperator(ctx context.Context) context.Context {
 	return repo.As(ctx, repo.Actor{Name: repo.Operator})
 }
+
+func orNewKey(key string) string {
+	if key == "" {
+		return repo.NewKey()
+	}
+	return key
+}

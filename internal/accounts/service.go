@@ -113,14 +113,12 @@ func (s *Service) check(ctx context.Context, email, password string) (u User, st
 	return u, stale, err
 }
 
-// SetupInput is what the form behind the one-time link has. Key is the form's
-// idempotency key, or empty.
+// SetupInput is what the form behind the one-time link has.
 type SetupInput struct {
 	Token                 string // the link's
 	Email, Name, Password string
 	Addr                  netip.Addr
 	UserAgent             string
-	Key                   string
 }
 
 // SetupOpen reports whether the one-time link with token can still make the
@@ -153,7 +151,7 @@ func (s *Service) Setup(ctx context.Context, in SetupInput) (Signed, error) {
 	if err := s.limiter.TryAddr(in.Addr); err != nil {
 		return Signed{}, err
 	}
-	key := orNewKey(in.Key)
+	key := repo.NewKey()
 	hash, err := s.hasher.Hash(ctx, in.Password, key)
 	if err != nil {
 		return Signed{}, err
@@ -164,13 +162,6 @@ func (s *Service) Setup(ctx context.Context, in SetupInput) (Signed, error) {
 		PasswordHash: hash, SessionHash: HashToken(token), UserAgent: shortAgent(in.UserAgent),
 	}, repo.WithKey(key))
 	return signed(token, ref, receipt), err
-}
-
-func orNewKey(key string) string {
-	if key == "" {
-		return repo.NewKey()
-	}
-	return key
 }
 
 // Renew gives the acting session a new token and 30 more days.

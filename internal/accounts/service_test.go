@@ -234,14 +234,14 @@ func TestChangePassword(t *testing.T) {
 	mustUser(t, w)
 	on := w.service(w.replica)
 	ctx, token := mustLogin(t, w)
-	_, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: wrongPassword, Password: otherPassword})
+	_, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: mistyped, Password: changedTo})
 	wantFields(t, err, "current")
 	_, err = on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: "short"})
 	wantFields(t, err, "password")
-	if _, err = on.ChangePassword(t.Context(), accounts.PasswordInput{Current: password, Password: otherPassword}); !errors.Is(err, repo.Unauthorized) {
+	if _, err = on.ChangePassword(t.Context(), accounts.PasswordInput{Current: password, Password: changedTo}); !errors.Is(err, repo.Unauthorized) {
 		t.Errorf("a visitor: %v", err)
 	}
-	s, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: otherPassword})
+	s, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: changedTo})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestChangePassword(t *testing.T) {
 	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password}); !repo.HasReason(err, accounts.WrongLogin) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: otherPassword}); err != nil {
+	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: changedTo}); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }

@@ -106,8 +106,8 @@ const (
 	email    = "ada@example.org"
 	password = "a long sentence that nobody guesses"
 
-	otherPassword = "a new long sentence"
-	wrongPassword = "a wrong sentence"
+	changedTo = "a new long sentence"
+	mistyped  = "a wrong sentence"
 )
 
 // mustUser makes ada and returns her id.
