@@ -23,6 +23,10 @@ $(TOOLS_BIN)/toxiproxy: tools/toxiproxy/go.sum
 $(TOOLS_BIN)/golangci-lint: tools/golangci/go.sum
 	$(call build_tool,tools/golangci,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 
+# Not among TOOLS: it takes minutes to build, and only the tests with the tag consul need it.
+$(TOOLS_BIN)/consul: tools/consul/go.sum
+	$(call build_tool,tools/consul,github.com/hashicorp/consul)
+
 # build_tool FOLDER,PACKAGE: the target appears only when the build succeeded.
 define build_tool
 	@echo "building $(notdir $@) (once, until $< changes)"

@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,7 +18,10 @@ type Options struct {
 	// Proxies puts toxiproxy between each replica and the primary, on the way of replication and on that of
 	// forwarded writes: see Node.Replication and Node.Forwarding.
 	Proxies bool
-	Env     []string // KEY=value for every node, winning over what Start sets
+	// Consul keeps the lease in a Consul agent of the test's own, with every node a candidate: the first becomes
+	// primary by being started first. It does not go together with Proxies. The lease lasts 2 s.
+	Consul bool
+	Env    []string // KEY=value for every node, winning over what Start sets
 	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
 	ReadyPath string
 	// ReadyLimit bounds the wait for a node's start; 0 means 60 s, which a -race binary on a busy machine needs.
@@ -38,6 +40,7 @@ type Cluster struct {
 	root   string
 	litefs string // the stock program, "" unless Options.Stock
 	toxi   *toxiproxy
+	consul string // its address, "" unless Options.Consul
 }
 
 // regions are the names the nodes get, in order.
@@ -75,6 +78,9 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	dir := tb.TempDir()
 	if opts.Proxies {
 		c.toxi = startToxiproxy(tb, filepath.Join(dir, "toxiproxy.log"))
+	}
+	if opts.Consul {
+		c.consul = startConsul(tb, dir)
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
@@ -161,10 +167,10 @@ func Tool(tb testing.TB, name string) string {
 	return path
 }
 
-// MustClosed returns a func for tb.Cleanup-style use that reports the error of closing what.
-func MustClosed(tb testing.TB, what string, err error) {
+// MustClose reports err, the error of closing what.
+func MustClose(tb testing.TB, what string, err error) {
 	tb.Helper()
 	if err != nil {
-		tb.Errorf("close %s: %v", what, fmt.Errorf("%w", err))
+		tb.Errorf("close %s: %v", what, err)
 	}
 }

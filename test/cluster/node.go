@@ -68,15 +68,21 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
+	lease, primaryRegion := "static", regions(0)
+	if c.consul != "" { // each node goes by its own name, and any may win
+		lease, primaryRegion = "consul", n.Region
+		hostname, advertise = private, n.LiteFSURL
+	}
 	n.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
 		"GORACE=halt_on_error=0 exitcode=66",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,
-		"LITEFS_LEASE=static", "LITEFS_HOSTNAME=" + hostname, "LITEFS_ADVERTISE_URL=" + advertise,
+		"LITEFS_LEASE=" + lease, "LITEFS_HOSTNAME=" + hostname, "LITEFS_ADVERTISE_URL=" + advertise,
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + primaryRegion,
+		"LITEFS_CONSUL_URL=" + c.consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
 	}, c.opts.Env...)
 	return n
 }
@@ -142,7 +148,12 @@ func (n *Node) WaitReady(tb testing.TB) {
 func status200(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return do(ctx, http.MethodGet, url, "")
+}
+
+// do sends a request and wants 200.
+func do(ctx context.Context, method, url, in string) error {
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(in))
 	if err != nil {
 		return err
 	}

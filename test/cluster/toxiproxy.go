@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -25,21 +22,7 @@ func startToxiproxy(tb testing.TB, logPath string) *toxiproxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	log, err := os.Create(filepath.Clean(logPath))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	// #nosec G204 -- a test's own program
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), Tool(tb, "toxiproxy"), "-host", host, "-port", port)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // "signal: killed"
-		_ = log.Close()
-	})
+	startTool(tb, logPath, Tool(tb, "toxiproxy"), "-host", host, "-port", port)
 	t := &toxiproxy{url: "http://" + addr}
 	Poll(tb, 20*time.Second, "toxiproxy", func(ctx context.Context) error { return status200(ctx, t.url+"/version") })
 	return t
@@ -120,7 +103,7 @@ func (t *toxiproxy) exists(tb testing.TB, path string) bool {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	MustClosed(tb, "toxiproxy's answer", resp.Body.Close())
+	MustClose(tb, "toxiproxy's answer", resp.Body.Close())
 	return resp.StatusCode == http.StatusOK
 }
 
@@ -142,7 +125,7 @@ func (t *toxiproxy) call(tb testing.TB, method, path string, in, out any) {
 	if _, err := answer.ReadFrom(resp.Body); err != nil {
 		tb.Fatal(err)
 	}
-	MustClosed(tb, "toxiproxy's answer", resp.Body.Close())
+	MustClose(tb, "toxiproxy's answer", resp.Body.Close())
 	if resp.StatusCode >= http.StatusMultipleChoices {
 		tb.Fatalf("toxiproxy: %s %s: %d %s", method, path, resp.StatusCode, answer.String())
 	}
