@@ -141,6 +141,10 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	if t == nil || err != nil {
 		return err
 	}
+	if t.nothing {
+		e.call.Reply = Reply{Result: result, Cursor: e.last.cursor}
+		return nil
+	}
 	cursor, err := t.record(actx, e.digest, result)
 	if err != nil {
 		return begun(err)

@@ -1,0 +1,150 @@
+package repo_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"blog/internal/repo"
+)
+
+// put writes one item and touches the topics it is told to.
+type put struct {
+	Item   string   `json:"item"`
+	Value  string   `json:"value,omitempty"`
+	Topics []string `json:"topics,omitempty"`
+}
+
+type putResult struct {
+	ID  int64  `json:"id"`
+	Now string `json:"now"`
+	By  string `json:"by"`
+}
+
+func (put) Name() string { return "items.put" }
+
+func (p put) Apply(ctx context.Context, tx *repo.Tx) (putResult, error) {
+	if strings.TrimSpace(p.Item) == "" {
+		return putResult{}, repo.InvalidFields(map[string]string{"item": "must not be empty"})
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO items (name, value)
+		VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, p.Item, p.Value)
+	if err != nil {
+		return putResult{}, fmt.Errorf("put: %w", err)
+	}
+	for _, t := range p.Topics {
+		tx.Touch(t, p.Item)
+	}
+	res := putResult{Now: repo.FormatTime(tx.Now()), By: tx.Actor().Name}
+	err = tx.QueryRowContext(ctx, "SELECT id FROM items WHERE name = ?", p.Item).Scan(&res.ID)
+	return res, err
+}
+
+// remove is another command with the wire form of put, and a result of nothing.
+type remove put
+
+func (remove) Name() string { return "items.remove" }
+
+func (c remove) Apply(ctx context.Context, tx *repo.Tx) (*putResult, error) {
+	_, err := tx.ExecContext(ctx, "DELETE FROM items WHERE name = ?", c.Item)
+	return nil, err
+}
+
+// fail writes an item and then goes wrong in the way it is told to.
+type fail struct {
+	How string `json:"how"`
+}
+
+func (fail) Name() string { return "items.fail" }
+
+// waysToFail are what fail knows.
+func waysToFail() []string {
+	return []string{
+		"invalid", "empty fields", "not found", "bare code", "wrapped code", "conflict", "unauthorized", "forbidden",
+		"unavailable", "internal", "duplicate", "no such table", "panic", "too large a result",
+	}
+}
+
+func (f fail) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'done')"); err != nil {
+		return "", err
+	}
+	switch f.How {
+	case "invalid":
+		return "", repo.InvalidFields(map[string]string{"title": "is needed", "slug": "is \"taken\" <b>"})
+	case "empty fields":
+		return "", &repo.Error{Code: repo.Invalid, Message: "m", Fields: map[string]string{}}
+	case "not found":
+		return "", fmt.Errorf("item 12: %w", repo.Errorf(repo.NotFound, "There is no item %q.", "twelve"))
+	case "bare code":
+		return "", repo.NotFound
+	case "wrapped code":
+		return "", fmt.Errorf("item 12: %w", repo.NotFound)
+	case "conflict":
+		return "", &repo.Error{Code: repo.Conflict, Reason: "stale", Message: "It has changed.", Fields: map[string]string{"revision": "7"}}
+	case "unauthorized":
+		return "", repo.Errorf(repo.Unauthorized, "Sign in again.")
+	case "forbidden":
+		return "", repo.Errorf(repo.Forbidden, "Not yours.")
+	case "unavailable":
+		return "", &repo.Error{Code: repo.Unavailable, Reason: "full", Message: "Later.", RetryAfter: 7}
+	case "internal":
+		return "", errors.New("the secret path /srv/x is gone")
+	case "duplicate":
+		_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'again')")
+		if repo.Duplicate(err) {
+			return "", repo.Errorf(repo.Conflict, "There is one already.")
+		}
+		return "", err
+	case "no such table":
+		_, err := tx.ExecContext(ctx, "INSERT INTO nowhere VALUES (1)")
+		return "", err
+	case "panic":
+		panic("the secret path /srv/x is gone")
+	case "too large a result":
+		return strings.Repeat("x", 5000), nil
+	}
+	return "", fmt.Errorf("no way to fail: %q", f.How)
+}
+
+// guess does its slow work before the lock: it counts what there is.
+type guess struct {
+	Item string `json:"item"`
+
+	found int
+}
+
+func (guess) Name() string { return "items.guess" }
+
+func (g guess) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[int], error) {
+	if g.Item == "bad" {
+		return nil, repo.InvalidFields(map[string]string{"item": "cannot be rendered"})
+	}
+	if g.Item == "panic" {
+		panic("in Prepare")
+	}
+	err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&g.found)
+	g.found += 100
+	return g, err
+}
+
+func (g guess) Apply(context.Context, *repo.Tx) (int, error) { return g.found, nil }
+
+// loud is open to visitors, and overlooks an error that ended its transaction.
+type loud struct {
+	Query string `json:"query,omitempty"`
+}
+
+func (loud) Name() string { return "visitors.loud" }
+func (loud) Public()      {}
+
+func (l loud) Apply(ctx context.Context, tx *repo.Tx) (bool, error) {
+	if l.Query != "" {
+		_, _ = tx.ExecContext(ctx, l.Query)
+		_, _ = tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'done')")
+	}
+	return true, nil
+}

@@ -1,0 +1,94 @@
+package repo_test
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"blog/internal/repo"
+)
+
+// seen is what a caller may see of an error.
+func seen(err error) repo.Error {
+	e := repo.AsError(err)
+	return repo.Error{Code: e.Code, Reason: e.Reason, Message: e.Message, Fields: e.Fields, Key: e.Key, Primary: e.Primary, RetryAfter: e.RetryAfter}
+}
+
+func TestErrorsAreEqualOnEveryNode(t *testing.T) {
+	c := MustCluster(t)
+	write := func(ctx context.Context, f func(ctx context.Context, r *repo.Repo) error) func(t *testing.T) {
+		return func(t *testing.T) {
+			local, forwarded := f(ctx, c.primary), f(ctx, c.replica)
+			if local == nil || !reflect.DeepEqual(seen(local), seen(forwarded)) {
+				t.Errorf("here      %#v\nforwarded %#v", seen(local), seen(forwarded))
+			}
+			if repo.AsError(local).Code == repo.Internal && strings.Contains(seen(local).Message+seen(forwarded).Message, "secret path") {
+				t.Error("an internal error gives something away")
+			}
+		}
+	}
+	for _, how := range waysToFail() {
+		t.Run(how, write(operator(), func(ctx context.Context, r *repo.Repo) error {
+			_, err := repo.Write(ctx, r, fail{How: how})
+			return err
+		}))
+	}
+	for name, ctx := range map[string]context.Context{"visitor": context.Background(), "nobody": as(""), "somebody": as("root")} {
+		t.Run(name, write(ctx, func(ctx context.Context, r *repo.Repo) error {
+			_, err := repo.Write(ctx, r, put{Item: "a"})
+			return err
+		}))
+	}
+	t.Run("prepare", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, guess{Item: "bad"})
+		return err
+	}))
+	t.Run("panic in prepare", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, guess{Item: "panic"})
+		return err
+	}))
+	t.Run("too large", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, put{Item: strings.Repeat("a", 5<<20)})
+		return err
+	}))
+	t.Run("empty key", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, put{Item: "a"}, func(c *repo.Call) { c.Key = "" })
+		return err
+	}))
+	t.Run("unknown command", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, put{Item: "a"}, func(c *repo.Call) { c.Name = "items.nope" })
+		return err
+	}))
+	t.Run("bad body", write(operator(), func(ctx context.Context, r *repo.Repo) error {
+		_, err := repo.Write(ctx, r, put{Item: "a"}, func(c *repo.Call) { c.Body = []byte(`{"item":7}`) })
+		return err
+	}))
+	if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items)"); n != 0 {
+		t.Errorf("%d rows of refused writes", n)
+	}
+	repo.MustWrite(operator(), c.replica, put{Item: "still works"})
+}
+
+func TestVisitorMayOnlyWhatIsPublic(t *testing.T) {
+	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		if ok, err := repo.Write(context.Background(), r, loud{}); !ok || err != nil {
+			t.Errorf("public: %v, %v", ok, err)
+		}
+	})
+}
+
+func TestErrorText(t *testing.T) {
+	err := repo.Errorf(repo.NotFound, "no %s: %w", "x", context.Canceled)
+	if got := err.Error(); strings.Count(got, "context canceled") != 1 {
+		t.Errorf("%q says its cause more than once", got)
+	}
+	if e := repo.AsError(context.DeadlineExceeded); e.Code != repo.Unavailable {
+		t.Errorf("a context's end is %v", e.Code)
+	}
+	for _, c := range []repo.Code{repo.Invalid, repo.NotFound, repo.Conflict, repo.Unauthorized, repo.Forbidden, repo.Unavailable, repo.Internal} {
+		if back := repo.CodeOf(c.Status()); back != c {
+			t.Errorf("%s becomes %d becomes %s", c, c.Status(), back)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package repo_test
+
+import (
+	"errors"
+	"testing"
+
+	"blog/internal/repo"
+)
+
+// Each case runs twice: asked on the primary, and on a replica that forwards.
+func eachNode(t *testing.T, f func(t *testing.T, c *cluster, r *repo.Repo)) {
+	t.Helper()
+	t.Run("primary", func(t *testing.T) { c := MustCluster(t); f(t, c, c.primary) })
+	t.Run("replica", func(t *testing.T) { c := MustCluster(t); f(t, c, c.replica) })
+}
+
+func TestSameKeySameAnswerOneRow(t *testing.T) {
+	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		cmd := put{Item: "a", Value: "1", Topics: []string{"posts"}}
+		first, receipt, err := repo.Do(operator(), r, cmd, repo.WithKey("k1"))
+		if err != nil || receipt.Replayed || receipt.Seq != 1 || receipt.Key != "k1" {
+			t.Fatalf("first: %+v, %v", receipt, err)
+		}
+		for _, again := range []*repo.Repo{c.primary, c.replica} {
+			res, second, err := repo.Do(operator(), again, cmd, repo.WithKey("k1"))
+			if err != nil || !second.Replayed || res != first || second.Cursor != receipt.Cursor {
+				t.Errorf("again: %+v %+v, %v; want %+v %+v", res, second, err, first, receipt)
+			}
+		}
+		if n := MustCount(t, c.replica, "SELECT COUNT(*) FROM writes"); n != 1 {
+			t.Errorf("%d rows, want 1", n)
+		}
+	})
+}
+
+func TestKeyReusedForSomethingElse(t *testing.T) {
+	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		cmd := put{Item: "a"}
+		repo.MustWrite(operator(), r, cmd, repo.WithKey("k1"))
+		_, body := repo.Write(operator(), r, put{Item: "b"}, repo.WithKey("k1"))
+		_, actor := repo.Write(as(repo.System), r, cmd, repo.WithKey("k1"))
+		_, command := repo.Write(operator(), r, remove(cmd), repo.WithKey("k1"))
+		for name, err := range map[string]error{"body": body, "actor": actor, "command": command} {
+			if !errors.Is(err, repo.Conflict) || !repo.HasReason(err, repo.KeyReused) {
+				t.Errorf("other %s: %v, want key_reused", name, err)
+			}
+		}
+		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
+			t.Errorf("%d rows, want 1", n)
+		}
+	})
+}
+
+func TestRefusalLeavesNothingAndFreesTheKey(t *testing.T) {
+	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		for _, how := range waysToFail() {
+			if how == "unavailable" || how == "panic" { // in TestErrorsAreEqual
+				continue
+			}
+			if _, err := repo.Write(operator(), r, fail{How: how}, repo.WithKey("k1")); err == nil {
+				t.Errorf("%s: no error", how)
+			}
+		}
+		if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM topics)"); n != 0 {
+			t.Errorf("refusals left %d rows", n)
+		}
+		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k1")); err != nil || receipt.Replayed || receipt.Seq != 1 {
+			t.Errorf("corrected input: %+v, %v", receipt, err)
+		}
+	})
+}
+
+func TestResultOfNothing(t *testing.T) {
+	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		for range 2 {
+			res, err := repo.Write(operator(), r, remove{Item: "a"}, repo.WithKey("k"))
+			if res != nil || err != nil {
+				t.Errorf("got %v, %v", res, err)
+			}
+		}
+	})
+}
+
+func TestPrepareRunsBeforeTheLock(t *testing.T) {
+	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		repo.MustWrite(operator(), r, put{Item: "a"})
+		if n, err := repo.Write(operator(), r, guess{Item: "x"}); n != 101 || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+		_, err := repo.Write(operator(), r, guess{Item: "bad"})
+		if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["item"] == "" {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestBadKeys(t *testing.T) {
+	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		for _, key := range []string{"a\nb", "\x00", "\xff", string(make([]byte, 201))} {
+			_, err := repo.Write(operator(), r, put{Item: "a"}, repo.WithKey(key))
+			if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["key"] == "" {
+				t.Errorf("key %q: %v", key, err)
+			}
+		}
+		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("Schlüssel 鍵 1")); err != nil || receipt.Key != "Schlüssel 鍵 1" {
+			t.Errorf("got %+v, %v", receipt, err)
+		}
+	})
+}
+
+func TestMustWritePanics(t *testing.T) {
+	c := MustCluster(t)
+	defer func() {
+		if err, ok := recover().(error); !ok || !errors.Is(err, repo.Invalid) {
+			t.Errorf("recovered %v", err)
+		}
+	}()
+	repo.MustWrite(operator(), c.primary, put{})
+}
