@@ -136,6 +136,18 @@ func TestPrimaryKilledAndBack(t *testing.T) {
 	awaitRows(t, c.Nodes[1], 2)
 }
 
+// TestReplicaStartsAlone: with skip-sync a replica serves its own copy while no primary is to be found.
+func TestReplicaStartsAlone(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Env: []string{"LITEFS_SKIP_SYNC=true"}})
+	mustWrite(t, c.Primary(), 1)
+	awaitRows(t, c.Nodes[1], 1)
+	c.Primary().Kill(t)
+	c.Nodes[1].Stop(t)
+	c.Nodes[1].Restart(t)
+	awaitRows(t, c.Nodes[1], 1)
+	awaitRole(t, c.Nodes[1], litefs.Unknown)
+}
+
 func TestStop(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 1})
 	mustWrite(t, c.Primary(), 1)
@@ -177,8 +189,10 @@ func TestLinks(t *testing.T) {
 	awaitRows(t, replica, 3)
 
 	// A cable that is pulled is noticed by the stream's time limits alone.
+	pulled := time.Now()
 	replica.Replication.Stall(t)
 	awaitRole(t, replica, litefs.Unknown)
+	t.Logf("noticed after %s", time.Since(pulled).Round(time.Millisecond))
 	replica.Replication.Heal(t)
 	awaitRole(t, replica, litefs.Replica)
 	mustWrite(t, c.Primary(), 4)
