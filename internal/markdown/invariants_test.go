@@ -30,66 +30,66 @@ var (
 )
 
 // mustHold checks what is true of every document, whatever its source.
-func mustHold(t testing.TB, doc markdown.Document) {
-	t.Helper()
+func mustHold(tb testing.TB, doc markdown.Document) {
+	tb.Helper()
 	body := &html.Node{Type: html.ElementNode, Data: "article", DataAtom: atom.Article}
 	nodes, err := html.ParseFragment(strings.NewReader(doc.HTML), body)
 	if err != nil {
-		t.Fatalf("the output cannot be parsed: %v", err)
+		tb.Fatalf("the output cannot be parsed: %v", err)
 	}
 	var again strings.Builder
 	ids := map[string]bool{}
 	for _, n := range nodes {
 		if err := html.Render(&again, n); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		holdElement(t, n, ids)
+		holdElement(tb, n, ids)
 		for d := range n.Descendants() {
-			holdElement(t, d, ids)
+			holdElement(tb, d, ids)
 		}
 	}
 	if again.String() != doc.HTML {
-		t.Errorf("a parser sees another document:\n got %q\nfrom %q", clip(again.String()), clip(doc.HTML))
+		tb.Errorf("a parser sees another document:\n got %q\nfrom %q", clip(again.String()), clip(doc.HTML))
 	}
 	previous := 1
 	for _, h := range doc.Headings {
 		if !ids[h.ID] {
-			t.Errorf("heading %q has an id that is not there", h.ID)
+			tb.Errorf("heading %q has an id that is not there", h.ID)
 		}
 		if h.Level < 2 || h.Level > min(previous+1, 6) || h.Text == "" {
-			t.Errorf("heading %+v after level %d", h, previous)
+			tb.Errorf("heading %+v after level %d", h, previous)
 		}
 		previous = h.Level
 	}
 	for name, s := range map[string]string{"html": doc.HTML, "plain": doc.Plain, "excerpt": doc.Excerpt} {
 		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-			t.Errorf("%s is no text: %q", name, clip(s))
+			tb.Errorf("%s is no text: %q", name, clip(s))
 		}
 	}
 	if n := utf8.RuneCountInString(doc.Excerpt); n > 280 {
-		t.Errorf("the excerpt has %d characters", n)
+		tb.Errorf("the excerpt has %d characters", n)
 	}
 	if doc.ReadingMinutes < 1 {
-		t.Errorf("%d minutes", doc.ReadingMinutes)
+		tb.Errorf("%d minutes", doc.ReadingMinutes)
 	}
 }
 
-func holdElement(t testing.TB, n *html.Node, ids map[string]bool) {
-	t.Helper()
+func holdElement(tb testing.TB, n *html.Node, ids map[string]bool) {
+	tb.Helper()
 	if n.Type == html.TextNode {
 		return
 	}
 	if n.Type != html.ElementNode || forbidden[n.Data] || n.Namespace != "" {
-		t.Errorf("there is a node %v %q %q", n.Type, n.Namespace, n.Data)
+		tb.Errorf("there is a node %v %q %q", n.Type, n.Namespace, n.Data)
 	}
 	for _, a := range n.Attr {
 		value := strings.ToLower(strings.TrimSpace(a.Val))
 		switch {
 		case !attributes[a.Key] || a.Namespace != "":
-			t.Errorf("<%s> has an attribute %q", n.Data, a.Key)
+			tb.Errorf("<%s> has an attribute %q", n.Data, a.Key)
 		case a.Key == "id":
 			if ids[a.Val] || !idPattern.MatchString(a.Val) {
-				t.Errorf("<%s> has the id %q", n.Data, a.Val)
+				tb.Errorf("<%s> has the id %q", n.Data, a.Val)
 			}
 			ids[a.Val] = true
 		case a.Key == "href", a.Key == "src", a.Key == "cite":
@@ -97,14 +97,14 @@ func holdElement(t testing.TB, n *html.Node, ids map[string]bool) {
 				switch value[:colon] {
 				case "http", "https", "mailto":
 				default:
-					t.Errorf("<%s> leads to %q", n.Data, a.Val)
+					tb.Errorf("<%s> leads to %q", n.Data, a.Val)
 				}
 			}
 			if a.Key == "src" && elsewhere.MatchString(value) {
-				t.Errorf("an image of another host: %q", a.Val)
+				tb.Errorf("an image of another host: %q", a.Val)
 			}
 		case a.Key == "tabindex" && a.Val != "0":
-			t.Errorf("tabindex %q", a.Val)
+			tb.Errorf("tabindex %q", a.Val)
 		}
 	}
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // goldmark is more than linear in the things below, so that 100 KB of them
-// keep it busy for minutes. No page written by a person comes near the limits;
-// what is beyond one stays text, which harms nobody, instead of an error.
+// keep it busy for minutes. No page written by a person comes near the limits.
+// What is beyond one stays text, which harms nobody; only where that cannot be
+// done, which is with cells and output, the source is refused.
 const (
 	maxNesting    = 24       // quotes and list items within each other
 	maxColumns    = 128      // of a table

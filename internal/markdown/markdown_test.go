@@ -16,21 +16,21 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // mustRender renders a source that is expected to be renderable.
-func mustRender(t testing.TB, source string, opt markdown.Options) markdown.Document {
-	t.Helper()
+func mustRender(tb testing.TB, source string, opt markdown.Options) markdown.Document {
+	tb.Helper()
 	doc, err := markdown.New(markdown.Words{}).Render(source, opt)
 	if err != nil {
-		t.Fatalf("Render(%.80q): %v", source, err)
+		tb.Fatalf("Render(%.80q): %v", source, err)
 	}
-	mustHold(t, doc)
+	mustHold(tb, doc)
 	return doc
 }
 
-func mustQuery(t testing.TB, doc markdown.Document) *goquery.Document {
-	t.Helper()
+func mustQuery(tb testing.TB, doc markdown.Document) *goquery.Document {
+	tb.Helper()
 	q, err := goquery.NewDocumentFromReader(strings.NewReader(doc.HTML))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return q
 }

@@ -279,7 +279,9 @@ func (s *shaper) missing(n *html.Node) {
 		remove(n)
 		return
 	}
-	replace(n, element(atom.Span, alt, "class", "missing-image"))
+	span := element(atom.Span, alt)
+	set(span, "class", "missing-image")
+	replace(n, span)
 }
 
 func (s *shaper) imageElsewhere(n *html.Node, u *url.URL, at place) {
@@ -291,7 +293,10 @@ func (s *shaper) imageElsewhere(n *html.Node, u *url.URL, at place) {
 	if alt == "" {
 		alt = u.String()
 	}
-	replace(n, element(atom.A, alt, "href", u.String(), "rel", "external noopener"))
+	link := element(atom.A, alt)
+	set(link, "href", u.String())
+	set(link, "rel", "external noopener")
+	replace(n, link)
 }
 
 // frameTable puts a table into a frame that scrolls sideways, also by keys.
@@ -302,7 +307,11 @@ func (s *shaper) frameTable(n *html.Node) {
 			name = text
 		}
 	}
-	frame := element(atom.Div, "", "class", "table", "role", "region", "tabindex", "0", "aria-label", name)
+	frame := element(atom.Div, "")
+	set(frame, "class", "table")
+	set(frame, "role", "region")
+	set(frame, "tabindex", "0")
+	set(frame, "aria-label", name)
 	replace(n, frame)
 	frame.AppendChild(n)
 }
@@ -326,11 +335,8 @@ func (s *shaper) frameCode(n *html.Node) {
 	set(n, "aria-label", name)
 }
 
-func element(a atom.Atom, text string, attrs ...string) *html.Node {
+func element(a atom.Atom, text string) *html.Node {
 	n := &html.Node{Type: html.ElementNode, Data: a.String(), DataAtom: a}
-	for i := 0; i < len(attrs); i += 2 {
-		n.Attr = append(n.Attr, html.Attribute{Key: attrs[i], Val: attrs[i+1]})
-	}
 	if text != "" {
 		n.AppendChild(&html.Node{Type: html.TextNode, Data: text})
 	}
