@@ -15,16 +15,17 @@ import (
 // build cannot read, and a node could not be opened again.
 func compressionWorks() error {
 	const pageSize = 512
+	page := make([]byte, pageSize)
 	var file bytes.Buffer
 	enc := ltx.NewEncoder(&file)
 	err := enc.EncodeHeader(ltx.Header{
 		Version: ltx.Version, Flags: ltx.HeaderFlagCompressLZ4, PageSize: pageSize, Commit: 1, MinTXID: 1, MaxTXID: 1,
 	})
 	if err == nil {
-		err = enc.EncodePage(ltx.PageHeader{Pgno: 1}, make([]byte, pageSize))
+		err = enc.EncodePage(ltx.PageHeader{Pgno: 1}, page)
 	}
 	if err == nil {
-		enc.SetPostApplyChecksum(ltx.ChecksumFlag)
+		enc.SetPostApplyChecksum(ltx.ChecksumFlag | ltx.ChecksumPage(1, page))
 		err = enc.Close()
 	}
 	if err != nil {
