@@ -159,13 +159,20 @@ func mustEval[T any](t testing.TB, tb *tab, expression string) T {
 	return value
 }
 
-// mustPoll waits until an expression is true.
+// mustPoll waits until an expression is true, across navigations too.
 func (tb *tab) mustPoll(t testing.TB, expression string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(tb.ctx, 20*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
-		t.Fatalf("never true: %s: %v", expression, err)
+	for {
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression))
+		if err == nil {
+			return
+		}
+		// A page that is left takes the poll with it: its successor is asked.
+		if ctx.Err() != nil {
+			t.Fatalf("never true: %s: %v", expression, err)
+		}
 	}
 }
 

@@ -1,0 +1,178 @@
+package ui_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"blog/web/ui"
+
+	"github.com/a-h/templ"
+	"github.com/chromedp/chromedp"
+)
+
+// desk is an editor whose server answers as the test says.
+type desk struct {
+	url string
+
+	mu     sync.Mutex
+	forms  []map[string]string // what was sent
+	answer templ.Component     // to a form; nil redirects to the post
+}
+
+func mustDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{}
+	set := mustAssets(t)
+	page := signedIn(fakePage("New post", set.Base()))
+	fresh := ui.EditorView{Page: page, Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Zone: "UTC", Key: "k1"}
+	mux := http.NewServeMux()
+	mux.Handle(set.Base(), set.Handler())
+	mux.Handle("GET /new", templ.Handler(ui.Editor(fresh)))
+	mux.Handle("GET /posts/x", templ.Handler(ui.PostPage(ui.PostView{Page: page, EditURL: "/admin/posts/1", Post: ui.Post{Title: "X"}})))
+	mux.Handle("GET /login", templ.Handler(ui.Login(ui.LoginView{Page: fakePage("Log in", set.Base())})))
+	mux.HandleFunc("POST /admin/posts", d.post)
+	server := httptest.NewServer(withCSP(mux))
+	t.Cleanup(server.Close)
+	d.url = server.URL
+	return d
+}
+
+func (d *desk) post(w http.ResponseWriter, r *http.Request) {
+	form := make(map[string]string)
+	if err := r.ParseMultipartForm(1 << 20); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for name, values := range r.MultipartForm.Value {
+		form[name] = strings.Join(values, "|")
+	}
+	d.mu.Lock()
+	d.forms = append(d.forms, form)
+	answer := d.answer
+	d.mu.Unlock()
+	_, _ = io.Copy(io.Discard, r.Body)
+	if answer == nil {
+		http.Redirect(w, r, "/posts/x", http.StatusSeeOther)
+		return
+	}
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	_ = answer.Render(r.Context(), w)
+}
+
+func (d *desk) set(answer templ.Component) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answer = answer
+}
+
+const (
+	offered = `!document.querySelector("[data-draft-offer]").hidden`
+	stored  = `localStorage.getItem("draft:new")`
+)
+
+func TestEditorKeepsText(t *testing.T) {
+	d := mustDesk(t)
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, d.url+"/new")
+	if mustEval[bool](t, tb, offered) {
+		t.Error("a first visit is offered a copy")
+	}
+	tb.mustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"), chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
+	tb.mustPoll(t, stored+`?.includes("of it") && document.querySelector("[data-draft-state]").textContent !== ""`)
+
+	// The tab is lost: the next visit is offered the copy, and takes it.
+	mustEval[bool](t, tb, `(window.addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
+	other := browser{tb.ctx}.mustTab(t)
+	other.mustOpen(t, d.url+"/new")
+	other.mustPoll(t, offered)
+	other.mustDo(t, chromedp.Click(chromedp.CSS("[data-draft-restore]")))
+	other.mustPoll(t, `document.getElementById("f-title").value === "Tea" && document.getElementById("f-body").value === "Two lines\nof it, مرحبا" && !(`+offered+`)`)
+
+	// A refused form keeps it; Enter in a line saves, and publishes nothing.
+	refused := ui.EditorView{Page: fakePage("New post", mustAssets(t).Base()), Form: ui.Form{Action: "/admin/posts", Errors: map[string]string{"title": "Taken."}}, New: true, DraftKey: "new", Title: "Tea", Body: "Two lines\nof it, مرحبا", Zone: "UTC"}
+	d.set(ui.Editor(refused))
+	other.mustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "\r"))
+	other.mustPoll(t, `document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
+	other.allow("422")
+	if got := d.forms[0]; got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
+		t.Errorf("Enter sent %q", got)
+	}
+	if !mustEval[bool](t, other, stored+` !== null`) {
+		t.Error("the copy went with a refused form")
+	}
+
+	// What was saved needs no copy.
+	d.set(nil)
+	other.mustDo(t, chromedp.Click(chromedp.CSS("button[value=publish]")))
+	other.mustPoll(t, `location.pathname === "/posts/x" && `+stored+` === null`)
+}
+
+func TestThemeAndKeyboard(t *testing.T) {
+	url, _ := mustGallery(t)
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustSize(t, 900, 700, "light")
+	tb.mustOpen(t, url+"/post")
+	const paper = `getComputedStyle(document.documentElement).backgroundColor`
+	light := mustEval[string](t, tb, paper)
+	mustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = "dark"; s.dispatchEvent(new Event("change")); return true; })()`)
+	dark := mustEval[string](t, tb, paper)
+	if light == dark {
+		t.Errorf("the theme changes nothing: %s", dark)
+	}
+	tb.mustOpen(t, url+"/post-short")
+	if got := mustEval[string](t, tb, paper); got != dark {
+		t.Errorf("the choice is forgotten: %s, not %s", got, dark)
+	}
+	mustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return true; })()`)
+	if got := mustEval[string](t, tb, paper); got != light {
+		t.Errorf("back to the system: %s, not %s", got, light)
+	}
+
+	tb.mustOpen(t, url+"/post")
+	tb.mustDo(t, chromedp.KeyEvent("\t"))
+	if got := mustEval[string](t, tb, `document.activeElement.className + " " + (document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
+		t.Errorf("the first stop is %q", got)
+	}
+	if got := mustEval[string](t, tb, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
+		t.Errorf("focus is shown as %q", got)
+	}
+	tb.mustDo(t, chromedp.KeyEvent("\r"))
+	tb.mustPoll(t, `document.activeElement.id === "main"`)
+}
+
+func TestOtherMedia(t *testing.T) {
+	url, _ := mustGallery(t)
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustSize(t, 900, 700, "dark")
+	tb.mustOpen(t, url+"/post-own")
+	tb.mustDo(t, media("print", "prefers-color-scheme", "dark"))
+	for _, gone := range []string{".site-nav", ".site-search", ".author-bar", ".author-tools", ".toc-box", ".flash"} {
+		if got := mustEval[string](t, tb, `getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
+			t.Errorf("%s is printed: %s", gone, got)
+		}
+	}
+	if got := mustEval[string](t, tb, `getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
+		t.Errorf("the paper is %s", got)
+	}
+	tb.mustDo(t, media("screen", "forced-colors", "active"))
+	if got := mustEval[string](t, tb, `getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
+		t.Errorf("in forced colours a badge has a border of %s", got)
+	}
+	tb.mustDo(t, media("screen", "prefers-reduced-motion", "reduce"))
+	if got := mustEval[string](t, tb, `getComputedStyle(document.documentElement).scrollBehavior`); got != "auto" {
+		t.Errorf("with reduced motion, scrolling is %s", got)
+	}
+}
+
+func TestContentsFollow(t *testing.T) {
+	url, _ := mustGallery(t)
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustSize(t, 1280, 800, "light")
+	tb.mustOpen(t, url+"/post")
+	mustEval[bool](t, tb, `(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
+	tb.mustPoll(t, `document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
+}
