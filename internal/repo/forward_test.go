@@ -1,0 +1,197 @@
+package repo_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// within returns the operator's context with a deadline of d.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(operator(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// cutting carries calls out at h and cuts the connection instead of answering,
+// for as long as cut says so.
+func cutting(t *testing.T, h http.Handler, cut func(n int64) bool) *httptest.Server {
+	t.Helper()
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if !cut(n.Add(1)) {
+			h.ServeHTTP(w, req)
+			return
+		}
+		h.ServeHTTP(httptest.NewRecorder(), req)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Errorf("hijack: %v", err)
+			return
+		}
+		_ = conn.Close()
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func refusing(t *testing.T, err error) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { repo.WriteReply(w, repo.Reply{}, err) }))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
+	c := MustCluster(t)
+	// The third node takes the replica for the primary; the replica knows better.
+	wrong := httptest.NewServer(repo.NewHandler(c.replica, secret, c.log.logger()))
+	t.Cleanup(wrong.Close)
+	o := options(t, c.path, newSeat(c.bus, replicaOf(wrong.URL)))
+	o.LiteFS = true
+	third := MustOpen(t, o)
+	if _, err := repo.Write(operator(), third, put{Item: "a"}); err != nil {
+		t.Errorf("not followed: %v", err)
+	}
+	// What comes in as a forwarded call goes no further.
+	tr := repo.NewTransport(secret)
+	defer tr.Close()
+	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"b"}`), Deadline: time.Now().Add(time.Minute)}
+	err := tr.Send(t.Context(), wrong.URL, repo.PathSuper, call)
+	if e := repo.AsError(err); e.Reason != repo.WrongPrimary || e.Primary != c.server.URL {
+		t.Errorf("the replica said %v, names %q", err, repo.AsError(err).Primary)
+	}
+}
+
+func TestNoPrimary(t *testing.T) {
+	c := MustCluster(t)
+	c.node.set(unknownRole())
+	_, receipt, err := repo.Do(within(t, 100*time.Millisecond), c.replica, put{Item: "a"})
+	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.NoPrimary || e.RetryAfter < 1 || receipt.Key == "" {
+		t.Errorf("got %v", err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := repo.Write(within(t, 20*time.Second), c.replica, put{Item: "b"})
+		done <- err
+	}()
+	c.node.set(replicaOf("http://127.0.0.1:1")) // nobody there either
+	c.node.set(unknownRole())
+	c.node.set(replicaOf(c.server.URL))
+	if err := <-done; err != nil {
+		t.Errorf("when a primary appears: %v", err)
+	}
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestLostAnswerIsAskedForAgain(t *testing.T) {
+	c := MustCluster(t)
+	s := cutting(t, c.server.Config.Handler, func(n int64) bool { return n <= 2 })
+	c.node.set(replicaOf(s.URL))
+	_, receipt, err := repo.Do(within(t, 20*time.Second), c.replica, put{Item: "a"})
+	if err != nil || !receipt.Replayed || receipt.Seq != 1 {
+		t.Errorf("got %+v, %v", receipt, err)
+	}
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestOutcomeUnknown(t *testing.T) {
+	c := MustCluster(t)
+	good := c.server.Config.Handler
+	for name, then := range map[string]http.Handler{
+		"cut for ever":       good,
+		"then expired":       refusing(t, &repo.Error{Code: repo.Unavailable, Reason: repo.Expired, Message: "late"}).Config.Handler,
+		"then other release": refusing(t, &repo.Error{Code: repo.Unavailable, Reason: repo.UnknownCommand, Message: "what?"}).Config.Handler,
+		"then internal":      refusing(t, http.ErrBodyNotAllowed).Config.Handler,
+		"then no JSON":       http.NotFoundHandler(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var once atomic.Bool
+			cut := cutting(t, good, func(int64) bool { return !once.Swap(true) || name == "cut for ever" })
+			both := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if once.Load() && name != "cut for ever" {
+					then.ServeHTTP(w, req)
+					return
+				}
+				cut.Config.Handler.ServeHTTP(w, req)
+			}))
+			t.Cleanup(both.Close)
+			c.node.set(replicaOf(both.URL))
+			cmd := put{Item: name}
+			_, receipt, err := repo.Do(within(t, time.Second), c.replica, cmd)
+			e := repo.AsError(err)
+			if e.Code != repo.Unavailable || e.Reason != repo.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key || e.RetryAfter < 1 {
+				t.Errorf("got %v with key %q, receipt %+v", err, e.Key, receipt)
+			}
+			c.node.set(replicaOf(c.server.URL))
+			if _, receipt, err = repo.Do(operator(), c.replica, cmd, repo.WithKey(e.Key)); err != nil || !receipt.Replayed {
+				t.Errorf("asked again: %+v, %v", receipt, err)
+			}
+		})
+	}
+}
+
+func TestFrozenPrimaryIsLeftWhenTheRoleChanges(t *testing.T) {
+	c := MustCluster(t)
+	asked := make(chan struct{})
+	thaw := make(chan struct{})
+	var once sync.Once
+	frozen := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		once.Do(func() { close(asked) })
+		<-thaw
+	}))
+	t.Cleanup(frozen.Close)
+	t.Cleanup(func() { close(thaw) })
+	c.node.set(replicaOf(frozen.URL))
+	done := make(chan error, 1)
+	go func() {
+		_, err := repo.Write(within(t, 25*time.Second), c.replica, put{Item: "a"})
+		done <- err
+	}()
+	<-asked
+	c.node.set(unknownRole())
+	c.node.set(replicaOf(c.server.URL))
+	if err := <-done; err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
+	c := MustCluster(t)
+	apart := newBus() // nothing wakes this node's feed but the test
+	o := options(t, c.path, newSeat(apart, replicaOf(c.server.URL)))
+	o.LiteFS = true
+	far := MustOpen(t, o)
+	type answer struct {
+		receipt repo.Receipt
+		err     error
+	}
+	done := make(chan answer, 1)
+	write := func(name string) {
+		_, receipt, err := repo.Do(operator(), far, put{Item: name})
+		done <- answer{receipt, err}
+	}
+	go write("a")
+	eventually(t, "the primary has the row", func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
+	apart.Notify()
+	if a := <-done; a.err != nil || far.Feed().Position() != a.receipt.Cursor {
+		t.Errorf("answered at %v with %+v, %v", far.Feed().Position(), a.receipt, a.err)
+	}
+	go write("b")
+	if a := <-done; a.err != nil || a.receipt.Seq != 2 {
+		t.Errorf("never woken: %+v, %v", a.receipt, a.err)
+	} else if far.Feed().Position().Seq != 1 {
+		t.Error("something else woke the feed: the bound was not tried")
+	}
+}
