@@ -117,7 +117,8 @@ func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
 // someone still uses is detached: it disappears and ends with its last user.
 func (n *Node) Close() error {
 	errs := []error{}
-	if err := n.server.Close(); err != nil {
+	// LiteFS's server now and then reports its own closing as an error.
+	if err := n.server.Close(); err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
 		errs = append(errs, fmt.Errorf("close the API: %w", err))
 	}
 	if err := n.fsys.Unmount(); err != nil {
