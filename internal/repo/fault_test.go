@@ -1,0 +1,142 @@
+package repo_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// hooked is a cluster whose primary calls hook inside the transaction of every
+// user's write, before Apply.
+func hooked(t *testing.T, hook func(ctx context.Context) error) *cluster {
+	t.Helper()
+	return MustCluster(t, func(o *repo.Options) {
+		o.Authorize = func(ctx context.Context, _ *repo.Tx) error { return hook(ctx) }
+	})
+}
+
+// empty checks that nothing was written, that the connection still works and
+// that the key is free.
+func empty(t *testing.T, c *cluster, key string) {
+	t.Helper()
+	if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items)"); n != 0 {
+		t.Errorf("%d rows were left", n)
+	}
+	if _, receipt, err := repo.Do(operator(), c.primary, put{Item: "free"}, repo.WithKey(key)); err != nil || receipt.Replayed {
+		t.Errorf("the key afterwards: %+v, %v", receipt, err)
+	}
+}
+
+func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
+	for _, where := range []string{"primary", "replica"} {
+		t.Run(where, func(t *testing.T) {
+			entered := make(chan struct{})
+			left := make(chan struct{})
+			c := hooked(t, func(ctx context.Context) error {
+				close(entered)
+				<-ctx.Done()
+				close(left)
+				return nil // overlooked: the statements that follow must not get through
+			})
+			ctx, cancel := context.WithCancel(as("user:1"))
+			defer cancel()
+			r := c.primary
+			if where == "replica" {
+				r = c.replica
+			}
+			done := make(chan error, 1)
+			go func() {
+				_, err := repo.Write(ctx, r, put{Item: "a"}, repo.WithKey("k"))
+				done <- err
+			}()
+			<-entered
+			cancel()
+			if e := repo.AsError(<-done); e.Code != repo.Unavailable || (where == "primary") != (e.Reason == repo.NoPrimary) || (where == "replica") != (e.Reason == repo.OutcomeUnknown) {
+				t.Errorf("got %v", e)
+			}
+			<-left
+			empty(t, c, "k")
+		})
+	}
+}
+
+func TestDeadlineInsideTheTransaction(t *testing.T) {
+	c := hooked(t, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	ctx, cancel := context.WithTimeout(as("user:1"), 100*time.Millisecond)
+	defer cancel()
+	if _, err := repo.Write(ctx, c.primary, put{Item: "a"}, repo.WithKey("k")); repo.AsError(err).Code != repo.Unavailable || repo.HasReason(err, repo.OutcomeUnknown) {
+		t.Errorf("got %v", err)
+	}
+	empty(t, c, "k")
+}
+
+func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
+	entered := make(chan struct{})
+	goOn := make(chan struct{})
+	c := hooked(t, func(context.Context) error { close(entered); <-goOn; return nil })
+	done := make(chan error, 1)
+	go func() {
+		_, err := repo.Write(as("user:1"), c.primary, put{Item: "slow"})
+		done <- err
+	}()
+	<-entered
+	if _, err := repo.Write(within(t, 100*time.Millisecond), c.replica, put{Item: "hasty"}); repo.AsError(err).Code != repo.Unavailable {
+		t.Errorf("behind a slow write: %v", err)
+	}
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Errorf("the slow write: %v", err)
+	}
+	repo.MustWrite(operator(), c.primary, put{Item: "after"})
+	// The hasty one was called off before its turn came, or its caller would
+	// have been told that nobody knows.
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes WHERE result LIKE '%operator%'"); n > 2 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+func TestTransactionThatEndedByItself(t *testing.T) {
+	for _, query := range []string{"ROLLBACK", "COMMIT", "INSERT OR ROLLBACK INTO writes (seq, key) VALUES (1, NULL)"} {
+		t.Run(query, func(t *testing.T) {
+			c := MustCluster(t)
+			_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, loud{Query: query}, repo.WithKey("k"))
+			if repo.AsError(err).Code != repo.Unavailable {
+				t.Errorf("got %v", err)
+			}
+			empty(t, c, "k")
+		})
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	c := MustCluster(t)
+	// The limit belongs to the connection, which is thrown away after the fault.
+	if _, err := repo.Write(operator(), c.primary, loud{Query: "PRAGMA max_page_count = 1"}); err != nil {
+		t.Fatal(err)
+	}
+	large := put{Item: "large", Value: strings.Repeat("x", 100_000)}
+	_, err := repo.Write(operator(), c.replica, large, repo.WithKey("k"))
+	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != "disk_full" || e.RetryAfter < 1 {
+		t.Errorf("got %v", err)
+	}
+	if _, receipt, err := repo.Do(operator(), c.replica, large, repo.WithKey("k")); err != nil || receipt.Replayed {
+		t.Errorf("with room again: %+v, %v", receipt, err)
+	}
+}
+
+func TestPanicWedgesNothing(t *testing.T) {
+	c := MustCluster(t)
+	for _, r := range []*repo.Repo{c.primary, c.replica} {
+		_, err := repo.Write(operator(), r, fail{How: "panic"}, repo.WithKey("k"))
+		if e := repo.AsError(err); e.Code != repo.Internal || strings.Contains(e.Message, "secret path") {
+			t.Errorf("got %v", e)
+		}
+	}
+	if log := c.log.String(); !strings.Contains(log, "panicked") || !strings.Contains(log, "commands_test.go") {
+		t.Error("the primary's log has no stack")
+	}
+	empty(t, c, "k")
+}

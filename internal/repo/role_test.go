@@ -1,0 +1,260 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// pair is two nodes under LiteFS's rules on one file: a is primary first.
+type pair struct {
+	path         string
+	a, b         *repo.Repo
+	nodeA, nodeB *seat
+	urlA, urlB   string
+}
+
+func MustPair(t *testing.T, change ...func(*repo.Options)) *pair {
+	t.Helper()
+	p := &pair{path: filepath.Join(t.TempDir(), "blog.db")}
+	b := newBus()
+	p.nodeA, p.nodeB = newSeat(b, primaryRole()), newSeat(b, unknownRole())
+	open := func(node *seat) (*repo.Repo, string) {
+		o := options(t, p.path, node)
+		o.LiteFS = true
+		for _, f := range change {
+			f(&o)
+		}
+		r := MustOpen(t, o)
+		s := httptest.NewServer(repo.NewHandler(r, secret, (&journal{}).logger()))
+		t.Cleanup(s.Close)
+		return r, s.URL
+	}
+	p.a, p.urlA = open(p.nodeA)
+	eventually(t, "a takes writes", func() bool { return p.a.Health(t.Context()).Ready })
+	p.b, p.urlB = open(p.nodeB)
+	p.nodeB.set(replicaOf(p.urlA))
+	return p
+}
+
+// failover makes b primary, by way of nobody.
+func (p *pair) failover() {
+	p.nodeA.set(unknownRole())
+	p.nodeB.set(unknownRole())
+	p.nodeB.set(primaryRole())
+	p.nodeA.set(replicaOf(p.urlB))
+}
+
+func TestFailover(t *testing.T) {
+	var running atomic.Int64
+	p := MustPair(t, func(o *repo.Options) {
+		o.Tasks = []repo.Task{func(ctx context.Context, r *repo.Repo) {
+			running.Add(1)
+			defer running.Add(-1)
+			_, _ = repo.Write(ctx, r, put{Item: "by the task"})
+			<-ctx.Done()
+		}}
+	})
+	eventually(t, "the task runs on a", func() bool { return MustCount(t, p.b, "SELECT COUNT(*) FROM items") == 1 })
+	first := MustPut(t, p.b, "one")
+	repo.MustWrite(operator(), p.b, put{Item: "two"}, repo.WithKey("k"))
+	p.failover()
+	// Exactly once, to the new primary, too.
+	if _, receipt, err := repo.Do(operator(), p.a, put{Item: "two"}, repo.WithKey("k")); err != nil || !receipt.Replayed {
+		t.Errorf("asked again after the failover: %+v, %v", receipt, err)
+	}
+	MustPut(t, p.a, "three")
+	MustPut(t, p.b, "four")
+	if locate(t, p.a, first) != repo.Here {
+		t.Error("the history is another")
+	}
+	eventually(t, "one task runs", func() bool { return running.Load() == 1 })
+	if err := p.b.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := running.Load(); n != 0 {
+		t.Errorf("%d tasks run after Close", n)
+	}
+}
+
+func TestWritesGoOnThroughFailovers(t *testing.T) {
+	p := MustPair(t)
+	const writers, each = 4, 15
+	done := make(chan error, writers)
+	for w := range writers {
+		go func() {
+			r := p.a
+			if w%2 == 0 {
+				r = p.b
+			}
+			var err error
+			for i := 0; i < each && err == nil; i++ {
+				_, err = repo.Write(operator(), r, put{Item: fmt.Sprintf("%d-%d", w, i)})
+			}
+			done <- err
+		}()
+	}
+	p.failover()
+	p.nodeB.set(unknownRole())
+	p.nodeA.set(primaryRole())
+	p.nodeB.set(replicaOf(p.urlA))
+	for range writers {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	for _, query := range []string{"SELECT COUNT(*) FROM writes", "SELECT COUNT(*) FROM items", "SELECT MAX(seq) FROM writes"} {
+		if n := MustCount(t, p.a, query); n != writers*each {
+			t.Errorf("%s: %d, want %d", query, n, writers*each)
+		}
+	}
+}
+
+func TestCloseWaitsForTasksAndTransactions(t *testing.T) {
+	entered, closing := make(chan struct{}), make(chan struct{})
+	var taskEnded atomic.Bool
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+	o.Authorize = func(context.Context, *repo.Tx) error { close(entered); <-closing; return nil }
+	o.Tasks = []repo.Task{func(ctx context.Context, _ *repo.Repo) {
+		<-ctx.Done()
+		close(closing)
+		taskEnded.Store(true)
+	}}
+	r, err := repo.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := repo.Write(as("user:1"), r, put{Item: "a"})
+		done <- err
+	}()
+	<-entered
+	if err := r.Close(); err != nil || !taskEnded.Load() {
+		t.Errorf("close: %v, task ended: %v", err, taskEnded.Load())
+	}
+	if err := <-done; err != nil {
+		t.Errorf("the write under way: %v", err)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	at := func(t *testing.T, version int) string {
+		t.Helper()
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+		if version == 0 {
+			db := MustRaw(t, o.Path)
+			MustExec(t, db, "CREATE TABLE other (id INTEGER)")
+			return o.Path
+		}
+		o.Migrations = schemaTo(t, version)
+		r, err := repo.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		// As on a replica, there is nobody to recover a write-ahead log.
+		MustExec(t, MustRaw(t, o.Path), "PRAGMA journal_mode = delete")
+		return o.Path
+	}
+	for name, x := range map[string]struct {
+		have, want int
+		ready      bool
+		reason     string
+	}{
+		"no schema":      {0, 4, false, "no schema"},
+		"older by two":   {2, 4, false, "too old"},
+		"older by one":   {3, 4, true, "migration 4"},
+		"as it is":       {4, 4, true, "no primary is known"},
+		"newer":          {5, 4, true, "no primary is known"},
+		"first release":  {0, 1, false, "no schema"},
+		"second, on one": {1, 2, true, "migration 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, at(t, x.have), newSeat(newBus(), unknownRole()))
+			o.LiteFS, o.Migrations = true, schemaTo(t, x.want)
+			h := MustOpen(t, o).Health(t.Context())
+			if h.Ready != x.ready || !strings.Contains(h.Reason, x.reason) || h.SchemaHave != int64(x.have) || h.SchemaWant != int64(x.want) {
+				t.Errorf("got %+v", h)
+			}
+		})
+	}
+	t.Run("no file", func(t *testing.T) {
+		o := options(t, filepath.Join(t.TempDir(), "none.db"), newSeat(newBus(), unknownRole()))
+		o.LiteFS = true
+		if h := MustOpen(t, o).Health(t.Context()); h.Ready || h.Reason == "" {
+			t.Errorf("got %+v", h)
+		}
+	})
+	t.Run("primary and replica", func(t *testing.T) {
+		c := MustCluster(t)
+		cursor := MustPut(t, c.replica, "a")
+		for _, r := range []*repo.Repo{c.primary, c.replica} {
+			if h := r.Health(t.Context()); !h.Ready || h.Reason != "" || h.Cursor != cursor {
+				t.Errorf("got %+v", h)
+			}
+		}
+	})
+	t.Run("the writing connection cannot be opened", func(t *testing.T) {
+		c := MustCluster(t) // in WAL mode, which LiteFS must not have
+		c.node.set(primaryRole())
+		eventually(t, "the reason is told", func() bool {
+			h := c.replica.Health(t.Context())
+			return !h.Ready && strings.Contains(h.Reason, "journal mode")
+		})
+	})
+	t.Run("the writing connection is stuck", func(t *testing.T) {
+		entered, goOn := make(chan struct{}), make(chan struct{})
+		c := hooked(t, func(context.Context) error { close(entered); <-goOn; return nil })
+		done := make(chan error, 1)
+		go func() {
+			_, err := repo.Write(as("user:1"), c.primary, put{Item: "a"})
+			done <- err
+		}()
+		<-entered
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if h := c.primary.Health(ctx); h.Ready {
+			t.Errorf("got %+v", h)
+		}
+		close(goOn)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOpenMigratesAndTakesAnyNewerSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "blog.db")
+	for _, version := range []int{2, 4, 3} {
+		o := options(t, path, newSeat(newBus(), primaryRole()))
+		o.Migrations = schemaTo(t, version)
+		r, err := repo.Open(t.Context(), o)
+		if err != nil {
+			t.Fatalf("release with schema %d: %v", version, err)
+		}
+		MustPut(t, r, fmt.Sprint(version))
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRegistryRefusesTwoOfOneName(t *testing.T) {
+	_, err := repo.NewRegistry([]repo.Registration{repo.Register[put]()}, []repo.Registration{repo.Register[put]()})
+	if err == nil {
+		t.Error("no error")
+	}
+	if names := registry(t).Names(); len(names) != 5 {
+		t.Errorf("got %v", names)
+	}
+}

@@ -1,0 +1,109 @@
+package repo_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"blog/internal/repo"
+)
+
+func TestViewIsOneSnapshot(t *testing.T) {
+	c := MustCluster(t)
+	MustPut(t, c.primary, "a")
+	err := c.replica.View(t.Context(), func(rd repo.Reader) error {
+		count := func() (n int) {
+			if err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n); err != nil {
+				t.Error(err)
+			}
+			return n
+		}
+		before := count()
+		MustPut(t, c.primary, "b")
+		if after := count(); before != 1 || after != 1 {
+			t.Errorf("saw %d and then %d items", before, after)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if n := MustCount(t, c.replica, "SELECT COUNT(*) FROM items"); n != 2 {
+		t.Errorf("%d items afterwards", n)
+	}
+}
+
+func TestForgottenForwardFails(t *testing.T) {
+	c := MustCluster(t)
+	for name, r := range map[string]*repo.Repo{"primary": c.primary, "replica": c.replica} {
+		for _, query := range []string{
+			"INSERT INTO items (name, value) VALUES ('x', 'y') RETURNING id",
+			"PRAGMA query_only = 0",
+		} {
+			err := r.View(t.Context(), func(rd repo.Reader) error {
+				var id int
+				if err := rd.QueryRowContext(t.Context(), query).Scan(&id); err != nil && query[0] == 'I' {
+					return err
+				}
+				return rd.QueryRowContext(t.Context(), "INSERT INTO items (name, value) VALUES ('x', 'y') RETURNING id").Scan(&id)
+			})
+			if repo.AsError(err).Code != repo.Internal {
+				t.Errorf("%s: %s gave %v", name, query, err)
+			}
+		}
+	}
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM items"); n != 0 {
+		t.Errorf("%d rows were written past Apply", n)
+	}
+}
+
+func TestViewWithoutDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.db")
+	o := options(t, path, newSeat(newBus(), unknownRole()))
+	o.LiteFS = true
+	r := MustOpen(t, o)
+	err := r.View(t.Context(), func(rd repo.Reader) error {
+		var n int
+		return rd.QueryRowContext(t.Context(), "SELECT 1").Scan(&n)
+	})
+	if !repo.HasReason(err, repo.NoDatabase) {
+		t.Errorf("got %v", err)
+	}
+	if list, err := filepath.Glob(path + "*"); err != nil || len(list) != 0 {
+		t.Errorf("a reader has made %v, %v", list, err)
+	}
+}
+
+// A reader that never ends holds up the commits of a database without WAL. Its
+// transaction is taken from it after 10 s, so this test lasts as long.
+func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
+	t.Parallel()
+	p := MustPair(t)
+	MustPut(t, p.a, "1")
+	reading := make(chan struct{})
+	written := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- p.a.View(context.Background(), func(rd repo.Reader) error {
+			rows, err := rd.QueryContext(context.Background(), "SELECT name FROM items")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			rows.Next()
+			select {
+			case <-reading:
+			default:
+				close(reading)
+			}
+			<-written
+			return rows.Err()
+		})
+	}()
+	<-reading
+	if _, err := repo.Write(operator(), p.a, put{Item: "2"}); err != nil {
+		t.Errorf("the write: %v", err)
+	}
+	close(written)
+	<-done
+}
