@@ -68,7 +68,10 @@ func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, e
 	for rows.Next() {
 		var c Card
 		into, finish := c.scan()
-		if err := errors.Join(rows.Scan(into...), finish()); err != nil {
+		if err := rows.Scan(into...); err != nil {
+			return nil, 0, fmt.Errorf("list posts: %w", err)
+		}
+		if err := finish(); err != nil {
 			return nil, 0, fmt.Errorf("list posts: %w", err)
 		}
 		out = append(out, c)
@@ -190,4 +193,35 @@ func permalinksOf(ctx context.Context, rd repo.Reader, id int64) ([]string, erro
 		return nil, fmt.Errorf("read permalinks: %w", err)
 	}
 	return splitLabels(list.String), nil
+}
+
+// Full returns the newest visible posts with their HTML, at most limit.
+func Full(ctx context.Context, rd repo.Reader, limit int) (_ []Post, err error) {
+	rows, err := rd.QueryContext(ctx, `
+		SELECT `+cardColumns+`, p.html
+		FROM posts p
+		JOIN users u ON u.id = p.author_id
+		WHERE p.state = 'published'
+		ORDER BY p.published_at DESC, p.id DESC
+		LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read posts: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var out []Post
+	for rows.Next() {
+		var p Post
+		into, finish := p.Card.scan(&p.HTML)
+		if err := rows.Scan(into...); err != nil {
+			return nil, fmt.Errorf("read posts: %w", err)
+		}
+		if err := finish(); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read posts: %w", err)
+	}
+	return out, nil
 }

@@ -28,34 +28,16 @@ var renderer = markdown.New(markdown.Words{})
 // path that the text names them with; pictures named by their own address are
 // found by it.
 func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[string]string) (rendered, error) {
-	out := rendered{media: map[string]string{}}
-	var failed error
-	image := func(dest string) (string, int, int, bool) {
-		hash, ok := files[dest]
-		if !ok {
-			hash, ok = hashIn(dest)
-		}
-		if !ok {
-			return "", 0, 0, false
-		}
-		m, err := media.Lookup(ctx, rd, hash)
-		if err != nil {
-			if !errors.Is(err, repo.NotFound) {
-				failed = errors.Join(failed, err)
-			}
-			return "", 0, 0, false
-		}
-		out.media[dest] = hash
-		return media.Address(hash, media.SafeName(path.Base(dest), m.Ext)), m.Width, m.Height, true
-	}
-	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: image})
+	pictures := newPictures(ctx, rd, files)
+	out := rendered{media: pictures.used}
+	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: pictures.image})
 	switch {
 	case errors.Is(err, markdown.ErrTooComplex):
 		return out, repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + err.Error()})
 	case err != nil:
 		return out, fmt.Errorf("render: %w", err)
-	case failed != nil:
-		return out, fmt.Errorf("look up pictures: %w", failed)
+	case pictures.failed != nil:
+		return out, fmt.Errorf("look up pictures: %w", pictures.failed)
 	}
 	headings := make([]Heading, 0, len(doc.Headings))
 	for _, h := range doc.Headings {
@@ -70,6 +52,39 @@ func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[
 		return out, repo.InvalidFields(map[string]string{"body": fmt.Sprintf("gives %d KB of HTML; at most %d KB can be kept", len(out.html)>>10, maxHTML>>10)})
 	}
 	return out, nil
+}
+
+// pictures finds the stored pictures that a text names.
+type pictures struct {
+	ctx    context.Context //nolint:containedctx // of one rendering: the renderer's callback has none
+	rd     repo.Reader
+	files  map[string]string // hash by path
+	used   map[string]string // what was found, hash by path
+	failed error
+}
+
+func newPictures(ctx context.Context, rd repo.Reader, files map[string]string) *pictures {
+	return &pictures{ctx: ctx, rd: rd, files: files, used: map[string]string{}}
+}
+
+// image is markdown.Options.Image.
+func (p *pictures) image(dest string) (url string, width, height int, ok bool) {
+	hash, ok := p.files[dest]
+	if !ok {
+		hash, ok = hashIn(dest)
+	}
+	if !ok {
+		return "", 0, 0, false
+	}
+	m, err := media.Lookup(p.ctx, p.rd, hash)
+	if err != nil {
+		if !errors.Is(err, repo.NotFound) {
+			p.failed = errors.Join(p.failed, err)
+		}
+		return "", 0, 0, false
+	}
+	p.used[dest] = hash
+	return media.Address(hash, media.SafeName(path.Base(dest), m.Ext)), m.Width, m.Height, true
 }
 
 // maxHTML bounds what a body may grow to: code with a token a character becomes
@@ -117,3 +132,26 @@ func setMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]strin
 }
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// Preview renders body on this node as saving it into the post with that id (0:
+// a new post) would on the primary.
+func Preview(ctx context.Context, r *repo.Repo, id int64, body string) (doc markdown.Document, err error) {
+	f := checker{}
+	body = f.body(body)
+	if err := f.err(); err != nil {
+		return doc, err
+	}
+	err = r.View(ctx, func(rd repo.Reader) error {
+		files, err := mediaOf(ctx, rd, id)
+		if err != nil {
+			return err
+		}
+		pictures := newPictures(ctx, rd, files)
+		doc, err = renderer.Render(body, markdown.Options{Prefix: "preview", Image: pictures.image})
+		return errors.Join(err, pictures.failed)
+	})
+	if errors.Is(err, markdown.ErrTooComplex) {
+		err = repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + err.Error()})
+	}
+	return doc, err
+}

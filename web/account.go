@@ -1,0 +1,215 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"blog/internal/accounts"
+	"blog/internal/repo"
+	"blog/web/ui"
+)
+
+// form parses a form within the limit. Too large a body is a 413.
+func form(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		var big *http.MaxBytesError
+		if errors.As(err, &big) {
+			return errTooLarge()
+		}
+		return &statusError{http.StatusBadRequest, "Not a form", "What was sent could not be read as a form."}
+	}
+	return nil
+}
+
+// refused returns what a form shows of a refusal: its status, messages by field
+// and one about the whole. ok is false for what deserves an error page.
+func refused(w http.ResponseWriter, err error) (status int, f ui.Form, ok bool) {
+	status, _, message := statusOf(err)
+	e := repo.AsError(err)
+	if status == http.StatusInternalServerError {
+		return status, f, false
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
+	}
+	return status, ui.Form{Message: message, Errors: e.Fields}, true
+}
+
+// localPath returns next if it is a path of this site.
+func localPath(next string) string {
+	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/admin"
+	}
+	return next
+}
+
+func (s *Site) loginForm(w http.ResponseWriter, r *http.Request) error {
+	next := localPath(r.URL.Query().Get("next"))
+	if _, ok := userOf(r.Context()); ok {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return nil
+	}
+	s.write(w, r, http.StatusOK, ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: ui.Form{Action: "/login"}, Next: next}))
+	return nil
+}
+
+// private is the frame of a page that is nobody else's and for no search engine.
+func (s *Site) private(r *http.Request, title, active string) ui.Page {
+	p := s.page(r, title, active)
+	p.NoIndex = true
+	return p
+}
+
+func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	next := localPath(r.PostForm.Get("next"))
+	in := accounts.LoginInput{
+		Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"),
+		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
+	}
+	if c, err := r.Cookie(s.sessionCookie()); err == nil {
+		in.OldToken = c.Value
+	}
+	signed, err := s.accounts.Login(r.Context(), in)
+	if err != nil {
+		status, f, ok := refused(w, err)
+		if !ok {
+			return err
+		}
+		f.Action = "/login"
+		s.write(w, r, status, ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: f, Email: in.Email, Next: next}))
+		return nil
+	}
+	s.begin(w, signed)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
+	if _, ok := userOf(r.Context()); ok {
+		receipt, err := s.accounts.Logout(r.Context())
+		if err != nil {
+			return err
+		}
+		s.setPosition(w, receipt.Cursor)
+	}
+	s.end(w)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) end(w http.ResponseWriter) {
+	s.dropCookie(w, s.sessionCookie())
+	http.SetCookie(w, s.cookie(s.sessionCookie(), "", 0))
+}
+
+func (s *Site) setupForm(w http.ResponseWriter, r *http.Request) error {
+	token := r.URL.Query().Get("token")
+	open, err := s.accounts.SetupOpen(r.Context(), token)
+	if err != nil && !repo.HasReason(err, accounts.SetupDone) {
+		return err
+	}
+	// A link that is used up, or was never made, is an address that does not exist.
+	if !open {
+		return &statusError{http.StatusNotFound, "This link is of no use any more", "It makes the first author, once. If there is one, sign in; else start the blog again and follow the link that its primary prints."}
+	}
+	s.write(w, r, http.StatusOK, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: ui.Form{Action: "/setup"}, Token: token}))
+	return nil
+}
+
+func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	in := accounts.SetupInput{
+		Token: r.PostForm.Get("token"), Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"),
+		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
+	}
+	signed, err := s.accounts.Setup(r.Context(), in)
+	if err != nil {
+		status, f, ok := refused(w, err)
+		if !ok {
+			return err
+		}
+		f.Action = "/setup"
+		s.write(w, r, status, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: f, Token: in.Token, Email: in.Email, Name: in.Name}))
+		return nil
+	}
+	s.begin(w, signed)
+	http.Redirect(w, r, "/admin", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) accountPage(w http.ResponseWriter, r *http.Request) error {
+	return s.showAccount(w, r, http.StatusOK, ui.Form{}, r.URL.Query().Has("changed"))
+}
+
+func (s *Site) showAccount(w http.ResponseWriter, r *http.Request, status int, password ui.Form, changed bool) error {
+	u, _ := userOf(r.Context())
+	var sessions []accounts.Session
+	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+		var err error
+		sessions, err = accounts.Sessions(r.Context(), rd, u.user.ID, s.now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	password.Action = "/account/password"
+	v := ui.AccountView{
+		Page: s.private(r, "Account", ui.NavAccount), Name: u.user.Name, Email: u.user.Email, Password: password,
+		LogoutAll: ui.Form{Action: "/account/logout-all"}, Renew: ui.Form{Action: "/account/renew"},
+		MinPasswordLen: accounts.MinPassword, PasswordChanged: changed,
+	}
+	for _, one := range sessions {
+		v.Sessions = append(v.Sessions, ui.Session{Label: one.UserAgent, CreatedAt: one.CreatedAt, ExpiresAt: one.ExpiresAt, Current: one.TokenHash == u.session.TokenHash})
+	}
+	s.write(w, r, status, ui.Account(v))
+	return nil
+}
+
+func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	signed, err := s.accounts.ChangePassword(r.Context(), accounts.PasswordInput{
+		Current: r.PostForm.Get("current"), Password: r.PostForm.Get("password"),
+		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
+	})
+	if err != nil {
+		status, f, ok := refused(w, err)
+		if !ok || errors.Is(err, repo.Unauthorized) {
+			return err
+		}
+		return s.showAccount(w, r, status, f, false)
+	}
+	s.begin(w, signed)
+	http.Redirect(w, r, "/account?changed", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) logoutAll(w http.ResponseWriter, r *http.Request) error {
+	_, receipt, err := s.accounts.LogoutAll(r.Context())
+	if err != nil {
+		return err
+	}
+	s.setPosition(w, receipt.Cursor)
+	s.end(w)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) renew(w http.ResponseWriter, r *http.Request) error {
+	signed, err := s.accounts.Renew(r.Context(), r.UserAgent())
+	if err != nil {
+		return err
+	}
+	s.begin(w, signed)
+	http.Redirect(w, r, "/account", http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,64 @@
+package web
+
+import (
+	"crypto/rand"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"blog/internal/repo"
+)
+
+// requestID gives each request an id, the proxy's own where it sent a sane one.
+// It goes to the primary with a forwarded write, and into every log line.
+func (s *Site) requestID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("X-Request-Id")
+		if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool {
+			return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.')
+		}) {
+			id = rand.Text()[:16]
+		}
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, r.WithContext(repo.WithRequestID(r.Context(), id)))
+	})
+}
+
+// contentPolicy allows what the site itself serves and nothing else. Pages are
+// cached, so there are no nonces.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+func (s *Site) headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		// no-referrer would make forms send Origin: null.
+		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		if s.secure() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recovered turns a panic into an error page.
+func (s *Site) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+				panic(v)
+			}
+			s.log.Error("panic", "path", r.URL.Path, "request_id", repo.RequestID(r.Context()), "value", v, "stack", string(debug.Stack()))
+			s.fail(w, r, repo.Errorf(repo.Internal, "Something went wrong here. The server's log says what."))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

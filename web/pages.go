@@ -1,0 +1,232 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/internal/tags"
+	"blog/web/ui"
+)
+
+// Lengths of lists.
+const (
+	homePosts = 8
+	pagePosts = 20
+)
+
+// follow makes a page live: it carries the position of the newest write that
+// touched one of its own topics.
+func follow(ctx context.Context, rd repo.Reader, mode string, topics ...string) (*ui.Live, error) {
+	c, err := repo.NewestOf(ctx, rd, topics...)
+	return &ui.Live{Topics: topics, Cursor: c.String(), Mode: mode}, err
+}
+
+func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
+	return s.show(w, r, view{key: "home", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		v := ui.HomeView{Page: s.page(r, "", ui.NavHome)}
+		v.Page.Description, v.Page.Canonical = s.Description, s.absolute("/")
+		list, total, err := posts.List(ctx, rd, posts.Filter{Limit: homePosts})
+		if err != nil {
+			return nil, err
+		}
+		v.List = uiList(posts.Topic, list, homePosts, total, 1)
+		visible, err := tags.Visible(ctx, rd)
+		if err != nil {
+			return nil, err
+		}
+		v.Tags = uiTags(visible)
+		v.Page.Live, err = follow(ctx, rd, ui.LiveRefetch, posts.Topic)
+		return ui.Home(v), err
+	}})
+}
+
+func (s *Site) postList(w http.ResponseWriter, r *http.Request) error {
+	chosen, _ := tags.NormalizeAll(r.URL.Query()["tag"]) // what is no tag filters nothing
+	slices.Sort(chosen)
+	chosen = chosen[:min(len(chosen), 10)]
+	page := pageNumber(r)
+	topics := []string{posts.Topic}
+	return s.show(w, r, view{key: "posts?" + strings.Join(chosen, ",") + "#" + strconv.Itoa(page), topics: topics, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		list, total, err := posts.List(ctx, rd, posts.Filter{Labels: chosen, Offset: (page - 1) * pagePosts, Limit: pagePosts})
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 0 && page > 1 {
+			return nil, repo.Errorf(repo.NotFound, "The list has no page %d.", page)
+		}
+		v := ui.PostListView{Page: s.page(r, "Posts", ui.NavPosts), List: uiList(posts.Topic, list, pagePosts, total, page)}
+		v.Page.Canonical = s.absolute(listURL("/posts", chosen, page))
+		v.Page.NoIndex = len(chosen) > 0
+		v.Pager = pager("/posts", chosen, page, total, pagePosts)
+		if len(chosen) > 0 {
+			v.Clear = "/posts"
+		}
+		visible, err := tags.Visible(ctx, rd)
+		if err != nil {
+			return nil, err
+		}
+		v.Filters = filters(visible, chosen)
+		mode, own := listMode(page), []string{posts.Topic}
+		if len(chosen) > 0 {
+			own = nil
+			for _, l := range chosen {
+				own = append(own, tags.Topic(l))
+			}
+			if len(own) == 1 {
+				v.List.Topic = own[0]
+			} else if page == 1 {
+				mode = ui.LiveRefetch
+			}
+		}
+		v.Page.Live, err = follow(ctx, rd, mode, own...)
+		return ui.PostList(v), err
+	}})
+}
+
+func listMode(page int) string {
+	if page > 1 {
+		return ui.LiveNotice
+	}
+	return ui.LiveList
+}
+
+func (s *Site) post(w http.ResponseWriter, r *http.Request) error {
+	slug := chi.URLParam(r, "slug")
+	_, signed := userOf(r.Context())
+	err := s.show(w, r, view{key: "post " + slug, topics: []string{posts.PostTopic(slug), posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		p, err := posts.BySlug(ctx, rd, slug)
+		if err != nil {
+			return nil, err
+		}
+		if !p.Visible() && !signed {
+			return nil, repo.Errorf(repo.NotFound, "There is no such post.")
+		}
+		v := ui.PostView{Page: s.page(r, p.Title, ""), Post: uiPost(p)}
+		v.Page.Description, v.Page.Canonical = firstOf(p.Description, p.Excerpt), s.absolute(postURL(slug))
+		if signed {
+			v.EditURL, v.Status = editURL(p.ID), s.statusLine(p.Card)
+			v.Page.NoIndex = !p.Visible()
+		}
+		if !p.Visible() {
+			return ui.PostPage(v), nil
+		}
+		newer, older, err := posts.Neighbours(ctx, rd, p.Card)
+		if err != nil {
+			return nil, err
+		}
+		v.Newer, v.Older = link(newer), link(older)
+		v.Page.Live, err = follow(ctx, rd, ui.LivePost, posts.PostTopic(slug))
+		return ui.PostPage(v), err
+	}})
+	if !errors.Is(err, repo.NotFound) {
+		return err
+	}
+	return s.moved(w, r, err, func(ctx context.Context, rd repo.Reader) (string, error) { return posts.Moved(ctx, rd, slug) })
+}
+
+// moved redirects to the post that find knows the slug of, or gives notFound.
+func (s *Site) moved(w http.ResponseWriter, r *http.Request, notFound error, find func(context.Context, repo.Reader) (string, error)) error {
+	var slug string
+	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+		var err error
+		slug, err = find(r.Context(), rd)
+		return err
+	})
+	if errors.Is(err, repo.NotFound) {
+		return notFound
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "max-age=3600")
+	http.Redirect(w, r, postURL(slug), http.StatusMovedPermanently)
+	return nil
+}
+
+func (s *Site) permalink(w http.ResponseWriter, r *http.Request) error {
+	notFound := repo.Errorf(repo.NotFound, "There is no such page.")
+	path, problem := posts.CheckPermalink(r.URL.Path)
+	if problem != "" || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+		return notFound
+	}
+	return s.moved(w, r, notFound, func(ctx context.Context, rd repo.Reader) (string, error) { return posts.Permalink(ctx, rd, path) })
+}
+
+func (s *Site) tagList(w http.ResponseWriter, r *http.Request) error {
+	return s.show(w, r, view{key: "tags", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		v := ui.TagsView{Page: s.page(r, "Tags", ui.NavTags)}
+		v.Page.Canonical = s.absolute("/tags")
+		visible, err := tags.Visible(ctx, rd)
+		if err != nil {
+			return nil, err
+		}
+		v.Tags = uiTags(visible)
+		v.Page.Live, err = follow(ctx, rd, ui.LiveRefetch, posts.Topic)
+		return ui.Tags(v), err
+	}})
+}
+
+func (s *Site) tag(w http.ResponseWriter, r *http.Request) error {
+	label, err := tags.Normalize(chi.URLParam(r, "label"))
+	notFound := repo.Errorf(repo.NotFound, "There is no such tag.")
+	if err != nil {
+		return notFound
+	}
+	page := pageNumber(r)
+	topic := tags.Topic(label)
+	return s.show(w, r, view{key: "tag " + label + "#" + strconv.Itoa(page), topics: []string{topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		list, total, err := posts.List(ctx, rd, posts.Filter{Labels: []string{label}, Offset: (page - 1) * pagePosts, Limit: pagePosts})
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 0 {
+			return nil, notFound
+		}
+		v := ui.TagView{Page: s.page(r, label, ui.NavTags), Label: label, Count: total, List: uiList(topic, list, pagePosts, total, page)}
+		v.Pager = pager("/tags/"+url.PathEscape(label), nil, page, total, pagePosts)
+		v.Page.Canonical = s.absolute(listURL("/tags/"+url.PathEscape(label), nil, page))
+		v.Page.Live, err = follow(ctx, rd, listMode(page), topic)
+		return ui.Tag(v), err
+	}})
+}
+
+func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query().Get("q")
+	page := pageNumber(r)
+	return s.show(w, r, view{topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+		found, err := posts.Search(ctx, rd, query, page)
+		if err != nil {
+			return nil, err
+		}
+		v := ui.SearchView{Page: s.page(r, "Search", ui.NavSearch), Query: strings.ToValidUTF8(query, "\ufffd"), Message: found.Message, Total: found.Total}
+		v.Page.NoIndex = true
+		for _, f := range found.List {
+			v.Results = append(v.Results, ui.Result{Slug: f.Slug, Title: uiSegments(f.Title), Snippet: uiSegments(f.Snippet), PublishedAt: f.PublishedAt, Tags: f.Labels})
+		}
+		v.Pager = pager("/search", nil, page, found.Total, posts.SearchPage)
+		for _, u := range []*string{&v.Pager.Newer, &v.Pager.Older} {
+			if *u != "" {
+				*u += map[bool]string{true: "&", false: "?"}[strings.Contains(*u, "?")] + "q=" + url.QueryEscape(query)
+			}
+		}
+		return ui.Search(v), nil
+	}})
+}
+
+func pageNumber(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil || n < 1 || n > 100_000 {
+		return 1
+	}
+	return n
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// The position cookie carries the newest position that a browser has seen, from
+// its own writes or, once it has written or is signed in, from what it read.
+// Whichever node gets its next request waits for that row, so nobody sees the
+// past after the present. Anonymous readers have none.
+const positionCookie = "position"
+
+// catchUp bounds the wait for a position to arrive.
+const catchUp = 2 * time.Second
+
+// positionLife is as long as a session's.
+const positionLife = 30 * 24 * time.Hour
+
+// signer signs the cookie, so that nobody can make a node wait for rows that
+// will never be.
+type signer struct{ key []byte }
+
+func newSigner(secret string) signer {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write([]byte("position cookie, version 1"))
+	return signer{m.Sum(nil)}
+}
+
+func (s signer) sign(value string) string {
+	m := hmac.New(sha256.New, s.key)
+	m.Write([]byte(value))
+	return value + "." + base64.RawURLEncoding.EncodeToString(m.Sum(nil)[:16])
+}
+
+func (s signer) open(signed string) (string, bool) {
+	value, _, ok := strings.Cut(signed, ".")
+	return value, ok && hmac.Equal([]byte(s.sign(value)), []byte(signed))
+}
+
+// position waits for what the reader has seen already, and keeps the cookie at
+// the newest of what they have seen.
+func (s *Site) position(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		seen, ok := s.seen(r)
+		if !ok || r.URL.Path == "/live" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), catchUp)
+		place := s.repo.Feed().Wait(ctx, seen)
+		cancel()
+		now := s.repo.Feed().Position()
+		// From now on the node's own newest row counts: it is newer, or the
+		// cookie's is in a history that is gone, or it takes so long that the
+		// wait is to be paid only once.
+		if now != seen && !(place == repo.Ahead && now.Zero()) {
+			s.setPosition(w, now)
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), placeKey, place)))
+	})
+}
+
+func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
+	c, err := r.Cookie(positionCookie)
+	if err != nil {
+		return repo.Cursor{}, false
+	}
+	value, ok := s.signer.open(c.Value)
+	if !ok {
+		return repo.Cursor{}, false
+	}
+	cursor, err := repo.ParseCursor(value)
+	return cursor, err == nil && !cursor.Zero()
+}
+
+// setPosition sets the cookie, in place of one set earlier in this answer.
+func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) {
+	if c.Zero() {
+		return
+	}
+	s.dropCookie(w, positionCookie)
+	http.SetCookie(w, s.cookie(positionCookie, s.signer.sign(c.String()), positionLife))
+}
+
+// dropCookie takes a cookie out of the answer that was set earlier in it.
+func (s *Site) dropCookie(w http.ResponseWriter, name string) {
+	kept := w.Header()["Set-Cookie"]
+	w.Header().Del("Set-Cookie")
+	for _, line := range kept {
+		if !strings.HasPrefix(line, name+"=") {
+			w.Header().Add("Set-Cookie", line)
+		}
+	}
+}
+
+// cookie returns a cookie for this site. A life of 0 ends it.
+func (s *Site) cookie(name, value string, life time.Duration) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
+	if life == 0 {
+		c.MaxAge = -1
+	}
+	return c
+}
+
+func queryEscape(s string) string { return url.QueryEscape(s) }

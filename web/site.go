@@ -1,0 +1,89 @@
+// Package web is the site: router, handlers, cookies and the cache of rendered
+// pages. It turns requests into queries and commands of the packages below and
+// their answers into the components of web/ui. It holds no SQL and decides
+// nothing about a write: what must be checked is checked by the command.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/internal/repo"
+	"blog/web/assets"
+	"blog/web/ui"
+)
+
+// Config says what the site is called and where it is.
+type Config struct {
+	Title, Description string
+	Language           string         // BCP 47
+	Location           *time.Location // the zone of days and of the editor
+	Zone               string         // its name, as the editor shows it
+	PublicURL          *url.URL       // absolute addresses come from here, never from Host
+	ClientIPHeader     string         // names the header that a proxy sets; "" for none
+}
+
+// Options are what New needs.
+type Options struct {
+	Config   Config
+	Repo     *repo.Repo
+	Accounts *accounts.Service
+	Assets   *assets.Set
+	Secret   string // signs the position cookie; the same on every node
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Site is the blog as browsers see it.
+type Site struct {
+	Config
+	repo     *repo.Repo
+	accounts *accounts.Service
+	assets   *assets.Set
+	signer   signer
+	cache    *cache
+	now      func() time.Time
+	log      *slog.Logger
+	leaving  atomic.Bool
+}
+
+// New returns the site. Attach its Cache to the feed before anything that tells
+// browsers of changes, then serve Handler.
+func New(o Options) *Site {
+	return &Site{
+		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
+		cache: newCache(cacheBytes), now: o.Now, log: o.Logger,
+	}
+}
+
+// Cache is the tail that keeps rendered pages as fresh as the database.
+func (s *Site) Cache() repo.Tail { return s.cache }
+
+// secure reports whether browsers reach the site over https.
+func (s *Site) secure() bool { return s.PublicURL.Scheme == "https" }
+
+// absolute returns the public address of a path.
+func (s *Site) absolute(path string) string {
+	return strings.TrimSuffix(s.PublicURL.String(), "/") + path
+}
+
+// page is the frame of a page for this request.
+func (s *Site) page(r *http.Request, title, active string) ui.Page {
+	p := ui.Page{
+		Title: title, Lang: s.Language, Active: active, AssetBase: s.assets.Base(), FeedURL: "/feed.xml",
+		Blog: ui.Blog{Title: s.Title, Description: s.Description, Location: s.Location},
+	}
+	if u, ok := userOf(r.Context()); ok {
+		p.User = &ui.User{Name: u.user.Name, Email: u.user.Email}
+	}
+	return p
+}
+
+func (s *Site) blog() ui.Blog {
+	return ui.Blog{Title: s.Title, Description: s.Description, Location: s.Location}
+}
