@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"blog/web/ui"
 
 	"github.com/a-h/templ"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -69,6 +71,13 @@ func (d *desk) set(answer templ.Component) {
 	d.answer = answer
 }
 
+// sent returns the form that was sent last.
+func (d *desk) sent() map[string]string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.forms[len(d.forms)-1]
+}
+
 const (
 	offered = `!document.querySelector("[data-draft-offer]").hidden`
 	stored  = `localStorage.getItem("draft:new")`
@@ -98,7 +107,7 @@ func TestEditorKeepsText(t *testing.T) {
 	other.mustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "\r"))
 	other.mustPoll(t, `document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
 	other.allow("422")
-	if got := d.forms[0]; got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
+	if got := d.sent(); got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
 		t.Errorf("Enter sent %q", got)
 	}
 	if !mustEval[bool](t, other, stored+` !== null`) {
@@ -175,4 +184,27 @@ func TestContentsFollow(t *testing.T) {
 	tb.mustOpen(t, url+"/post")
 	mustEval[bool](t, tb, `(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
 	tb.mustPoll(t, `document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
+}
+
+// TestWithoutScripts: what only a script can do is not offered without one.
+func TestWithoutScripts(t *testing.T) {
+	d := mustDesk(t)
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustDo(t, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+	tb.mustOpen(t, d.url+"/new")
+	const seen = `[...document.querySelectorAll("[data-theme-control], [data-draft-offer], [data-insert], .copy")].filter((e) => e.checkVisibility()).length`
+	if got := mustEval[int](t, tb, seen); got != 0 {
+		t.Errorf("%d controls that do nothing are shown", got)
+	}
+	tb.mustDo(t,
+		chromedp.SetValue(chromedp.CSS("#f-title"), "Tea"),
+		chromedp.SetValue(chromedp.CSS("#f-body"), "Text"),
+		chromedp.Click(chromedp.CSS("button[value=publish]")))
+	tb.mustPoll(t, `location.pathname === "/posts/x"`)
+	if got := d.sent(); got["do"] != "publish" || got["title"] != "Tea" || got["body"] != "Text" {
+		t.Errorf("what was sent: %q", got)
+	}
 }

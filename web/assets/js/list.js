@@ -11,7 +11,7 @@ const SCROLLED = 200;
 export class LiveList {
   /**
    * @param {HTMLElement} element
-   * @param {{first: boolean, refetch: () => void, changed: () => void}} page
+   * @param {{first: boolean, refetch: () => void, changed: () => void, later: (what: string, act: () => void) => void}} page
    */
   constructor(element, page) {
     this.element = element;
@@ -34,8 +34,12 @@ export class LiveList {
     const card = parse(html);
     if (!card || card.id !== id) return;
     const known = this.find(id);
-    if (known && known.dataset.order === card.dataset.order) {
-      keepPlace(document.body, () => morph(known, card));
+    if (this.waiting.has(id)) {
+      this.waiting.set(id, card);
+    } else if (known && known.dataset.order === card.dataset.order) {
+      let left = 0;
+      keepPlace(document.body, () => (left = morph(known, card)));
+      if (left > 0) this.page.later(id, () => this.change(id, html));
     } else if (!this.page.first) {
       this.page.changed();
     } else if (known) {

@@ -24,8 +24,8 @@ class Live {
     this.held = null;
     this.stale = false; // fetch once more when the running one is done
     this.failures = 0;
-    /** @type {(() => void) | null} what a reader's hand kept from being done */
-    this.undone = null;
+    /** @type {Map<string, () => void>} what a reader's hand kept from being done */
+    this.undone = new Map();
     const element = main.querySelector("[data-live-list]");
     this.list = element instanceof HTMLElement ? this.follow(element) : null;
     this.socket = new Socket(() => this.address(), (frame) => this.receive(frame));
@@ -41,6 +41,7 @@ class Live {
       first: this.mode === "list",
       refetch: () => void this.refetch(),
       changed: () => void this.compare(),
+      later: (what, act) => void this.undone.set(what, act),
     });
   }
 
@@ -115,11 +116,12 @@ class Live {
    */
   merge(now, next) {
     const title = now.querySelector("h1")?.textContent ?? "";
-    this.undone = null;
+    const what = now.id;
+    this.undone.delete(what);
     let left = 0;
     keepPlace(document.body, () => (left = morph(now, /** @type {Element} */ (next.cloneNode(true)))));
     // Of a whole page there may be something newer by then.
-    if (left > 0) this.undone = now === this.main ? () => void this.refetch() : () => this.merge(now, next);
+    if (left > 0) this.undone.set(what, now === this.main ? () => void this.refetch() : () => this.merge(now, next));
     const changed = now.querySelector("h1")?.textContent ?? "";
     if (title && document.title.startsWith(title)) document.title = changed + document.title.slice(title.length);
     document.dispatchEvent(new CustomEvent("live:merged"));
@@ -127,10 +129,10 @@ class Live {
 
   /** Does what was left undone, once nothing is in the reader's hand. */
   finish() {
-    const { undone } = this;
-    if (!undone || !document.getSelection()?.isCollapsed) return;
-    this.undone = null;
-    queueMicrotask(undone);
+    if (this.undone.size === 0 || document.getSelection()?.isCollapsed === false) return;
+    const acts = [...this.undone.values()];
+    this.undone.clear();
+    for (const act of acts) queueMicrotask(act);
   }
 
   /** Fetches the page's own address and merges its <main>. One at a time. */

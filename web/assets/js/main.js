@@ -7,11 +7,14 @@ import { start as live } from "./live.js";
 import { start as theme } from "./theme.js";
 import { start as toc } from "./toc.js";
 
-theme();
-toc();
-code();
-editor();
-live();
+// What fails takes nothing else with it.
+for (const start of [theme, toc, code, editor, live]) {
+  try {
+    start();
+  } catch (error) {
+    reportError(error);
+  }
+}
 
 // A form that came back says why: that is where reading goes on.
 const first = document.querySelector("[data-focus]");

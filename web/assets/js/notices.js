@@ -15,6 +15,7 @@ export function show(kind, text, action) {
   const notice = known ?? document.createElement("div");
   const signature = `${text}|${action?.label ?? ""}`;
   if (known instanceof HTMLElement && known.dataset.signature === signature) return;
+  notice.removeAttribute("hidden");
   notice.className = text ? "notice" : "notice notice-act";
   notice.setAttribute("data-notice", kind);
   notice.setAttribute("data-signature", signature);
@@ -25,6 +26,13 @@ export function show(kind, text, action) {
     if (text) button.className = "small";
     button.addEventListener("click", action.act);
     notice.append(button);
+  }
+  if (text) {
+    // It stays, unseen, so that the same words do not come back.
+    const close = Object.assign(document.createElement("button"), { type: "button", className: "quiet small", textContent: "✕" });
+    close.setAttribute("aria-label", "Dismiss");
+    close.addEventListener("click", () => notice.setAttribute("hidden", ""));
+    notice.append(close);
   }
   if (!known) box().append(notice);
   announce(text || action?.label || "");

@@ -40,8 +40,8 @@ export class Socket {
     this.later("quiet", QUIET, () => show("lost", "Connection lost. Trying again…"), true);
     socket.addEventListener("message", (event) => {
       if (socket !== this.socket) return;
-      this.watch();
       this.receive(JSON.parse(event.data));
+      this.watch();
     });
     socket.addEventListener("open", () => {
       if (socket !== this.socket) return;
@@ -88,9 +88,9 @@ export class Socket {
     });
   }
 
-  /** Silence for longer than two of the server's heartbeats means it is gone. */
+  /** Silence for longer than the server's heartbeat, which is a hello, means it is gone. */
   watch() {
-    if (this.heartbeat > 0) this.later("heartbeat", 2.5 * this.heartbeat, () => this.drop());
+    if (this.socket && this.heartbeat > 0) this.later("heartbeat", 1.5 * this.heartbeat, () => this.drop());
   }
 
   drop() {

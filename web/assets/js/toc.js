@@ -11,7 +11,7 @@ export function start() {
     /** @type {Map<Element, Element>} */
     const links = new Map();
     for (const link of toc.querySelectorAll("a")) {
-      const heading = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      const heading = document.getElementById(link.getAttribute("href")?.slice(1) ?? "");
       if (heading) links.set(heading, link);
     }
     // Headings cross the line a third down the window; the last above it is where we are.
