@@ -2,6 +2,10 @@ module blog
 
 go 1.26.0
 
+// LiteFS writes LTX files as lz4 frames one after another, and later versions of
+// lz4 read on into the next frame: replicas then exit with code 99.
+replace github.com/pierrec/lz4/v4 => github.com/pierrec/lz4/v4 v4.1.17
+
 require (
 	github.com/PuerkitoBio/goquery v1.13.0
 	github.com/a-h/templ v0.3.977
