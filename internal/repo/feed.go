@@ -28,12 +28,15 @@ type Feed struct {
 	started bool
 	moved   chan struct{} // closed and replaced at each change of pos
 	tails   []*attached
+	ended   chan struct{} // closed when run has returned
 }
 
 // attached gives a tail an identity, whatever its type.
 type attached struct{ Tail }
 
-func newFeed(r *Repo) *Feed { return &Feed{repo: r, moved: make(chan struct{})} }
+func newFeed(r *Repo) *Feed {
+	return &Feed{repo: r, moved: make(chan struct{}), ended: make(chan struct{})}
+}
 
 // Attach adds a tail, which is told of everything after the returned position.
 // Tails are told in the order in which they were attached.
@@ -60,8 +63,8 @@ func (f *Feed) Position() Cursor {
 }
 
 // Wait waits until all tails have been told of the row at c, or of a row that
-// shows that c is in another history, and reports Here or Elsewhere; when ctx
-// ends before that it reports Ahead.
+// shows that c is in another history, and reports Here or Elsewhere; when ctx or
+// the feed ends before that it reports Ahead.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
 		f.mu.Lock()
@@ -80,6 +83,8 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 		select {
 		case <-moved:
 		case <-ctx.Done():
+			return Ahead
+		case <-f.ended:
 			return Ahead
 		}
 	}
@@ -109,6 +114,7 @@ const (
 )
 
 func (f *Feed) run(ctx context.Context) {
+	defer close(f.ended)
 	wake, cancel := f.repo.node.Subscribe()
 	defer cancel()
 	pause := rereadFirst

@@ -15,7 +15,7 @@ import (
 )
 
 // bearer learns what a transport sends, by asking a server of the test's.
-func bearer(t *testing.T, secret string) string {
+func bearer(t testing.TB, secret string) string {
 	t.Helper()
 	var got string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

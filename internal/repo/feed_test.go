@@ -1,0 +1,217 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+)
+
+// tape is a tail that keeps what it is told.
+type tape struct {
+	mu     sync.Mutex
+	rows   []repo.Row
+	resets []repo.Cursor
+	onRows func(rows []repo.Row)
+}
+
+func (k *tape) Rows(_ context.Context, rows []repo.Row) {
+	k.mu.Lock()
+	k.rows = append(k.rows, rows...)
+	k.mu.Unlock()
+	if k.onRows != nil {
+		k.onRows(rows)
+	}
+}
+
+func (k *tape) Reset(_ context.Context, now repo.Cursor) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.resets = append(k.resets, now)
+}
+
+func (k *tape) seqs() []int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var out []int64
+	for _, row := range k.rows {
+		out = append(out, row.Cursor.Seq)
+	}
+	return out
+}
+
+func (k *tape) resetTo() []repo.Cursor {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.resets)
+}
+
+func TestFeedTellsEveryRowInOrder(t *testing.T) {
+	c := MustCluster(t)
+	MustPut(t, c.primary, "before")
+	k := &tape{}
+	k.onRows = func(rows []repo.Row) {
+		last := rows[len(rows)-1].Cursor
+		if locate(t, c.replica, last) != repo.Here {
+			t.Error("told of a row that cannot be read")
+		}
+	}
+	from := c.replica.Feed().Attach(k)
+	const writers, each = 6, 10
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			r := []*repo.Repo{c.primary, c.replica}[w%2]
+			for i := range each {
+				if _, err := repo.Write(operator(), r, put{Item: fmt.Sprintf("%d-%d", w, i), Topics: []string{"posts"}}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	last := MustPut(t, c.replica, "last", "posts", "tag:x")
+	if c.replica.Feed().Position() != last {
+		t.Errorf("the answer came at %v, before the row %v", c.replica.Feed().Position(), last)
+	}
+	seqs := k.seqs()
+	for i, seq := range seqs {
+		if seq != from.Seq+int64(i)+1 {
+			t.Fatalf("told %v after %d", seqs, from.Seq)
+		}
+	}
+	if len(seqs) != writers*each+1 || len(k.resetTo()) != 0 {
+		t.Errorf("told of %d rows, %d resets", len(seqs), len(k.resetTo()))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	row := k.rows[len(k.rows)-1]
+	want := []repo.Touch{{Topic: "posts", Subject: "last"}, {Topic: "tag:x", Subject: "last"}}
+	if row.Name != "items.put" || row.Actor != repo.Operator || !slices.Equal(row.Touches, want) || row.At.IsZero() || len(row.Result) == 0 {
+		t.Errorf("got %+v", row)
+	}
+}
+
+func TestFeedReadsManyRowsInSteps(t *testing.T) {
+	c := MustCluster(t)
+	k := &tape{}
+	c.replica.Feed().Attach(k)
+	MustFill(t, MustRaw(t, c.path), 1_700, func(int) time.Time { return time.Now() })
+	c.bus.Notify()
+	eventually(t, "all rows are told", func() bool { return len(k.seqs()) == 1_700 })
+	if !slices.IsSorted(k.seqs()) || len(k.resetTo()) != 0 {
+		t.Error("out of order")
+	}
+}
+
+func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
+	for name, rewrite := range map[string][]string{
+		"other mark":  {"UPDATE writes SET mark = randomblob(32) WHERE seq = 3"},
+		"cut short":   {"DELETE FROM writes WHERE seq = 3", "DELETE FROM topics WHERE seq = 3"},
+		"emptied":     {"DELETE FROM writes", "DELETE FROM topics"},
+		"a later one": {"UPDATE writes SET mark = randomblob(32)", "INSERT INTO writes SELECT 4, 'x', digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 3"},
+		"a gap":       {"INSERT INTO writes SELECT 9, 'x', digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := MustCluster(t)
+			for i := range 3 {
+				MustPut(t, c.replica, fmt.Sprint(i), "posts")
+			}
+			k := &tape{}
+			old := c.replica.Feed().Attach(k)
+			raw := MustRaw(t, c.path)
+			for _, query := range rewrite {
+				MustExec(t, raw, query)
+			}
+			c.bus.Notify()
+			eventually(t, "a reset", func() bool { return len(k.resetTo()) == 1 })
+			newest, err := view(t, c.replica, repo.Newest)
+			if err != nil || k.resetTo()[0] != newest {
+				t.Errorf("reset to %v, newest is %v, %v", k.resetTo()[0], newest, err)
+			}
+			eventually(t, "the feed stands there", func() bool { return c.replica.Feed().Position() == newest })
+			if name != "a gap" {
+				wait, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				if place := c.replica.Feed().Wait(wait, old); place == repo.Here {
+					t.Error("the old position is still here")
+				}
+			}
+			next := MustPut(t, c.replica, "next")
+			if name == "other mark" || name == "a later one" {
+				if seqs := k.seqs(); !slices.Equal(seqs, []int64{next.Seq}) {
+					t.Errorf("told of %v afterwards", seqs)
+				}
+			}
+		})
+	}
+}
+
+func TestFeedWait(t *testing.T) {
+	c := MustCluster(t)
+	feed := c.replica.Feed()
+	one := MustPut(t, c.replica, "1")
+	two := MustPut(t, c.replica, "2")
+	other := one
+	other.Mark[5] ^= 1
+	for cursor, want := range map[repo.Cursor]repo.Place{{}: repo.Here, one: repo.Here, two: repo.Here, other: repo.Elsewhere} {
+		if got := feed.Wait(t.Context(), cursor); got != want {
+			t.Errorf("%v: %v, want %v", cursor, got, want)
+		}
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if got := feed.Wait(short, repo.Cursor{Seq: 9}); got != repo.Ahead {
+		t.Errorf("a row to come: %v", got)
+	}
+	got := make(chan repo.Place, 1)
+	go func() { got <- feed.Wait(context.Background(), repo.Cursor{Seq: 3}) }()
+	MustPut(t, c.primary, "3")
+	if place := <-got; place != repo.Elsewhere {
+		t.Errorf("a row that turns out to be another: %v", place)
+	}
+}
+
+func TestTails(t *testing.T) {
+	c := MustCluster(t)
+	feed := c.primary.Feed()
+	late := &tape{}
+	first := &tape{}
+	var once sync.Once
+	first.onRows = func([]repo.Row) {
+		once.Do(func() {
+			feed.Attach(late) // attached while a row is being told: told of it as well
+			panic("a tail's fault")
+		})
+	}
+	feed.Attach(first)
+	MustPut(t, c.primary, "1")
+	MustPut(t, c.primary, "2")
+	if a, b := first.seqs(), late.seqs(); !slices.Equal(a, []int64{1, 2}) || !slices.Equal(b, []int64{1, 2}) {
+		t.Errorf("told %v and %v", a, b)
+	}
+	feed.Detach(first)
+	MustPut(t, c.primary, "3")
+	if a, b := first.seqs(), late.seqs(); len(a) != 2 || len(b) != 3 {
+		t.Errorf("after Detach: %v and %v", a, b)
+	}
+}
+
+func TestTailAttachedBeforeTheDatabaseArrives(t *testing.T) {
+	p := MustPair(t)
+	MustPut(t, p.a, "1")
+	path := t.TempDir() + "/late.db"
+	node := newSeat(newBus(), unknownRole())
+	o := options(t, path, node)
+	o.LiteFS = true
+	r := MustOpen(t, o)
+	k := &tape{}
+	r.Feed().Attach(k)
+	MustExec(t, MustRaw(t, p.path), "VACUUM INTO ?", path)
+	node.Notify()
+	eventually(t, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+}
