@@ -24,6 +24,7 @@ type site struct {
 	assets *assets.Set
 
 	mu    sync.Mutex
+	away  bool // no socket is taken
 	pages map[string]templ.Component
 	gets  map[string]int
 	dials []string // the queries of the sockets, oldest first
@@ -44,6 +45,13 @@ func mustSite(t *testing.T) *site {
 }
 
 func (s *site) live(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	away := s.away
+	s.mu.Unlock()
+	if away {
+		http.Error(w, "away", http.StatusServiceUnavailable)
+		return
+	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return // the answer has been given
@@ -91,11 +99,13 @@ type frame struct {
 	Seq     int    `json:"seq"`
 	Cursor  string `json:"cursor,omitempty"`
 	Version string `json:"version,omitempty"`
-	Topic   string `json:"topic,omitempty"`
-	ID      string `json:"id,omitempty"`
-	HTML    string `json:"html,omitempty"`
-	To      string `json:"to,omitempty"`
-	URL     string `json:"url,omitempty"`
+	// Heartbeat is after how many milliseconds the next hello comes at the latest.
+	Heartbeat int    `json:"heartbeat,omitempty"`
+	Topic     string `json:"topic,omitempty"`
+	ID        string `json:"id,omitempty"`
+	HTML      string `json:"html,omitempty"`
+	To        string `json:"to,omitempty"`
+	URL       string `json:"url,omitempty"`
 }
 
 // peer is the server's end of a socket.
@@ -339,4 +349,42 @@ func TestLiveRefetch(t *testing.T) {
 	s.set("/tags", home("c80", ui.TagCount{Label: "tea", Count: 2}, ui.TagCount{Label: "time", Count: 1}))
 	p.card(card(1, 1))
 	tb.mustPoll(t, `document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
+}
+
+func (s *site) setAway(away bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = away
+}
+
+func TestLiveNoticesDeadConnection(t *testing.T) {
+	s := mustSite(t)
+	s.set("/posts/a", s.postPage("a", "c0", "<p>One.</p>"))
+	tb := mustBrowser(t).mustTab(t)
+	tb.mustOpen(t, s.url+"/posts/a")
+	p := s.mustPeer(t)
+
+	// Silence for longer than the server promised: a new connection.
+	p.send(frame{Type: "hello", Version: s.assets.Hash(), Heartbeat: 300})
+	p = s.mustPeer(t)
+
+	// No connection for a while is said, and taken back.
+	s.setAway(true)
+	if err := p.conn.CloseNow(); err != nil {
+		t.Logf("close: %v", err) // the browser may be faster
+	}
+	tb.mustPoll(t, `document.querySelector("[data-notice=lost]")?.textContent.includes("Connection lost")`)
+	s.setAway(false)
+	p = s.mustPeer(t)
+	tb.mustPoll(t, `!document.querySelector("[data-notice=lost]")`)
+	tb.allow("WebSocket connection")
+	tb.allow("503")
+
+	// What a reader has dismissed does not come back with each heartbeat.
+	p.send(frame{Type: "hello", Version: "another"})
+	tb.mustPoll(t, `document.querySelector("[data-notice=version]") !== null`)
+	mustEval[bool](t, tb, `(document.querySelector("[data-notice=version] [aria-label=Dismiss]").click(), true)`)
+	p.send(frame{Type: "hello", Version: "another"})
+	p.send(frame{Type: "gone", Topic: "post:a"})
+	tb.mustPoll(t, `document.querySelector("[data-notice=gone]") !== null && document.querySelector("[data-notice=version]").hidden`)
 }
