@@ -1,0 +1,258 @@
+package journey_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"blog/test/cluster"
+)
+
+// TestJourney is the main line, on `blog mount`.
+func TestJourney(t *testing.T) {
+	journey(t, cluster.Start(t, cluster.Options{Proxies: true, Env: []string{"PUBLIC_URL=http://blog.example"}}), true)
+}
+
+// TestJourneyUnderStockLiteFS is the same under an unchanged `litefs mount`.
+func TestJourneyUnderStockLiteFS(t *testing.T) {
+	journey(t, cluster.Start(t, cluster.Options{Stock: true, Env: []string{"PUBLIC_URL=http://blog.example"}}), false)
+}
+
+func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
+	here, there := c.Nodes[1], c.Nodes[2]
+	firstAuthor(t, c, here)
+	author := login(t, here)
+
+	t.Run("published on a replica, read and seen everywhere", func(t *testing.T) { publishes(t, c, author, here, there) })
+	t.Run("a key is carried out once", func(t *testing.T) { onceByKey(t, here, there) })
+	t.Run("a replica refuses as the primary does", func(t *testing.T) { equalRefusals(t, c.Primary(), here) })
+	t.Run("without the secret nothing is written", func(t *testing.T) { needsSecret(t, c) })
+	t.Run("a page is the same bytes on every node", func(t *testing.T) { equalPages(t, c) })
+	t.Run("a post comes out when its date comes", func(t *testing.T) { comesOut(t, here, there) })
+	if proxies {
+		t.Run("an author reads their own write in another region", func(t *testing.T) { readsOwnWrite(t, author, here, there) })
+	}
+	t.Run("without a primary nothing typed is lost", func(t *testing.T) { withoutPrimary(t, c, author, here) })
+}
+
+func publishes(t *testing.T, c *cluster.Cluster, author *browser, here, there *cluster.Node) {
+	frames := follow(t, there, "/posts")
+	next(t, frames, "hello")
+	p := author.publish(here, "Written on a replica", "Hello from **far away**.", "distance, light").want(t, http.StatusSeeOther)
+	where := p.header.Get("Location")
+	if where != "/posts/written-on-a-replica" {
+		t.Fatalf("published to %q", where)
+	}
+	if got := author.get(here.PublicURL+where).want(t, http.StatusOK).doc(t).Find("article h1").Text(); !strings.Contains(got, "Written on a replica") {
+		t.Fatalf("the replica shows %q", got)
+	}
+	f := next(t, frames, "change")
+	if f.Topic != "posts" || !strings.Contains(f.HTML, "Written on a replica") {
+		t.Fatalf("the other replica's socket got %+v", f)
+	}
+	list := newBrowser(t).get(there.PublicURL+"/posts").want(t, http.StatusOK)
+	if !strings.Contains(list.body, f.HTML) {
+		t.Fatalf("the frame's card is not the page's:\n%s\n%s", f.HTML, list.body)
+	}
+	if len(list.header["Set-Cookie"]) > 0 {
+		t.Errorf("a stranger got a cookie: %v", list.header["Set-Cookie"])
+	}
+	db := open(t, c.Primary())
+	if n := count(t, db, "SELECT COUNT(*) FROM writes WHERE name = 'posts.create'"); n != 1 {
+		t.Errorf("%d rows for one post", n)
+	}
+}
+
+func open(tb testing.TB, n *cluster.Node) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite3", "file:"+n.Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { cluster.MustClose(tb, "database", db.Close()) })
+	return db
+}
+
+func count(tb testing.TB, db *sql.DB, query string, args ...any) int {
+	tb.Helper()
+	var n int
+	if err := db.QueryRowContext(tb.Context(), query, args...).Scan(&n); err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+func onceByKey(t *testing.T, here, there *cluster.Node) {
+	first, code := blog(t, here, "Body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
+	if code != 0 || first.Replayed || first.Post.Slug != "once" {
+		t.Fatalf("exit %d, %+v", code, first)
+	}
+	again, code := blog(t, there, "Body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
+	if code != 0 || !again.Replayed || again.Post != first.Post || again.Cursor != first.Cursor {
+		t.Errorf("exit %d, the same again on another node gave %+v, first %+v", code, again, first)
+	}
+	other, code := blog(t, here, "Another body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
+	if code != 1 || other.Error == nil || other.Error.Code != "conflict" || other.Error.Reason != "key_reused" {
+		t.Errorf("exit %d, other content with the key gave %+v", code, other)
+	}
+}
+
+// equalRefusals asks both nodes for the same impossible things.
+func equalRefusals(t *testing.T, primary, replica *cluster.Node) {
+	long := strings.Repeat("x", 300)
+	for _, args := range [][]string{
+		{"post", "new", "--title", "", "-"},
+		{"post", "new", "--title", long, "--slug", "no/slash", "--tag", "a b<c", "-"},
+		{"post", "new", "--title", "T", "--slug", "written-on-a-replica", "-"},
+		{"post", "new", "--title", "T", "--author", "nobody@example.org", "-"},
+		{"post", "edit", "written-on-a-replica", "--title", "New", "--revision", "99"},
+		{"post", "edit", "no-such-post", "--title", "New", "--revision", "1"},
+		{"post", "publish", "no-such-post"},
+		{"post", "unpublish", "no-such-post"},
+		{"post", "delete", "no-such-post"},
+		{"user", "add", "not an address", "--name", "", "--password-file", "-"},
+		{"user", "password", "nobody@example.org", "--password-file", "-"},
+	} {
+		a, codeA := blog(t, primary, "short but long enough", args...)
+		b, codeB := blog(t, replica, "short but long enough", args...)
+		if a.Error == nil || codeA != 1 {
+			t.Errorf("blog %s: exit %d, %+v", strings.Join(args, " "), codeA, a)
+			continue
+		}
+		a.Error.Key, b.Error.Key = "", ""
+		if codeA != codeB || !reflect.DeepEqual(a.Error, b.Error) {
+			t.Errorf("blog %s: the primary says %d %+v, a replica %d %+v", strings.Join(args, " "), codeA, a.Error, codeB, b.Error)
+		}
+	}
+}
+
+func needsSecret(t *testing.T, c *cluster.Cluster) {
+	body := `{"name":"posts.delete","key":"evil","actor":{"name":"operator"},"deadline":"2100-01-01T00:00:00Z","body":{"post":"written-on-a-replica"}}`
+	for _, n := range c.Nodes {
+		for _, auth := range []string{"", "Bearer wrong", "Bearer " + c.Secret} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.PrivateURL+"/internal/super", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", auth)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := res.Body.Close(); err != nil {
+				t.Error(err)
+			}
+			if res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%s with %q: status %d", n.Name, auth, res.StatusCode)
+			}
+		}
+		if got := newBrowser(t).get(n.PublicURL + "/internal/super"); got.status != http.StatusNotFound {
+			t.Errorf("%s serves its private listener's path in public: status %d", n.Name, got.status)
+		}
+	}
+}
+
+func equalPages(t *testing.T, c *cluster.Cluster) {
+	for _, path := range []string{"/", "/posts", "/posts/written-on-a-replica", "/tags", "/tags/light", "/feed.xml", "/sitemap.xml"} {
+		want := newBrowser(t).get(c.Primary().PublicURL+path).want(t, http.StatusOK)
+		for _, n := range c.Replicas() {
+			cluster.Poll(t, patience, n.Name+" has "+path, func(context.Context) error {
+				if got := newBrowser(t).get(n.PublicURL + path); got.header.Get("ETag") != want.header.Get("ETag") || got.body != want.body {
+					return fmt.Errorf("%s differs from the primary's", path)
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// comesOut schedules a post; from then on nobody writes anything.
+func comesOut(t *testing.T, here, there *cluster.Node) {
+	frames := follow(t, there, "/posts")
+	next(t, frames, "hello")
+	due := time.Now().Add(5 * time.Second).UTC().Format(time.RFC3339)
+	a, code := blog(t, here, "It was sealed until now.", "post", "new", "--title", "Time capsule", "--tag", "sealed", "--at", due, "-")
+	if code != 0 {
+		t.Fatalf("exit %d: %+v", code, a)
+	}
+	reader := newBrowser(t)
+	for _, path := range []string{"/posts", "/feed.xml", "/search?q=sealed", "/tags"} {
+		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); strings.Contains(p.body, "Time capsule") || strings.Contains(p.body, "/tags/sealed") {
+			t.Errorf("%s shows the post before its date", path)
+		}
+	}
+	if f := next(t, frames, "change"); !strings.Contains(f.HTML, "Time capsule") {
+		t.Fatalf("the open list got %+v", f)
+	}
+	for path, want := range map[string]string{"/posts": "Time capsule", "/feed.xml": "Time capsule", "/search?q=sealed": "Time capsule", "/tags": "/tags/sealed"} {
+		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); !strings.Contains(p.body, want) {
+			t.Errorf("%s does not show the post after its date", path)
+		}
+	}
+}
+
+// readsOwnWrite holds replication to the other region back by a second. The
+// author's next request goes there.
+func readsOwnWrite(t *testing.T, author *browser, here, there *cluster.Node) {
+	there.Replication.Delay(t, 0, time.Second)
+	defer there.Replication.Delay(t, 0, 0)
+	where := author.publish(here, "Travelling author", "On the way.", "").want(t, http.StatusSeeOther).header.Get("Location")
+	stranger := newBrowser(t).get(there.PublicURL + where)
+	if stranger.status != http.StatusNotFound {
+		t.Logf("a stranger found the post already (status %d): the machine is slow", stranger.status)
+	}
+	if p := author.get(there.PublicURL+where).want(t, http.StatusOK); !strings.Contains(p.body, "Travelling author") {
+		t.Errorf("the author does not see the post in the other region")
+	}
+}
+
+func withoutPrimary(t *testing.T, c *cluster.Cluster, author *browser, here *cluster.Node) {
+	form := author.editor(here, "/admin/posts/new")
+	form.Set("title", "Typed in vain?")
+	form.Set("body", "Every word of this is to come back.")
+	form.Set("tags", "patience")
+	form.Set("do", "publish")
+	if code := c.Primary().Stop(t); code != 0 {
+		t.Errorf("the primary ended with %d", code)
+	}
+	if p := newBrowser(t).get(here.PublicURL + "/posts"); p.status != http.StatusOK {
+		t.Errorf("without a primary the list has status %d", p.status)
+	}
+	if p := newBrowser(t).get(here.PublicURL + "/readyz"); p.status != http.StatusOK || !strings.Contains(p.body, "no primary") {
+		t.Errorf("readyz without a primary: %d %s", p.status, p.body)
+	}
+	p := author.post(here.PublicURL+"/admin/posts", form).want(t, http.StatusServiceUnavailable)
+	if p.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	back := fields(t, p)
+	for _, name := range []string{"title", "body", "tags", "key"} {
+		if strings.TrimSpace(back.Get(name)) != form.Get(name) {
+			t.Errorf("%s came back as %q, sent %q", name, back.Get(name), form.Get(name))
+		}
+	}
+	c.Primary().Restart(t)
+	cluster.Poll(t, patience, "the same form is taken", func(context.Context) error {
+		if p := author.post(here.PublicURL+"/admin/posts", keep(back, form)); p.status != http.StatusSeeOther {
+			return errors.New(p.body[:min(len(p.body), 200)])
+		}
+		return nil
+	})
+	if n := count(t, open(t, c.Primary()), "SELECT COUNT(*) FROM posts WHERE title = ?", form.Get("title")); n != 1 {
+		t.Errorf("%d posts of it", n)
+	}
+}
+
+func keep(back, form url.Values) url.Values {
+	back.Set("do", form.Get("do"))
+	return back
+}
