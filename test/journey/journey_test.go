@@ -44,7 +44,7 @@ func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
 	t.Run("without a primary nothing typed is lost", func(t *testing.T) { withoutPrimary(t, c, author, here) })
 }
 
-func publishes(t *testing.T, c *cluster.Cluster, author *browser, here, there *cluster.Node) {
+func publishes(t *testing.T, c *cluster.Cluster, author *visitor, here, there *cluster.Node) {
 	frames := follow(t, there, "/posts")
 	next(t, frames, "hello")
 	p := author.publish(here, "Written on a replica", "Hello from **far away**.", "distance, light").want(t, http.StatusSeeOther)
@@ -59,7 +59,7 @@ func publishes(t *testing.T, c *cluster.Cluster, author *browser, here, there *c
 	if f.Topic != "posts" || !strings.Contains(f.HTML, "Written on a replica") {
 		t.Fatalf("the other replica's socket got %+v", f)
 	}
-	list := newBrowser(t).get(there.PublicURL+"/posts").want(t, http.StatusOK)
+	list := newVisitor(t).get(there.PublicURL+"/posts").want(t, http.StatusOK)
 	if !strings.Contains(list.body, f.HTML) {
 		t.Fatalf("the frame's card is not the page's:\n%s\n%s", f.HTML, list.body)
 	}
@@ -155,7 +155,7 @@ func needsSecret(t *testing.T, c *cluster.Cluster) {
 				t.Errorf("%s with %q: status %d", n.Name, auth, res.StatusCode)
 			}
 		}
-		if got := newBrowser(t).get(n.PublicURL + "/internal/super"); got.status != http.StatusNotFound {
+		if got := newVisitor(t).get(n.PublicURL + "/internal/super"); got.status != http.StatusNotFound {
 			t.Errorf("%s serves its private listener's path in public: status %d", n.Name, got.status)
 		}
 	}
@@ -163,10 +163,10 @@ func needsSecret(t *testing.T, c *cluster.Cluster) {
 
 func equalPages(t *testing.T, c *cluster.Cluster) {
 	for _, path := range []string{"/", "/posts", "/posts/written-on-a-replica", "/tags", "/tags/light", "/feed.xml", "/sitemap.xml"} {
-		want := newBrowser(t).get(c.Primary().PublicURL+path).want(t, http.StatusOK)
+		want := newVisitor(t).get(c.Primary().PublicURL+path).want(t, http.StatusOK)
 		for _, n := range c.Replicas() {
 			cluster.Poll(t, patience, n.Name+" has "+path, func(context.Context) error {
-				if got := newBrowser(t).get(n.PublicURL + path); got.header.Get("ETag") != want.header.Get("ETag") || got.body != want.body {
+				if got := newVisitor(t).get(n.PublicURL + path); got.header.Get("ETag") != want.header.Get("ETag") || got.body != want.body {
 					return fmt.Errorf("%s differs from the primary's", path)
 				}
 				return nil
@@ -184,7 +184,7 @@ func comesOut(t *testing.T, here, there *cluster.Node) {
 	if code != 0 {
 		t.Fatalf("exit %d: %+v", code, a)
 	}
-	reader := newBrowser(t)
+	reader := newVisitor(t)
 	for _, path := range []string{"/posts", "/feed.xml", "/search?q=sealed", "/tags"} {
 		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); strings.Contains(p.body, "Time capsule") || strings.Contains(p.body, "/tags/sealed") {
 			t.Errorf("%s shows the post before its date", path)
@@ -202,11 +202,11 @@ func comesOut(t *testing.T, here, there *cluster.Node) {
 
 // readsOwnWrite holds replication to the other region back by a second. The
 // author's next request goes there.
-func readsOwnWrite(t *testing.T, author *browser, here, there *cluster.Node) {
+func readsOwnWrite(t *testing.T, author *visitor, here, there *cluster.Node) {
 	there.Replication.Delay(t, 0, time.Second)
 	defer there.Replication.Delay(t, 0, 0)
 	where := author.publish(here, "Travelling author", "On the way.", "").want(t, http.StatusSeeOther).header.Get("Location")
-	stranger := newBrowser(t).get(there.PublicURL + where)
+	stranger := newVisitor(t).get(there.PublicURL + where)
 	if stranger.status != http.StatusNotFound {
 		t.Logf("a stranger found the post already (status %d): the machine is slow", stranger.status)
 	}
@@ -215,7 +215,7 @@ func readsOwnWrite(t *testing.T, author *browser, here, there *cluster.Node) {
 	}
 }
 
-func withoutPrimary(t *testing.T, c *cluster.Cluster, author *browser, here *cluster.Node) {
+func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *cluster.Node) {
 	form := author.editor(here, "/admin/posts/new")
 	form.Set("title", "Typed in vain?")
 	form.Set("body", "Every word of this is to come back.")
@@ -224,10 +224,10 @@ func withoutPrimary(t *testing.T, c *cluster.Cluster, author *browser, here *clu
 	if code := c.Primary().Stop(t); code != 0 {
 		t.Errorf("the primary ended with %d", code)
 	}
-	if p := newBrowser(t).get(here.PublicURL + "/posts"); p.status != http.StatusOK {
+	if p := newVisitor(t).get(here.PublicURL + "/posts"); p.status != http.StatusOK {
 		t.Errorf("without a primary the list has status %d", p.status)
 	}
-	if p := newBrowser(t).get(here.PublicURL + "/readyz"); p.status != http.StatusOK || !strings.Contains(p.body, "no primary") {
+	if p := newVisitor(t).get(here.PublicURL + "/readyz"); p.status != http.StatusOK || !strings.Contains(p.body, "no primary") {
 		t.Errorf("readyz without a primary: %d %s", p.status, p.body)
 	}
 	p := author.post(here.PublicURL+"/admin/posts", form).want(t, http.StatusServiceUnavailable)

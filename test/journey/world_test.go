@@ -30,19 +30,19 @@ const (
 	patience = 30 * time.Second
 )
 
-// browser is a reader or author with a cookie jar, who follows no redirect by itself.
-type browser struct {
+// visitor is a reader or author with a cookie jar, who follows no redirect by itself.
+type visitor struct {
 	tb     testing.TB
 	client *http.Client
 }
 
-func newBrowser(tb testing.TB) *browser {
+func newVisitor(tb testing.TB) *visitor {
 	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &browser{tb: tb, client: &http.Client{
+	return &visitor{tb: tb, client: &http.Client{
 		Jar:           jar,
 		Timeout:       time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -65,7 +65,7 @@ func (p page) doc(tb testing.TB) *goquery.Document {
 	return d
 }
 
-func (b *browser) try(method, address string, form url.Values) (page, error) {
+func (b *visitor) try(method, address string, form url.Values) (page, error) {
 	req, err := http.NewRequestWithContext(b.tb.Context(), method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page{}, err
@@ -82,7 +82,7 @@ func (b *browser) try(method, address string, form url.Values) (page, error) {
 	return page{status: res.StatusCode, header: res.Header, body: string(body)}, errors.Join(err, res.Body.Close())
 }
 
-func (b *browser) get(address string) page {
+func (b *visitor) get(address string) page {
 	b.tb.Helper()
 	p, err := b.try(http.MethodGet, address, nil)
 	if err != nil {
@@ -91,7 +91,7 @@ func (b *browser) get(address string) page {
 	return p
 }
 
-func (b *browser) post(address string, form url.Values) page {
+func (b *visitor) post(address string, form url.Values) page {
 	b.tb.Helper()
 	p, err := b.try(http.MethodPost, address, form)
 	if err != nil {
@@ -111,7 +111,7 @@ func (p page) want(tb testing.TB, status int) page {
 var setupLink = regexp.MustCompile(`/setup\?token=[A-Za-z0-9_-]+`)
 
 // firstAuthor follows the one-time link that the primary has printed, on node.
-func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *browser {
+func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *visitor {
 	tb.Helper()
 	var link string
 	cluster.Poll(tb, patience, "the link for the first author", func(context.Context) error {
@@ -125,7 +125,7 @@ func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *browser
 			tb.Errorf("%s is a replica and printed a link", n.Name)
 		}
 	}
-	b := newBrowser(tb)
+	b := newVisitor(tb)
 	// The offer is a write of the primary: here it is once replication has brought it.
 	cluster.Poll(tb, patience, "the link works", func(context.Context) error {
 		if p := b.get(node.PublicURL + link); p.status != http.StatusOK {
@@ -140,9 +140,9 @@ func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *browser
 }
 
 // login signs a fresh browser in on node.
-func login(tb testing.TB, node *cluster.Node) *browser {
+func login(tb testing.TB, node *cluster.Node) *visitor {
 	tb.Helper()
-	b := newBrowser(tb)
+	b := newVisitor(tb)
 	p := b.post(node.PublicURL+"/login", url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}).want(tb, http.StatusSeeOther)
 	if got := p.header.Get("Location"); got != "/admin" {
 		tb.Fatalf("after the login to %q, want /admin", got)
@@ -151,7 +151,7 @@ func login(tb testing.TB, node *cluster.Node) *browser {
 }
 
 // publish writes a post in the editor of node and returns where that led.
-func (b *browser) publish(node *cluster.Node, title, body, tags string) page {
+func (b *visitor) publish(node *cluster.Node, title, body, tags string) page {
 	b.tb.Helper()
 	form := b.editor(node, "/admin/posts/new")
 	form.Set("title", title)
@@ -162,7 +162,7 @@ func (b *browser) publish(node *cluster.Node, title, body, tags string) page {
 }
 
 // editor returns the fields of an editor page as they are.
-func (b *browser) editor(node *cluster.Node, path string) url.Values {
+func (b *visitor) editor(node *cluster.Node, path string) url.Values {
 	b.tb.Helper()
 	return fields(b.tb, b.get(node.PublicURL+path).want(b.tb, http.StatusOK))
 }
@@ -190,7 +190,7 @@ type frame struct {
 // follow opens a socket on node as the page at path does, and returns its frames.
 func follow(tb testing.TB, node *cluster.Node, path string) <-chan frame {
 	tb.Helper()
-	main := newBrowser(tb).get(node.PublicURL+path).want(tb, http.StatusOK).doc(tb).Find("[data-live-topics]").First()
+	main := newVisitor(tb).get(node.PublicURL+path).want(tb, http.StatusOK).doc(tb).Find("[data-live-topics]").First()
 	topics, cursor := main.AttrOr("data-live-topics", ""), main.AttrOr("data-cursor", "")
 	if topics == "" || cursor == "" {
 		tb.Fatalf("%s is not live", path)
