@@ -12,7 +12,7 @@ import (
 // the same other node in the same moment.
 const (
 	closeBatch = 500
-	batchPause = time.Second // the longest wait for one batch to have said goodbye
+	batchPause = time.Second // the longest wait for a batch's goodbyes; who stays silent is cut off
 )
 
 // Close closes all sockets with 1001 and waits until they and everything else
@@ -27,7 +27,9 @@ func (h *Hub) Close(ctx context.Context) error {
 		for _, s := range batch {
 			s.shut(goingAway, "this node stops")
 		}
-		waitBatch(ctx, batch)
+		if !waitBatch(ctx, batch) {
+			cut(batch)
+		}
 	}
 	h.stop()
 	ended := make(chan struct{})
@@ -40,28 +42,38 @@ func (h *Hub) Close(ctx context.Context) error {
 	h.mu.Lock()
 	rest := slices.Collect(maps.Keys(h.sockets))
 	h.mu.Unlock()
-	for _, s := range rest {
-		_ = s.raw.Close() // what waits for an answer on it ends
-	}
+	cut(rest)
 	<-ended
 	return fmt.Errorf("close sockets: %d had to be cut off: %w", len(rest), context.Cause(ctx))
 }
 
-func waitBatch(ctx context.Context, batch []*socket) {
+// cut ends what waits for an answer on the sockets.
+func cut(sockets []*socket) {
+	for _, s := range sockets {
+		_ = s.raw.Close() // again, for most
+	}
+}
+
+// waitBatch reports whether all have ended in time.
+func waitBatch(ctx context.Context, batch []*socket) bool {
 	ctx, cancel := context.WithTimeout(ctx, batchPause)
 	defer cancel()
 	for _, s := range batch {
 		select {
 		case <-s.done:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	return true
 }
+
+// pingSteps is how often within PingEvery sockets are looked at.
+const pingSteps = 8
 
 // pings asks every socket for a sign of life, each in its own time.
 func (h *Hub) pings() {
-	tick := time.NewTicker(max(h.o.PingEvery/8, time.Millisecond))
+	tick := time.NewTicker(max(h.o.PingEvery/pingSteps, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {

@@ -68,7 +68,7 @@ func encode(w wire) ([]byte, error) {
 	switch {
 	case size < 126:
 		msg = msg[room-2:]
-		msg[1] = byte(size)
+		msg[1] = byte(size) //nolint:gosec // below 126
 	case size < 1<<16:
 		msg = msg[room-4:]
 		msg[1] = 126

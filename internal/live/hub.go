@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,8 +32,10 @@ type Options struct {
 	Version string // names the assets, so that a page can tell that it is of an older release
 
 	// Identity returns the private topics of the request's user, such as
-	// sessions:7, none for a stranger. When a row touches one, the socket is
-	// closed with SignedOut. Nobody can follow such a topic.
+	// sessions:7, none for a stranger. When a row touches one, the socket is closed
+	// with SignedOut. A topic followed by a space and a subject ("sessions:7 a1b2")
+	// stands for touches of that subject, or of the topic without a subject, alone.
+	// Nobody can follow such a topic.
 	Identity func(r *http.Request) []string
 	// OriginPatterns are hosts, besides the request's own, whose pages may open
 	// sockets: PUBLIC_URL's.
@@ -97,6 +100,8 @@ func New(ctx context.Context, o Options) *Hub {
 		o: o, slots: make(chan struct{}, catchUps), sockets: map[*socket]struct{}{}, groups: map[string]*group{},
 		topics: map[string]map[*group]struct{}{}, private: map[string]map[*socket]struct{}{},
 	}
+	// An empty pattern would let through what has no host: Origin: null.
+	h.o.OriginPatterns = slices.DeleteFunc(slices.Clone(o.OriginPatterns), func(p string) bool { return p == "" })
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.work.Add(1)
 	go func() { defer h.work.Done(); h.pings() }()
@@ -177,11 +182,11 @@ func (h *Hub) register(s *socket, topics []string) repo.Cursor {
 	}
 	s.group = g
 	g.sockets[s] = struct{}{}
-	for _, t := range s.private {
-		if h.private[t] == nil {
-			h.private[t] = map[*socket]struct{}{}
+	for _, p := range s.private {
+		if h.private[p.Topic] == nil {
+			h.private[p.Topic] = map[*socket]struct{}{}
 		}
-		h.private[t][s] = struct{}{}
+		h.private[p.Topic][s] = struct{}{}
 	}
 	return h.at()
 }
@@ -196,10 +201,10 @@ func (h *Hub) forget(s *socket) {
 		return
 	}
 	s.group = nil
-	for _, t := range s.private {
-		delete(h.private[t], s)
-		if len(h.private[t]) == 0 {
-			delete(h.private, t)
+	for _, p := range s.private {
+		delete(h.private[p.Topic], s)
+		if len(h.private[p.Topic]) == 0 {
+			delete(h.private, p.Topic)
 		}
 	}
 	delete(g.sockets, s)

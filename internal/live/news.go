@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 
 	"blog/internal/repo"
@@ -61,7 +63,7 @@ func (h *Hub) renderAll(ctx context.Context, rd repo.Reader, list []*news) error
 		if n.failed {
 			continue
 		}
-		f, err := h.o.Render.Render(ctx, rd, n.touch)
+		f, err := h.render(ctx, rd, n.touch)
 		if err != nil {
 			return err
 		}
@@ -71,6 +73,21 @@ func (h *Hub) renderAll(ctx context.Context, rd repo.Reader, list []*news) error
 		n.frame = f
 	}
 	return nil
+}
+
+// render survives a panic: those who follow are sent to the page, which says
+// what is wrong, instead of never hearing of the change.
+func (h *Hub) render(ctx context.Context, rd repo.Reader, t repo.Touch) (_ Frame, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("render %s %s: panic: %v\n%s", t.Topic, t.Subject, p, debug.Stack())
+		}
+	}()
+	f, err := h.o.Render.Render(ctx, rd, t)
+	if err != nil {
+		return f, fmt.Errorf("render %s %s: %w", t.Topic, t.Subject, err)
+	}
+	return f, nil
 }
 
 // compose turns news into the messages of those who follow topics. last is where
@@ -121,12 +138,19 @@ func choose(list []*news, topics []string) (chosen []*news, ok bool) {
 		case !seen:
 			cards[n.touch.Subject] = len(chosen)
 			chosen = append(chosen, n)
-		case n.frame.Type == Change || chosen[i].frame.Type != Change:
+		case rank(n) > rank(chosen[i]), rank(n) == rank(chosen[i]) && n.row > chosen[i].row:
 			chosen[i] = n
 		}
 	}
 	slices.SortStableFunc(chosen, func(a, b *news) int { return a.row - b.row })
 	return chosen, true
+}
+
+func rank(n *news) int {
+	if n.frame.Type == Change {
+		return 1
+	}
+	return 0
 }
 
 func (n *news) message(partial bool) ([]byte, error) {
@@ -149,7 +173,8 @@ func (n *news) message(partial bool) ([]byte, error) {
 func (h *Hub) resyncAt(c repo.Cursor) [][]byte { return h.own(wire{Type: resync, Cursor: c}) }
 
 func (h *Hub) helloAt(c repo.Cursor) [][]byte {
-	return h.own(wire{Type: hello, Cursor: c, Version: h.o.Version, Heartbeat: h.o.PingEvery.Milliseconds() + h.o.PingEvery.Milliseconds()/4})
+	beat := h.o.PingEvery + 2*h.o.PingEvery/pingSteps
+	return h.own(wire{Type: hello, Cursor: c, Version: h.o.Version, Heartbeat: beat.Milliseconds()})
 }
 
 func (h *Hub) own(w wire) [][]byte {

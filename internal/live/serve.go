@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -40,20 +42,23 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	known := h.position() // before who this is was looked up
 	s := &socket{hub: h, holding: true, done: make(chan struct{}), nextPing: time.Now().Add(h.o.PingEvery)}
 	if h.o.Identity != nil {
-		s.private = h.o.Identity(r)
+		for _, p := range h.o.Identity(r) {
+			topic, subject, _ := strings.Cut(p, " ")
+			s.private = append(s.private, repo.Touch{Topic: topic, Subject: subject})
+		}
 	}
 	if err := s.accept(w, r); err != nil { // which has answered
 		h.refused.Add(1)
 		h.vacate()
 		return
 	}
-	h.begin(s)
+	h.begin(h.ctx, s) //nolint:contextcheck // a socket outlives its request
 	at := q.after
 	if q.now || q.broken {
 		at = h.position()
 	}
 	s.send(h.helloAt(at))
-	h.catchUp(s, q, known)
+	h.catchUp(h.ctx, s, q, known) //nolint:contextcheck // after the upgrade the hub, not the request, ends it
 }
 
 // accept upgrades the connection.
@@ -69,15 +74,17 @@ func (s *socket) accept(w http.ResponseWriter, r *http.Request) error {
 }
 
 // begin makes s known to the hub and starts its listener.
-func (h *Hub) begin(s *socket) {
+func (h *Hub) begin(ctx context.Context, s *socket) {
 	h.mu.Lock()
 	h.sockets[s] = struct{}{}
 	closing := h.closing
 	h.mu.Unlock()
 	h.work.Add(1)
-	go func() { defer h.work.Done(); s.listen() }()
-	if closing { // Close has not seen it
-		s.shut(goingAway, "this node stops")
+	// Without a cancellation the library keeps no timer for each read.
+	ctx = context.WithoutCancel(ctx)
+	go func() { defer h.work.Done(); s.listen(ctx) }()
+	if closing { // Close has not seen it, and should not have to wait for it
+		s.cut(false)
 	}
 }
 
@@ -92,22 +99,22 @@ func (h *Hub) finished(s *socket) {
 // catchUp registers s and sends what it has missed, in this order: what comes
 // after the position of registration is held until the missed is sent, so there
 // is neither a gap nor a double.
-func (h *Hub) catchUp(s *socket, q query, known repo.Cursor) {
+func (h *Hub) catchUp(ctx context.Context, s *socket, q query, known repo.Cursor) {
 	place := repo.Elsewhere
 	if !q.broken {
-		place = h.await(q)
+		place = h.await(ctx, q)
 	}
 	pos := h.register(s, q.topics)
-	ctx, cancel := context.WithTimeout(h.ctx, readWithin)
+	rctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	missed, err := h.missed(ctx, s, q, place, pos, known)
+	missed, err := h.missed(rctx, s, q, place, pos, known)
 	switch {
 	case errors.Is(err, errSignedOut):
 		s.shut(SignedOut, "signed out")
 		return
 	case errors.Is(err, repo.ErrResync):
 		missed = h.resyncAt(pos)
-	case err != nil && h.ctx.Err() == nil:
+	case err != nil && ctx.Err() == nil:
 		h.o.Logger.Warn("read what a socket has missed", "err", err)
 		missed = h.resyncAt(pos)
 	}
@@ -115,24 +122,11 @@ func (h *Hub) catchUp(s *socket, q query, known repo.Cursor) {
 }
 
 // await waits until what the page shows has arrived here.
-func (h *Hub) await(q query) repo.Place {
-	ctx, cancel := context.WithTimeout(h.ctx, h.o.Patience)
+func (h *Hub) await(ctx context.Context, q query) repo.Place {
+	ctx, cancel := context.WithTimeout(ctx, h.o.Patience)
 	defer cancel()
 	if q.now {
 		return repo.Here
-	}
-	if h.position().Zero() {
-		// Either nothing has ever been written, or the feed has yet to look: its
-		// first look is told to nobody.
-		var newest repo.Cursor
-		err := h.o.View(ctx, func(rd repo.Reader) error {
-			var err error
-			newest, err = repo.Newest(ctx, rd)
-			return err
-		})
-		if err == nil {
-			h.o.Feed.Wait(ctx, newest)
-		}
 	}
 	return h.o.Feed.Wait(ctx, q.after)
 }
@@ -156,7 +150,7 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 	}
 	var list []*news
 	err := h.o.View(ctx, func(rd repo.Reader) error {
-		if err := stillSignedIn(ctx, rd, s.private, known); err != nil || q.now {
+		if err := s.stillSignedIn(ctx, rd, known); err != nil || q.now {
 			return err
 		}
 		if lost {
@@ -183,13 +177,22 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 
 // stillSignedIn finds a sign-out that came between the look at the session and
 // the registration of its topics.
-func stillSignedIn(ctx context.Context, rd repo.Reader, private []string, known repo.Cursor) error {
-	if len(private) == 0 {
+func (s *socket) stillSignedIn(ctx context.Context, rd repo.Reader, known repo.Cursor) error {
+	if len(s.private) == 0 {
 		return nil
 	}
-	newest, err := repo.NewestOf(ctx, rd, private...)
-	if err == nil && newest.Seq > known.Seq {
+	var topics []string
+	for _, p := range s.private {
+		topics = append(topics, p.Topic)
+	}
+	rows, err := repo.After(ctx, rd, known, topics)
+	if errors.Is(err, repo.ErrResync) { // nobody can tell: let it come back
 		return errSignedOut
+	}
+	for _, row := range rows {
+		if slices.ContainsFunc(row.Touches, s.endedBy) {
+			return errSignedOut
+		}
 	}
 	return err
 }
@@ -211,7 +214,7 @@ func (l *leanWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("hijack: %w", err)
 	}
-	early, _ := brw.Reader.Peek(brw.Reader.Buffered()) // cannot fail: they are there
+	early, _ := brw.Peek(brw.Reader.Buffered()) // cannot fail: they are there
 	early = bytes.Clone(early)
 	br := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), conn), max(controlFrame, len(early)))
 	_, _ = br.Peek(len(early)) // into the buffer, where the library looks for them

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,7 @@ type socket struct {
 	hub     *Hub
 	conn    *websocket.Conn // listens, answers control frames, closes
 	raw     net.Conn        // takes whole messages; each Write is one
-	private []string
+	private []repo.Touch
 	done    chan struct{} // closed when it is finished
 	heard   atomic.Bool   // a pong has come since the last ping
 
@@ -56,6 +57,13 @@ type socket struct {
 	held     [][]byte
 	bytes    int         // in queue and held
 	told     repo.Cursor // everything that concerns it up to here is queued or sent
+}
+
+// endedBy reports a touch that s must not outlive.
+func (s *socket) endedBy(t repo.Touch) bool {
+	return slices.ContainsFunc(s.private, func(p repo.Touch) bool {
+		return p.Topic == t.Topic && (p.Subject == t.Subject || p.Subject == "" || t.Subject == "")
+	})
 }
 
 // deliver queues messages that follow the position given at registration; with
@@ -180,6 +188,7 @@ func (s *socket) cut(slow bool) {
 	}
 	s.clear()
 	s.mu.Unlock()
+	_ = s.raw.Close() // first: the library may be waiting for its turn to write
 	_ = s.conn.CloseNow()
 }
 
@@ -212,9 +221,8 @@ func (s *socket) clear() {
 // listen reads until the connection ends. The library answers pings and close
 // frames meanwhile; a message with content is against the rules, whatever its
 // size, and is not read.
-func (s *socket) listen() {
-	// Without a cancellation the library keeps no timer for each read.
-	_, _, err := s.conn.Reader(context.WithoutCancel(s.hub.ctx))
+func (s *socket) listen(ctx context.Context) {
+	_, _, err := s.conn.Reader(ctx)
 	s.mu.Lock()
 	closing := s.closing
 	s.clear()

@@ -15,9 +15,9 @@ const renderWithin = 2 * time.Second
 
 // audience is who has to be told of a batch, as of one moment.
 type audience struct {
-	groups   []crowd
-	topics   map[string]bool
-	signedIn []*socket // whose private topic was touched
+	groups    []crowd
+	topics    map[string]bool
+	signedOut []*socket
 }
 
 type crowd struct {
@@ -30,7 +30,7 @@ func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 	before := h.o.Feed.Position() // still that of the batch before
 	last := rows[len(rows)-1].Cursor
 	a := h.assemble(rows, last)
-	for _, s := range a.signedIn {
+	for _, s := range a.signedOut {
 		s.shut(SignedOut, "signed out")
 	}
 	if len(a.groups) == 0 {
@@ -67,7 +67,9 @@ func (h *Hub) assemble(rows []repo.Row, last repo.Cursor) audience {
 	for _, row := range rows {
 		for _, t := range row.Touches {
 			for s := range h.private[t.Topic] {
-				a.signedIn = append(a.signedIn, s)
+				if s.endedBy(t) {
+					a.signedOut = append(a.signedOut, s)
+				}
 			}
 			if a.topics[t.Topic] {
 				continue

@@ -1,0 +1,164 @@
+package live_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+)
+
+func TestAPageFetchedOnAFrameShowsTheChange(t *testing.T) {
+	s := MustSite(t, change{})
+	at := MustDo(t, s, post(1, "a", "0"))
+	var readers []*client
+	for range 3 {
+		readers = append(readers, MustFollow(t, s, "posts", at.String()))
+	}
+	var wg sync.WaitGroup
+	for _, c := range readers {
+		wg.Go(func() {
+			for i := 1; i <= 200; i++ {
+				f, err := c.next(t.Context())
+				if err != nil {
+					t.Errorf("frame %d: %v", i, err)
+					return
+				}
+				pg, err := fetch(t.Context(), s, "posts")
+				if err != nil {
+					t.Errorf("page %d: %v", i, err)
+					return
+				}
+				var shown, told int
+				MustScan(t, pg.Cards["post-1"], &shown)
+				MustScan(t, f.HTML, &told)
+				if shown < i || told < i {
+					t.Errorf("at frame %d (which says %d) the page shows %d", i, told, shown)
+				}
+			}
+		})
+	}
+	for i := 1; i <= 200; i++ {
+		MustDo(t, s, post(1, "a", fmt.Sprint(i)))
+	}
+	wg.Wait()
+}
+
+func MustScan(tb testing.TB, html string, n *int) {
+	tb.Helper()
+	if _, err := fmt.Sscanf(html, `<li id="post-1">%d</li>`, n); err != nil {
+		tb.Errorf("card %q: %v", html, err)
+	}
+}
+
+// reader is a page with a list: its cards and the frames that changed them.
+type reader struct {
+	topics string
+	cards  map[string]string
+	cursor string
+	seen   map[string]bool
+	seq    int64
+	resets int
+}
+
+// apply does what the page's script does, and checks what every page may rely on.
+func (r *reader) apply(ctx context.Context, s *site, f frame) error {
+	if f.Seq < r.seq && f.Type != "resync" {
+		return fmt.Errorf("seq went back from %d to %d", r.seq, f.Seq)
+	}
+	r.seq = f.Seq
+	key := fmt.Sprint(f.Topic, " ", f.ID, " ", f.Seq)
+	switch f.Type {
+	case "hello":
+		return nil
+	case "resync":
+		pg, err := fetch(ctx, s, r.topics)
+		if err != nil {
+			return err
+		}
+		r.resets++
+		r.cards, r.cursor = pg.Cards, pg.Cursor
+		return nil
+	case "change":
+		r.cards[f.ID] = f.HTML
+	case "gone":
+		delete(r.cards, f.ID)
+	}
+	if r.seen[key] {
+		return fmt.Errorf("%s came twice", key)
+	}
+	r.seen[key] = true
+	r.cursor = f.Cursor
+	return nil
+}
+
+// follow reads the page, then its socket, hanging up twice on the way, until it
+// has the last card.
+func (r *reader) follow(ctx context.Context, s *site) error {
+	pg, err := fetch(ctx, s, r.topics)
+	if err != nil {
+		return err
+	}
+	r.cards, r.cursor, r.seen = pg.Cards, pg.Cursor, map[string]bool{}
+	for hangups := 0; ; hangups++ {
+		c, err := dial(ctx, s.address(r.topics, r.cursor))
+		if err != nil {
+			return err
+		}
+		r.seq = 0
+		for budget := 5 + rand.IntN(10); hangups >= 2 || budget > 0; budget-- {
+			f, err := c.next(ctx)
+			if err == nil {
+				err = r.apply(ctx, s, f)
+			}
+			if err != nil {
+				return err
+			}
+			if f.ID == "post-999" {
+				return c.conn.CloseNow()
+			}
+		}
+		if err := c.conn.CloseNow(); err != nil {
+			return err
+		}
+	}
+}
+
+func TestAHundredSocketsSeeFiftyWrites(t *testing.T) {
+	s := MustSite(t, change{})
+	MustDo(t, s, post(1, "p1", "start", "a"))
+	kinds := []string{"posts", "tag:a,tag:b", "tag:b", "posts,tag:a"}
+	readers := make([]*reader, 100)
+	var wg sync.WaitGroup
+	for i := range readers {
+		readers[i] = &reader{topics: kinds[i%len(kinds)]}
+		wg.Go(func() {
+			if err := readers[i].follow(t.Context(), s); err != nil {
+				t.Errorf("reader %d of %s: %v", i, readers[i].topics, err)
+			}
+		})
+	}
+	for i := range 50 {
+		id := int64(1 + rand.IntN(8))
+		tags := slices.DeleteFunc([]string{"a", "b", "c"}, func(string) bool { return rand.IntN(2) == 0 })
+		e := entry{ID: id, Slug: fmt.Sprint("p", id), Title: fmt.Sprint("write ", i), Tags: tags, Visible: rand.IntN(5) > 0}
+		if rand.IntN(10) == 0 {
+			MustDo(t, s, drop{id})
+			continue
+		}
+		MustDo(t, s, save{e})
+	}
+	MustDo(t, s, post(999, "end", "end", "a", "b"))
+	wg.Wait()
+	resets := 0
+	for i, r := range readers {
+		resets += r.resets
+		want := MustFetch(t, s, r.topics).Cards
+		if !maps.Equal(r.cards, want) {
+			t.Errorf("reader %d of %s has\n%v\nwant\n%v", i, r.topics, r.cards, want)
+		}
+	}
+	t.Logf("%d resyncs, %+v", resets, s.hub.Stats())
+}
