@@ -113,6 +113,7 @@ var source = lines(
 	`#### A heading of the fourth kind`,
 	"Press <kbd>Ctrl</kbd> + <kbd>S</kbd>, and read `a_very_long_identifier_that_someone_thought_was_a_good_idea_at_the_time_and_never_renamed` aloud. 👩🏽‍💻 H<sub>2</sub>O and E = mc<sup>2</sup>.",
 	"---",
+	"<div dir=\"rtl\">\n\n## عنوان داخل إطار\n\nفقرة أولى داخل إطار من اليمين.\n\nفقرة ثانية، وبينهما مسافة.\n\n</div>",
 	"<details><summary>More than anybody asked for</summary><p>Here is the rest of it, folded away so that it bothers nobody.</p></details>",
 	`## The end`,
 	strings.Repeat(`A last paragraph, long enough to have a shape of its own, so that one can see how even the colour of the page is when nothing happens on it. `, 4),

@@ -103,6 +103,38 @@ const audit = `(() => {
 	return wrong;
 })()`
 
+// contrastAudit lists the texts of a page that stand out too little from what
+// is behind them, by WCAG 2.2's AA: also the colours of code, and mixed ones.
+const contrastAudit = `(() => {
+	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+	const rgba = (colour) => {
+		canvas.clearRect(0, 0, 1, 1);
+		canvas.fillStyle = colour;
+		canvas.fillRect(0, 0, 1, 1);
+		return canvas.getImageData(0, 0, 1, 1).data;
+	};
+	const luminance = (colour) => {
+		const [r, g, b] = [...rgba(colour)].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const ground = (e) => {
+		for (; e; e = e.parentElement) if (rgba(getComputedStyle(e).backgroundColor)[3] > 0) return getComputedStyle(e).backgroundColor;
+		return "white";
+	};
+	const wrong = new Set();
+	const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	while (texts.nextNode()) {
+		const e = texts.currentNode.parentElement;
+		if (!texts.currentNode.data.trim() || !e.checkVisibility() || e.closest(".visually-hidden, option, script")) continue;
+		const style = getComputedStyle(e);
+		const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700);
+		const [a, b] = [luminance(style.color), luminance(ground(e))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < (large ? 3 : 4.5)) wrong.add(ratio.toFixed(2) + ": " + e.localName + "." + e.className + " in " + e.parentElement.className);
+	}
+	return [...wrong];
+})()`
+
 // TestGallery shows every page to a real browser: narrow and wide, light and
 // dark. With GALLERY set to a folder, it leaves pictures there.
 func TestGallery(t *testing.T) {
@@ -119,6 +151,12 @@ func TestGallery(t *testing.T) {
 				}
 				if width == 360 || width == 1280 {
 					photograph(t, tb, e.name, width)
+				}
+			}
+			for _, scheme := range []string{"light", "dark"} {
+				tb.mustDo(t, media("", "prefers-color-scheme", scheme))
+				for _, problem := range mustEval[[]string](t, tb, contrastAudit) {
+					t.Errorf("in %s, too little contrast: %s", scheme, problem)
 				}
 			}
 			// A form with text that is on no server asks before it is left.
