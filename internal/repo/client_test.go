@@ -44,7 +44,7 @@ func TestClientOnAnyNode(t *testing.T) {
 }
 
 func TestClientWithoutServer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestClientAsksAgain(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// The server ends after having taken the call.
-	s = cutting(t, c.server.Config.Handler, func(int64) bool { go s.Listener.Close(); return true })
+	s = cutting(t, c.server.Config.Handler, func(int64) bool { go func() { _ = s.Listener.Close() }(); return true })
 	_, err = repo.Write(within(t, time.Second), MustClient(t, s.URL), put{Item: "c"})
 	if !repo.HasReason(err, repo.OutcomeUnknown) {
 		t.Errorf("got %v", err)

@@ -19,6 +19,7 @@ func TestErrorsAreEqualOnEveryNode(t *testing.T) {
 	c := MustCluster(t)
 	write := func(ctx context.Context, f func(ctx context.Context, r *repo.Repo) error) func(t *testing.T) {
 		return func(t *testing.T) {
+			t.Helper()
 			local, forwarded := f(ctx, c.primary), f(ctx, c.replica)
 			if local == nil || !reflect.DeepEqual(seen(local), seen(forwarded)) {
 				t.Errorf("here      %#v\nforwarded %#v", seen(local), seen(forwarded))
@@ -72,6 +73,7 @@ func TestErrorsAreEqualOnEveryNode(t *testing.T) {
 
 func TestVisitorMayOnlyWhatIsPublic(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		t.Helper()
 		if ok, err := repo.Write(context.Background(), r, loud{}); !ok || err != nil {
 			t.Errorf("public: %v, %v", ok, err)
 		}

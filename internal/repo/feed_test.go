@@ -84,7 +84,7 @@ func TestFeedTellsEveryRowInOrder(t *testing.T) {
 			t.Fatalf("told %v after %d", seqs, from.Seq)
 		}
 	}
-	if len(seqs) != writers*each+1 || len(k.resetTo()) != 0 {
+	if int64(len(seqs)) != last.Seq-from.Seq || last.Seq != writers*each+2 || len(k.resetTo()) != 0 {
 		t.Errorf("told of %d rows, %d resets", len(seqs), len(k.resetTo()))
 	}
 	k.mu.Lock()

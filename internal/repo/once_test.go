@@ -16,6 +16,7 @@ func eachNode(t *testing.T, f func(t *testing.T, c *cluster, r *repo.Repo)) {
 
 func TestSameKeySameAnswerOneRow(t *testing.T) {
 	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		t.Helper()
 		cmd := put{Item: "a", Value: "1", Topics: []string{"posts"}}
 		first, receipt, err := repo.Do(operator(), r, cmd, repo.WithKey("k1"))
 		if err != nil || receipt.Replayed || receipt.Seq != 1 || receipt.Key != "k1" {
@@ -35,6 +36,7 @@ func TestSameKeySameAnswerOneRow(t *testing.T) {
 
 func TestKeyReusedForSomethingElse(t *testing.T) {
 	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		t.Helper()
 		cmd := put{Item: "a"}
 		repo.MustWrite(operator(), r, cmd, repo.WithKey("k1"))
 		_, body := repo.Write(operator(), r, put{Item: "b"}, repo.WithKey("k1"))
@@ -53,6 +55,7 @@ func TestKeyReusedForSomethingElse(t *testing.T) {
 
 func TestRefusalLeavesNothingAndFreesTheKey(t *testing.T) {
 	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
+		t.Helper()
 		for _, how := range waysToFail() {
 			if how == "unavailable" || how == "panic" { // in TestErrorsAreEqual
 				continue
@@ -72,6 +75,7 @@ func TestRefusalLeavesNothingAndFreesTheKey(t *testing.T) {
 
 func TestResultOfNothing(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		t.Helper()
 		for range 2 {
 			res, err := repo.Write(operator(), r, remove{Item: "a"}, repo.WithKey("k"))
 			if res != nil || err != nil {
@@ -83,6 +87,7 @@ func TestResultOfNothing(t *testing.T) {
 
 func TestPrepareRunsBeforeTheLock(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		t.Helper()
 		repo.MustWrite(operator(), r, put{Item: "a"})
 		if n, err := repo.Write(operator(), r, guess{Item: "x"}); n != 101 || err != nil {
 			t.Errorf("got %d, %v", n, err)
@@ -96,6 +101,7 @@ func TestPrepareRunsBeforeTheLock(t *testing.T) {
 
 func TestBadKeys(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		t.Helper()
 		for _, key := range []string{"a\nb", "\x00", "\xff", string(make([]byte, 201))} {
 			_, err := repo.Write(operator(), r, put{Item: "a"}, repo.WithKey(key))
 			if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["key"] == "" {

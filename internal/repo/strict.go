@@ -96,7 +96,7 @@ func checkObject(d *json.Decoder, t reflect.Type, path string) error {
 		seen[name] = true
 		of := elem
 		if fields != nil {
-			known := false
+			var known bool
 			if of, known = fields[name]; !known {
 				return unknownField(at)
 			}

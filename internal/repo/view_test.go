@@ -105,5 +105,7 @@ func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
 		t.Errorf("the write: %v", err)
 	}
 	close(written)
-	<-done
+	if err := <-done; err == nil {
+		t.Error("the reader kept its transaction")
+	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // bearer learns what a transport sends, by asking a server of the test's.
-func bearer(t testing.TB, secret string) string {
-	t.Helper()
+func bearer(tb testing.TB, secret string) string {
+	tb.Helper()
 	var got string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		got = req.Header.Get("Authorization")
@@ -25,9 +25,9 @@ func bearer(t testing.TB, secret string) string {
 	defer s.Close()
 	tr := repo.NewTransport(secret)
 	defer tr.Close()
-	_ = tr.Send(t.Context(), s.URL, repo.PathSuper, &repo.Call{Name: "x", Key: "k", Body: []byte("{}"), Deadline: time.Now().Add(time.Second)})
+	_ = tr.Send(tb.Context(), s.URL, repo.PathSuper, &repo.Call{Name: "x", Key: "k", Body: []byte("{}"), Deadline: time.Now().Add(time.Second)})
 	if secret != "" && strings.Contains(got, secret) {
-		t.Error("the secret itself travels")
+		tb.Error("the secret itself travels")
 	}
 	return got
 }
