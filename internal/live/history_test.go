@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -105,12 +104,12 @@ func rewrite(tb testing.TB, s *site, query string) {
 }
 
 // identity reads ?user=7&session=laptop.
-func identity(r *http.Request) []string {
+func identity(r *http.Request) []repo.Touch {
 	q := r.URL.Query()
 	if q.Get("user") == "" {
 		return nil
 	}
-	return []string{strings.TrimSpace("sessions:" + q.Get("user") + " " + q.Get("session"))}
+	return []repo.Touch{{Topic: "sessions:" + q.Get("user"), Subject: q.Get("session")}}
 }
 
 func TestARewrittenHistoryIsAResync(t *testing.T) {
@@ -170,10 +169,10 @@ func TestSigningOutClosesTheUsersSockets(t *testing.T) {
 func TestSigningOutWhileTheSocketOpens(t *testing.T) {
 	var s *site
 	s = MustSite(t, change{options: func(o *live.Options) {
-		o.Identity = func(*http.Request) []string {
+		o.Identity = func(*http.Request) []repo.Touch {
 			// The session is found, and ends before the socket is registered.
 			MustDo(t, s, touch{Topic: "sessions:7"})
-			return []string{"sessions:7 laptop"}
+			return []repo.Touch{{Topic: "sessions:7", Subject: "laptop"}}
 		}
 	}})
 	at := MustDo(t, s, post(1, "a", "A"))

@@ -31,12 +31,11 @@ type Options struct {
 	Logger  *slog.Logger
 	Version string // names the assets, so that a page can tell that it is of an older release
 
-	// Identity returns the private topics of the request's user, such as
-	// sessions:7, none for a stranger. When a row touches one, the socket is closed
-	// with SignedOut. A topic followed by a space and a subject ("sessions:7 a1b2")
-	// stands for touches of that subject, or of the topic without a subject, alone.
-	// Nobody can follow such a topic.
-	Identity func(r *http.Request) []string
+	// Identity returns what the request's user must not outlive, such as their
+	// session as subject of the private topic sessions:7, nothing for a stranger.
+	// When a row touches it, the socket is closed with SignedOut. No subject, here
+	// or in the row, stands for the whole topic. Nobody can follow such a topic.
+	Identity func(r *http.Request) []repo.Touch
 	// OriginPatterns are hosts, besides the request's own, whose pages may open
 	// sockets: PUBLIC_URL's.
 	OriginPatterns []string

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -42,10 +41,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	known := h.position() // before who this is was looked up
 	s := &socket{hub: h, holding: true, done: make(chan struct{}), nextPing: time.Now().Add(h.o.PingEvery)}
 	if h.o.Identity != nil {
-		for _, p := range h.o.Identity(r) {
-			topic, subject, _ := strings.Cut(p, " ")
-			s.private = append(s.private, repo.Touch{Topic: topic, Subject: subject})
-		}
+		s.private = h.o.Identity(r)
 	}
 	if err := s.accept(w, r); err != nil { // which has answered
 		h.refused.Add(1)
