@@ -9,7 +9,8 @@ import (
 )
 
 // Tail is told of each change of this node's own copy, in order and one at a
-// time. What it is told of can be read here already.
+// time. What it is told of can be read here already. It must be quick, since
+// answers to writes wait for it, and must not write: that would wait for itself.
 type Tail interface {
 	// Rows is called with new rows, oldest first.
 	Rows(ctx context.Context, rows []Row)

@@ -123,3 +123,38 @@ func TestMustWritePanics(t *testing.T) {
 	}()
 	repo.MustWrite(operator(), c.primary, put{})
 }
+
+func TestSameKeyAtTheSameTime(t *testing.T) {
+	c := MustCluster(t)
+	const askers = 12
+	type answer struct {
+		res     putResult
+		receipt repo.Receipt
+		err     error
+	}
+	answers := make(chan answer, askers)
+	for i := range askers {
+		r := []*repo.Repo{c.primary, c.replica}[i%2]
+		go func() {
+			res, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k"))
+			answers <- answer{res, receipt, err}
+		}()
+	}
+	fresh := 0
+	first := <-answers
+	for i := 0; i < askers; i++ {
+		a := first
+		if i > 0 {
+			a = <-answers
+		}
+		if a.err != nil || a.res != first.res || a.receipt.Cursor != first.receipt.Cursor {
+			t.Errorf("got %+v, want %+v", a, first)
+		}
+		if !a.receipt.Replayed {
+			fresh++
+		}
+	}
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 || fresh != 1 {
+		t.Errorf("%d rows, carried out %d times", n, fresh)
+	}
+}
