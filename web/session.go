@@ -62,10 +62,11 @@ func (s *Site) signedIn(next http.Handler) http.Handler {
 	})
 }
 
-// Identity is live.Options.Identity: the topics that end this user's sockets.
-func (s *Site) Identity(r *http.Request) []string {
+// Identity is live.Options.Identity: what ends this session's sockets when it is
+// touched, alone or (with no subject) with all sessions of its user.
+func (s *Site) Identity(r *http.Request) []repo.Touch {
 	if u, ok := userOf(r.Context()); ok {
-		return []string{accounts.SessionsTopic(u.user.ID)}
+		return []repo.Touch{{Topic: accounts.SessionsTopic(u.user.ID), Subject: accounts.SessionID(u.session.TokenHash)}}
 	}
 	return nil
 }
