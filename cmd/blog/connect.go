@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/internal/app"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+	"blog/migrations"
+)
+
+// lockWait is how long a command waits for another one to give the database back.
+const lockWait = 10 * time.Second
+
+// operator returns the context of writes from the command line.
+func (s *session) operator() context.Context {
+	return repo.As(s.ctx, repo.Actor{Name: repo.Operator})
+}
+
+// write calls fn with what carries writes: the server of this machine, or, when
+// none runs and there is no LiteFS, the database itself, locked.
+func (s *session) write(fn func(w repo.Writer) error) (err error) {
+	if s.config.UnderLiteFS() {
+		client, err := s.client()
+		if err != nil {
+			return err
+		}
+		return fn(client)
+	}
+	lock, err := s.lockOrServer()
+	if err != nil {
+		return err
+	}
+	if lock == nil {
+		client, err := s.client()
+		if err != nil {
+			return err
+		}
+		return fn(client)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	r, err := s.openLocal()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return fn(r)
+}
+
+// lockOrServer takes the lock of a plain database, or returns nil when a server
+// has it. A command that has it is waited for.
+func (s *session) lockOrServer() (*app.Lock, error) {
+	limit := time.After(lockWait)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lock, err := app.TakeLock(s.config.DatabasePath)
+		switch {
+		case err == nil:
+			return lock, nil
+		case !errors.Is(err, app.ErrLocked):
+			return nil, err
+		case app.Announced(s.config.DatabasePath) != "":
+			return nil, nil //nolint:nilnil // no lock: a server has it
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			return nil, repo.Errorf(repo.Unavailable, "Another command has had %s for %s: wait for its end.", s.config.DatabasePath, lockWait)
+		case <-s.ctx.Done():
+			return nil, s.ctx.Err()
+		}
+	}
+}
+
+// base is where this machine's server takes calls. A server on a plain database
+// has said so itself.
+func (s *session) base() string {
+	if !s.config.UnderLiteFS() {
+		if base := app.Announced(s.config.DatabasePath); base != "" {
+			return base
+		}
+	}
+	return app.Reach(s.config.PrivateAddr)
+}
+
+func (s *session) transport() (*repo.Transport, error) {
+	if s.config.UnderLiteFS() && s.config.ClusterSecret == "" {
+		return nil, repo.Errorf(repo.Unavailable, "CLUSTER_SECRET is not set: set it as it is set for this machine's server.")
+	}
+	secret, err := s.config.Secret()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, repo.Errorf(repo.Unavailable, "No server has run on %s yet: start it with `blog serve`.", s.config.DatabasePath)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return repo.NewTransport(secret), nil
+}
+
+func (s *session) client() (*repo.Client, error) {
+	t, err := s.transport()
+	if err != nil {
+		return nil, err
+	}
+	return repo.NewClient(s.base(), t), nil
+}
+
+// openLocal opens a plain database for writing. The caller has the lock. What is
+// due is released by the next server.
+func (s *session) openLocal() (*repo.Repo, error) {
+	registry, err := app.Registry()
+	if err != nil {
+		return nil, fmt.Errorf("register commands: %w", err)
+	}
+	r, err := repo.Open(s.ctx, repo.Options{
+		Path: s.config.DatabasePath, Node: litefs.OpenStatic(), Registry: registry, Migrations: migrations.FS,
+		Transport: repo.NewTransport(""), Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Authorize: accounts.Authorize,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return r, nil
+}
+
+// view gives fn a way to read this machine's own copy, beside the server that
+// may have it open.
+func (s *session) view(fn func(view viewFunc) error) (err error) {
+	if !s.config.UnderLiteFS() {
+		if _, err := os.Stat(s.config.DatabasePath); errors.Is(err, fs.ErrNotExist) {
+			return repo.Errorf(repo.NotFound, "There is no database at %s: DATABASE_PATH names another one, or `blog serve` makes it.", s.config.DatabasePath)
+		}
+		lock, lerr := s.lockOrServer()
+		if lerr != nil {
+			return lerr
+		}
+		if lock != nil {
+			defer func() { err = errors.Join(err, lock.Close()) }()
+		}
+	}
+	r, err := repo.OpenReader(s.config.DatabasePath)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return fn(r.View)
+}
+
+// viewFunc runs fn in a short read transaction.
+type viewFunc func(ctx context.Context, fn func(rd repo.Reader) error) error
+
+// read is view for one transaction.
+func (s *session) read(fn func(rd repo.Reader) error) error {
+	return s.view(func(view viewFunc) error { return view(s.ctx, fn) })
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"blog/internal/litefs/mount"
+	"blog/internal/repo"
+)
+
+// The exit codes.
+const (
+	exitDone    = 0
+	exitRefused = 1
+	exitUsage   = 2
+	exitUnknown = 3 // not available now, or the outcome is unknown
+)
+
+// end says what went wrong, in words or in JSON, and returns the exit code.
+func (s *session) end(err error) int {
+	var child *mount.ExitError
+	var wrong *usageError
+	var reported *reportedError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &child):
+		_, _ = fmt.Fprintln(s.err, "blog:", err)
+		return child.Code
+	case errors.As(err, &wrong):
+		_, _ = fmt.Fprintf(s.err, "blog: %v\n", err)
+		return exitUsage
+	case errors.As(err, &reported):
+		return codeOf(reported.err)
+	}
+	e := plain(err)
+	if s.json {
+		s.print(struct {
+			Error *repo.Error `json:"error"`
+		}{e})
+		return codeOf(err)
+	}
+	_, _ = fmt.Fprintln(s.err, "blog:", e.Message)
+	for _, f := range slices.Sorted(maps.Keys(e.Fields)) {
+		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f, e.Fields[f])
+	}
+	if e.Key != "" {
+		_, _ = fmt.Fprintf(s.err, "  To ask again: the same command with %s\n", retryFlags(err, e.Key))
+	}
+	return codeOf(err)
+}
+
+func codeOf(err error) int {
+	if errors.Is(err, repo.Unavailable) || repo.AsError(err).Code == repo.Unavailable {
+		return exitUnknown
+	}
+	return exitRefused
+}
+
+// plain returns err as it is shown: the same on every node, and for a fault of
+// this command, which has no log, with its cause.
+func plain(err error) *repo.Error {
+	var e *repo.Error
+	if !errors.As(err, &e) {
+		converted := repo.AsError(err)
+		if converted.Code == repo.Internal {
+			return &repo.Error{Code: repo.Internal, Message: err.Error()}
+		}
+		e = converted
+	}
+	shown := *e
+	shown.Primary = ""
+	return &shown
+}
+
+// reportedError has been said already, in its own form; only its code is left.
+type reportedError struct{ err error }
+
+func (e *reportedError) Error() string { return e.err.Error() }
+
+// retryError is an error of a write with what makes asking again safe.
+type retryError struct {
+	err   *repo.Error
+	flags string // beside --key
+}
+
+func (e *retryError) Error() string { return e.err.Error() }
+func (e *retryError) Unwrap() error { return e.err }
+
+// again notes in err, where the write may be asked for again, the key to do so
+// with, and further flags that belong to it.
+func again(err error, key, flags string) error {
+	if err == nil || repo.AsError(err).Code != repo.Unavailable {
+		return err
+	}
+	e := *repo.AsError(err)
+	e.Key = key
+	return &retryError{err: &e, flags: flags}
+}
+
+func retryFlags(err error, key string) string {
+	var r *retryError
+	if errors.As(err, &r) && r.flags != "" {
+		return "--key " + key + " " + r.flags
+	}
+	return "--key " + key
+}
+
+// print writes v as JSON on a line to standard output.
+func (s *session) print(v any) {
+	enc := json.NewEncoder(s.out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		_, _ = fmt.Fprintln(s.err, "blog: write the answer:", err)
+	}
+}
+
+// say writes a line for people, nothing with --json.
+func (s *session) say(format string, args ...any) {
+	if !s.json {
+		_, _ = fmt.Fprintf(s.out, format+"\n", args...)
+	}
+}

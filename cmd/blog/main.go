@@ -1,0 +1,120 @@
+// Command blog is the whole program: the server, the LiteFS node around it, and
+// the operator's command line.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	_ "time/tzdata" // BLOG_TIMEZONE works on machines without zone files
+
+	"github.com/alecthomas/kong"
+
+	"blog/internal/app"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// cli is every flag, variable and command.
+type cli struct {
+	app.Config `embed:"" group:"node"`
+
+	JSON bool `name:"json" help:"Answer in JSON, errors too, on standard output."`
+
+	Serve   serveCmd   `cmd:"" help:"Serve the blog on this machine."`
+	Mount   mountCmd   `cmd:"" help:"Be a LiteFS node, with the server (or another program) as its child."`
+	Migrate migrateCmd `cmd:"" help:"Bring the schema of the database up to this release."`
+	Import  importCmd  `cmd:"" help:"Import a folder of Markdown files with their pictures."`
+	Export  exportCmd  `cmd:"" help:"Write all posts as Markdown files with their pictures."`
+	User    userCmd    `cmd:"" help:"The authors."`
+	Post    postCmd    `cmd:"" help:"The posts."`
+	Tag     tagCmd     `cmd:"" help:"The tags."`
+	Status  statusCmd  `cmd:"" help:"Say how this node is."`
+	Version versionCmd `cmd:"" help:"Say which build this is."`
+}
+
+const about = `A blog that runs in many regions at once.
+
+Commands that write work on any node: they are calls to the server of this
+machine, which carries them to the primary. Each has a key (--key, else a random
+one): the same command sent again with the same key is carried out once. A key is
+honoured for 30 days.
+
+Exit codes: 0 done; 1 refused (invalid, not found, conflict); 2 wrong usage;
+3 not available now, or it is not known whether it was done: ask again with the
+key that the message names.`
+
+// session is what a command runs with.
+type session struct {
+	ctx      context.Context // ends with SIGINT and SIGTERM; kong hands it to Run in here
+	config   app.Config
+	json     bool
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run runs one command and returns its exit code.
+func run(ctx context.Context, args []string) int {
+	var c cli
+	parser, err := kong.New(&c, kong.Name("blog"), kong.Description(about),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ExplicitGroups([]kong.Group{{Key: "node", Title: "What this node is (flags, or better the environment):"}}))
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "blog:", err)
+		return exitUsage
+	}
+	command, err := parser.Parse(goFlags(args))
+	if err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "blog: %v\nblog --help says more.\n", err)
+		return exitUsage
+	}
+	s := &session{ctx: ctx, config: c.Config.Defaults(), json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	return s.end(command.Run(s))
+}
+
+// goFlags takes LiteFS's own spelling of one flag, -config, as well.
+func goFlags(args []string) []string {
+	out := make([]string, 0, len(args))
+	for i, a := range args {
+		if a == "--" {
+			return append(out, args[i:]...)
+		}
+		if a == "-config" {
+			a = "--config"
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// usageError is a wrong use that kong cannot see.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usage(format string, args ...any) error {
+	return &usageError{message: fmt.Sprintf(format, args...)}
+}
+
+// writing is what commands that write have in common.
+type writing struct {
+	Key     string        `placeholder:"KEY" help:"Idempotency key: the same command with the same key is carried out once. Honoured for 30 days."`
+	Timeout time.Duration `default:"30s" help:"How long to try: longer than an election (default ${default})."`
+}
+
+// within bounds a write.
+func (w writing) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, w.Timeout)
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"blog/internal/app"
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
+
+type postCmd struct {
+	New       postNewCmd       `cmd:"" help:"Write a post and publish it, or keep it as a draft."`
+	Edit      postEditCmd      `cmd:"" help:"Change what is given of a post and leave the rest."`
+	Publish   postPublishCmd   `cmd:"" help:"Publish a post, now or at a date."`
+	Unpublish postUnpublishCmd `cmd:"" help:"Make a post a draft again."`
+	Delete    postDeleteCmd    `cmd:"" help:"Delete a post."`
+	List      postListCmd      `cmd:"" help:"List all posts, drafts too."`
+	Show      postShowCmd      `cmd:"" help:"Show a post."`
+}
+
+// target is the post that a command is about.
+type target struct {
+	Slug string `arg:"" help:"The post's slug."`
+}
+
+func (t target) post() posts.Target { return posts.Target{Post: t.Slug} }
+
+// writtenPost is the post in the answer of a write.
+type writtenPost struct {
+	ID       int64       `json:"id"`
+	Slug     string      `json:"slug"`
+	State    posts.State `json:"state"`
+	Draft    bool        `json:"draft"`
+	Revision int64       `json:"revision"`
+	URL      string      `json:"url"`
+}
+
+func (s *session) written(ref posts.Ref) writtenPost {
+	return writtenPost{ID: ref.ID, Slug: ref.Slug, State: ref.State, Draft: ref.State == posts.Draft, Revision: ref.Revision, URL: s.postURL(ref.Slug)}
+}
+
+// postURL is a post's address, relative where PUBLIC_URL is not set here.
+func (s *session) postURL(slug string) string {
+	return strings.TrimSuffix(s.config.PublicURL, "/") + "/posts/" + url.PathEscape(slug)
+}
+
+// writePost runs a command about a post and says what it did.
+func writePost[C repo.Command[posts.Ref]](s *session, w writing, cmd C, done, flags string) error {
+	return s.write(func(to repo.Writer) error {
+		ctx, cancel := w.within(s.operator())
+		defer cancel()
+		ref, receipt, err := repo.Do[posts.Ref](ctx, to, cmd, repo.WithKey(w.Key))
+		if err != nil {
+			return again(err, receipt.Key, flags)
+		}
+		if s.json {
+			s.print(struct {
+				repo.Receipt
+				Post writtenPost `json:"post"`
+			}{receipt, s.written(ref)})
+			return nil
+		}
+		if ref.Unchanged {
+			done = "Nothing to change"
+		}
+		s.say("%s: %s (%s, revision %d)", done, s.postURL(ref.Slug), ref.State, ref.Revision)
+		return nil
+	})
+}
+
+type postPublishCmd struct {
+	target
+	At       string `placeholder:"DATE" help:"When; a date to come schedules the post. A day, or a day and a time, in BLOG_TIMEZONE where it names no zone."`
+	Revision int64  `help:"Refuse when the post has another revision."`
+	writing
+}
+
+// Run publishes the post.
+func (c postPublishCmd) Run(s *session) error {
+	at, err := date(s.config, c.At)
+	if err != nil {
+		return err
+	}
+	return writePost(s, c.writing, posts.Publish{Target: c.post(), Revision: c.Revision, At: at}, "Published", "")
+}
+
+type postUnpublishCmd struct {
+	target
+	Revision int64 `help:"Refuse when the post has another revision."`
+	writing
+}
+
+// Run makes the post a draft.
+func (c postUnpublishCmd) Run(s *session) error {
+	return writePost(s, c.writing, posts.Unpublish{Target: c.post(), Revision: c.Revision}, "A draft again", "")
+}
+
+type postDeleteCmd struct {
+	target
+	Revision int64 `help:"Refuse when the post has another revision."`
+	writing
+}
+
+// Run deletes the post.
+func (c postDeleteCmd) Run(s *session) error {
+	return writePost(s, c.writing, posts.Delete{Target: c.post(), Revision: c.Revision}, "Deleted", "")
+}
+
+// listedPost is a post in a list.
+type listedPost struct {
+	ID          int64       `json:"id"`
+	Slug        string      `json:"slug"`
+	Title       string      `json:"title"`
+	State       posts.State `json:"state"`
+	Draft       bool        `json:"draft"`
+	PublishedAt *time.Time  `json:"published_at"`
+	Tags        []string    `json:"tags"`
+	Author      string      `json:"author"`
+	Revision    int64       `json:"revision"`
+}
+
+func listed(c posts.Card) listedPost {
+	p := listedPost{ID: c.ID, Slug: c.Slug, Title: c.Title, State: c.State, Draft: c.State == posts.Draft, Tags: c.Labels, Author: c.Author, Revision: c.Revision}
+	if !c.PublishedAt.IsZero() {
+		p.PublishedAt = &c.PublishedAt
+	}
+	return p
+}
+
+type postListCmd struct {
+	Tag []string `placeholder:"TAG" help:"Only posts with one of these tags."`
+}
+
+// Run lists all posts of this node's copy.
+func (c postListCmd) Run(s *session) error {
+	var cards []posts.Card
+	err := s.read(func(rd repo.Reader) error {
+		var err error
+		cards, _, err = posts.List(s.ctx, rd, posts.Filter{Hidden: true, Labels: c.Tag})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	out := make([]listedPost, 0, len(cards))
+	for _, card := range cards {
+		p := listed(card)
+		out = append(out, p)
+		s.say("%-10s %-10s %s  (%s)", day(p.PublishedAt), p.State, p.Title, p.Slug)
+	}
+	if s.json {
+		s.print(out)
+	}
+	return nil
+}
+
+func day(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Format(time.DateOnly)
+}
+
+type postShowCmd struct{ target }
+
+// Run shows one post of this node's copy.
+func (c postShowCmd) Run(s *session) error {
+	var p posts.Post
+	err := s.read(func(rd repo.Reader) error {
+		var err error
+		p, err = posts.BySlug(s.ctx, rd, c.Slug)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if s.json {
+		s.print(struct {
+			listedPost
+			Description string    `json:"description"`
+			Body        string    `json:"body"`
+			Permalinks  []string  `json:"permalinks"`
+			CreatedAt   time.Time `json:"created_at"`
+			UpdatedAt   time.Time `json:"updated_at"`
+			URL         string    `json:"url"`
+		}{listed(p.Card), p.Description, p.Body, p.Permalinks, p.CreatedAt, p.UpdatedAt, s.postURL(p.Slug)})
+		return nil
+	}
+	head := fmt.Sprintf("%s\n%s, by %s, %s, revision %d", p.Title, p.State, p.Author, day(listed(p.Card).PublishedAt), p.Revision)
+	if len(p.Labels) > 0 {
+		head += "\ntags: " + strings.Join(p.Labels, ", ")
+	}
+	s.say("%s\n%s\n\n%s", head, s.postURL(p.Slug), p.Body)
+	return nil
+}
+
+// date reads a date as the command line has it, nil for none.
+func date(c app.Config, text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no date is none
+	}
+	loc, err := c.Location()
+	if err != nil {
+		return nil, err
+	}
+	return parseDate(text, loc)
+}

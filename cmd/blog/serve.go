@@ -1,0 +1,41 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"blog/internal/app"
+	"blog/internal/litefs/mount"
+)
+
+type serveCmd struct {
+	LogFormat string `env:"LOG_FORMAT" enum:"text,json" default:"text" help:"Form of the log: text or json (${env})."`
+}
+
+// Run serves until SIGINT or SIGTERM.
+func (c serveCmd) Run(s *session) error {
+	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
+	if c.LogFormat == "json" {
+		handler = slog.NewJSONHandler(s.err, nil)
+	}
+	o := app.Options{Logger: slog.New(handler), Out: s.out, Version: version}
+	return app.Run(s.ctx, s.config, o, func(server *app.Server) { s.say("The blog is at %s", server.PublicURL) })
+}
+
+type mountCmd struct {
+	Config string   `type:"path" placeholder:"FILE" help:"LiteFS's configuration (default: ./litefs.yml, ~/litefs.yml or /etc/litefs.yml)."`
+	Child  []string `arg:"" optional:"" passthrough:"" help:"What to run on the node, after --; default: this program's serve."`
+}
+
+// Run is the LiteFS node until its child ends.
+func (c mountCmd) Run(s *session) error {
+	cfg, err := mount.Load(c.Config, os.Getenv)
+	if err != nil {
+		return err
+	}
+	child := c.Child
+	if len(child) > 0 && child[0] == "--" {
+		child = child[1:]
+	}
+	return mount.Run(s.ctx, cfg, child, mount.NewLogger(cfg.Log, s.err))
+}

@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Limits of connections. A write may wait for an election, and its answer for
+// replication: requests get longer than that, headers do not.
+const (
+	headerLimit    = 5 * time.Second
+	bodyLimit      = time.Minute
+	answerLimit    = 2 * time.Minute
+	idleLimit      = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+func server(log *slog.Logger) *http.Server {
+	return &http.Server{
+		ReadHeaderTimeout: headerLimit, ReadTimeout: bodyLimit, WriteTimeout: answerLimit, IdleTimeout: idleLimit,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// listen takes both ports before anything else happens, so that a second server
+// changes nothing. Nobody is answered before serve.
+func (s *Server) listen(ctx context.Context, lock *Lock) error {
+	c := s.config
+	s.public, s.private = server(s.log), server(s.log)
+	public, err := listenOn(ctx, "LISTEN_ADDR", c.ListenAddr)
+	if err != nil {
+		return err
+	}
+	s.closing(release(public))
+	private, err := listenOn(ctx, "PRIVATE_ADDR", c.PrivateAddr)
+	if err != nil {
+		return err
+	}
+	s.closing(release(private))
+	s.PublicAddr, s.PrivateAddr = public.Addr(), private.Addr()
+	if s.PublicURL, err = c.site(public.Addr()); err != nil {
+		return err
+	}
+	s.public.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
+	s.private.BaseContext = s.public.BaseContext
+	s.listeners = []net.Listener{public, private}
+	if lock != nil {
+		return lock.announce(Reach(private.Addr().String()))
+	}
+	return nil
+}
+
+func listenOn(ctx context.Context, name, addr string) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s %s is taken by another program", name, addr)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s %s may not be used: ports below 1024 are the system's", name, addr)
+	case err != nil:
+		return nil, fmt.Errorf("%s %q cannot be listened on: %w", name, addr, err)
+	}
+	return l, nil
+}
+
+// Reach returns the base URL under which this machine reaches a listener at addr.
+func Reach(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "http://" + addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// serve begins to answer. At the end the sockets are closed first, then the
+// listeners, and only then what answers rest on.
+func (s *Server) serve() {
+	s.public.Handler = s.site.Handler(s.hub)
+	s.private.Handler = s.privateHandler()
+	s.closing(shut(s.private))
+	s.closing(shut(s.public))
+	s.closing(s.hub.Close)
+	for i, srv := range []*http.Server{s.public, s.private} {
+		go func() {
+			if err := srv.Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				s.failed <- fmt.Errorf("serve %s: %w", s.listeners[i].Addr(), err)
+			}
+		}()
+	}
+}
+
+// shut ends a server: gracefully until ctx ends, then by force.
+func shut(srv *http.Server) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
+		err := srv.Shutdown(ctx)
+		if err != nil && ctx.Err() != nil {
+			return srv.Close() // who is still waiting has had its time
+		}
+		return err
+	}
+}
+
+// release closes a listener that no server has taken over and closed.
+func release(l net.Listener) func(ctx context.Context) error {
+	return func(context.Context) error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+}

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// countWrites is a middleware of the write path: how many, how long, and what
+// came of them.
+func countWrites(reg *prometheus.Registry) repo.Middleware {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "blog_write_seconds", Help: "Duration of writes asked for on this node, by command and outcome.",
+		Buckets: []float64{.002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
+	}, []string{"command", "outcome"})
+	reg.MustRegister(seconds)
+	return func(next repo.Handler) repo.Handler {
+		return func(ctx context.Context, call *repo.Call) error {
+			start := time.Now()
+			err := next(ctx, call)
+			outcome := "done"
+			if err != nil {
+				outcome = string(repo.AsError(err).Code)
+			} else if call.Reply.Replayed {
+				outcome = "replayed"
+			}
+			seconds.WithLabelValues(call.Name, outcome).Observe(time.Since(start).Seconds())
+			return err
+		}
+	}
+}
+
+// register adds what is read when metrics are asked for.
+func (s *Server) register() {
+	gauge := func(name, help string, value func() float64) {
+		s.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, value func() uint64) {
+		s.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+	}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	gauge("blog_primary", "1 when this node is primary, else 0.", func() float64 {
+		if s.node.Role().State == litefs.Primary {
+			return 1
+		}
+		return 0
+	})
+	gauge("blog_primary_known", "1 when this node is or knows the primary, else 0.", func() float64 {
+		if litefs.Known(s.node.Role()) {
+			return 1
+		}
+		return 0
+	})
+	gauge("blog_seq", "The newest write that this node's pages show.", func() float64 { return float64(s.Repo.Feed().Position().Seq) })
+	gauge("blog_sockets", "Open websockets.", func() float64 { return float64(s.hub.Stats().Sockets) })
+	gauge("blog_topics", "Topics that are followed.", func() float64 { return float64(s.hub.Stats().Topics) })
+	counter("blog_frames_total", "Frames given to websockets.", func() uint64 { return s.hub.Stats().Frames })
+	counter("blog_sockets_dropped_total", "Websockets closed for being too slow, or dead.", func() uint64 { return s.hub.Stats().Dropped })
+	counter("blog_sockets_refused_total", "Requests for websockets that were refused.", func() uint64 { return s.hub.Stats().Refused })
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// tokenPath is where the private listener's token is kept when there is no
+// CLUSTER_SECRET.
+func tokenPath(database string) string { return database + ".token" }
+
+// Secret returns what calls to the private listener are authenticated with:
+// CLUSTER_SECRET, else the token that a server has left beside the database.
+func (c Config) Secret() (string, error) {
+	if c.ClusterSecret != "" {
+		return c.ClusterSecret, nil
+	}
+	text, err := os.ReadFile(filepath.Clean(tokenPath(c.DatabasePath)))
+	if err != nil {
+		return "", fmt.Errorf("token of the private listener: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// makeSecret is Secret that makes the token at the first start. The caller has
+// the lock.
+func (c Config) makeSecret() (string, error) {
+	secret, err := c.Secret()
+	switch {
+	case err == nil && len(secret) >= minSecret:
+		return secret, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	// Written whole or not at all: the command line may read it meanwhile.
+	path := tokenPath(c.DatabasePath)
+	secret = rand.Text() + rand.Text()
+	if err := os.WriteFile(path+".new", []byte(secret+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("token of the private listener: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return "", fmt.Errorf("token of the private listener: %w", err)
+	}
+	return secret, nil
+}

@@ -1,0 +1,242 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"blog/internal/accounts"
+	"blog/internal/litefs"
+	"blog/internal/live"
+	"blog/internal/markdown"
+	"blog/internal/media"
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/migrations"
+	"blog/web"
+	"blog/web/assets"
+)
+
+// Options are what Open needs beside the configuration.
+type Options struct {
+	Logger  *slog.Logger
+	Out     io.Writer // where the one-time link for the first author is printed
+	Version string    // of this build
+	Now     func() time.Time
+}
+
+// Server is a running node of the blog.
+type Server struct {
+	// PublicURL is where readers reach the site by configuration, PublicAddr and
+	// PrivateAddr where the listeners really are.
+	PublicURL               *url.URL
+	PublicAddr, PrivateAddr net.Addr
+	Repo                    *repo.Repo
+	Secret                  string // of the private listener
+
+	config  Config
+	options Options
+	log     *slog.Logger
+	node    litefs.NodeCloser
+	site    *web.Site
+	hub     *live.Hub
+	metrics *prometheus.Registry
+	started time.Time
+
+	public, private *http.Server
+	listeners       []net.Listener // public, private
+	failed          chan error
+	// closers end what is open, in the order in which it was opened.
+	closers []func(ctx context.Context) error
+}
+
+// closeLimit is how long Run gives requests and sockets to end.
+const closeLimit = 8 * time.Second
+
+// Run opens a node, calls started (which may be nil) and serves until ctx ends
+// or a listener fails.
+func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
+	s, err := Open(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	if started != nil {
+		started(s)
+	}
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping")
+	case err = <-s.failed:
+	}
+	cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	return errors.Join(err, s.Close(cctx))
+}
+
+// Open starts a node and returns with its real addresses. Its errors are one
+// line that says what to change.
+func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
+	c = c.Defaults()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{config: c, options: o, log: o.Logger, metrics: prometheus.NewRegistry(), started: o.Now(), failed: make(chan error, 2)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	lock, err := s.take()
+	if err != nil {
+		return nil, err
+	}
+	if s.Secret, err = c.makeSecret(); err != nil {
+		return nil, err
+	}
+	if err := s.listen(ctx, lock); err != nil {
+		return nil, err
+	}
+	if err := s.openNode(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openRepo(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openSite(ctx); err != nil {
+		return nil, err
+	}
+	s.register()
+	s.serve()
+	s.log.Info("serving", "public", s.PublicAddr.String(), "private", s.PrivateAddr.String(), "url", s.PublicURL.String(), "node", c.Node, "region", c.Region, "litefs", c.LiteFSURL != "")
+	return s, nil
+}
+
+// Close makes /readyz answer 503, ends sockets and requests (by force when ctx
+// ends) and closes the database.
+func (s *Server) Close(ctx context.Context) error {
+	if s.site != nil {
+		s.site.Leave()
+	}
+	var errs []error
+	for len(s.closers) > 0 {
+		last := len(s.closers) - 1
+		errs = append(errs, s.closers[last](ctx))
+		s.closers = s.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) closing(end func(ctx context.Context) error) { s.closers = append(s.closers, end) }
+
+// take takes the lock beside a plain database. Under LiteFS there is none: who
+// may write is LiteFS's to say.
+func (s *Server) take() (*Lock, error) {
+	if s.config.LiteFSURL != "" {
+		return nil, nil //nolint:nilnil // no lock is needed, and that is no error
+	}
+	lock, err := TakeLock(s.config.DatabasePath)
+	if errors.Is(err, ErrLocked) {
+		return nil, fmt.Errorf("DATABASE_PATH %s is in use: another `blog serve` or command has it", s.config.DatabasePath)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.closing(func(context.Context) error { return lock.Close() })
+	return lock, nil
+}
+
+func (s *Server) openNode(ctx context.Context) error {
+	c := s.config
+	if c.LiteFSURL == "" {
+		s.node = litefs.OpenStatic()
+	} else {
+		node, err := litefs.Open(ctx, litefs.Config{URL: c.LiteFSURL, PrimaryURL: c.PrimaryURL, Self: c.LiteFSSelf, Logger: s.log})
+		if err != nil {
+			return fmt.Errorf("open the LiteFS node: %w", err)
+		}
+		s.node = node
+	}
+	s.closing(func(context.Context) error { return s.node.Close() })
+	return nil
+}
+
+// Registry returns the commands of this release.
+func Registry() (*repo.Registry, error) {
+	return repo.NewRegistry(posts.Commands(), media.Commands(), accounts.Commands())
+}
+
+func (s *Server) openRepo(ctx context.Context) error {
+	registry, err := Registry()
+	if err != nil {
+		return fmt.Errorf("register commands: %w", err)
+	}
+	transport := repo.NewTransport(s.Secret)
+	s.closing(func(context.Context) error { transport.Close(); return nil })
+	s.Repo, err = repo.Open(ctx, repo.Options{
+		Path: s.config.DatabasePath, LiteFS: s.config.LiteFSURL != "", Node: s.node, Registry: registry,
+		Migrations: migrations.FS, Transport: transport, Now: s.options.Now, Logger: s.log,
+		Authorize: accounts.Authorize,
+		Tasks: []repo.Task{
+			posts.Releaser(s.log, s.options.Now),
+			posts.Rerenderer(s.log),
+			accounts.SetupTask(s.announceSetup, s.log),
+		},
+		Middleware: []repo.Middleware{repo.Log(s.log, s.node), countWrites(s.metrics)},
+	})
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	s.closing(func(context.Context) error { return s.Repo.Close() })
+	return nil
+}
+
+// announceSetup prints the link for the first author.
+func (s *Server) announceSetup(token string) {
+	// When nobody can read it the next start prints another.
+	_, _ = fmt.Fprintf(s.options.Out, "\nThis blog has no author yet. Become the first one here (the link works once):\n\n    %s/setup?token=%s\n\n", s.PublicURL, url.QueryEscape(token))
+}
+
+func (s *Server) openSite(ctx context.Context) error {
+	c := s.config
+	var chroma bytes.Buffer
+	if err := markdown.WriteCSS(&chroma); err != nil {
+		return fmt.Errorf("style sheet of code: %w", err)
+	}
+	set, err := assets.New(map[string][]byte{"chroma.css": chroma.Bytes()})
+	if err != nil {
+		return fmt.Errorf("open assets: %w", err)
+	}
+	location, err := c.Location()
+	if err != nil {
+		return err
+	}
+	users := accounts.NewService(s.Repo, accounts.NewHasher(accounts.DefaultParams()), accounts.NewLimiter(s.options.Now), s.options.Now)
+	s.site = web.New(web.Options{
+		Config: web.Config{
+			Title: c.Title, Description: c.Description, Language: c.Language, Location: location, Zone: c.Timezone,
+			PublicURL: s.PublicURL, ClientIPHeader: c.ClientIPHeader,
+		},
+		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.options.Now, Logger: s.log,
+	})
+	s.hub = live.New(ctx, live.Options{
+		View: s.Repo.View, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
+		Identity: s.site.Identity, OriginPatterns: []string{s.PublicURL.Host},
+	})
+	// The cache must know first: a page fetched on a frame's word shows what the
+	// frame shows.
+	s.Repo.Feed().Attach(s.site.Cache())
+	s.Repo.Feed().Attach(s.hub)
+	return nil
+}
