@@ -167,6 +167,9 @@ func TestOtherMedia(t *testing.T) {
 	if got := mustEval[string](t, tb, `getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s", got)
 	}
+	if got := mustEval[[]string](t, tb, contrastAudit); len(got) > 0 {
+		t.Errorf("on paper, too little contrast: %q", got)
+	}
 	tb.mustDo(t, media("screen", "forced-colors", "active"))
 	if got := mustEval[string](t, tb, `getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
 		t.Errorf("in forced colours a badge has a border of %s", got)

@@ -36,13 +36,9 @@ function selected(root) {
 /** @param {Element} from @param {Element} to @param {State} state */
 function element(from, to, state) {
   if (from.isEqualNode(to)) return;
-  if (playing(from)) {
-    state.left++;
-    return;
-  }
   const held = from === from.ownerDocument.activeElement && from.matches("input, textarea, select");
-  attributes(from, to, held);
-  if (held) {
+  if (!playing(from)) attributes(from, to, held);
+  if (held || playing(from)) {
     state.left++;
     return;
   }
