@@ -39,6 +39,7 @@ type Registry struct{ byName map[string]entry }
 
 type entry struct {
 	public bool
+	slow   bool // it has a Prepare
 	// canonical decodes strictly and encodes again: equal content, equal bytes.
 	canonical func(body []byte) ([]byte, error)
 	prepare   func(ctx context.Context, rd Reader, body []byte) (applier, error)
@@ -59,7 +60,8 @@ func Register[C Command[R], R any]() Registration {
 			return fmt.Errorf("command %s registered twice", name)
 		}
 		_, public := any(zero).(Public)
-		g.byName[name] = entry{public: public, canonical: canonical[C], prepare: prepare[C, R]}
+		_, slow := any(zero).(Preparer[R])
+		g.byName[name] = entry{public: public, slow: slow, canonical: canonical[C], prepare: prepare[C, R]}
 		return nil
 	}
 }

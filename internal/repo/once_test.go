@@ -92,6 +92,13 @@ func TestPrepareRunsBeforeTheLock(t *testing.T) {
 		if n, err := repo.Write(operator(), r, guess{Item: "x"}); n != 101 || err != nil {
 			t.Errorf("got %d, %v", n, err)
 		}
+		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || receipt.Replayed || err != nil {
+			t.Errorf("got %d, %+v, %v", n, receipt, err)
+		}
+		repo.MustWrite(operator(), r, put{Item: "b"})
+		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || !receipt.Replayed || err != nil {
+			t.Errorf("asked again: %d, %+v, %v", n, receipt, err)
+		}
 		_, err := repo.Write(operator(), r, guess{Item: "bad"})
 		if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["item"] == "" {
 			t.Errorf("got %v", err)

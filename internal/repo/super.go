@@ -90,16 +90,18 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 			err = fmt.Errorf("%s panicked: %v\n%s", e.call.Name, p, debug.Stack())
 		}
 	}()
-	// A retry needs no rendering. The check that counts is the one inside the
-	// transaction.
-	var known bool
-	err = e.repo.View(ctx, func(rd Reader) error {
-		var err error
-		known, err = e.look(ctx, rd)
-		return err
-	})
-	if known || err != nil {
-		return e.refusal(err)
+	if entry.slow {
+		// A retry needs no rendering. The check that counts is the one inside the
+		// transaction.
+		var known bool
+		err = e.repo.View(ctx, func(rd Reader) error {
+			var err error
+			known, err = e.look(ctx, rd)
+			return err
+		})
+		if known || err != nil {
+			return e.refusal(err)
+		}
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
 	if err != nil {
