@@ -35,7 +35,7 @@ func mustDesk(t *testing.T) *desk {
 	mux.Handle(set.Base(), set.Handler())
 	mux.Handle("GET /new", templ.Handler(ui.Editor(fresh)))
 	mux.Handle("GET /posts/x", templ.Handler(ui.PostPage(ui.PostView{Page: page, EditURL: "/admin/posts/1", Post: ui.Post{Title: "X"}})))
-	mux.Handle("GET /login", templ.Handler(ui.Login(ui.LoginView{Page: fakePage("Log in", set.Base())})))
+	mux.Handle("GET /login", templ.Handler(ui.Login(ui.LoginView{Page: fakePage("Sign in", set.Base())})))
 	mux.HandleFunc("POST /admin/posts", d.post)
 	server := httptest.NewServer(withCSP(mux))
 	t.Cleanup(server.Close)

@@ -80,10 +80,14 @@ func setupInputs(v SetupView) []input {
 	}
 }
 
-func passwordInputs() []input {
+func passwordInputs(v AccountView) []input {
+	hint := ""
+	if v.MinPasswordLen > 0 {
+		hint = "At least " + count(v.MinPasswordLen, "character", "characters") + ". A long sentence is better than a short riddle."
+	}
 	return []input{
 		{Name: "current", Label: "Current password", Type: "password", Autocomplete: "current-password", Required: true},
-		{Name: "password", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true},
+		{Name: "password", Label: "New password", Hint: hint, Type: "password", Autocomplete: "new-password", Required: true},
 	}
 }
 

@@ -89,8 +89,8 @@ func authorExhibits(t testing.TB, base string) []exhibit {
 	preview.Preview = &ui.Preview{Post: post}
 	fresh := ui.EditorView{Page: signedIn(fakePage("New post", base)), Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Zone: "Europe/Berlin", Key: "k1"}
 	return []exhibit{
-		{"login", ui.Login(ui.LoginView{Page: fakePage("Log in", base), Form: ui.Form{Action: "/login"}, Next: "/admin"})},
-		{"login-wrong", ui.Login(ui.LoginView{Page: fakePage("Log in", base), Form: ui.Form{Action: "/login", Message: "That is not right. Please try again."}, Email: "ada@blog.example"})},
+		{"login", ui.Login(ui.LoginView{Page: fakePage("Sign in", base), Form: ui.Form{Action: "/login"}, Next: "/admin"})},
+		{"login-wrong", ui.Login(ui.LoginView{Page: fakePage("Sign in", base), Form: ui.Form{Action: "/login", Message: "That is not right. Please try again."}, Email: "ada@blog.example"})},
 		{"setup", ui.Setup(ui.SetupView{Page: fakePage("The first author", base), Form: ui.Form{Action: "/setup", Errors: errors}, Token: "t", Email: "ada", Name: "Ada Õunapuu"})},
 		{"account", ui.Account(accountView(base))},
 		{"admin", ui.Admin(ui.AdminView{Page: admin, NewURL: "/admin/posts/new", Drafts: adminPosts(0, 2), Scheduled: adminPosts(2, 3), Published: adminPosts(3, 7), Message: "It was changed by somebody else in the meantime. Nothing was done.", Pager: ui.Pager{Number: 1, Total: 3, Older: "/admin?page=2"}})},
@@ -110,6 +110,7 @@ func accountView(base string) ui.AccountView {
 	page.Active = ui.NavAccount
 	return ui.AccountView{
 		Page: page, Name: fakeUser().Name, Email: fakeUser().Email,
+		MinPasswordLen: 12, PasswordChanged: true,
 		Password: ui.Form{Action: "/account/password"}, LogoutAll: ui.Form{Action: "/account/logout-all"}, Renew: ui.Form{Action: "/account/renew"},
 		Sessions: []ui.Session{
 			{Label: "Firefox on Linux", CreatedAt: at(), ExpiresAt: at().AddDate(0, 0, 30), Current: true},

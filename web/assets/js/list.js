@@ -113,14 +113,19 @@ export class LiveList {
     window.scrollTo({ top: 0, behavior: calm ? "instant" : "smooth" });
   }
 
-  /** Makes the length right and the words for an empty list. */
+  /** Makes the length right, and what the page says about its list. */
   settle() {
+    // A total that the page names is known to the server alone.
+    let outdated = document.querySelector("[data-live-total]") !== null;
     while (this.cards.length > this.limit) {
       const last = this.element.lastElementChild;
       keepPlace(document.body, () => last?.remove());
       this.element.setAttribute("data-more", "");
+      // What went has to be found on another page, if there is a way there.
+      outdated ||= document.querySelector("main [rel=next]") === null;
     }
-    if (this.cards.length < this.limit && this.element.hasAttribute("data-more")) this.page.refetch();
+    outdated ||= this.cards.length < this.limit && this.element.hasAttribute("data-more");
+    if (outdated) this.page.refetch();
     const empty = document.querySelector("[data-live-empty]");
     if (empty instanceof HTMLElement) empty.hidden = this.cards.length > 0;
   }
