@@ -207,10 +207,10 @@ func (c *cache) remove(el *list.Element) {
 	c.size -= e.doc.size()
 }
 
-// bytesOf renders a component.
+// bytesOf renders a component, even when what it says is that time is up.
 func bytesOf(ctx context.Context, c templ.Component) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := c.Render(ctx, &buf); err != nil {
+	if err := c.Render(context.WithoutCancel(ctx), &buf); err != nil {
 		return nil, fmt.Errorf("render component: %w", err)
 	}
 	return buf.Bytes(), nil

@@ -1,20 +1,20 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 )
 
 // Limits of a request. Forms are text; only the editor takes files.
 const (
 	maxForm   = 1 << 20  // bytes
 	maxUpload = 12 << 20 // bytes
-	// requestLimit bounds a request, a forwarded write with an election in the
-	// middle included.
-	requestLimit = 35 * time.Second
+	// defaultLimit bounds what a request waits for: a forwarded write with an
+	// election in the middle.
+	defaultLimit = 30 * time.Second
 )
 
 // Handler returns the public handler. live serves /live.
@@ -99,13 +99,16 @@ func (s *Site) sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
+// timeLimit gives a request its deadline, which goes with its writes. The answer
+// is rendered and sent after it, too: a form must come back.
 func (s *Site) timeLimit(next http.Handler) http.Handler {
-	limited := middleware.Timeout(requestLimit)(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/live" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		limited.ServeHTTP(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), s.limit)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -5,6 +5,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -37,6 +38,8 @@ type Options struct {
 	Secret   string // signs the position cookie; the same on every node
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Limit is how long a request may wait for its write; 30 s when 0.
+	Limit time.Duration
 }
 
 // Site is the blog as browsers see it.
@@ -49,6 +52,7 @@ type Site struct {
 	cache    *cache
 	now      func() time.Time
 	log      *slog.Logger
+	limit    time.Duration
 	leaving  atomic.Bool
 }
 
@@ -57,7 +61,7 @@ type Site struct {
 func New(o Options) *Site {
 	return &Site{
 		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
-		cache: newCache(cacheBytes), now: o.Now, log: o.Logger,
+		cache: newCache(cacheBytes), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
 	}
 }
 
