@@ -117,24 +117,28 @@ func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
 
 type postEditCmd struct {
 	target
-	Title       *string   `placeholder:"T" help:"Its new title."`
-	NewSlug     *string   `name:"slug" placeholder:"S" help:"Its new slug; the old one leads here."`
-	Tag         *[]string `placeholder:"T" sep:"none" help:"Its tags, in place of those it has; may be given several times."`
-	NoTags      bool      `help:"Take all tags away."`
-	Description *string   `placeholder:"TEXT" help:"What it is about, in a sentence."`
-	Permalink   *[]string `placeholder:"PATH" sep:"none" help:"Its further addresses, in place of those it has."`
-	Body        string    `placeholder:"FILE" help:"Its Markdown: a file, or - for standard input."`
-	At          string    `placeholder:"DATE" help:"Its date."`
-	NoDate      bool      `help:"Take a draft's date away."`
-	Revision    int64     `help:"The revision that this edit was made on (default: that of this node's copy). Another one is refused as a conflict."`
+	Title       *string  `placeholder:"T" help:"Its new title."`
+	NewSlug     *string  `name:"slug" placeholder:"S" help:"Its new slug; the old one leads here."`
+	Tag         []string `placeholder:"T" sep:"none" help:"Its tags, in place of those it has; may be given several times."`
+	NoTags      bool     `help:"Take all tags away."`
+	Description *string  `placeholder:"TEXT" help:"What it is about, in a sentence."`
+	Permalink   []string `placeholder:"PATH" sep:"none" help:"Its further addresses, in place of those it has."`
+	Body        string   `placeholder:"FILE" help:"Its Markdown: a file, or - for standard input."`
+	At          string   `placeholder:"DATE" help:"Its date."`
+	NoDate      bool     `help:"Take a draft's date away."`
+	Revision    int64    `help:"The revision that this edit was made on (default: that of this node's copy). Another one is refused as a conflict."`
 	writing
 }
 
 // Run changes the post.
 func (c postEditCmd) Run(s *session) error {
-	update := posts.Update{Target: c.post(), Revision: c.Revision, Title: c.Title, Slug: c.NewSlug, Tags: c.Tag, Description: c.Description, Permalinks: c.Permalink, ClearDate: c.NoDate}
-	if c.NoTags {
-		update.Tags = &[]string{}
+	update := posts.Update{Target: c.post(), Revision: c.Revision, Title: c.Title, Slug: c.NewSlug, Description: c.Description, ClearDate: c.NoDate}
+	if c.Tag != nil || c.NoTags {
+		labels := append([]string{}, c.Tag...) // none is [], not null
+		update.Tags = &labels
+	}
+	if c.Permalink != nil {
+		update.Permalinks = &c.Permalink
 	}
 	at, err := date(s.config, c.At)
 	if err != nil {

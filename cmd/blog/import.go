@@ -1,9 +1,284 @@
 package main
 
-type importCmd struct{}
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
 
-func (importCmd) Run(*session) error { return nil }
+	"blog/internal/frontmatter"
+	"blog/internal/markdown"
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
 
-type exportCmd struct{}
+type importCmd struct {
+	Dir    string `arg:"" type:"existingdir" help:"The folder: its *.md files, those in folders below too, and the pictures they name by relative path."`
+	Force  bool   `help:"Overwrite posts that were edited here since their file was last imported."`
+	DryRun bool   `help:"Only read and check the files."`
+	writing
+}
 
-func (exportCmd) Run(*session) error { return nil }
+// What became of a file.
+const (
+	statusNew       = "new"
+	statusUpdated   = "updated"
+	statusUnchanged = "unchanged"
+	statusConflict  = "conflict"
+	statusRefused   = "refused"
+	statusChecked   = "checked" // with --dry-run: nothing was found wrong
+)
+
+// importedFile is what became of one file.
+type importedFile struct {
+	File     string       `json:"file"`
+	Status   string       `json:"status"`
+	Seq      int64        `json:"seq,omitempty"`
+	Replayed bool         `json:"replayed,omitempty"`
+	Post     *writtenPost `json:"post,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"`
+	Error    *repo.Error  `json:"error,omitempty"`
+}
+
+// importSummary is the answer of an import.
+type importSummary struct {
+	New       int            `json:"new"`
+	Updated   int            `json:"updated"`
+	Unchanged int            `json:"unchanged"`
+	Conflicts int            `json:"conflicts"`
+	Refused   int            `json:"refused"`
+	Key       string         `json:"key"`
+	Files     []importedFile `json:"files"`
+	Error     *repo.Error    `json:"error,omitempty"` // why it broke off
+}
+
+// Run imports the folder. One file after the other: a file may rely on the slug
+// that another one has given up.
+func (c importCmd) Run(s *session) error {
+	loc, err := s.config.Location()
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(c.Dir)
+	if err != nil {
+		return repo.Errorf(repo.Invalid, "The folder cannot be read: %v.", errors.Unwrap(err))
+	}
+	defer func() { _ = root.Close() }() // only read
+	names, err := markdownFiles(root)
+	if err != nil {
+		return err
+	}
+	if c.Key == "" {
+		c.Key = repo.NewKey()
+	}
+	imp := &importer{importCmd: c, s: s, root: root, loc: loc, pictures: map[string]string{}, render: markdown.New(markdown.Words{})}
+	imp.sum.Key, imp.sum.Files = c.Key, []importedFile{}
+	if c.DryRun {
+		err = imp.all(names)
+	} else {
+		err = s.write(func(w repo.Writer) error {
+			imp.to = w
+			return imp.all(names)
+		})
+	}
+	return imp.report(err)
+}
+
+// markdownFiles lists the files to import, in the order of their names. Hidden
+// folders are somebody's tools.
+func markdownFiles(root *os.Root) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !d.IsDir() && strings.EqualFold(path.Ext(name), ".md"):
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, repo.Errorf(repo.Invalid, "The folder cannot be read: %v.", err)
+	}
+	return names, nil
+}
+
+// importer is an import under way.
+type importer struct {
+	importCmd
+	s        *session
+	to       repo.Writer
+	root     *os.Root
+	loc      *time.Location
+	render   *markdown.Renderer
+	pictures map[string]string // hash by path in the folder: each is sent once
+	sum      importSummary
+}
+
+// all imports the files until one of them says that none can go in.
+func (i *importer) all(names []string) error {
+	progress := terminal(i.s.err)
+	for n, name := range names {
+		if progress {
+			_, _ = fmt.Fprintf(i.s.err, "\r\x1b[K%d of %d  %s", n+1, len(names), shown(name))
+		}
+		out := importedFile{File: name}
+		err := i.one(name, &out)
+		if progress {
+			_, _ = fmt.Fprint(i.s.err, "\r\x1b[K")
+		}
+		if fatal(err) {
+			return err
+		}
+		i.note(out, err)
+	}
+	return nil
+}
+
+// fatal reports errors that the next file would meet as well.
+func fatal(err error) bool {
+	if err == nil {
+		return false
+	}
+	e := repo.AsError(err)
+	return e.Code == repo.Unavailable || e.Code == repo.Internal || e.Code == repo.Unauthorized || e.Reason == posts.NoAuthor
+}
+
+// one imports one file. The error is why it was not.
+func (i *importer) one(name string, out *importedFile) error {
+	data, err := readWithin(i.root, name, frontmatter.MaxSize)
+	if err != nil {
+		return repo.InvalidFields(map[string]string{"file": reason(err)})
+	}
+	f, problems := frontmatter.Parse(name, data, i.loc)
+	fields := map[string]string{}
+	for _, p := range problems {
+		if p.Warning {
+			out.Warnings = append(out.Warnings, p.Error())
+			continue
+		}
+		field := p.Field
+		if field == "" {
+			field = "file"
+		}
+		if fields[field] == "" {
+			fields[field] = p.Error()
+		}
+	}
+	if err := repo.InvalidFields(fields); err != nil {
+		return err
+	}
+	files, err := i.send(f, out)
+	if err != nil {
+		return err
+	}
+	if i.DryRun {
+		out.Status = statusChecked
+		return nil
+	}
+	cmd := posts.NewImport(f, files)
+	cmd.Force = i.Force
+	ctx, cancel := i.within(i.s.operator())
+	defer cancel()
+	ref, receipt, err := repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name)))
+	if err != nil {
+		return err
+	}
+	post := i.s.written(ref)
+	out.Post, out.Seq, out.Replayed = &post, receipt.Seq, receipt.Replayed
+	switch {
+	case ref.Unchanged:
+		out.Status = statusUnchanged
+	case ref.Revision == 1:
+		out.Status = statusNew
+	default:
+		out.Status = statusUpdated
+	}
+	return nil
+}
+
+// keyOf derives a file's key from the import's.
+func (i *importer) keyOf(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return i.Key + ":" + hex.EncodeToString(sum[:8])
+}
+
+// note counts what became of a file, and says what needs a look.
+func (i *importer) note(out importedFile, err error) {
+	if err != nil {
+		out.Status, out.Error = statusRefused, plain(err)
+		if repo.HasReason(err, posts.Edited) {
+			out.Status = statusConflict
+		}
+	}
+	switch out.Status {
+	case statusNew:
+		i.sum.New++
+	case statusUpdated:
+		i.sum.Updated++
+	case statusUnchanged:
+		i.sum.Unchanged++
+	case statusConflict:
+		i.sum.Conflicts++
+	case statusRefused:
+		i.sum.Refused++
+	}
+	i.sum.Files = append(i.sum.Files, out)
+	if i.s.json {
+		return
+	}
+	for _, w := range out.Warnings {
+		_, _ = fmt.Fprintln(i.s.err, w)
+	}
+	if out.Error != nil {
+		_, _ = fmt.Fprintf(i.s.err, "%s: %s: %s\n", shown(out.File), out.Status, lineOf(out.Error))
+	}
+}
+
+// lineOf is an error in one line.
+func lineOf(e *repo.Error) string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	var parts []string
+	for _, name := range sortedKeys(e.Fields) {
+		parts = append(parts, name+": "+e.Fields[name])
+	}
+	return strings.Join(parts, "; ")
+}
+
+// report prints the summary. err is why the import broke off, nil when it did not.
+func (i *importer) report(err error) error {
+	sum := &i.sum
+	err = again(err, i.Key, "")
+	if i.s.json {
+		if err != nil {
+			sum.Error = plain(err)
+		}
+		i.s.print(sum)
+	} else if err == nil || len(sum.Files) > 0 {
+		i.s.say("%d new, %d updated, %d unchanged, %d conflicts, %d refused", sum.New, sum.Updated, sum.Unchanged, sum.Conflicts, sum.Refused)
+	}
+	switch {
+	case err != nil && i.s.json:
+		return &reportedError{err}
+	case err != nil:
+		return err
+	case sum.Conflicts+sum.Refused > 0:
+		return &reportedError{repo.Errorf(repo.Conflict, "some files were not imported")}
+	}
+	return nil
+}
+
+// imageContext bounds the sending of one picture.
+func (i *importer) imageContext() (context.Context, context.CancelFunc) {
+	return i.within(i.s.operator())
+}
