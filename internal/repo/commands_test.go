@@ -148,3 +148,16 @@ func (l loud) Apply(ctx context.Context, tx *repo.Tx) (bool, error) {
 	}
 	return true, nil
 }
+
+// idle finds nothing to do, after having done something.
+type idle struct {
+	Item string `json:"item"`
+}
+
+func (idle) Name() string { return "items.idle" }
+
+func (c idle) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
+	_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES (?, 'x')", c.Item)
+	tx.NoChange()
+	return c.Item, err
+}

@@ -141,7 +141,7 @@ func schemaTo(tb testing.TB, n int) fstest.MapFS {
 func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
 	g, err := repo.NewRegistry([]repo.Registration{
-		repo.Register[put](), repo.Register[fail](), repo.Register[guess](), repo.Register[loud](), repo.Register[remove](),
+		repo.Register[put](), repo.Register[fail](), repo.Register[guess](), repo.Register[loud](), repo.Register[remove](), repo.Register[idle](),
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -254,7 +254,33 @@ func TestRegistryRefusesTwoOfOneName(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if names := registry(t).Names(); len(names) != 5 {
+	if names := registry(t).Names(); len(names) != 6 {
 		t.Errorf("got %v", names)
 	}
+}
+
+func TestCallsWhileThePrimaryStartsDoNotWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "blog.db")
+	raw := MustRaw(t, path)
+	MustExec(t, raw, "CREATE TABLE other (id INTEGER)")
+	lock, err := raw.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := newSeat(newBus(), unknownRole())
+	o := options(t, path, node)
+	o.LiteFS = true
+	r := MustOpen(t, o)
+	s := httptest.NewServer(repo.NewHandler(r, secret, (&journal{}).logger()))
+	t.Cleanup(s.Close)
+	node.set(primaryRole()) // its migrations wait for the lock
+	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
+	err = o.Transport.Send(t.Context(), s.URL, repo.PathSuper, call)
+	if !repo.HasReason(err, repo.NotNow) {
+		t.Errorf("got %v", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Error(err)
+	}
+	MustPut(t, r, "as soon as it has started")
 }
