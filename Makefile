@@ -1,0 +1,61 @@
+# What one does with this project. `make` alone says so.
+
+SHELL := bash
+
+include tools/tools.mk
+
+TAGS    := sqlite_fts5
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.DEFAULT_GOAL := help
+.PHONY: help build run dev generate test check cluster bench clean
+
+help:
+	@echo "make build    bin/blog"
+	@echo "make run      the blog on this machine, with its database in data/"
+	@echo "make dev      the same, built again and reloaded in the browser at each save"
+	@echo "make cluster  three regions on this machine: real LiteFS nodes"
+	@echo "make test     every test (installs what they need)"
+	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
+	@echo "make bench    the benchmarks"
+	@echo "make generate Go code from the templates"
+
+# Go knows best what has changed.
+build:
+	@mkdir -p bin
+	go build -tags $(TAGS) -ldflags "-X main.version=$(VERSION)" -o bin/blog ./cmd/blog
+
+# The link for the first author is printed by the server.
+run: build
+	@test -s data/blog.db || printf 'A new blog. Follow the link below to become its first author.\nThen, in another terminal, for something to read: bin/blog import content\n\n'
+	@bin/blog serve
+
+# Open http://localhost:7331: a proxy in front of the server that reloads the page.
+dev: $(TOOLS_BIN)/templ
+	@sh tools/dev.sh
+
+generate: $(TOOLS_BIN)/templ
+	cd web/ui && $(CURDIR)/$(TOOLS_BIN)/templ generate
+
+# Failed tests are shown whole, and a skipped one is a failure: what did not run has shown nothing.
+test: apt tools
+	go build ./...
+	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
+
+check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
+	@echo "format";    out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '_templ\.go$$')); test -z "$$out" || { echo "run gofmt -w on:" $$out >&2; exit 1; }
+	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || { echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
+	@echo "generated"; sh tools/fresh.sh
+	@echo "go.mod";    go mod tidy -diff
+	@echo "vet";       go vet -tags $(TAGS) ./...
+	@echo "imports";   go test -tags $(TAGS) -run '^TestImports' ./test
+	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
+
+cluster: build
+	@go run ./test/cluster/cmd
+
+bench: tools
+	go test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench/...
+
+clean:
+	rm -rf bin .cache/fresh .cache/test
