@@ -27,7 +27,7 @@ func allowed() map[string][]string {
 		"internal/tags":         {"internal/repo"},
 		"internal/accounts":     {"internal/repo"},
 		"internal/media":        {"internal/repo"},
-		"internal/posts":        {"internal/repo", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
+		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
 		"internal/live":         {"internal/repo"},
 		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets"}, nouns...),
 		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
