@@ -1,7 +1,6 @@
 package assets_test
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,33 +13,31 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-func mustSet(t testing.TB, extra map[string][]byte) *assets.Set {
-	t.Helper()
+func mustSet(tb testing.TB, extra map[string][]byte) *assets.Set {
+	tb.Helper()
 	set, err := assets.New(extra)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return set
 }
 
-func get(t testing.TB, set *assets.Set, method, path string, header ...string) *http.Response {
-	t.Helper()
-	r := httptest.NewRequest(method, path, nil)
-	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+// answer is what the handler said.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func get(tb testing.TB, set *assets.Set, method, path string, header map[string]string) answer {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), method, path, nil)
+	for name, value := range header {
+		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
 	set.Handler().ServeHTTP(w, r)
-	return w.Result()
-}
-
-func body(t testing.TB, r io.Reader) string {
-	t.Helper()
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
+	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
 func TestHashFollowsContent(t *testing.T) {
@@ -71,11 +68,10 @@ func TestNewRefuses(t *testing.T) {
 
 func TestSheetIsAllSheets(t *testing.T) {
 	set := mustSet(t, map[string][]byte{"chroma.css": []byte(".chroma { color: red }")})
-	res := get(t, set, http.MethodGet, set.Base()+assets.Sheet)
-	css := body(t, res.Body)
-	first, last := strings.Index(css, "--paper"), strings.Index(css, ".chroma { color: red }")
-	if res.StatusCode != http.StatusOK || first < 0 || last < first {
-		t.Errorf("status %d; tokens at %d, the extra sheet at %d", res.StatusCode, first, last)
+	res := get(t, set, http.MethodGet, set.Base()+assets.Sheet, nil)
+	first, last := strings.Index(res.body, "--paper"), strings.Index(res.body, ".chroma { color: red }")
+	if res.status != http.StatusOK || first < 0 || last < first {
+		t.Errorf("status %d; tokens at %d, the extra sheet at %d", res.status, first, last)
 	}
 	if set.Has("chroma.css") {
 		t.Error("the extra sheet is there twice")
@@ -84,29 +80,27 @@ func TestSheetIsAllSheets(t *testing.T) {
 
 func TestHandler(t *testing.T) {
 	set := mustSet(t, nil)
-	plain := body(t, get(t, set, http.MethodGet, set.Base()+"main.js").Body)
+	plain := get(t, set, http.MethodGet, set.Base()+"main.js", nil).body
 	etags := make(map[string]bool)
 	for accept, want := range map[string]string{
 		"": "", "gzip": "gzip", "gzip, deflate, br": "br", "br;q=0, gzip": "gzip", "BR": "br", "identity": "", "*": "", "gzip;q=nonsense": "",
 	} {
-		res := get(t, set, http.MethodGet, set.Base()+"main.js", "Accept-Encoding", accept)
-		h := res.Header
-		if got := h.Get("Content-Encoding"); got != want {
+		res := get(t, set, http.MethodGet, set.Base()+"main.js", map[string]string{"Accept-Encoding": accept})
+		if got := res.header.Get("Content-Encoding"); got != want {
 			t.Errorf("Accept-Encoding %q: answered in %q", accept, got)
 		}
-		if h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" ||
+		if h := res.header; h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" ||
 			h.Get("Cache-Control") != "public, max-age=31536000, immutable" || h.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("Accept-Encoding %q: headers %v", accept, h)
 		}
-		raw := body(t, res.Body)
-		if got := decode(t, want, raw); got != plain {
+		if got := decode(t, want, res.body); got != plain {
 			t.Errorf("Accept-Encoding %q: other content", accept)
 		}
-		etags[h.Get("ETag")] = true
+		etags[res.header.Get("ETag")] = true
 
-		again := get(t, set, http.MethodGet, set.Base()+"main.js", "Accept-Encoding", accept, "If-None-Match", `"x", W/`+h.Get("ETag"))
-		if again.StatusCode != http.StatusNotModified || body(t, again.Body) != "" {
-			t.Errorf("Accept-Encoding %q: not 304 but %d", accept, again.StatusCode)
+		known := map[string]string{"Accept-Encoding": accept, "If-None-Match": `"x", W/` + res.header.Get("ETag")}
+		if again := get(t, set, http.MethodGet, set.Base()+"main.js", known); again.status != http.StatusNotModified || again.body != "" {
+			t.Errorf("Accept-Encoding %q: not 304 but %d", accept, again.status)
 		}
 	}
 	if len(etags) != 3 {
@@ -114,20 +108,25 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-func decode(t testing.TB, encoding, raw string) string {
-	t.Helper()
+// decode undoes an encoding.
+func decode(tb testing.TB, encoding, raw string) string {
+	tb.Helper()
+	var r io.Reader = strings.NewReader(raw)
 	switch encoding {
 	case "gzip":
-		r, err := gzip.NewReader(strings.NewReader(raw))
+		z, err := gzip.NewReader(r)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		return body(t, r)
+		r = z
 	case "br":
-		return body(t, brotli.NewReader(bytes.NewReader([]byte(raw))))
-	default:
-		return raw
+		r = brotli.NewReader(r)
 	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestHandlerRefuses(t *testing.T) {
@@ -138,23 +137,23 @@ func TestHandlerRefuses(t *testing.T) {
 		set.Base() + "../assets.go":      http.StatusNotFound,
 		"/assets/000000000000/main.js":   http.StatusNotFound,
 		set.Base() + "js/main.js":        http.StatusNotFound,
+		"/assets/" + set.Hash() + "/%2e": http.StatusNotFound,
 		set.Base() + "theme-early.js":    http.StatusOK,
 		set.Base() + "icon.svg":          http.StatusOK,
-		"/assets/" + set.Hash() + "/%2e": http.StatusNotFound,
 	} {
-		res := get(t, set, http.MethodGet, path)
-		if res.StatusCode != want {
-			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		res := get(t, set, http.MethodGet, path, nil)
+		if res.status != want {
+			t.Errorf("%s: %d, want %d", path, res.status, want)
 		}
-		if want == http.StatusNotFound && res.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: a miss may be kept: %q", path, res.Header.Get("Cache-Control"))
+		if want == http.StatusNotFound && res.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: a miss may be kept: %q", path, res.header.Get("Cache-Control"))
 		}
 	}
-	if res := get(t, set, http.MethodPost, set.Base()+"main.js"); res.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", res.StatusCode)
+	if res := get(t, set, http.MethodPost, set.Base()+"main.js", nil); res.status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", res.status)
 	}
-	head := get(t, set, http.MethodHead, set.Base()+"main.js")
-	if head.StatusCode != http.StatusOK || head.ContentLength <= 0 || body(t, head.Body) != "" {
-		t.Errorf("HEAD: %d, %d bytes long", head.StatusCode, head.ContentLength)
+	head := get(t, set, http.MethodHead, set.Base()+"main.js", nil)
+	if head.status != http.StatusOK || head.header.Get("Content-Length") == "" || head.body != "" {
+		t.Errorf("HEAD: %d, %d bytes", head.status, len(head.body))
 	}
 }

@@ -6,14 +6,16 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+
+	"blog/web/assets"
 )
 
 // luminance is WCAG 2.2's relative luminance of #rrggbb.
-func luminance(t testing.TB, hex string) float64 {
-	t.Helper()
+func luminance(tb testing.TB, hex string) float64 {
+	tb.Helper()
 	n, err := strconv.ParseUint(hex, 16, 32)
 	if err != nil || len(hex) != 6 {
-		t.Fatalf("no colour: %q", hex)
+		tb.Fatalf("no colour: %q", hex)
 	}
 	linear := func(shift uint) float64 {
 		c := float64(n>>shift&0xff) / 255
@@ -25,9 +27,9 @@ func luminance(t testing.TB, hex string) float64 {
 	return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
 }
 
-func contrast(t testing.TB, a, b string) float64 {
-	t.Helper()
-	x, y := luminance(t, a), luminance(t, b)
+func contrast(tb testing.TB, a, b string) float64 {
+	tb.Helper()
+	x, y := luminance(tb, a), luminance(tb, b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
@@ -35,7 +37,7 @@ func contrast(t testing.TB, a, b string) float64 {
 // text, 3 for the edges of controls and for focus.
 func TestContrast(t *testing.T) {
 	set := mustSet(t, nil)
-	css := body(t, get(t, set, http.MethodGet, set.Base()+"site.css").Body)
+	css := get(t, set, http.MethodGet, set.Base()+assets.Sheet, nil).body
 	tokens := make(map[string][2]string)
 	for _, m := range regexp.MustCompile(`--([a-z-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\);`).FindAllStringSubmatch(css, -1) {
 		tokens[m[1]] = [2]string{m[2], m[3]}

@@ -131,7 +131,7 @@ func (tb *tab) allow(text string) {
 	tb.problems = slices.DeleteFunc(tb.problems, func(p string) bool { return strings.Contains(p, text) })
 }
 
-func (tb *tab) mustDo(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
+func (tb *tab) mustDo(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(tb.ctx, 30*time.Second)
 	defer cancel()
@@ -140,13 +140,13 @@ func (tb *tab) mustDo(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-func (tb *tab) mustOpen(t testing.TB, url string) {
+func (tb *tab) mustOpen(t *testing.T, url string) {
 	t.Helper()
 	tb.mustDo(t, chromedp.Navigate(url))
 }
 
 // mustEval evaluates an expression, a promise included.
-func mustEval[T any](t testing.TB, tb *tab, expression string) T {
+func mustEval[T any](t *testing.T, tb *tab, expression string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(tb.ctx, 30*time.Second)
 	defer cancel()
@@ -160,7 +160,7 @@ func mustEval[T any](t testing.TB, tb *tab, expression string) T {
 }
 
 // mustPoll waits until an expression is true, across navigations too.
-func (tb *tab) mustPoll(t testing.TB, expression string) {
+func (tb *tab) mustPoll(t *testing.T, expression string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(tb.ctx, 20*time.Second)
 	defer cancel()
@@ -177,7 +177,7 @@ func (tb *tab) mustPoll(t testing.TB, expression string) {
 }
 
 // mustSize sets the window and whether the system asks for dark.
-func (tb *tab) mustSize(t testing.TB, width, height int64, scheme string) {
+func (tb *tab) mustSize(t *testing.T, width, height int64, scheme string) {
 	t.Helper()
 	tb.mustDo(t, chromedp.EmulateViewport(width, height), media("", "prefers-color-scheme", scheme))
 }

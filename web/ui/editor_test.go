@@ -2,10 +2,10 @@ package ui_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 
@@ -44,25 +44,44 @@ func mustDesk(t *testing.T) *desk {
 }
 
 func (d *desk) post(w http.ResponseWriter, r *http.Request) {
-	form := make(map[string]string)
-	if err := r.ParseMultipartForm(1 << 20); err != nil {
+	form, err := fields(r)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
-	}
-	for name, values := range r.MultipartForm.Value {
-		form[name] = strings.Join(values, "|")
 	}
 	d.mu.Lock()
 	d.forms = append(d.forms, form)
 	answer := d.answer
 	d.mu.Unlock()
-	_, _ = io.Copy(io.Discard, r.Body)
 	if answer == nil {
 		http.Redirect(w, r, "/posts/x", http.StatusSeeOther)
 		return
 	}
 	w.WriteHeader(http.StatusUnprocessableEntity)
 	_ = answer.Render(r.Context(), w)
+}
+
+// fields reads the parts of a form, files included.
+func fields(r *http.Request) (map[string]string, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, err
+	}
+	form := make(map[string]string)
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return form, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(io.LimitReader(part, 1<<20))
+		if err != nil {
+			return nil, err
+		}
+		form[part.FormName()] += string(text)
+	}
 }
 
 func (d *desk) set(answer templ.Component) {

@@ -62,7 +62,7 @@ func fakeList(base string) ui.List {
 }
 
 // fakePost is a post with everything that Markdown can make.
-func fakePost(t testing.TB) ui.Post {
+func fakePost(t *testing.T) ui.Post {
 	t.Helper()
 	doc, err := markdown.New(markdown.Words{}).Render(source, markdown.Options{
 		Prefix: "p1",

@@ -76,12 +76,3 @@ func tocDepth(toc []Heading, h Heading) string {
 	}
 	return "toc-" + strconv.Itoa(min(h.Level-top, 2))
 }
-
-// plain puts the segments of a text together again.
-func plain(segments []Segment) string {
-	var b strings.Builder
-	for _, s := range segments {
-		b.WriteString(s.Text)
-	}
-	return b.String()
-}

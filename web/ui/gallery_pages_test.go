@@ -15,7 +15,7 @@ type exhibit struct {
 	page templ.Component
 }
 
-func exhibits(t testing.TB, base string) []exhibit {
+func exhibits(t *testing.T, base string) []exhibit {
 	t.Helper()
 	list := append(readerExhibits(t, base), authorExhibits(t, base)...)
 	return append(list, errorExhibits(base)...)
@@ -27,7 +27,8 @@ func signedIn(p ui.Page) ui.Page {
 	return p
 }
 
-func readerExhibits(t testing.TB, base string) []exhibit {
+func readerExhibits(t *testing.T, base string) []exhibit {
+	t.Helper()
 	home := fakePage("", base)
 	posts := fakePage("Posts", base)
 	posts.Active = ui.NavPosts
@@ -75,8 +76,9 @@ func searchView(base string) ui.SearchView {
 	return v
 }
 
-func authorExhibits(t testing.TB, base string) []exhibit {
-	errors := map[string]string{"email": "This is no e-mail address.", "password": "At least 12 characters, please."}
+func authorExhibits(t *testing.T, base string) []exhibit {
+	t.Helper()
+	errors := map[string]string{"email": "This is no e-mail address.", "password": "Too short."}
 	admin := signedIn(fakePage("Posts", base))
 	admin.Active = ui.NavAdmin
 	refused := editorView(base)

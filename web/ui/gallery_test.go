@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-func mustAssets(t testing.TB) *assets.Set {
+func mustAssets(t *testing.T) *assets.Set {
 	t.Helper()
 	var css bytes.Buffer
 	if err := markdown.WriteCSS(&css); err != nil {
@@ -171,6 +170,11 @@ func photograph(t *testing.T, tb *tab, name string, width int64) {
 	if folder == "" {
 		return
 	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }() // nothing was left to be written
 	// What is far down is loaded late, and a picture is taken of all of it.
 	mustEval[bool](t, tb, `Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() => true)`)
 	for _, scheme := range []string{"light", "dark"} {
@@ -179,8 +183,7 @@ func photograph(t *testing.T, tb *tab, name string, width int64) {
 		if err != nil {
 			t.Fatalf("screenshot: %v", err)
 		}
-		path := filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
-		if err := os.WriteFile(path, picture, 0o600); err != nil {
+		if err := root.WriteFile(fmt.Sprintf("%s-%d-%s.png", name, width, scheme), picture, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

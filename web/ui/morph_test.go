@@ -40,6 +40,7 @@ func TestMorphKeepsWhatReaderHolds(t *testing.T) {
 }
 
 func holdAndEdit(t *testing.T, b browser, anchoring string) {
+	t.Helper()
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", longBody("")))
 	tb := b.mustTab(t)

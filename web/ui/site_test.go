@@ -116,13 +116,13 @@ type frame struct {
 
 // peer is the server's end of a socket.
 type peer struct {
-	t    testing.TB
+	t    *testing.T
 	conn *websocket.Conn
 	seq  int
 }
 
 // mustPeer waits for the next socket and greets it.
-func (s *site) mustPeer(t testing.TB) *peer {
+func (s *site) mustPeer(t *testing.T) *peer {
 	t.Helper()
 	select {
 	case conn := <-s.conns:
@@ -155,7 +155,7 @@ func (p *peer) card(c ui.Card) {
 	p.send(frame{Type: "change", Topic: "posts", ID: fmt.Sprintf("post-%d", c.ID), HTML: render(p.t, ui.PostCard(fakeBlog(), c))})
 }
 
-func render(t testing.TB, c templ.Component) string {
+func render(t *testing.T, c templ.Component) string {
 	t.Helper()
 	var b strings.Builder
 	if err := c.Render(t.Context(), &b); err != nil {
