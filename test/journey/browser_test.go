@@ -41,7 +41,7 @@ func TestJourneyInBrowser(t *testing.T) {
 	edit := browser.MustEval[string](t, author, `document.querySelector('a[href$="/edit"]').getAttribute("href")`)
 	author.MustOpen(t, here.PublicURL+edit)
 	fill(t, author, map[string]string{"title": "Seen from afar, changed", "slug": "seen-again"})
-	submit(t, author, `form[action^="/admin/posts/"]`, "publish")
+	submit(t, author, `form[action^="/admin/posts/"]`, "save")
 	reader.MustPoll(t, `document.querySelector("article h1").textContent.includes("changed")`)
 	reader.MustPoll(t, `location.pathname === "/posts/seen-again"`)
 	look(t, reader, "post")
