@@ -29,8 +29,7 @@ type Set struct {
 }
 
 // New reads the embedded files, adds extra (by base name, such as
-// "chroma.css", which becomes the end of Sheet) and compresses them all. A
-// name may not occur twice.
+// "chroma.css", which becomes the end of Sheet). A name may not occur twice.
 func New(extra map[string][]byte) (*Set, error) {
 	raw := maps.Clone(extra)
 	if raw == nil {

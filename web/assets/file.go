@@ -3,22 +3,26 @@ package assets
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
 )
 
-// file is one file in all the encodings in which it is sent.
+// file is one file in all the encodings in which it is sent. They are made
+// once, as small as can be, for the first reader who asks: a program that only
+// renders pages does not wait for them.
 type file struct {
 	contentType string
 	etag        string // without quotes and encoding
 	plain       []byte
-	gzip        []byte
-	brotli      []byte
+	gzip        func() []byte
+	brotli      func() []byte
 }
 
 func contentType(name string) (string, error) {
@@ -39,27 +43,36 @@ func newFile(name string, body []byte) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{contentType: ct, etag: hash(map[string][]byte{name: body}), plain: body}
-	var gz, br bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&gz, gzip.BestCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = zw.Write(body); err != nil {
-		return nil, err
-	}
-	if err = zw.Close(); err != nil {
-		return nil, err
-	}
-	bw := brotli.NewWriterLevel(&br, brotli.BestCompression)
-	if _, err = bw.Write(body); err != nil {
-		return nil, err
-	}
-	if err = bw.Close(); err != nil {
-		return nil, err
-	}
-	f.gzip, f.brotli = gz.Bytes(), br.Bytes()
-	return f, nil
+	return &file{
+		contentType: ct,
+		etag:        hash(map[string][]byte{name: body}),
+		plain:       body,
+		gzip: encoded(body, func(w io.Writer) (io.WriteCloser, error) {
+			return gzip.NewWriterLevel(w, gzip.BestCompression)
+		}),
+		brotli: encoded(body, func(w io.Writer) (io.WriteCloser, error) {
+			return brotli.NewWriterLevel(w, brotli.BestCompression), nil
+		}),
+	}, nil
+}
+
+// encoded returns body in an encoding, made on the first call. It is body
+// itself where that fails, which writing to memory does not, or gains nothing.
+func encoded(body []byte, writer func(io.Writer) (io.WriteCloser, error)) func() []byte {
+	return sync.OnceValue(func() []byte {
+		var b bytes.Buffer
+		w, err := writer(&b)
+		if err != nil {
+			return body
+		}
+		if _, err = w.Write(body); err != nil {
+			return body
+		}
+		if err = w.Close(); err != nil || b.Len() >= len(body) {
+			return body
+		}
+		return b.Bytes()
+	})
 }
 
 // accepts tells whether an Accept-Encoding header names coding with a weight
@@ -82,14 +95,13 @@ func accepts(header, coding string) bool {
 
 // pick returns the bytes to send and the name of their encoding.
 func (f *file) pick(header string) ([]byte, string) {
-	switch {
-	case len(f.brotli) < len(f.plain) && accepts(header, "br"):
-		return f.brotli, "br"
-	case len(f.gzip) < len(f.plain) && accepts(header, "gzip"):
-		return f.gzip, "gzip"
-	default:
-		return f.plain, ""
+	if accepts(header, "br") && len(f.brotli()) < len(f.plain) {
+		return f.brotli(), "br"
 	}
+	if accepts(header, "gzip") && len(f.gzip()) < len(f.plain) {
+		return f.gzip(), "gzip"
+	}
+	return f.plain, ""
 }
 
 func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
