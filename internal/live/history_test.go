@@ -116,11 +116,13 @@ func TestARewrittenHistoryIsAResync(t *testing.T) {
 	s := MustSite(t, change{options: func(o *live.Options) {
 		o.Identity = identity
 	}})
-	MustDo(t, s, post(1, "a", "A"))
-	at := MustDo(t, s, post(1, "a", "B"))
-	c := MustFollow(t, s, "posts", at.String())
-	user := MustDial(t, s.address("posts", at.String())+"&user=7")
+	first := MustDo(t, s, post(1, "a", "A"))
+	c := MustFollow(t, s, "posts", first.String())
+	user := MustDial(t, s.address("posts", first.String())+"&user=7")
 	user.MustBe(t, frame{Type: "hello"})
+	at := MustDo(t, s, post(1, "a", "B"))
+	c.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", Cursor: at.String(), Seq: at.Seq})
+	user.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", Cursor: at.String(), Seq: at.Seq})
 	// Another primary's history: the same seq, another mark, and one row less.
 	mark := repo.Mark{7}
 	now := repo.Cursor{Seq: at.Seq - 1, Mark: mark}

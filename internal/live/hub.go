@@ -109,7 +109,7 @@ func New(ctx context.Context, o Options) *Hub {
 
 // Stats is what /metrics and `blog status` say of the hub.
 type Stats struct {
-	Sockets int    `json:"sockets"` // open now
+	Sockets int    `json:"sockets"` // open, or being opened, now
 	Topics  int    `json:"topics"`  // followed now
 	Frames  uint64 `json:"frames"`  // given to sockets since the start
 	Dropped uint64 `json:"dropped"` // sockets closed for being too slow, or dead
@@ -121,7 +121,7 @@ func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return Stats{
-		Sockets: len(h.sockets), Topics: len(h.topics),
+		Sockets: h.open, Topics: len(h.topics),
 		Frames: h.frames.Load(), Dropped: h.dropped.Load(), Refused: h.refused.Load(),
 	}
 }

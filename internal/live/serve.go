@@ -49,11 +49,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.begin(h.ctx, s) //nolint:contextcheck // a socket outlives its request
-	at := q.after
 	if q.now || q.broken {
-		at = h.position()
+		q.after = h.position()
 	}
-	s.send(h.helloAt(at))
+	s.send(h.helloAt(q.after))
 	h.catchUp(h.ctx, s, q, known) //nolint:contextcheck // after the upgrade the hub, not the request, ends it
 }
 
@@ -121,9 +120,6 @@ func (h *Hub) catchUp(ctx context.Context, s *socket, q query, known repo.Cursor
 func (h *Hub) await(ctx context.Context, q query) repo.Place {
 	ctx, cancel := context.WithTimeout(ctx, h.o.Patience)
 	defer cancel()
-	if q.now {
-		return repo.Here
-	}
 	return h.o.Feed.Wait(ctx, q.after)
 }
 
@@ -132,11 +128,8 @@ var errSignedOut = errors.New("signed out meanwhile")
 // missed returns what s has to be told of the rows up to pos, in one read.
 func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, pos, known repo.Cursor) ([][]byte, error) {
 	lost := place == repo.Ahead || place == repo.Elsewhere
-	if (q.now || lost) && len(s.private) == 0 {
-		if lost {
-			return nil, repo.ErrResync
-		}
-		return nil, nil
+	if lost && len(s.private) == 0 {
+		return nil, repo.ErrResync
 	}
 	select {
 	case h.slots <- struct{}{}:
@@ -146,7 +139,7 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 	}
 	var list []*news
 	err := h.o.View(ctx, func(rd repo.Reader) error {
-		if err := s.stillSignedIn(ctx, rd, known); err != nil || q.now {
+		if err := s.stillSignedIn(ctx, rd, known); err != nil {
 			return err
 		}
 		if lost {
