@@ -5,7 +5,6 @@ CREATE TABLE posts (
     slug         TEXT NOT NULL UNIQUE,
     title        TEXT NOT NULL,
     description  TEXT NOT NULL,
-    body         TEXT NOT NULL,
     author_id    INTEGER NOT NULL REFERENCES users (id),
     -- Whether readers see a post is this column and nothing else: no reader's
     -- clock is asked. published_at is the date that is shown, and for a
@@ -14,18 +13,22 @@ CREATE TABLE posts (
     published_at TEXT,
     created_at   TEXT NOT NULL,
     updated_at   TEXT NOT NULL,
+    -- Grows with what authors change; neither a release nor a new rendering is one.
     revision     INTEGER NOT NULL,
-    -- What follows from body, by the renderer of that version.
-    renderer     INTEGER NOT NULL,
-    html         TEXT NOT NULL,
-    headings     TEXT NOT NULL,
-    plain        TEXT NOT NULL,
-    excerpt      TEXT NOT NULL,
-    minutes      INTEGER NOT NULL,
     -- The labels of post_tags, for lists and search: one wide row a post.
     labels       TEXT NOT NULL,
     -- Makes the ids of footnotes different from those of other posts.
     anchor       TEXT NOT NULL,
+    -- What follows from body, by the renderer of that version.
+    renderer     INTEGER NOT NULL,
+    minutes      INTEGER NOT NULL,
+    excerpt      TEXT NOT NULL,
+    -- The long columns come last: SQLite reads through a row's pages from its
+    -- start, and a list needs none of these.
+    headings     TEXT NOT NULL,
+    html         TEXT NOT NULL,
+    plain        TEXT NOT NULL,
+    body         TEXT NOT NULL,
     CHECK (state = 'draft' OR published_at IS NOT NULL)
 );
 

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
+	"blog/internal/accounts"
 	"blog/internal/repo"
 )
 
@@ -36,7 +39,7 @@ func (c Create) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	r := &record{
 		title: f.title(c.Title), description: f.description(c.Description), body: f.body(c.Body),
 		labels: f.tags(c.Tags), permalinks: f.permalinks(c.Permalinks), publishedAt: f.date(c.PublishedAt),
-		state: Draft, anchor: newAnchor(),
+		state: Draft,
 	}
 	if c.Slug != "" {
 		r.slug = f.slug(c.Slug)
@@ -44,14 +47,14 @@ func (c Create) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	doc, err := render(ctx, rd, r.body, r.anchor, nil)
+	doc, err := render(ctx, rd, r.body, newAnchor(), nil)
 	r.doc, c.rec = &doc, r
 	return c, err
 }
 
 // Apply inserts the post.
 func (c Create) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
-	r := c.rec
+	r := c.rec.own()
 	var err error
 	if r.authorID, err = author(ctx, tx, c.Author); err != nil {
 		return Ref{}, err
@@ -74,14 +77,14 @@ func (c Create) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 func newAnchor() string { return strings.ToLower(rand.Text()[:8]) }
 
 // author returns the user that a new post belongs to: the one with that e-mail
-// address, else the user who writes, else the first there is.
+// address or name, else the user who writes, else the first there is.
 func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 	var id int64
 	var err error
 	user, isUser := strings.CutPrefix(tx.Actor().Name, "user:")
 	switch {
 	case email != "":
-		err = tx.QueryRowContext(ctx, "SELECT id FROM users WHERE email = ? OR name = ? ORDER BY email = ? DESC, id LIMIT 1", strings.ToLower(email), email, strings.ToLower(email)).Scan(&id)
+		err = tx.QueryRowContext(ctx, "SELECT id FROM users WHERE email = ? OR name = ? ORDER BY email = ? DESC, id LIMIT 1", accounts.NormalEmail(email), norm.NFC.String(strings.Join(strings.Fields(email), " ")), accounts.NormalEmail(email)).Scan(&id)
 		if noRows(err) {
 			return 0, repo.InvalidFields(map[string]string{"author": "is nobody here; make one with `blog user add EMAIL --name NAME --password-file FILE`"})
 		}
@@ -103,25 +106,61 @@ func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 // NoAuthor is the reason of the Invalid error of a post while nobody can be its author.
 const NoAuthor = "no_author"
 
-// freeSlug makes a slug from title that no post has, with a number behind it
-// where needed.
+// freeSlug makes a slug from title, with a number behind it where needed, that no
+// post has and that leads to none: a new post takes no other's old address by
+// accident.
 func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
 	base := Slugify(title)
 	if _, problem := CheckSlug(base); problem != "" {
 		base = strings.Trim("post-"+base, "-")
 	}
-	for n := 1; ; n++ {
-		slug := base
-		if n > 1 {
-			slug += "-" + strconv.Itoa(n)
-		}
-		var id int64
-		err := tx.QueryRowContext(ctx, "SELECT id FROM posts WHERE slug = ?", slug).Scan(&id)
-		if noRows(err) {
-			return slug, nil
-		}
+	taken := func(slug string) (yes bool, err error) {
+		err = tx.QueryRowContext(ctx, `
+			SELECT EXISTS (SELECT 1 FROM posts WHERE slug = ?1) OR EXISTS (SELECT 1 FROM old_slugs WHERE slug = ?1)`, slug).Scan(&yes)
 		if err != nil {
-			return "", fmt.Errorf("look for a free slug: %w", err)
+			return false, fmt.Errorf("look for a free slug: %w", err)
+		}
+		return yes, nil
+	}
+	// Doubling finds a free number among thousands of posts with one title in a
+	// few steps, and the search between the last two finds one after which none
+	// was taken. Gaps below it stay gaps.
+	numbered := func(n int) string {
+		if n == 1 {
+			return base
+		}
+		return cut(base, maxSlug-len(strconv.Itoa(n))-1) + "-" + strconv.Itoa(n)
+	}
+	high := 1
+	for {
+		yes, err := taken(numbered(high))
+		if err != nil {
+			return "", err
+		}
+		if !yes {
+			break
+		}
+		high *= 2
+	}
+	for low := high / 2; high-low > 1; {
+		mid := (low + high) / 2
+		yes, err := taken(numbered(mid))
+		if err != nil {
+			return "", err
+		}
+		if yes {
+			low = mid
+		} else {
+			high = mid
 		}
 	}
+	return numbered(high), nil
+}
+
+// cut returns at most n characters of slug.
+func cut(slug string, n int) string {
+	if r := []rune(slug); len(r) > n {
+		slug = strings.TrimRight(string(r[:n]), "-")
+	}
+	return slug
 }

@@ -1,10 +1,13 @@
 package posts
 
 import (
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"blog/internal/repo"
 	"blog/internal/tags"
@@ -31,16 +34,24 @@ func (c checker) note(field, problem string) {
 func (c checker) err() error { return repo.InvalidFields(c) }
 
 func (c checker) title(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	c.note("title", line(s, MaxTitle))
-	if s == "" {
+	s = oneLine(s)
+	if !strings.ContainsFunc(s, seen) {
 		c.note("title", "cannot be empty")
 	}
+	c.note("title", line(s, MaxTitle))
 	return s
 }
 
+// oneLine is how a text of one line is stored: NFC, single spaces.
+func oneLine(s string) string { return norm.NFC.String(strings.Join(strings.Fields(s), " ")) }
+
+// seen reports whether a character puts ink on a page.
+func seen(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S, unicode.Co)
+}
+
 func (c checker) description(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = oneLine(s)
 	c.note("description", line(s, MaxDescription))
 	return s
 }
@@ -74,6 +85,10 @@ func (c checker) slug(s string) string {
 func (c checker) permalinks(paths []string) []string {
 	out := []string{}
 	seen := map[string]bool{}
+	if len(paths) > 10*maxPermalinks { // however often each comes
+		c.note("permalinks", "are more than 20")
+		return out
+	}
 	for _, p := range paths {
 		stored, problem := CheckPermalink(p)
 		c.note("permalinks", problem)
@@ -111,12 +126,28 @@ func line(s string, limit int) string {
 		return "is not valid text (UTF-8)"
 	}
 	if utf8.RuneCountInString(s) > limit {
-		return "is too long"
+		return "is longer than " + strconv.Itoa(limit) + " characters"
 	}
+	isolates := 0
 	for _, r := range s {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return "has a control character"
+		case unicode.Is(unicode.Noncharacter_Code_Point, r): // which a feed cannot hold
+			return "has a character that is none"
+		case r >= 0x202a && r <= 0x202e:
+			return "has a character that turns the direction of the text around it"
+		case r >= 0x2066 && r <= 0x2068:
+			isolates++
+		case r == 0x2069:
+			isolates--
 		}
+		if isolates < 0 {
+			break
+		}
+	}
+	if isolates != 0 {
+		return "has a character that turns the direction of the text around it"
 	}
 	return ""
 }

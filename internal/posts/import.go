@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
+	"maps"
+	"strings"
 	"time"
+	"unicode"
 
 	"blog/internal/frontmatter"
 	"blog/internal/repo"
@@ -36,12 +40,28 @@ type Import struct {
 // edited here.
 const Edited = "edited"
 
-// NewImport returns the command for a parsed file whose pictures are stored.
+// NewImport returns the command for a parsed file whose pictures are stored. A
+// heading on top of the text that is where the title comes from is left out of
+// the body: a page shows the title above it.
 func NewImport(f frontmatter.File, media map[string]string) Import {
 	return Import{
-		Path: f.Name, Raw: f.Raw, Title: f.Title, Slug: f.Slug, Description: f.Description, Body: f.Body, Author: f.Author,
+		Path: f.Name, Raw: f.Raw, Title: f.Title, Slug: f.Slug, Description: f.Description, Body: untitled(f), Author: f.Author,
 		Tags: f.Tags, Permalinks: f.Permalinks, PublishedAt: f.PublishedAt, Draft: f.Draft, Media: media,
 	}
+}
+
+// untitled returns the body without the heading that gave the title.
+func untitled(f frontmatter.File) string {
+	first, rest, _ := strings.Cut(f.Body, "\n")
+	if f.HasTitle || !strings.HasPrefix(strings.TrimLeft(first, " "), "#") {
+		return f.Body
+	}
+	// The very reader that found the title says whether this line is where.
+	alone, _ := frontmatter.Parse(f.Name, []byte(first), time.UTC)
+	if alone.Title != f.Title {
+		return f.Body
+	}
+	return frontmatter.CanonicalBody(rest)
 }
 
 // Name is "posts.import".
@@ -53,11 +73,12 @@ func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	r := &record{
 		title: f.title(i.Title), slug: f.slug(i.Slug), description: f.description(i.Description), body: f.body(i.Body),
 		labels: f.tags(i.Tags), permalinks: f.permalinks(i.Permalinks), publishedAt: f.date(i.PublishedAt),
-		state: Draft, anchor: newAnchor(),
+		state: Draft,
 	}
-	if len(i.Raw) > frontmatter.MaxSize {
-		f.note("raw", "is longer than 1 MB")
+	if len(i.Raw) > maxRaw {
+		f.note("raw", fmt.Sprintf("is longer than %d KB", maxRaw>>10))
 	}
+	f.note("path", checkPath(i.Path))
 	if err := f.err(); err != nil {
 		return nil, err
 	}
@@ -67,16 +88,18 @@ func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err != nil {
 		return nil, err
 	}
+	anchor := newAnchor()
 	if before != nil {
-		r.anchor = before.anchor
+		anchor = before.anchor
 	}
-	doc, err := render(ctx, rd, r.body, r.anchor, i.Media)
+	doc, err := render(ctx, rd, r.body, anchor, i.Media)
 	r.doc, i.rec = &doc, r
 	return i, err
 }
 
 // imported is what is kept of the file that a post came from.
 type imported struct {
+	path     string
 	raw      []byte
 	revision int64
 }
@@ -84,12 +107,13 @@ type imported struct {
 func (i Import) find(ctx context.Context, rd repo.Reader) (*record, *imported, error) {
 	var id, rev int64
 	var raw []byte
+	var path string
 	err := rd.QueryRowContext(ctx, `
-		SELECT p.id, COALESCE(m.raw, x''), COALESCE(m.revision, 0)
+		SELECT p.id, COALESCE(m.path, ''), COALESCE(m.raw, x''), COALESCE(m.revision, 0)
 		FROM (SELECT id, 0 AS rank FROM posts WHERE slug = ?1 UNION ALL SELECT post_id, 1 FROM old_slugs WHERE slug = ?1) p
 		LEFT JOIN imports m ON m.post_id = p.id
 		ORDER BY p.rank
-		LIMIT 1`, i.slug()).Scan(&id, &raw, &rev)
+		LIMIT 1`, i.slug()).Scan(&id, &path, &raw, &rev)
 	if noRows(err) {
 		return nil, nil, nil
 	}
@@ -97,7 +121,22 @@ func (i Import) find(ctx context.Context, rd repo.Reader) (*record, *imported, e
 		return nil, nil, fmt.Errorf("find post of file: %w", err)
 	}
 	r, err := Target{ID: id}.load(ctx, rd)
-	return &r, &imported{raw: raw, revision: rev}, err
+	return &r, &imported{path: path, raw: raw, revision: rev}, err
+}
+
+// maxRaw is the largest file, in bytes: the longest body with line ends of two
+// bytes, and the longest front matter.
+const maxRaw = MaxBody + MaxBody/4 + 64<<10
+
+// checkPath says what is wrong with a file's path: an export makes a file of it.
+func checkPath(p string) string {
+	switch {
+	case !fs.ValidPath(p), p == ".", strings.ContainsFunc(p, unicode.IsControl), strings.Contains(p, `\`):
+		return "must be the file's path below the folder that is imported, with forward slashes"
+	case len(p) > 1000:
+		return "is longer than 1000 bytes"
+	}
+	return ""
 }
 
 func (i Import) slug() string {
@@ -118,21 +157,32 @@ func (i Import) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
-	known := bytes.Equal(from.raw, i.Raw) && from.revision == before.revision
-	same := after.same(before) && mediaSame(ctx, tx, before.id, after.doc.media)
+	pictures, err := mediaOf(ctx, tx, before.id)
+	if err != nil {
+		return Ref{}, err
+	}
+	known := bytes.Equal(from.raw, i.Raw) && from.revision == before.revision && from.path == i.Path
+	same := after.same(before) && maps.Equal(pictures, after.doc.media)
 	switch {
 	case known && same:
 		tx.NoChange()
 		return unchanged(before), nil
 	case same: // the file says what the post is: only remember the file
 		return unchanged(before), i.remember(ctx, tx, before)
+	case from.revision == 0 && !i.Force:
+		return Ref{}, edited("The post %q was not made from this file; nothing was changed. --force overwrites it with the file.", before.slug)
 	case from.revision != before.revision && !i.Force:
-		return Ref{}, &repo.Error{Code: repo.Conflict, Reason: Edited, Message: fmt.Sprintf("The post %q was edited here since this file was last imported; nothing was changed. --force overwrites it with the file.", before.slug)}
+		return Ref{}, edited("The post %q was edited here since this file was last imported; nothing was changed. --force overwrites it with the file.", before.slug)
 	}
+	after.revision++
 	if err := save(ctx, tx, before, &after); err != nil {
 		return Ref{}, err
 	}
 	return after.ref(), i.remember(ctx, tx, &after)
+}
+
+func edited(format, slug string) error {
+	return &repo.Error{Code: repo.Conflict, Reason: Edited, Message: fmt.Sprintf(format, slug)}
 }
 
 func unchanged(r *record) Ref {
@@ -142,7 +192,7 @@ func unchanged(r *record) Ref {
 }
 
 func (i Import) create(ctx context.Context, tx *repo.Tx) (Ref, error) {
-	r := i.rec
+	r := i.rec.own()
 	var err error
 	if r.authorID, err = author(ctx, tx, i.Author); err != nil {
 		return Ref{}, err
@@ -178,19 +228,6 @@ func (i Import) over(ctx context.Context, tx *repo.Tx, before record) (record, e
 		after.publish(tx.Now())
 	}
 	return after, nil
-}
-
-func mediaSame(ctx context.Context, tx *repo.Tx, id int64, want map[string]string) bool {
-	have, err := mediaOf(ctx, tx, id)
-	if err != nil || len(have) != len(want) {
-		return false
-	}
-	for p, h := range want {
-		if have[p] != h {
-			return false
-		}
-	}
-	return true
 }
 
 func (i Import) remember(ctx context.Context, tx *repo.Tx, r *record) error {

@@ -80,6 +80,8 @@ func (r Release) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if before.state != Scheduled || !before.publishedAt.Equal(r.Due) || r.Due.After(tx.Now()) {
 		return Ref{}, repo.Errorf(repo.Conflict, "The post is not due at %s.", repo.FormatTime(r.Due))
 	}
+	// Nobody has edited anything: the revision stays, so that neither an editor
+	// that is open nor the file that the post came from is in conflict with this.
 	after := before
 	after.state = Published
 	if err := save(ctx, tx, &before, &after); err != nil {
@@ -149,6 +151,7 @@ func transition(ctx context.Context, tx *repo.Tx, t Target, revision int64, chan
 		ref.Unchanged = true
 		return ref, nil
 	}
+	after.revision++
 	if err := save(ctx, tx, &before, &after); err != nil {
 		return Ref{}, err
 	}

@@ -185,3 +185,27 @@ func (p parsed) unspaced() bool {
 	}
 	return false
 }
+
+// like returns the condition of a search through all texts. What was typed is in
+// the arguments only; a column is one of columns.
+func (p parsed) like() (cond string, args []any) {
+	escape := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+	var groups []string
+	for _, g := range p.groups {
+		var all []string
+		for _, t := range g {
+			in := t.column
+			if in == "" {
+				in = "title || ' ' || description || ' ' || plain || ' ' || labels"
+			}
+			cond := "(" + in + ") LIKE ? ESCAPE '!'"
+			if t.not {
+				cond = "NOT " + cond
+			}
+			all = append(all, cond)
+			args = append(args, "%"+escape.Replace(t.text)+"%")
+		}
+		groups = append(groups, "("+strings.Join(all, " AND ")+")")
+	}
+	return strings.Join(groups, " OR "), args
+}

@@ -26,8 +26,14 @@ type record struct {
 	doc                      *rendered // nil: as stored
 }
 
+// own returns a copy whose changes are not seen in r: Apply may run again.
+func (r *record) own() *record {
+	c := *r
+	return &c
+}
+
 // Target names the post that a command is about: by ID, or by the slug that it
-// has now.
+// has now, in any letter case and composition.
 type Target struct {
 	ID   int64  `json:"id,omitempty"`
 	Post string `json:"post,omitempty"`
@@ -38,10 +44,14 @@ func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 	var r record
 	var published *string
 	var labels string
+	slug, problem := CheckSlug(t.Post)
+	if problem != "" {
+		slug = t.Post
+	}
 	err := rd.QueryRowContext(ctx, `
 		SELECT id, slug, title, description, body, author_id, state, published_at, revision, labels, anchor
 		FROM posts
-		WHERE (?1 <> 0 AND id = ?1) OR (?1 = 0 AND slug = ?2)`, t.ID, t.Post).
+		WHERE (?1 <> 0 AND id = ?1) OR (?1 = 0 AND slug = ?2)`, t.ID, slug).
 		Scan(&r.id, &r.slug, &r.title, &r.description, &r.body, &r.authorID, &r.state, &published, &r.revision, &labels, &r.anchor)
 	if noRows(err) {
 		return r, repo.Errorf(repo.NotFound, "There is no such post.")
@@ -94,7 +104,8 @@ func (r *record) same(o *record) bool {
 
 // save stores after in place of before (nil: a new post), with everything that
 // follows from it: old slugs, tags, pictures, the index, and the topics that
-// readers of either version look at. It sets after's id and revision.
+// readers of either version look at. It sets after's id; the revision is the
+// caller's to raise.
 func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	if err := checkUnique(ctx, tx, after); err != nil {
 		return err
@@ -103,7 +114,6 @@ func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 		if err := unindex(ctx, tx, before.id); err != nil {
 			return err
 		}
-		after.revision = before.revision + 1
 		if err := update(ctx, tx, after); err != nil {
 			return err
 		}
@@ -113,11 +123,15 @@ func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	} else if err := insert(ctx, tx, after); err != nil {
 		return err
 	}
-	if err := tags.Set(ctx, tx, after.id, after.labels); err != nil {
-		return err
+	if before == nil || !slices.Equal(before.labels, after.labels) {
+		if err := tags.Set(ctx, tx, after.id, after.labels); err != nil {
+			return err
+		}
 	}
-	if err := setPermalinks(ctx, tx, after); err != nil {
-		return err
+	if before == nil || !slices.Equal(before.permalinks, after.permalinks) {
+		if err := setPermalinks(ctx, tx, after); err != nil {
+			return err
+		}
 	}
 	if after.doc != nil {
 		if err := setMedia(ctx, tx, after.id, after.doc.media); err != nil {
@@ -151,11 +165,11 @@ func insert(ctx context.Context, tx *repo.Tx, r *record) error {
 	d := r.doc
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO posts (slug, title, description, body, author_id, state, published_at, created_at, updated_at,
-			revision, renderer, html, headings, plain, excerpt, minutes, labels, anchor)
+			revision, labels, anchor, renderer, minutes, excerpt, headings, html, plain)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING id`,
 		r.slug, r.title, r.description, r.body, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), repo.FormatTime(tx.Now()),
-		r.revision, markdown.Version, d.html, d.headings, d.plain, d.excerpt, d.minutes, joinLabels(r.labels), r.anchor).Scan(&r.id)
+		r.revision, joinLabels(r.labels), d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain).Scan(&r.id)
 	if err != nil {
 		return fmt.Errorf("insert post: %w", err)
 	}
@@ -180,8 +194,8 @@ func update(ctx context.Context, tx *repo.Tx, r *record) error {
 func storeDoc(ctx context.Context, tx *repo.Tx, id int64, d *rendered) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE posts
-		SET renderer = ?, html = ?, headings = ?, plain = ?, excerpt = ?, minutes = ?
-		WHERE id = ?`, markdown.Version, d.html, d.headings, d.plain, d.excerpt, d.minutes, id)
+		SET anchor = ?, renderer = ?, minutes = ?, excerpt = ?, headings = ?, html = ?, plain = ?
+		WHERE id = ?`, d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain, id)
 	if err != nil {
 		return fmt.Errorf("store rendered post: %w", err)
 	}
@@ -209,7 +223,9 @@ func checkUnique(ctx context.Context, tx *repo.Tx, r *record) error {
 	return c.err()
 }
 
-// keepOldSlug makes the slug that a post had lead to it.
+// keepOldSlug makes the slug that a post had lead to it. Where that slug led to
+// another post before, only a post that readers saw there takes it over: a draft
+// that was renamed must not end another's redirect.
 func keepOldSlug(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	if before.slug == after.slug {
 		return nil
@@ -220,7 +236,7 @@ func keepOldSlug(ctx context.Context, tx *repo.Tx, before, after *record) error 
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO old_slugs (slug, post_id)
 		VALUES (?, ?)
-		ON CONFLICT (slug) DO UPDATE SET post_id = excluded.post_id`, before.slug, after.id)
+		ON CONFLICT (slug) DO UPDATE SET post_id = excluded.post_id WHERE ?`, before.slug, after.id, before.state == Published)
 	if err != nil {
 		return fmt.Errorf("keep old slug: %w", err)
 	}

@@ -46,42 +46,71 @@ const (
 )
 
 // releaseDue releases what is due and returns how long until the next date, 0
-// when there is none.
-func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (time.Duration, error) {
-	for {
-		id, due, err := earliest(ctx, r)
-		if err != nil || id == 0 {
-			return 0, err
+// when there is none. One post that cannot be released holds up no other.
+func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (next time.Duration, err error) {
+	list, err := scheduled(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	again := false
+	var failed []error
+	for _, s := range list {
+		if wait := s.Due.Sub(now()); wait > 0 {
+			next = wait
+			break
 		}
-		if wait := due.Sub(now()); wait > 0 {
-			return wait, nil
-		}
-		_, err = repo.Write(ctx, r, Release{ID: id, Due: due}, repo.WithKey(ReleaseKey(id, due)))
-		// Changed meanwhile, or this clock is a little ahead of the history's:
-		// look again.
-		if errors.Is(err, repo.Conflict) || errors.Is(err, repo.NotFound) {
-			return retryRelease, nil
-		}
-		if err != nil {
-			return 0, err
+		err := release(ctx, r, s)
+		switch {
+		case errors.Is(err, repo.Conflict), errors.Is(err, repo.NotFound):
+			again = true // changed meanwhile, or this clock is a little ahead of the history's
+		case err != nil:
+			failed = append(failed, fmt.Errorf("post %d: %w", s.ID, err))
 		}
 	}
+	if again || next == 0 && len(list) == atOnce {
+		next = retryRelease
+	}
+	return next, errors.Join(failed...)
 }
 
-func earliest(ctx context.Context, r *repo.Repo) (id int64, due time.Time, err error) {
-	err = r.View(ctx, func(rd repo.Reader) error {
-		var at string
-		err := rd.QueryRowContext(ctx, "SELECT id, published_at FROM posts WHERE state = 'scheduled' ORDER BY published_at, id LIMIT 1").Scan(&id, &at)
-		if noRows(err) {
-			return nil
-		}
+// release runs s under its key. Whoever chose that very key for another write
+// before must not keep the post from coming out: the state decides anyway.
+func release(ctx context.Context, r *repo.Repo, s Release) error {
+	key := ReleaseKey(s.ID, s.Due)
+	_, err := repo.Write(ctx, r, s, repo.WithKey(key))
+	if repo.HasReason(err, repo.KeyReused) {
+		_, err = repo.Write(ctx, r, s)
+	}
+	return err
+}
+
+// atOnce is how many scheduled posts are looked at in one go.
+const atOnce = 100
+
+// scheduled returns the releases to come, the earliest first.
+func scheduled(ctx context.Context, r *repo.Repo) ([]Release, error) {
+	var list []Release
+	err := r.View(ctx, func(rd repo.Reader) (err error) {
+		list = nil
+		rows, err := rd.QueryContext(ctx, "SELECT id, published_at FROM posts WHERE state = 'scheduled' ORDER BY published_at, id LIMIT ?", atOnce)
 		if err != nil {
-			return fmt.Errorf("read earliest date: %w", err)
+			return fmt.Errorf("read scheduled posts: %w", err)
 		}
-		due, err = repo.ParseTime(at)
-		return err
+		defer func() { err = errors.Join(err, rows.Close()) }()
+		for rows.Next() {
+			var s Release
+			var at string
+			if err := rows.Scan(&s.ID, &at); err != nil {
+				return fmt.Errorf("read scheduled posts: %w", err)
+			}
+			if s.Due, err = repo.ParseTime(at); err != nil {
+				return err
+			}
+			list = append(list, s)
+		}
+		return rows.Err()
 	})
-	return id, due, err
+	return list, err
 }
 
 // wake is a tail of the feed that only says that something happened.

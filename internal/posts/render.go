@@ -18,6 +18,7 @@ import (
 type rendered struct {
 	html, headings, plain, excerpt string
 	minutes                        int
+	anchor                         string            // what its footnotes' ids have
 	media                          map[string]string // hash by path in the text
 }
 
@@ -29,7 +30,7 @@ var renderer = markdown.New(markdown.Words{})
 // found by it.
 func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[string]string) (rendered, error) {
 	pictures := newPictures(ctx, rd, files)
-	out := rendered{media: pictures.used}
+	out := rendered{anchor: anchor, media: pictures.used}
 	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: pictures.image})
 	switch {
 	case errors.Is(err, markdown.ErrTooComplex):
@@ -58,33 +59,50 @@ func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[
 type pictures struct {
 	ctx    context.Context //nolint:containedctx // of one rendering: the renderer's callback has none
 	rd     repo.Reader
-	files  map[string]string // hash by path
-	used   map[string]string // what was found, hash by path
+	files  map[string]string  // hash by path
+	used   map[string]string  // what was found, hash by path
+	found  map[string]picture // by destination: a text may show one a thousand times
 	failed error
 }
 
+// picture is what is known of a destination.
+type picture struct {
+	url           string
+	width, height int
+	ok            bool
+}
+
 func newPictures(ctx context.Context, rd repo.Reader, files map[string]string) *pictures {
-	return &pictures{ctx: ctx, rd: rd, files: files, used: map[string]string{}}
+	return &pictures{ctx: ctx, rd: rd, files: files, used: map[string]string{}, found: map[string]picture{}}
 }
 
 // image is markdown.Options.Image.
 func (p *pictures) image(dest string) (url string, width, height int, ok bool) {
+	f, seen := p.found[dest]
+	if !seen {
+		f = p.find(dest)
+		p.found[dest] = f
+	}
+	return f.url, f.width, f.height, f.ok
+}
+
+func (p *pictures) find(dest string) picture {
 	hash, ok := p.files[dest]
 	if !ok {
 		hash, ok = hashIn(dest)
 	}
-	if !ok {
-		return "", 0, 0, false
+	if !ok || p.failed != nil {
+		return picture{}
 	}
 	m, err := media.Lookup(p.ctx, p.rd, hash)
 	if err != nil {
 		if !errors.Is(err, repo.NotFound) {
-			p.failed = errors.Join(p.failed, err)
+			p.failed = err
 		}
-		return "", 0, 0, false
+		return picture{}
 	}
 	p.used[dest] = hash
-	return media.Address(hash, media.SafeName(path.Base(dest), m.Ext)), m.Width, m.Height, true
+	return picture{url: media.Address(hash, media.SafeName(path.Base(dest), m.Ext)), width: m.Width, height: m.Height, ok: true}
 }
 
 // maxHTML bounds what a body may grow to: code with a token a character becomes
@@ -120,10 +138,17 @@ func setMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]strin
 	if _, err := tx.ExecContext(ctx, "DELETE FROM post_media WHERE post_id = ?", id); err != nil {
 		return fmt.Errorf("clear pictures: %w", err)
 	}
+	return addMedia(ctx, tx, id, files)
+}
+
+func addMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {
 	for p, hash := range files {
 		// A picture removed since Prepare looked is left out: its place shows
 		// the alternative text after the next edit.
-		_, err := tx.ExecContext(ctx, "INSERT INTO post_media (post_id, path, hash) SELECT ?, ?, hash FROM media WHERE hash = ?", id, p, hash)
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO post_media (post_id, path, hash)
+			SELECT ?, ?, hash FROM media WHERE hash = ?
+			ON CONFLICT (post_id, path) DO UPDATE SET hash = excluded.hash`, id, p, hash)
 		if err != nil {
 			return fmt.Errorf("set pictures: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"blog/internal/markdown"
 	"blog/internal/repo"
@@ -56,6 +57,10 @@ func (c Rerender) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if err := storeDoc(ctx, tx, post.id, c.doc); err != nil {
 		return Ref{}, err
 	}
+	// A picture that this renderer does not show stays the post's: the next one may.
+	if err := addMedia(ctx, tx, post.id, c.doc.media); err != nil {
+		return Ref{}, err
+	}
 	if err := index(ctx, tx, post.id); err != nil {
 		return Ref{}, err
 	}
@@ -81,7 +86,10 @@ func Rerenderer(log *slog.Logger) repo.Task {
 			}
 			_, err = repo.Write(ctx, r, Rerender{ID: id, Version: markdown.Version})
 			switch {
-			case errors.Is(err, repo.Conflict): // edited meanwhile: rendered by that
+			case errors.Is(err, repo.Conflict): // edited meanwhile: look again
+			case errors.Is(err, repo.Unavailable) && ctx.Err() == nil:
+				log.Warn("render again", "post", id, "err", err)
+				pause(ctx, retryRerender)
 			case err != nil && ctx.Err() == nil:
 				log.Error("render again", "post", id, "err", err)
 				after = id // the next ones first; this one at the next start
@@ -89,6 +97,16 @@ func Rerenderer(log *slog.Logger) repo.Task {
 				after = id
 			}
 		}
+	}
+}
+
+// retryRerender is how soon a write that could not be taken is tried again.
+const retryRerender = time.Second
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

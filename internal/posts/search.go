@@ -56,7 +56,7 @@ func Search(ctx context.Context, rd repo.Reader, query string, page int) (Result
 	}
 	var out Results
 	match := p.match()
-	err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM search WHERE search MATCH ?", match).Scan(&out.Total)
+	err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM search JOIN posts p ON p.id = search.rowid WHERE search MATCH ? AND p.state = 'published'", match).Scan(&out.Total)
 	if err != nil {
 		return out, fmt.Errorf("search %q: %w", match, err)
 	}
@@ -64,7 +64,7 @@ func Search(ctx context.Context, rd repo.Reader, query string, page int) (Result
 		SELECT p.slug, highlight(search, 0, ?2, ?3), snippet(search, 2, ?2, ?3, '…', 32), p.description, p.published_at, p.labels
 		FROM search
 		JOIN posts p ON p.id = search.rowid
-		WHERE search MATCH ?1
+		WHERE search MATCH ?1 AND p.state = 'published'
 		ORDER BY bm25(search, 10, 4, 1, 6), p.published_at DESC, p.id DESC
 		LIMIT ?4 OFFSET ?5`, match, hitStart, hitEnd, SearchPage, max(0, page-1)*SearchPage)
 	if err != nil {
@@ -77,25 +77,8 @@ func Search(ctx context.Context, rd repo.Reader, query string, page int) (Result
 // scanFor finds terms of scripts without spaces by looking through all texts:
 // rare, and a blog is small.
 func scanFor(ctx context.Context, rd repo.Reader, p parsed, page int) (Results, error) {
-	var groups []string
-	var args []any
-	for _, g := range p.groups {
-		var all []string
-		for _, t := range g {
-			in := "title || ' ' || description || ' ' || plain || ' ' || labels"
-			if t.column != "" {
-				in = t.column
-			}
-			cond := "(" + in + ") LIKE ? ESCAPE '!'"
-			if t.not {
-				cond = "NOT " + cond
-			}
-			all = append(all, cond)
-			args = append(args, "%"+strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(t.text)+"%")
-		}
-		groups = append(groups, "("+strings.Join(all, " AND ")+")")
-	}
-	where := " FROM posts WHERE state = 'published' AND (" + strings.Join(groups, " OR ") + ")"
+	cond, args := p.like()
+	where := " FROM posts WHERE state = 'published' AND (" + cond + ")"
 	var out Results
 	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*)"+where, args...).Scan(&out.Total); err != nil {
 		return out, fmt.Errorf("search texts: %w", err)
@@ -125,6 +108,9 @@ func results(rows *sql.Rows, groups [][]term) (_ []Result, err error) {
 		}
 		if !strings.Contains(snippet, hitStart) && description != "" {
 			snippet = description
+			if groups != nil {
+				snippet = mark(description, groups)
+			}
 		}
 		if r.PublishedAt, err = repo.ParseTime(at); err != nil {
 			return nil, err
@@ -136,58 +122,4 @@ func results(rows *sql.Rows, groups [][]term) (_ []Result, err error) {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
 	return out, nil
-}
-
-// segments splits text at the marks of hits.
-func segments(s string) []Segment {
-	var out []Segment
-	for s != "" {
-		before, rest, found := strings.Cut(s, hitStart)
-		if before = strings.ReplaceAll(before, hitEnd, ""); before != "" {
-			out = append(out, Segment{Text: before})
-		}
-		if !found {
-			break
-		}
-		hit, after, _ := strings.Cut(rest, hitEnd)
-		if hit != "" {
-			out = append(out, Segment{Text: hit, Hit: true})
-		}
-		s = after
-	}
-	return out
-}
-
-func mark(s string, groups [][]term) string {
-	for _, g := range groups {
-		for _, t := range g {
-			if !t.not {
-				s = strings.ReplaceAll(s, t.text, hitStart+t.text+hitEnd)
-			}
-		}
-	}
-	return s
-}
-
-// around cuts a piece of text about the first hit.
-func around(text string, groups [][]term) string {
-	const before, after = 40, 160 // characters
-	at := 0
-	for _, g := range groups {
-		for _, t := range g {
-			if i := strings.Index(text, t.text); i >= 0 && !t.not {
-				at = len([]rune(text[:i]))
-			}
-		}
-	}
-	runes := []rune(text)
-	from, to := max(0, at-before), min(len(runes), at+after)
-	piece := mark(string(runes[from:to]), groups)
-	if from > 0 {
-		piece = "…" + piece
-	}
-	if to < len(runes) {
-		piece += "…"
-	}
-	return piece
 }

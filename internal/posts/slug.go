@@ -1,6 +1,7 @@
 package posts
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,55 +24,65 @@ func ReservedRoots() []string {
 	}
 }
 
+// fold returns s as slugs and labels are compared: NFC and lower case. Lower
+// case can compose where upper case could not (J̌), hence NFC behind it as well.
+func fold(s string) string {
+	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.ToValidUTF8(s, " "))))
+}
+
 // Slugify makes a slug from a title: NFC, lower case, letters and digits of every
-// script, everything else a single hyphen. It is "" when nothing is left.
+// script, everything else a single hyphen, at most 100 characters. It is "" when
+// nothing is left, else CheckSlug takes it as it is (or as a reserved one).
 func Slugify(title string) string {
 	var b strings.Builder
 	n, dash := 0, false
-	for _, r := range strings.ToLower(norm.NFC.String(title)) {
+	for _, r := range fold(title) {
 		switch {
-		case unicode.IsLetter(r), unicode.IsMark(r), unicode.IsNumber(r):
+		case unicode.IsLetter(r), unicode.IsNumber(r), unicode.IsMark(r) && n > 0 && !dash:
 			if dash && n > 0 {
 				b.WriteByte('-')
 				n++
 			}
 			dash = false
+			if n >= maxSlug {
+				return norm.NFC.String(strings.TrimRight(b.String(), "-"))
+			}
 			b.WriteRune(r)
 			n++
-		case r == '\'' || r == '’': // it's -> its
+		case r == '\'', r == '’', r == '\u200c', r == '\u200d', r == '\u00ad', unicode.IsMark(r):
+			// it's -> its; joiners and soft hyphens are parts of words
 		default:
 			dash = true
 		}
-		if n >= maxSlug {
-			break
-		}
 	}
-	return strings.Trim(b.String(), "-")
+	return norm.NFC.String(b.String())
 }
 
 // CheckSlug returns the stored form of a slug that a person wrote, or what is
 // wrong with it in problem.
 func CheckSlug(slug string) (stored, problem string) {
-	s := strings.ToLower(norm.NFC.String(strings.TrimSpace(slug)))
 	if !utf8.ValidString(slug) {
 		return "", "is not valid text (UTF-8)"
+	}
+	s := fold(strings.TrimSpace(slug))
+	if s == "" {
+		return "", "cannot be empty"
 	}
 	if utf8.RuneCountInString(s) > maxSlug {
 		return "", "is longer than 100 characters"
 	}
+	between := func(r rune) bool { return r == '-' || r == '_' || r == '.' }
+	last, _ := utf8.DecodeLastRuneInString(s)
 	for i, r := range s {
-		ok := unicode.IsLetter(r) || unicode.IsNumber(r) || (i > 0 && (unicode.IsMark(r) || r == '-' || r == '_' || r == '.'))
-		if !ok {
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && (i == 0 || !unicode.IsMark(r) && !between(r)) {
 			return "", "can have letters, digits, and between them - _ and . only"
 		}
 	}
-	for _, reserved := range ReservedSlugs() {
-		if s == reserved {
-			return "", "is an address that the site itself uses"
-		}
+	if between(last) || strings.Contains(s, "..") {
+		return "", "can have letters, digits, and between them - _ and . only"
 	}
-	if s == "" {
-		return "", "cannot be empty"
+	if slices.Contains(ReservedSlugs(), s) {
+		return "", "is an address that the site itself uses"
 	}
 	return s, ""
 }
@@ -79,10 +90,10 @@ func CheckSlug(slug string) (stored, problem string) {
 // CheckPermalink returns the stored form of a permalink, a path with a leading
 // slash and none at its end, or what is wrong with it in problem.
 func CheckPermalink(path string) (stored, problem string) {
-	s := norm.NFC.String(strings.TrimSpace(path))
 	if !utf8.ValidString(path) {
 		return "", "is not valid text (UTF-8)"
 	}
+	s := norm.NFC.String(strings.TrimSpace(path))
 	s = "/" + strings.Trim(s, "/")
 	if s == "/" || len(s) > 300 {
 		return "", "must be a path such as /about, of at most 300 bytes"

@@ -20,13 +20,13 @@ type Update struct {
 	Tags        *[]string  `json:"tags,omitempty"`
 	Permalinks  *[]string  `json:"permalinks,omitempty"`
 	PublishedAt *time.Time `json:"published_at,omitempty"`
-	ClearDate   bool       `json:"clear_date,omitempty"` // take a draft's date away
+	// ClearDate takes a draft's date away; with Publish the post gets that moment's.
+	ClearDate bool `json:"clear_date,omitempty"`
 	// Publish, when given, also publishes the post (or schedules it, by its
 	// date) or makes it a draft.
 	Publish *bool `json:"publish,omitempty"`
 
 	doc     *rendered
-	docOf   int64 // the revision that doc was made at
 	checked checkedUpdate
 }
 
@@ -59,12 +59,15 @@ func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err != nil {
 		return nil, err
 	}
+	if before.revision != u.Revision {
+		return nil, conflict(before.revision) // it never comes back to that one
+	}
 	files, err := mediaOf(ctx, rd, before.id)
 	if err != nil {
 		return nil, err
 	}
 	doc, err := render(ctx, rd, u.checked.body, before.anchor, files)
-	u.doc, u.docOf = &doc, before.revision
+	u.doc = &doc
 	return u, err
 }
 
@@ -84,6 +87,9 @@ func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 		return Ref{}, conflict(before.revision)
 	}
 	after := u.merge(before)
+	if after.publishedAt == nil && u.Publish == nil && before.state != Draft {
+		return Ref{}, repo.InvalidFields(map[string]string{"published_at": "cannot be empty, since the post is " + string(before.state) + ": give a date, or unpublish it"})
+	}
 	if u.Publish != nil && !*u.Publish {
 		after.state = Draft
 	} else if u.Publish != nil {
@@ -97,6 +103,7 @@ func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 		ref.Unchanged = true
 		return ref, nil
 	}
+	after.revision++
 	if err := save(ctx, tx, &before, &after); err != nil {
 		return Ref{}, err
 	}

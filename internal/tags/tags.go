@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -33,28 +34,42 @@ type Tag struct {
 func Topic(label string) string { return "tag:" + label }
 
 // Normalize returns the form in which a label is stored: NFC, lower case, words
-// joined by hyphens. The error, an Invalid message without fields, says what is
-// wrong with one that has no such form.
+// joined by hyphens. It is its own normal form. The error, an Invalid message
+// without fields, says what is wrong with one that has no such form.
 func Normalize(label string) (string, error) {
-	s := strings.ToLower(norm.NFC.String(strings.TrimSpace(label)))
+	if !utf8.ValidString(label) {
+		return "", repo.Errorf(repo.Invalid, "A tag is not valid text (UTF-8).")
+	}
+	// Lower case can compose where upper case could not (J̌), hence NFC twice.
+	s := norm.NFC.String(strings.ToLower(norm.NFC.String(label)))
 	s = strings.Join(strings.Fields(s), "-")
-	n := 0
-	for _, r := range s {
-		n++
-		if !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r) && !strings.ContainsRune("-_.+#'’·", r) && !unicode.Is(unicode.So, r) && r != '\u200d' {
-			return "", repo.Errorf(repo.Invalid, "The tag %q has a character that tags cannot have: %q. Use letters, digits, and - _ . + #.", label, r)
+	s = strings.TrimFunc(s, joiner)
+	for i, r := range s {
+		if !allowed(r) || i == 0 && unicode.IsMark(r) {
+			return "", repo.Errorf(repo.Invalid, "The tag %.60q has a character that tags cannot have: %q. Use letters, digits, and - _ . + #.", label, r)
 		}
 	}
 	switch {
-	case n == 0:
+	case s == "":
 		return "", repo.Errorf(repo.Invalid, "A tag is empty.")
-	case n > MaxRunes:
+	case utf8.RuneCountInString(s) > MaxRunes:
 		return "", repo.Errorf(repo.Invalid, "The tag %.60q… is longer than %d characters.", label, MaxRunes)
-	case strings.Trim(s, ".") == "":
-		return "", repo.Errorf(repo.Invalid, "The tag %q needs a letter or a digit.", label)
+	case !strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.So) }):
+		return "", repo.Errorf(repo.Invalid, "The tag %.60q needs a letter or a digit.", label)
 	}
 	return s, nil
 }
+
+// allowed reports whether labels may have r: letters and digits of every script,
+// pictures with what varies them, and what names of techniques are written with.
+func allowed(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.So) || joiner(r) ||
+		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
+		strings.ContainsRune("-_.+#'’·", r)
+}
+
+// joiner reports whether r joins or parts the letters or pictures beside it.
+func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
 
 // NormalizeAll normalises labels and drops repetitions. Its errors are Normalize's.
 func NormalizeAll(labels []string) ([]string, error) {
@@ -64,12 +79,13 @@ func NormalizeAll(labels []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(out, s) {
-			out = append(out, s)
+		if slices.Contains(out, s) {
+			continue
 		}
-	}
-	if len(out) > MaxCount {
-		return nil, repo.Errorf(repo.Invalid, "There are %d tags; a post can have %d.", len(out), MaxCount)
+		if len(out) == MaxCount { // however many are to come
+			return nil, repo.Errorf(repo.Invalid, "There are more than %d tags, the most that a post can have.", MaxCount)
+		}
+		out = append(out, s)
 	}
 	return out, nil
 }

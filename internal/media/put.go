@@ -1,0 +1,203 @@
+package media
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"blog/internal/repo"
+)
+
+// Put stores one chunk of a picture. The chunks may come in any order and any
+// number of times; the picture can be used when the last one is there.
+type Put struct {
+	Hash   string `json:"hash"`
+	Type   string `json:"type"`
+	Ext    string `json:"ext"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Size   int64  `json:"size"`
+	Chunks int    `json:"chunks"`
+	N      int    `json:"n"` // from 0
+	Data   []byte `json:"data"`
+}
+
+// Stored is the result of Put.
+type Stored struct {
+	Hash     string `json:"hash"`
+	Complete bool   `json:"complete"`
+}
+
+// Name is "media.put".
+func (Put) Name() string { return "media.put" }
+
+// Apply stores the chunk. With the last one the whole is checked: what does not
+// have the hash and the kind it was announced with never becomes a picture. It is
+// refused, or, where chunks of it had been stored before, these are thrown away
+// (and Complete stays false): what was stored wrongly must not be in the way of
+// the right picture for ever.
+func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
+	if err := p.check(); err != nil {
+		return Stored{}, err
+	}
+	if _, err := Lookup(ctx, tx, p.Hash); err == nil {
+		tx.NoChange()
+		return Stored{Hash: p.Hash, Complete: true}, nil
+	} else if !errors.Is(err, repo.NotFound) {
+		return Stored{}, err
+	}
+	changed, err := p.store(ctx, tx)
+	if err != nil {
+		return Stored{}, err
+	}
+	var have int
+	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM media_chunks WHERE hash = ?", p.Hash).Scan(&have); err != nil {
+		return Stored{}, fmt.Errorf("count chunks: %w", err)
+	}
+	if have < p.Chunks {
+		if !changed {
+			tx.NoChange()
+		}
+		return Stored{Hash: p.Hash}, nil
+	}
+	refusal, err := p.verify(ctx, tx)
+	switch {
+	case err != nil:
+		return Stored{}, err
+	case refusal != nil && p.Chunks == 1: // nothing of it was here before
+		return Stored{}, refusal
+	case refusal != nil:
+		_, err = tx.ExecContext(ctx, "DELETE FROM media WHERE hash = ?", p.Hash)
+	default:
+		_, err = tx.ExecContext(ctx, "UPDATE media SET complete = 1 WHERE hash = ?", p.Hash)
+	}
+	if err != nil {
+		return Stored{}, fmt.Errorf("complete picture: %w", err)
+	}
+	return Stored{Hash: p.Hash, Complete: refusal == nil}, nil
+}
+
+// store puts the chunk in, in place of another one, and the announcement in
+// place of another one, whose chunks go with it.
+func (p Put) store(ctx context.Context, tx *repo.Tx) (changed bool, err error) {
+	for _, s := range []struct {
+		query string
+		args  []any
+	}{
+		{`
+			DELETE FROM media
+			WHERE hash = ? AND (type, ext, width, height, size, chunks) <> (?, ?, ?, ?, ?, ?)`,
+			[]any{p.Hash, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks}},
+		{`
+			INSERT INTO media (hash, type, ext, width, height, size, chunks, added_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (hash) DO NOTHING`,
+			[]any{p.Hash, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks, repo.FormatTime(tx.Now())}},
+		{`
+			INSERT INTO media_chunks (hash, n, data)
+			VALUES (?, ?, ?)
+			ON CONFLICT (hash, n) DO UPDATE SET data = excluded.data WHERE data <> excluded.data`,
+			[]any{p.Hash, p.N, p.Data}},
+	} {
+		res, err := tx.ExecContext(ctx, s.query, s.args...)
+		if err != nil {
+			return false, fmt.Errorf("store chunk: %w", err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return false, fmt.Errorf("store chunk: %w", err)
+		}
+		changed = changed || n > 0
+	}
+	return changed, nil
+}
+
+func (p Put) check() error {
+	fields := map[string]string{}
+	sum, err := hex.DecodeString(p.Hash)
+	if err != nil || len(sum) != 32 || hex.EncodeToString(sum) != p.Hash {
+		fields["hash"] = "must be the SHA-256 of the picture in lower-case hexadecimal"
+	}
+	if p.Size <= 0 || p.Size > MaxBytes {
+		fields["size"] = fmt.Sprintf("must be 1 to %d bytes", MaxBytes)
+	} else if want := (p.Size + ChunkSize - 1) / ChunkSize; int64(p.Chunks) != want {
+		fields["chunks"] = fmt.Sprintf("must be %d for this size", want)
+	}
+	if len(fields) == 0 {
+		length := int64(ChunkSize)
+		switch {
+		case p.N < 0 || p.N >= p.Chunks:
+			fields["n"] = "must be the number of a chunk, from 0"
+		case p.N == p.Chunks-1:
+			length = p.Size - int64(p.N)*ChunkSize
+		}
+		if fields["n"] == "" && int64(len(p.Data)) != length {
+			fields["data"] = fmt.Sprintf("must have %d bytes", length)
+		}
+	}
+	return repo.InvalidFields(fields)
+}
+
+// verify reads the whole picture back: bytes never become public under a type
+// that they do not have, nor with what Strip removes.
+func (p Put) verify(ctx context.Context, tx *repo.Tx) (refusal, err error) {
+	data, err := read(ctx, tx, p.Hash, p.Chunks)
+	if err != nil {
+		return nil, err
+	}
+	if Hash(data) != p.Hash {
+		return refuse("is not what it was announced as"), nil
+	}
+	info, err := Inspect(data)
+	if err != nil {
+		return refuse(err.Error()), nil //nolint:nilerr // it says what is wrong with the picture
+	}
+	clean, err := Strip(data)
+	switch {
+	case err != nil:
+		return refuse(err.Error()), nil //nolint:nilerr // likewise
+	case info != (Info{Type: p.Type, Ext: p.Ext, Width: p.Width, Height: p.Height}), Hash(clean) != p.Hash:
+		return refuse("is not what it was announced as"), nil
+	}
+	return nil, nil //nolint:nilnil // there is nothing to refuse
+}
+
+func refuse(problem string) error { return repo.InvalidFields(map[string]string{"image": problem}) }
+
+// Upload strips a picture and stores it, chunk by chunk, each in a write of its
+// own. A chunk that is there already changes nothing: what broke off is sent
+// again. The errors of the content are Invalid, by the field "image".
+func Upload(ctx context.Context, w repo.Writer, data []byte) (Picture, error) {
+	clean, err := Strip(data)
+	if err != nil {
+		return Picture{}, refuse(err.Error())
+	}
+	info, err := Inspect(clean)
+	if err != nil {
+		return Picture{}, refuse(err.Error())
+	}
+	p := Picture{Hash: Hash(clean), Info: info, Size: int64(len(clean))}
+	// A second time where wrong chunks were in the way, or where the picture was
+	// removed with its last post meanwhile.
+	for range 2 {
+		done, err := upload(ctx, w, p, Chunks(clean))
+		if done || err != nil {
+			return p, err
+		}
+	}
+	return Picture{}, repo.Errorf(repo.Conflict, "The picture was removed while it was stored. Try again.")
+}
+
+func upload(ctx context.Context, w repo.Writer, p Picture, chunks [][]byte) (done bool, err error) {
+	for n, c := range chunks {
+		stored, err := repo.Write(ctx, w, Put{
+			Hash: p.Hash, Type: p.Type, Ext: p.Ext, Width: p.Width, Height: p.Height,
+			Size: p.Size, Chunks: len(chunks), N: n, Data: c,
+		})
+		if stored.Complete || err != nil {
+			return stored.Complete, err
+		}
+	}
+	return false, nil
+}
