@@ -1,0 +1,217 @@
+package main_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"blog/test/cluster"
+)
+
+type imported struct {
+	New, Updated, Unchanged, Conflicts, Refused int
+	Files                                       []struct {
+		File, Status string
+		Warnings     []string
+		Error        struct {
+			Code    string
+			Message string
+			Fields  map[string]string
+		}
+	}
+}
+
+// TestContentGoesThereAndBack imports the sample content, twice, and exports it:
+// the second import changes nothing and the export is byte for byte what it was.
+func TestContentGoesThereAndBack(t *testing.T) {
+	w := newWorld(t)
+	content := filepath.Join(cluster.Root(t), "content")
+	if o := w.run(t, "import", content); o.code != 1 || !strings.Contains(o.err, "blog user add") {
+		t.Errorf("without an author: %d %s", o.code, o.err)
+	}
+	w.mustAuthor(t)
+	s := w.mustServe(t)
+	first := mustJSON[imported](t, w, "import", content)
+	if first.New < 20 || first.New != len(first.Files) {
+		t.Errorf("first: %d new of %d", first.New, len(first.Files))
+	}
+	before := mustJSON[map[string]any](t, w, "status")["seq"]
+	second := mustJSON[imported](t, w, "import", content)
+	if second.Unchanged != first.New || second.New+second.Updated+second.Conflicts+second.Refused != 0 {
+		t.Errorf("second: %+v", second)
+	}
+	if after := mustJSON[map[string]any](t, w, "status")["seq"]; after != before {
+		t.Errorf("the second import wrote: %v, then %v", before, after)
+	}
+	s.mustStop(t)
+	out := filepath.Join(w.dir, "out")
+	w.must(t, "export", out)
+	mustBeEqual(t, content, out)
+	w.must(t, "export", out) // nothing differs, so nothing is refused
+}
+
+// mustBeEqual compares two folders, the files' bytes included.
+func mustBeEqual(t *testing.T, want, got string) {
+	t.Helper()
+	a, b := files(t, want), files(t, got)
+	for name, text := range a {
+		if !bytes.Equal(text, b[name]) {
+			t.Errorf("%s differs", name)
+		}
+		delete(b, name)
+	}
+	for name := range b {
+		t.Errorf("%s is too much", name)
+	}
+}
+
+func files(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	out := map[string][]byte{}
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		out[name], err = os.ReadFile(filepath.Join(dir, name))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestImportLeavesAloneWhatWasEditedHere(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	in, out := filepath.Join(w.dir, "in"), filepath.Join(w.dir, "out")
+	one, two := filepath.Join(in, "one.md"), filepath.Join(in, "deep", "two.md")
+	mustWriteFile(t, one, "---\ntitle: One\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n")
+	mustWriteFile(t, two, "---\ntitle: Two\ndraft: yes\n---\nText two.\n")
+	w.must(t, "import", in)
+	w.must(t, "post", "edit", "one", "--title", "One, here")
+	mustWriteFile(t, one, "---\ntitle: One, there\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n")
+	mustWriteFile(t, two, "---\ntitle: Two, there\ndraft: yes\n---\nText two.\n")
+
+	o := w.run(t, "import", in, "--json")
+	sum := decode[imported](t, o.out)
+	if o.code != 1 || sum.Conflicts != 1 || sum.Updated != 1 || sum.Files[1].Status != "conflict" || sum.Files[1].Error.Code != "conflict" {
+		t.Errorf("exit code %d: %+v", o.code, sum)
+	}
+	if got := title(t, w, "one"); got != "One, here" {
+		t.Errorf("overwritten: %s", got)
+	}
+	w.must(t, "export", out)
+	text, err := os.ReadFile(filepath.Join(out, "one.md"))
+	if want := "---\ntitle: One, here\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n"; err != nil || string(text) != want {
+		t.Errorf("exported: %v: %s", err, text)
+	}
+	if o := w.run(t, "export", in); o.code != 1 {
+		t.Errorf("export over other files: exit code %d: %s", o.code, o.out)
+	}
+	if text, err := os.ReadFile(one); err != nil || !strings.Contains(string(text), "One, there") {
+		t.Errorf("the export has overwritten a file: %v: %s", err, text)
+	}
+	w.must(t, "import", in, "--force")
+	if got := title(t, w, "one"); got != "One, there" {
+		t.Errorf("--force: %s", got)
+	}
+	w.must(t, "export", out, "--force")
+	mustBeEqual(t, in, out)
+}
+
+func title(t *testing.T, w *world, slug string) string {
+	t.Helper()
+	s, _ := mustJSON[map[string]any](t, w, "post", "show", slug)["title"].(string)
+	return s
+}
+
+// TestImportRefusesFileByFile: what is wrong with one file is said with file,
+// line and remedy, and the others go in.
+func TestImportRefusesFileByFile(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	in := filepath.Join(w.dir, "in")
+	mustWriteFile(t, filepath.Join(w.dir, "secret.png"), "not for readers")
+	mustWriteFile(t, filepath.Join(w.dir, "secret.md"), "---\ntitle: Secret\n---\nNot for readers.\n")
+	mustWriteFile(t, filepath.Join(in, "drawing.svg"), "<svg xmlns='http://www.w3.org/2000/svg'/>")
+	mustWriteFile(t, filepath.Join(in, "page.png"), "<html>")
+	for name, text := range map[string]string{
+		"a-good.md":      "---\ntitle: Good\n---\nText.\n",
+		"b-date.md":      "---\ntitle: Bad date\npublished_at: 01/02/2024\n---\nText.\n",
+		"c-climb.md":     "---\ntitle: Climb\n---\n![x](../secret.png)\n",
+		"d-link.md":      "---\ntitle: Link\n---\n![x](link.png)\n",
+		"e-svg.md":       "---\ntitle: Svg\n---\n![x](drawing.svg)\n",
+		"f-html.md":      "---\ntitle: Html\n---\n![x](page.png)\n",
+		"g-latin.md":     "---\ntitle: Latin \xe9\n---\nText.\n",
+		"h-missing.md":   "---\ntitle: Missing\n---\n![words instead](nothing.png)\n",
+		"i-slug.md":      "---\ntitle: Slug\nslug: feed\n---\nText.\n",
+		"z-also-good.md": "---\ntitle: Also good\n---\nText.\n",
+	} {
+		mustWriteFile(t, filepath.Join(in, name), text)
+	}
+	for link, to := range map[string]string{"link.png": "../secret.png", "linked.md": "../secret.md"} {
+		if err := os.Symlink(to, filepath.Join(in, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := w.run(t, "import", in, "--json")
+	sum := decode[imported](t, o.out)
+	if o.code != 1 || sum.New != 3 || sum.Refused != len(sum.Files)-3 {
+		t.Errorf("exit code %d: %s", o.code, o.out)
+	}
+	want := map[string]string{
+		"b-date.md": "published_at", "c-climb.md": "image", "d-link.md": "image", "e-svg.md": "image", "f-html.md": "image",
+		"g-latin.md": "file", "i-slug.md": "slug", "linked.md": "file",
+	}
+	for _, f := range sum.Files {
+		field, bad := want[f.File]
+		if bad && (f.Status != "refused" || f.Error.Code != "invalid" || f.Error.Fields[field] == "") {
+			t.Errorf("%s: want a message for %s: %+v", f.File, field, f)
+		}
+		if f.File == "b-date.md" && !strings.Contains(f.Error.Fields["published_at"], "b-date.md:3:") {
+			t.Errorf("no file and line: %+v", f.Error)
+		}
+		if f.File == "h-missing.md" && len(f.Warnings) != 1 {
+			t.Errorf("no word of the missing picture: %+v", f)
+		}
+	}
+	text := w.run(t, "import", in)
+	if text.code != 1 || !strings.Contains(text.out, "0 new, 0 updated, 3 unchanged, 0 conflicts, 8 refused") || !strings.Contains(text.err, "SVG") {
+		t.Errorf("exit code %d: %s%s", text.code, text.out, text.err)
+	}
+	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 {
+		t.Errorf("dry run: exit code %d: %s", o.code, o.err)
+	}
+}
+
+// TestExportOfWhatWasWrittenHere: posts that came from no file get one that
+// another blog can import.
+func TestExportOfWhatWasWrittenHere(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	w.must(t, "post", "new", "--title", "A: title #1", "--slug", "own", "--tag", "x y", "--description", "Says: little", "--permalink", "/own-address")
+	w.must(t, "post", "new", "--title", "Später", "--at", "2199-05-01 10:30")
+	w.must(t, "post", "new", "--title", "Draft", "--draft")
+	out := filepath.Join(w.dir, "out")
+	w.must(t, "export", out)
+	other := newWorld(t)
+	other.mustAuthor(t)
+	if sum := mustJSON[imported](t, other, "import", out); sum.New != 3 {
+		t.Errorf("import elsewhere: %+v", sum)
+	}
+	back := filepath.Join(other.dir, "out")
+	other.must(t, "export", back)
+	mustBeEqual(t, out, back)
+	for _, slug := range []string{"own", "später", "draft"} {
+		a, b := mustJSON[map[string]any](t, w, "post", "show", slug), mustJSON[map[string]any](t, other, "post", "show", slug)
+		for _, field := range []string{"title", "state", "description", "body"} {
+			if a[field] != b[field] {
+				t.Errorf("%s of %s: %v, then %v", field, slug, a[field], b[field])
+			}
+		}
+	}
+}

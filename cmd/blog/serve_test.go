@@ -1,0 +1,147 @@
+package main_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestUsageErrors(t *testing.T) {
+	w := newWorld(t)
+	for _, args := range [][]string{
+		{}, {"nonsense"}, {"post"}, {"post", "new"}, {"post", "new", "--nonsense"}, {"post", "edit", "x"},
+		{"import"}, {"import", "no-such-folder"}, {"user", "add", "a@b.example"}, {"serve", "--log-format", "xml"},
+	} {
+		if o := w.run(t, args...); o.code != 2 || o.err == "" {
+			t.Errorf("blog %v: exit code %d: %s", args, o.code, o.err)
+		}
+	}
+	if o := w.run(t, "--help"); o.code != 0 || !strings.Contains(o.out, "honoured for 30 days") {
+		t.Errorf("--help: %d %s", o.code, o.out)
+	}
+	if o := w.run(t, "version", "--json"); o.code != 0 || !strings.Contains(o.out, `"version":`) {
+		t.Errorf("version: %d %s", o.code, o.out)
+	}
+}
+
+// TestConfigurationIsRefusedInOneLine starts servers that must not start.
+func TestConfigurationIsRefusedInOneLine(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	const secret = "CLUSTER_SECRET=0123456789abcdef0123456789abcdef"
+	for want, env := range map[string][]string{
+		"LITEFS_URL is set without CLUSTER_SECRET":  {"LITEFS_URL=http://127.0.0.1:1"},
+		"LITEFS_URL is set without PRIMARY_URL":     {"LITEFS_URL=http://127.0.0.1:1", secret},
+		"has no {hostname}":                         {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://primary:4001"},
+		"not inside LiteFS's mount":                 {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://{hostname}:4001"},
+		"PUBLIC_URL":                                {"PUBLIC_URL=example.org"},
+		"BLOG_TIMEZONE":                             {"BLOG_TIMEZONE=Mars/Olympus"},
+		"CLUSTER_SECRET has 5 characters":           {"CLUSTER_SECRET=short"},
+		"can be reached from other machines":        {"PRIVATE_ADDR=0.0.0.0:0"},
+		"LISTEN_ADDR " + taken.Addr().String():      {"LISTEN_ADDR=" + taken.Addr().String()},
+		"PRIVATE_ADDR " + taken.Addr().String():     {"PRIVATE_ADDR=" + taken.Addr().String()},
+		"LISTEN_ADDR \"nonsense\" cannot be listen": {"LISTEN_ADDR=nonsense"},
+	} {
+		o := newWorld(t).with(env...).run(t, "serve")
+		if o.code != 1 || !strings.Contains(o.err, want) || strings.Count(strings.TrimSpace(o.err), "\n") != 0 {
+			t.Errorf("want %q in one line, exit code 1; got %d: %s", want, o.code, o.err)
+		}
+	}
+}
+
+// TestNoServerUnderLiteFS: the command line never opens LiteFS's database itself.
+func TestNoServerUnderLiteFS(t *testing.T) {
+	w := newWorld(t).with("LITEFS_URL=http://127.0.0.1:1", "CLUSTER_SECRET=0123456789abcdef0123456789abcdef", "PRIVATE_ADDR=127.0.0.1:1")
+	o := w.run(t, "post", "new", "--title", "x", "--key", "my-key", "--timeout", "5s")
+	if o.code != 3 || !strings.Contains(o.err, "my-key") {
+		t.Errorf("exit code %d: %s", o.code, o.err)
+	}
+	o = w.run(t, "post", "new", "--title", "x", "--json")
+	if r := decode[refusal](t, o.out); o.code != 3 || r.Error.Code != "unavailable" || r.Error.Key == "" {
+		t.Errorf("exit code %d: %s", o.code, o.out)
+	}
+	if o := w.run(t, "status"); o.code != 3 {
+		t.Errorf("status: exit code %d: %s", o.code, o.err)
+	}
+	if o := w.run(t, "import", w.dir); o.code != 0 { // no file, no call
+		t.Errorf("import of nothing: exit code %d: %s", o.code, o.err)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "blog.db")); err == nil {
+		t.Error("a database was made")
+	}
+}
+
+func TestServe(t *testing.T) {
+	w := newWorld(t)
+	s := w.mustServe(t)
+	if !strings.Contains(s.said, s.url+"/setup?token=") {
+		t.Errorf("no link for the first author: %s", s.said)
+	}
+	info, err := os.Stat(filepath.Join(w.dir, "blog.db.token"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("token: %v %v", info, err)
+	}
+	get(t, s.url+"/readyz", http.StatusOK)
+	get(t, s.url+"/health", http.StatusOK)
+	for _, private := range []string{"/metrics", "/internal/status", "/internal/call", "/internal/super"} {
+		get(t, s.url+private, http.StatusNotFound)
+	}
+	lock, err := os.ReadFile(filepath.Join(w.dir, "blog.db.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := string(lock)
+	if text := get(t, private+"/metrics", http.StatusOK); !strings.Contains(text, "blog_primary 1") {
+		t.Errorf("metrics: %s", text)
+	}
+	get(t, private+"/internal/status", http.StatusUnauthorized)
+
+	status := mustJSON[map[string]any](t, w, "status")
+	if status["role"] != "primary" || status["ready"] != true || status["litefs"] != false {
+		t.Errorf("status: %v", status)
+	}
+	w.must(t, "status")
+	if o := w.run(t, "serve"); o.code != 1 || !strings.Contains(o.err, "in use") {
+		t.Errorf("a second server: %d %s", o.code, o.err)
+	}
+	if o := w.run(t, "migrate"); o.code != 0 {
+		t.Errorf("migrate beside a server: %d %s", o.code, o.err)
+	}
+	w.mustAuthor(t)
+	s.mustStop(t)
+	// The next start finds everything, and asks for no author.
+	s = w.mustServe(t)
+	if strings.Contains(s.said, "/setup") {
+		t.Errorf("a link although there is an author: %s", s.said)
+	}
+	s.mustStop(t)
+	w.must(t, "migrate")
+	if o := w.run(t, "status"); o.code != 3 {
+		t.Errorf("status without a server: %d %s", o.code, o.err)
+	}
+}
+
+func get(t *testing.T, url string, want int) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != want {
+		t.Errorf("GET %s: %d, want %d: %v", url, res.StatusCode, want, err)
+	}
+	return string(text)
+}
