@@ -1,10 +1,13 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
@@ -13,15 +16,22 @@ import (
 
 // form parses a form within the limit. Too large a body is a 413.
 func form(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength > maxForm { // of whatever type
+		return errTooLarge()
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return errTooLarge()
-		}
-		return &statusError{http.StatusBadRequest, "Not a form", "What was sent could not be read as a form."}
+		return errForm(err)
 	}
 	return nil
+}
+
+func errForm(err error) error {
+	var big *http.MaxBytesError
+	if errors.As(err, &big) {
+		return errTooLarge()
+	}
+	return &statusError{http.StatusBadRequest, "Not a form", "What was sent could not be read as a form."}
 }
 
 // refused returns what a form shows of a refusal: its status, messages by field
@@ -30,7 +40,7 @@ func refused(w http.ResponseWriter, err error) (status int, f ui.Form, ok bool) 
 	status, _, message := statusOf(err)
 	e := repo.AsError(err)
 	if status == http.StatusInternalServerError {
-		return status, f, false
+		return status, ui.Form{Message: message}, false
 	}
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(e.RetryAfter))
@@ -38,9 +48,14 @@ func refused(w http.ResponseWriter, err error) (status int, f ui.Form, ok bool) 
 	return status, ui.Form{Message: message, Errors: e.Fields}, true
 }
 
-// localPath returns next if it is a path of this site.
+// maxNext is the longest address that is remembered for after a login, in bytes.
+const maxNext = 2000
+
+// localPath returns next if it is a path of this site, as every browser reads it.
 func localPath(next string) string {
-	if !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+	u, err := url.Parse(next)
+	if err != nil || len(next) > maxNext || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.Contains(next, "\\") || strings.ContainsFunc(next, unicode.IsControl) {
 		return "/admin"
 	}
 	return next
@@ -49,7 +64,7 @@ func localPath(next string) string {
 func (s *Site) loginForm(w http.ResponseWriter, r *http.Request) error {
 	next := localPath(r.URL.Query().Get("next"))
 	if _, ok := userOf(r.Context()); ok {
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		s.redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
 	s.write(w, r, http.StatusOK, ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: ui.Form{Action: "/login"}, Next: next}))
@@ -70,12 +85,11 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
 	next := localPath(r.PostForm.Get("next"))
 	in := accounts.LoginInput{
 		Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"),
-		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
+		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(), OldToken: s.sessionToken(r),
 	}
-	if c, err := r.Cookie(s.sessionCookie()); err == nil {
-		in.OldToken = c.Value
-	}
-	signed, err := s.accounts.Login(r.Context(), in)
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	signed, err := s.accounts.Login(ctx, in)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok {
@@ -85,27 +99,27 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
 		s.write(w, r, status, ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: f, Email: in.Email, Next: next}))
 		return nil
 	}
-	s.begin(w, signed)
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	s.begin(w, r, signed)
+	s.redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 
 func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
 	if _, ok := userOf(r.Context()); ok {
-		receipt, err := s.accounts.Logout(r.Context())
+		ctx, cancel := s.writing(r)
+		defer cancel()
+		receipt, err := s.accounts.Logout(ctx)
 		if err != nil {
 			return err
 		}
-		s.setPosition(w, receipt.Cursor)
+		s.wrote(w, r, receipt)
 	}
 	s.end(w)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	s.redirect(w, r, "/", http.StatusSeeOther)
 	return nil
-}
-
-func (s *Site) end(w http.ResponseWriter) {
-	s.dropCookie(w, s.sessionCookie())
-	http.SetCookie(w, s.cookie(s.sessionCookie(), "", 0))
 }
 
 func (s *Site) setupForm(w http.ResponseWriter, r *http.Request) error {
@@ -114,12 +128,17 @@ func (s *Site) setupForm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !repo.HasReason(err, accounts.SetupDone) {
 		return err
 	}
-	// A link that is used up, or was never made, is an address that does not exist.
 	if !open {
-		return &statusError{http.StatusNotFound, "This link is of no use any more", "It makes the first author, once. If there is one, sign in; else start the blog again and follow the link that its primary prints."}
+		return errUsedUp()
 	}
 	s.write(w, r, http.StatusOK, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: ui.Form{Action: "/setup"}, Token: token}))
 	return nil
+}
+
+// errUsedUp says that a link which is used up, or was never made, is an address
+// that does not exist.
+func errUsedUp() error {
+	return &statusError{http.StatusNotFound, "This link is of no use any more", "It makes the first author, once. If there is one, sign in; else start the blog again and follow the link that its primary prints."}
 }
 
 func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
@@ -130,7 +149,12 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 		Token: r.PostForm.Get("token"), Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	}
-	signed, err := s.accounts.Setup(r.Context(), in)
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	signed, err := s.accounts.Setup(ctx, in)
+	if repo.HasReason(err, accounts.SetupDone) {
+		return errUsedUp()
+	}
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok {
@@ -140,8 +164,8 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 		s.write(w, r, status, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: f, Token: in.Token, Email: in.Email, Name: in.Name}))
 		return nil
 	}
-	s.begin(w, signed)
-	http.Redirect(w, r, "/admin", http.StatusSeeOther)
+	s.begin(w, r, signed)
+	s.redirect(w, r, "/admin", http.StatusSeeOther)
 	return nil
 }
 
@@ -152,9 +176,9 @@ func (s *Site) accountPage(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) showAccount(w http.ResponseWriter, r *http.Request, status int, password ui.Form, changed bool) error {
 	u, _ := userOf(r.Context())
 	var sessions []accounts.Session
-	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
-		sessions, err = accounts.Sessions(r.Context(), rd, u.user.ID, s.now())
+		sessions, err = accounts.Sessions(ctx, rd, u.user.ID, s.now())
 		return err
 	})
 	if err != nil {
@@ -177,7 +201,9 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
 	}
-	signed, err := s.accounts.ChangePassword(r.Context(), accounts.PasswordInput{
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	signed, err := s.accounts.ChangePassword(ctx, accounts.PasswordInput{
 		Current: r.PostForm.Get("current"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	})
@@ -188,28 +214,38 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
 		}
 		return s.showAccount(w, r, status, f, false)
 	}
-	s.begin(w, signed)
-	http.Redirect(w, r, "/account?changed", http.StatusSeeOther)
+	s.begin(w, r, signed)
+	s.redirect(w, r, "/account?changed", http.StatusSeeOther)
 	return nil
 }
 
 func (s *Site) logoutAll(w http.ResponseWriter, r *http.Request) error {
-	_, receipt, err := s.accounts.LogoutAll(r.Context())
+	if err := form(w, r); err != nil {
+		return err
+	}
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	_, receipt, err := s.accounts.LogoutAll(ctx)
 	if err != nil {
 		return err
 	}
-	s.setPosition(w, receipt.Cursor)
+	s.wrote(w, r, receipt)
 	s.end(w)
-	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	s.redirect(w, r, "/login", http.StatusSeeOther)
 	return nil
 }
 
 func (s *Site) renew(w http.ResponseWriter, r *http.Request) error {
-	signed, err := s.accounts.Renew(r.Context(), r.UserAgent())
+	if err := form(w, r); err != nil {
+		return err
+	}
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	signed, err := s.accounts.Renew(ctx, r.UserAgent())
 	if err != nil {
 		return err
 	}
-	s.begin(w, signed)
-	http.Redirect(w, r, "/account", http.StatusSeeOther)
+	s.begin(w, r, signed)
+	s.redirect(w, r, "/account", http.StatusSeeOther)
 	return nil
 }

@@ -24,9 +24,9 @@ func (s *Site) showAdmin(w http.ResponseWriter, r *http.Request, status int, mes
 	page := pageNumber(r)
 	var list []posts.Card
 	var total int
-	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
-		list, total, err = posts.List(r.Context(), rd, posts.Filter{Hidden: true, Offset: (page - 1) * adminPosts, Limit: adminPosts})
+		list, total, err = posts.List(ctx, rd, posts.Filter{Hidden: true, Offset: (page - 1) * adminPosts, Limit: adminPosts})
 		return err
 	})
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."}
 	}
-	_, receipt, err := repo.Do(r.Context(), s.repo, cmd, repo.WithKey(r.PostForm.Get("key")))
+	_, receipt, err := s.do(r, cmd, r.PostForm.Get("key"))
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok || status == http.StatusUnauthorized {
@@ -101,35 +101,42 @@ func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 		s.catchUp(r.Context(), receipt.Cursor)
 		return s.showAdmin(w, r, status, f.Message)
 	}
-	s.setPosition(w, receipt.Cursor)
-	http.Redirect(w, r, "/admin", http.StatusSeeOther)
+	s.wrote(w, r, receipt)
+	s.redirect(w, r, "/admin", http.StatusSeeOther)
 	return nil
 }
 
 // catchUp waits, bounded, for what a refusal saw, so that the page that explains
 // it shows the same.
 func (s *Site) catchUp(ctx context.Context, c repo.Cursor) {
-	wait, cancel := context.WithTimeout(ctx, catchUp)
+	wait, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	s.repo.Feed().Wait(wait, c)
 }
 
-func (s *Site) load(r *http.Request) (posts.Post, error) {
+// do carries out a write with the key of the form that asks for it.
+func (s *Site) do(r *http.Request, cmd repo.Command[posts.Ref], key string) (posts.Ref, repo.Receipt, error) {
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	return repo.Do(ctx, s.repo, cmd, repo.WithKey(key))
+}
+
+func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) {
 	t, err := target(r)
 	if err != nil {
 		return posts.Post{}, err
 	}
 	var p posts.Post
-	err = s.repo.View(r.Context(), func(rd repo.Reader) error {
+	_, err = s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
-		p, err = posts.ByID(r.Context(), rd, t.ID)
+		p, err = posts.ByID(ctx, rd, t.ID)
 		return err
 	})
 	return p, err
 }
 
 func (s *Site) confirmDelete(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.load(r)
+	p, err := s.load(w, r)
 	if err != nil {
 		return err
 	}
@@ -158,21 +165,21 @@ func (s *Site) deletePost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key := r.PostForm.Get("key")
-	_, receipt, err := repo.Do(r.Context(), s.repo, posts.Delete{Target: t, Revision: revisionOf(r)}, repo.WithKey(key))
+	_, receipt, err := s.do(r, posts.Delete{Target: t, Revision: revisionOf(r)}, key)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok || status == http.StatusUnauthorized || status == http.StatusNotFound {
 			return err
 		}
 		s.catchUp(r.Context(), receipt.Cursor)
-		p, lerr := s.load(r)
+		p, lerr := s.load(w, r)
 		if lerr != nil {
 			return lerr
 		}
 		s.write(w, r, status, ui.DeleteConfirm(s.deleteView(r, p, f, key)))
 		return nil
 	}
-	s.setPosition(w, receipt.Cursor)
-	http.Redirect(w, r, "/admin", http.StatusSeeOther)
+	s.wrote(w, r, receipt)
+	s.redirect(w, r, "/admin", http.StatusSeeOther)
 	return nil
 }

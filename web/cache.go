@@ -23,6 +23,7 @@ const cacheBytes = 64 << 20
 // asked for and kept with it. It is immutable but for them.
 type document struct {
 	contentType string
+	seen        repo.Cursor // the newest write that the rendering saw
 	identity    variant
 	compressed  [2]struct {
 		once sync.Once
@@ -109,7 +110,6 @@ type entry struct {
 	key    string
 	doc    *document
 	topics []string
-	seq    int64 // the newest write that the rendering saw
 }
 
 func newCache(limit int) *cache {
@@ -166,11 +166,11 @@ func (c *cache) get(key string) *document {
 }
 
 func (c *cache) good(e *entry) bool {
-	if e.seq < c.floor {
+	if e.doc.seen.Seq < c.floor {
 		return false
 	}
 	for _, t := range e.topics {
-		if c.touched[t] > e.seq {
+		if c.touched[t] > e.doc.seen.Seq {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,11 +13,14 @@ import (
 // conflict shows both versions: what was typed, in the form, and what is stored.
 // Nothing was overwritten; sending the form again does so knowingly.
 func (s *Site) conflict(w http.ResponseWriter, r *http.Request, d draft) error {
-	p, err := s.load(r)
-	if err != nil {
-		return err
+	p, err := s.load(w, r)
+	if errors.Is(err, repo.NotFound) {
+		return s.gone(w, r, d)
 	}
-	theirs := s.draftOf(p)
+	if err != nil {
+		return s.notSaved(w, r, nil, d, err)
+	}
+	theirs := s.stored(p)
 	v := ui.ConflictView{
 		Page: s.private(r, "Changed meanwhile", ui.NavAdmin), Form: ui.Form{Action: adminURL(p.ID, "")},
 		Mine: version(d), Theirs: version(theirs), TheirsBy: p.Author, TheirsAt: p.UpdatedAt, TheirsURL: editURL(p.ID),

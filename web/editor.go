@@ -1,10 +1,7 @@
 package web
 
 import (
-	"context"
 	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,76 +14,17 @@ import (
 	"blog/web/ui"
 )
 
-// draft is what the editor's form holds, all as typed.
-type draft struct {
-	title, slug, description, tags, body, date string
-	revision, key, do                          string
-	picture                                    *multipart.FileHeader
-	uploads                                    []ui.Upload
-}
-
-const editorDate = "2006-01-02T15:04"
-
-// readDraft reads the editor's form, picture included.
-func readDraft(w http.ResponseWriter, r *http.Request) (draft, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
-	err := r.ParseMultipartForm(maxForm)
-	if errors.Is(err, http.ErrNotMultipart) {
-		err = r.ParseForm()
-	}
-	if err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return draft{}, errTooLarge()
-		}
-		return draft{}, &statusError{http.StatusBadRequest, "Not a form", "What was sent could not be read as a form."}
-	}
-	v := r.PostForm.Get
-	d := draft{
-		title: v("title"), slug: v("slug"), description: v("description"), tags: v("tags"), body: strings.ReplaceAll(v("body"), "\r\n", "\n"),
-		date: v("published_at"), revision: v("revision"), key: v("key"), do: v("do"),
-	}
-	if r.MultipartForm != nil && len(r.MultipartForm.File["image"]) > 0 && r.MultipartForm.File["image"][0].Size > 0 {
-		d.picture = r.MultipartForm.File["image"][0]
-	}
-	return d, nil
-}
-
-// labels splits what was typed as tags.
-func (d draft) labels() []string {
-	out := []string{}
-	for _, l := range strings.FieldsFunc(d.tags, func(r rune) bool { return r == ',' || r == '\n' || r == '，' || r == '、' || r == '،' }) {
-		if l = strings.TrimSpace(l); l != "" {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-// publishedAt reads the date field, which is in the blog's zone.
-func (s *Site) publishedAt(d draft) (*time.Time, error) {
-	if d.date == "" {
-		return nil, nil //nolint:nilnil // no date is a date field's usual value
-	}
-	for _, layout := range []string{editorDate, "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, strings.TrimSpace(d.date), s.Location); err == nil {
-			return &t, nil
-		}
-	}
-	return nil, repo.InvalidFields(map[string]string{"published_at": "is not a date such as 2026-05-24T08:30"})
-}
-
 func (s *Site) newPost(w http.ResponseWriter, r *http.Request) error {
 	s.write(w, r, http.StatusOK, ui.Editor(s.editorView(r, nil, draft{key: repo.NewKey()}, ui.Form{})))
 	return nil
 }
 
 func (s *Site) editPost(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.load(r)
+	p, err := s.load(w, r)
 	if err != nil {
 		return err
 	}
-	v := s.editorView(r, &p, s.draftOf(p), ui.Form{})
+	v := s.editorView(r, &p, s.stored(p), ui.Form{})
 	if r.URL.Query().Has("saved") {
 		v.Saved = true
 		v.Page.Flash = "Saved."
@@ -95,10 +33,10 @@ func (s *Site) editPost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// draftOf is the form for a post as it is stored.
-func (s *Site) draftOf(p posts.Post) draft {
+// stored is the form for a post as it is in the database.
+func (s *Site) stored(p posts.Post) draft {
 	d := draft{
-		title: p.Title, slug: p.Slug, description: p.Description, tags: strings.Join(p.Labels, ", "), body: p.Body,
+		id: p.ID, title: p.Title, slug: p.Slug, description: p.Description, tags: strings.Join(p.Labels, ", "), body: p.Body,
 		revision: strconv.FormatInt(p.Revision, 10), key: repo.NewKey(),
 	}
 	if !p.PublishedAt.IsZero() {
@@ -107,27 +45,33 @@ func (s *Site) draftOf(p posts.Post) draft {
 	return d
 }
 
-// editorView shows d. p is the post as it is stored, nil for a new one.
+// editorView shows d. p is the post as it is stored; nil when it is new, or not
+// to be seen.
 func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui.EditorView {
 	v := ui.EditorView{
-		Page: s.private(r, "New post", ui.NavNew), Form: f, New: p == nil, DraftKey: "new", Status: ui.StatusDraft,
+		Page: s.private(r, "New post", ui.NavNew), Form: f, New: d.id == 0, DraftKey: "new", Status: ui.StatusDraft,
 		Title: d.title, Slug: d.slug, Description: d.description, Tags: d.tags, Body: d.body, PublishedAt: d.date,
 		Zone: s.Zone, Revision: d.revision, Key: d.key, Uploads: d.uploads,
 	}
 	v.Form.Action = "/admin/posts"
+	if d.id != 0 {
+		v.Page.Title, v.Page.Active = "Edit a post", ui.NavAdmin
+		v.Form.Action = adminURL(d.id, "")
+		v.DraftKey = strconv.FormatInt(d.id, 10)
+	}
 	if p != nil {
-		v.Page.Title, v.Page.Active = "Edit: "+p.Title, ui.NavAdmin
-		v.Form.Action = adminURL(p.ID, "")
-		v.DraftKey, v.Status = strconv.FormatInt(p.ID, 10), string(p.State)
-		v.ViewURL = postURL(p.Slug)
+		v.Page.Title, v.Status, v.ViewURL = "Edit: "+p.Title, string(p.State), postURL(p.Slug)
 	}
 	return v
 }
 
 func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	d, err := readDraft(w, r)
+	if _, ok := userOf(r.Context()); !ok {
+		return s.signedOut(w, r, d, err)
+	}
 	if err != nil {
-		return err
+		return s.notSaved(w, r, nil, d, err)
 	}
 	if done, err := s.beside(w, r, nil, &d); done || err != nil {
 		return err
@@ -135,8 +79,8 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	cmd := posts.Create{Title: d.title, Slug: d.slug, Description: d.description, Body: d.body, Tags: d.labels(), Publish: d.do == "publish" || d.do == "schedule"}
 	var ref posts.Ref
 	var receipt repo.Receipt
-	if cmd.PublishedAt, err = s.publishedAt(d); err == nil {
-		ref, receipt, err = repo.Do(r.Context(), s.repo, cmd, repo.WithKey(d.key))
+	if cmd.PublishedAt, err = s.due(d); err == nil {
+		ref, receipt, err = s.do(r, cmd, d.key)
 	}
 	if err != nil {
 		return s.notSaved(w, r, nil, d, err)
@@ -146,28 +90,54 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
-	d, err := readDraft(w, r)
-	if err != nil {
-		return err
-	}
 	t, err := target(r)
 	if err != nil {
 		return err
 	}
-	if d.do == "delete" {
-		http.Redirect(w, r, adminURL(t.ID, "/delete"), http.StatusSeeOther)
-		return nil
+	d, err := readDraft(w, r)
+	d.id = t.ID
+	if _, ok := userOf(r.Context()); !ok {
+		return s.signedOut(w, r, d, err)
 	}
-	p, err := s.load(r)
-	if err != nil {
-		return err
+	p, lerr := s.load(w, r)
+	switch {
+	case errors.Is(lerr, repo.NotFound):
+		return s.gone(w, r, d)
+	case lerr != nil:
+		return s.notSaved(w, r, nil, d, lerr)
+	case err != nil:
+		return s.notSaved(w, r, &p, d, err)
+	case d.do == "delete":
+		s.redirect(w, r, adminURL(t.ID, "/delete"), http.StatusSeeOther)
+		return nil
 	}
 	if done, err := s.beside(w, r, &p, &d); done || err != nil {
 		return err
 	}
+	var ref posts.Ref
+	var receipt repo.Receipt
+	cmd, err := s.change(d, p)
+	if err == nil {
+		ref, receipt, err = s.do(r, cmd, d.key)
+	}
+	switch {
+	case repo.HasReason(err, posts.RevisionMismatch):
+		s.catchUp(r.Context(), receipt.Cursor)
+		return s.conflict(w, r, d)
+	case errors.Is(err, repo.NotFound):
+		return s.gone(w, r, d)
+	case err != nil:
+		return s.notSaved(w, r, &p, d, err)
+	}
+	s.saved(w, r, ref, receipt, d.do)
+	return nil
+}
+
+// change is the command for what was typed into the form of p.
+func (s *Site) change(d draft, p posts.Post) (posts.Update, error) {
 	labels := d.labels()
-	revision, _ := strconv.ParseInt(d.revision, 10, 64)
-	cmd := posts.Update{Target: t, Revision: revision, Title: &d.title, Description: &d.description, Body: &d.body, Tags: &labels, ClearDate: d.date == ""}
+	revision, _ := strconv.ParseInt(d.revision, 10, 64) // 0 is refused by field
+	cmd := posts.Update{Target: posts.Target{ID: p.ID}, Revision: revision, Title: &d.title, Description: &d.description, Body: &d.body, Tags: &labels}
 	if d.slug != "" {
 		cmd.Slug = &d.slug
 	}
@@ -179,21 +149,9 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 		no := false
 		cmd.Publish = &no
 	}
-	var ref posts.Ref
-	var receipt repo.Receipt
-	if cmd.PublishedAt, err = s.publishedAt(d); err == nil {
-		cmd.PublishedAt = s.sameMinute(cmd.PublishedAt, p)
-		ref, receipt, err = repo.Do(r.Context(), s.repo, cmd, repo.WithKey(d.key))
-	}
-	if repo.HasReason(err, posts.RevisionMismatch) {
-		s.catchUp(r.Context(), receipt.Cursor)
-		return s.conflict(w, r, d)
-	}
-	if err != nil {
-		return s.notSaved(w, r, &p, d, err)
-	}
-	s.saved(w, r, ref, receipt, d.do)
-	return nil
+	at, err := s.due(d)
+	cmd.PublishedAt, cmd.ClearDate = s.sameMinute(at, p), at == nil
+	return cmd, err
 }
 
 // sameMinute keeps the seconds of a stored date that the form's field, which has
@@ -208,26 +166,30 @@ func (s *Site) sameMinute(t *time.Time, p posts.Post) *time.Time {
 // saved sends the author on: to the post when it went public, else back to the
 // editor.
 func (s *Site) saved(w http.ResponseWriter, r *http.Request, ref posts.Ref, receipt repo.Receipt, do string) {
-	s.setPosition(w, receipt.Cursor)
+	s.wrote(w, r, receipt)
 	to := editURL(ref.ID) + "?saved"
 	if do == "publish" && ref.State == posts.Published {
 		to = postURL(ref.Slug)
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	s.redirect(w, r, to, http.StatusSeeOther)
 }
 
 // notSaved shows the form again with all that was typed and what was wrong.
 func (s *Site) notSaved(w http.ResponseWriter, r *http.Request, p *posts.Post, d draft, err error) error {
+	if errors.Is(err, repo.Unauthorized) {
+		return s.signedOut(w, r, d, err)
+	}
 	status, f, ok := refused(w, err)
-	if !ok || status == http.StatusUnauthorized {
+	if !d.typed() && !ok {
 		return err
 	}
+	s.logFailure(r, status, err)
 	switch {
 	case repo.HasReason(err, repo.KeyReused):
-		// What was sent with this key was saved; this is something else.
 		d.key = repo.NewKey()
-	case status == http.StatusServiceUnavailable:
-		f.Message = repo.AsError(err).Message
+		f.Message = "This form was saved before, with something else in it. If that is what you want, send it again."
+	case f.Errors["key"] != "":
+		d.key = repo.NewKey()
 	}
 	v := s.editorView(r, p, d, f)
 	v.Unavailable = status == http.StatusServiceUnavailable
@@ -235,11 +197,50 @@ func (s *Site) notSaved(w http.ResponseWriter, r *http.Request, p *posts.Post, d
 	return nil
 }
 
+// signedOut gives what was typed back to somebody whose session has ended, or
+// has not arrived on this node yet.
+func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err error) error {
+	if !d.typed() {
+		if err == nil {
+			err = repo.Errorf(repo.Unauthorized, "Sign in first.")
+		}
+		return err
+	}
+	d.uploads = nil
+	v := s.editorView(r, nil, d, ui.Form{})
+	status := http.StatusUnauthorized
+	v.Form.Message = "You are not signed in any more, so nothing was saved. All that you typed is still here: sign in in another tab (the author’s entrance is at the foot of this page), come back and send it again."
+	if missing(r.Context()) && s.sessionToken(r) != "" {
+		status, v.Unavailable = http.StatusServiceUnavailable, true
+		w.Header().Set("Retry-After", "2")
+		v.Form.Message = "Your session has not arrived at this copy of the blog yet. All that you typed is still here: send it again in a moment."
+		s.dropCookie(w, s.cookieName(positionCookie))
+	}
+	s.write(w, r, status, ui.Editor(v))
+	return nil
+}
+
+// gone gives back what was typed into a post that was deleted meanwhile, as a
+// new one.
+func (s *Site) gone(w http.ResponseWriter, r *http.Request, d draft) error {
+	if missing(r.Context()) {
+		s.dropCookie(w, s.cookieName(positionCookie))
+		return s.notSaved(w, r, nil, d, &repo.Error{Code: repo.Unavailable, RetryAfter: 2, Message: "This post has not arrived at this copy of the blog yet. Send it again in a moment."})
+	}
+	if !d.typed() {
+		return repo.Errorf(repo.NotFound, "There is no such post.")
+	}
+	d.id, d.revision, d.key = 0, "", repo.NewKey()
+	v := s.editorView(r, nil, d, ui.Form{Message: "This post was deleted meanwhile. All that you typed is still here: saving it makes a new post."})
+	s.write(w, r, http.StatusConflict, ui.Editor(v))
+	return nil
+}
+
 // beside does what the editor offers beside saving: a preview, an upload. done
 // is true when it has answered.
 func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *draft) (done bool, err error) {
 	if d.picture != nil {
-		up, err := s.upload(r.Context(), d.picture)
+		up, err := s.upload(r, d.picture)
 		if err != nil {
 			return true, s.notSaved(w, r, p, *d, err)
 		}
@@ -250,8 +251,7 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 	}
 	switch d.do {
 	case "upload":
-		v := s.editorView(r, p, *d, ui.Form{})
-		s.write(w, r, http.StatusOK, ui.Editor(v))
+		s.write(w, r, http.StatusOK, ui.Editor(s.editorView(r, p, *d, ui.Form{})))
 		return true, nil
 	case "preview":
 		pre, err := s.preview(r, p, *d)
@@ -262,27 +262,21 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 		v.Preview = pre
 		s.write(w, r, http.StatusOK, ui.Editor(v))
 		return true, nil
-	case "save", "publish", "schedule", "unpublish", "delete":
+	case "", "save", "publish", "schedule", "unpublish":
 		return false, nil
 	}
-	return true, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."}
+	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
 }
 
-func (s *Site) upload(ctx context.Context, h *multipart.FileHeader) (ui.Upload, error) {
-	f, err := h.Open()
+func (s *Site) upload(r *http.Request, pic *picture) (ui.Upload, error) {
+	ctx, cancel := s.writing(r)
+	defer cancel()
+	stored, err := media.Upload(ctx, s.repo, pic.data)
 	if err != nil {
 		return ui.Upload{}, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, media.MaxBytes+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return ui.Upload{}, err
-	}
-	pic, err := media.Upload(ctx, s.repo, data)
-	if err != nil {
-		return ui.Upload{}, err
-	}
-	name := media.SafeName(h.Filename, pic.Ext)
-	url := media.Address(pic.Hash, name)
+	name := media.SafeName(pic.name, stored.Ext)
+	url := media.Address(stored.Hash, name)
 	return ui.Upload{Name: name, URL: url, Markdown: "![](" + url + ")"}, nil
 }
 

@@ -3,10 +3,13 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/a-h/templ"
+	"github.com/go-chi/chi/v5"
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
@@ -33,7 +36,17 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.message }
 
-func notAllowed(http.ResponseWriter, *http.Request) error {
+func notAllowed(w http.ResponseWriter, r *http.Request) error {
+	routes := chi.RouteContext(r.Context()).Routes
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		as := method
+		if method == http.MethodHead {
+			as = http.MethodGet
+		}
+		if routes.Match(chi.NewRouteContext(), as, r.URL.Path) {
+			w.Header().Add("Allow", method)
+		}
+	}
 	return &statusError{http.StatusMethodNotAllowed, "That does not work here", "This address does not take that kind of request."}
 }
 
@@ -58,6 +71,9 @@ func statusOf(err error) (status int, title, message string) {
 		return http.StatusTooManyRequests, "Too many attempts", repo.AsError(err).Message
 	}
 	e := repo.AsError(err)
+	if e.Reason == repo.TooLarge {
+		return http.StatusRequestEntityTooLarge, "Too large", e.Message
+	}
 	titles := map[repo.Code]string{
 		repo.Invalid: "That cannot be done", repo.NotFound: "Not found", repo.Conflict: "Changed meanwhile",
 		repo.Unauthorized: "Sign in first", repo.Forbidden: "Not allowed", repo.Unavailable: "Not right now", repo.Internal: "Something went wrong",
@@ -68,29 +84,30 @@ func statusOf(err error) (status int, title, message string) {
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, title, message := statusOf(err)
 	e := repo.AsError(err)
-	id := repo.RequestID(r.Context())
-	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", status, "request_id", id, "err", err)
-	}
-	if e.Code == repo.Unauthorized && r.Method == http.MethodGet && status == http.StatusUnauthorized {
-		http.Redirect(w, r, "/login?next="+queryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	s.logFailure(r, status, err)
+	away := missing(r.Context()) && reads(r)
+	if status == http.StatusUnauthorized && reads(r) && !(away && s.sessionToken(r) != "") {
+		s.redirect(w, r, "/login?next="+url.QueryEscape(localPath(r.URL.RequestURI())), http.StatusSeeOther)
 		return
 	}
-	v := ui.ErrorView{Page: s.page(r, title, ""), Status: status, Title: title, Message: message, RequestID: id, Key: e.Key}
+	v := ui.ErrorView{Page: s.page(r, title, ""), Status: status, Title: title, Message: message, RequestID: repo.RequestID(r.Context()), Key: e.Key}
 	v.Page.NoIndex = true
 	v.RetryAfter = e.RetryAfter
+	if reads(r) && (v.RetryAfter > 0 || away) {
+		v.RetryURL = localPath(r.URL.RequestURI())
+	}
 	component := ui.Error(v)
 	switch {
-	case status == http.StatusNotFound && missing(r.Context()):
-		// The row that the reader was sent to is on its way here.
+	case away && (status == http.StatusNotFound || status == http.StatusUnauthorized):
+		// The row that the reader was sent to, or their session's, is on its way
+		// here. They keep their position: the next look waits for it again.
+		s.dropCookie(w, s.cookieName(positionCookie))
 		status = http.StatusServiceUnavailable
-		v.Status, v.Title, v.Message, v.RetryAfter, v.RetryURL = status, "Saved, on its way here", "", 2, r.URL.RequestURI()
+		v.Status, v.Title, v.Message, v.RetryAfter = status, "Saved, on its way here", "", 2
+		v.Page.Title = v.Title
 		component = ui.OnItsWay(v)
 	case status == http.StatusNotFound:
 		component = ui.NotFound(v)
-	case r.Method == http.MethodGet && v.RetryAfter > 0:
-		v.RetryURL = r.URL.RequestURI()
-		component = ui.Error(v)
 	}
 	if v.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(v.RetryAfter))
@@ -98,7 +115,20 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.write(w, r, status, component)
 }
 
-// write sends a page that is not kept: forms with what was typed, errors.
+// logFailure is the one line about a request that failed by no fault of its sender.
+func (s *Site) logFailure(r *http.Request, status int, err error) {
+	level := slog.LevelError
+	switch {
+	case status < http.StatusInternalServerError, errors.Is(r.Context().Err(), context.Canceled):
+		return
+	case status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	}
+	s.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "request_id", repo.RequestID(r.Context()), "err", err)
+}
+
+// write sends a page that is not kept: forms with what was typed, errors. A
+// browser may keep it for its back button, so that what was typed comes back too.
 func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, c templ.Component) {
 	body, err := bytesOf(r.Context(), c)
 	if err != nil {
@@ -106,8 +136,13 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, c templ
 		http.Error(w, "Something went wrong here.", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
+	h := w.Header()
+	h.Set("Content-Type", typeHTML)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if _, signed := userOf(r.Context()); signed || !reads(r) {
+		h.Set("Cache-Control", "private, no-cache")
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the browser is gone: nobody to tell
@@ -118,11 +153,5 @@ type ctxKey int
 
 const (
 	sessionKey ctxKey = iota
-	placeKey
+	readingKey
 )
-
-// missing reports whether the reader's own newest write has not arrived here.
-func missing(ctx context.Context) bool {
-	p, _ := ctx.Value(placeKey).(repo.Place)
-	return p == repo.Ahead
-}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"time"
 
@@ -18,29 +19,38 @@ func (s *Site) media(w http.ResponseWriter, r *http.Request) error {
 	_, signed := userOf(r.Context())
 	var p media.Picture
 	var data []byte
-	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
-		public, err := media.Public(r.Context(), rd, hash)
+	known := matches(r.Header.Get("If-None-Match"), `"`+hash+`"`)
+	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+		public, err := media.Public(ctx, rd, hash)
 		if err != nil {
 			return err
 		}
 		if !public && !signed {
 			return repo.Errorf(repo.NotFound, "There is no such picture.")
 		}
-		p, data, err = media.Read(r.Context(), rd, hash)
+		if known {
+			p, err = media.Lookup(ctx, rd, hash)
+		} else {
+			p, data, err = media.Read(ctx, rd, hash)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Type", p.Type)
 	h.Set("ETag", `"`+hash+`"`)
-	h.Set("Content-Disposition", "inline")
 	// The address names the bytes, so they never change; who may see them can.
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	if signed {
+	if signed || len(h["Set-Cookie"]) > 0 {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
+	if known { // ServeContent would say the same, but needs the bytes
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", p.Type)
+	h.Set("Content-Disposition", "inline")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 	return nil
 }

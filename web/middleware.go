@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -45,6 +46,15 @@ func (s *Site) headers(next http.Handler) http.Handler {
 	})
 }
 
+// varies says of every answer, redirects and errors included, that it is one of
+// several: who is signed in gets another.
+func varies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Cookie, Accept-Encoding")
+		next.ServeHTTP(w, r)
+	})
+}
+
 // recovered turns a panic into an error page.
 func (s *Site) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,8 +66,7 @@ func (s *Site) recovered(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 				panic(v)
 			}
-			s.log.Error("panic", "path", r.URL.Path, "request_id", repo.RequestID(r.Context()), "value", v, "stack", string(debug.Stack()))
-			s.fail(w, r, repo.Errorf(repo.Internal, "Something went wrong here. The server's log says what."))
+			s.fail(w, r, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}()
 		next.ServeHTTP(w, r)
 	})

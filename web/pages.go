@@ -101,9 +101,35 @@ func listMode(page int) string {
 }
 
 func (s *Site) post(w http.ResponseWriter, r *http.Request) error {
-	slug := chi.URLParam(r, "slug")
+	typed := chi.URLParam(r, "slug")
+	notFound := repo.Errorf(repo.NotFound, "There is no such post.")
+	slug, problem := posts.CheckSlug(typed)
+	if problem != "" {
+		return notFound
+	}
+	if slug == typed {
+		err := s.show(w, r, s.postView(r, slug))
+		if !errors.Is(err, repo.NotFound) {
+			return err
+		}
+	}
+	return s.moved(w, r, notFound, func(ctx context.Context, rd repo.Reader) (string, error) {
+		if slug != typed { // in capitals, say
+			p, err := posts.BySlug(ctx, rd, slug)
+			if err == nil && p.Visible() {
+				return slug, nil
+			}
+			if err != nil && !errors.Is(err, repo.NotFound) {
+				return "", err
+			}
+		}
+		return posts.Moved(ctx, rd, slug)
+	})
+}
+
+func (s *Site) postView(r *http.Request, slug string) view {
 	_, signed := userOf(r.Context())
-	err := s.show(w, r, view{key: "post " + slug, topics: []string{posts.PostTopic(slug), posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return view{key: "post " + slug, topics: []string{posts.PostTopic(slug), posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		p, err := posts.BySlug(ctx, rd, slug)
 		if err != nil {
 			return nil, err
@@ -127,19 +153,15 @@ func (s *Site) post(w http.ResponseWriter, r *http.Request) error {
 		v.Newer, v.Older = link(newer), link(older)
 		v.Page.Live, err = follow(ctx, rd, ui.LivePost, posts.PostTopic(slug))
 		return ui.PostPage(v), err
-	}})
-	if !errors.Is(err, repo.NotFound) {
-		return err
-	}
-	return s.moved(w, r, err, func(ctx context.Context, rd repo.Reader) (string, error) { return posts.Moved(ctx, rd, slug) })
+	}}
 }
 
 // moved redirects to the post that find knows the slug of, or gives notFound.
 func (s *Site) moved(w http.ResponseWriter, r *http.Request, notFound error, find func(context.Context, repo.Reader) (string, error)) error {
 	var slug string
-	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
-		slug, err = find(r.Context(), rd)
+		slug, err = find(ctx, rd)
 		return err
 	})
 	if errors.Is(err, repo.NotFound) {
@@ -148,15 +170,14 @@ func (s *Site) moved(w http.ResponseWriter, r *http.Request, notFound error, fin
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "max-age=3600")
-	http.Redirect(w, r, postURL(slug), http.StatusMovedPermanently)
+	s.redirect(w, r, postURL(slug), http.StatusMovedPermanently)
 	return nil
 }
 
 func (s *Site) permalink(w http.ResponseWriter, r *http.Request) error {
 	notFound := repo.Errorf(repo.NotFound, "There is no such page.")
 	path, problem := posts.CheckPermalink(r.URL.Path)
-	if problem != "" || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
+	if problem != "" || !reads(r) {
 		return notFound
 	}
 	return s.moved(w, r, notFound, func(ctx context.Context, rd repo.Reader) (string, error) { return posts.Permalink(ctx, rd, path) })
@@ -216,11 +237,20 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 		v.Pager = pager("/search", nil, page, found.Total, posts.SearchPage)
 		for _, u := range []*string{&v.Pager.Newer, &v.Pager.Older} {
 			if *u != "" {
-				*u += map[bool]string{true: "&", false: "?"}[strings.Contains(*u, "?")] + "q=" + url.QueryEscape(query)
+				*u = searchURL(query, *u)
 			}
 		}
 		return ui.Search(v), nil
 	}})
+}
+
+// searchURL adds the query to a page's address.
+func searchURL(query, page string) string {
+	joint := "?"
+	if strings.Contains(page, "?") {
+		joint = "&"
+	}
+	return page + joint + "q=" + url.QueryEscape(query)
 }
 
 func pageNumber(r *http.Request) int {

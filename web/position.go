@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -46,6 +45,24 @@ func (s signer) open(signed string) (string, bool) {
 	return value, ok && hmac.Equal([]byte(s.sign(value)), []byte(signed))
 }
 
+// reading is what is known of a reader with a position.
+type reading struct {
+	place repo.Place  // of their position in this node's copy, after the wait
+	at    repo.Cursor // what they have seen now
+}
+
+func readingOf(ctx context.Context) *reading {
+	rd, _ := ctx.Value(readingKey).(*reading)
+	return rd
+}
+
+// missing reports whether something that the reader has seen, such as their own
+// newest write, has not arrived here.
+func missing(ctx context.Context) bool {
+	rd := readingOf(ctx)
+	return rd != nil && rd.place == repo.Ahead
+}
+
 // position waits for what the reader has seen already, and keeps the cookie at
 // the newest of what they have seen.
 func (s *Site) position(next http.Handler) http.Handler {
@@ -55,22 +72,39 @@ func (s *Site) position(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), catchUp)
+		ctx, cancel := context.WithTimeout(r.Context(), s.patience)
 		place := s.repo.Feed().Wait(ctx, seen)
 		cancel()
 		now := s.repo.Feed().Position()
 		// From now on the node's own newest row counts: it is newer, or the
 		// cookie's is in a history that is gone, or it takes so long that the
 		// wait is to be paid only once.
-		if now != seen && !(place == repo.Ahead && now.Zero()) {
+		if now != seen {
 			s.setPosition(w, now)
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), placeKey, place)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readingKey, &reading{place: place, at: now})))
 	})
 }
 
+// advance moves the cookie of a reader who has one on to c, never back: what an
+// answer shows can be newer than where the reader was when it began.
+func (s *Site) advance(w http.ResponseWriter, r *http.Request, c repo.Cursor) {
+	if rd := readingOf(r.Context()); rd != nil && c.Seq > rd.at.Seq {
+		rd.at = c
+		s.setPosition(w, c)
+	}
+}
+
+// wrote moves the reader's cookie to a write of theirs. A replayed one may be
+// older than what they have seen.
+func (s *Site) wrote(w http.ResponseWriter, r *http.Request, receipt repo.Receipt) {
+	if rd := readingOf(r.Context()); rd == nil || receipt.Cursor.Seq >= rd.at.Seq {
+		s.setPosition(w, receipt.Cursor)
+	}
+}
+
 func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
-	c, err := r.Cookie(positionCookie)
+	c, err := r.Cookie(s.cookieName(positionCookie))
 	if err != nil {
 		return repo.Cursor{}, false
 	}
@@ -87,7 +121,7 @@ func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) {
 	if c.Zero() {
 		return
 	}
-	s.dropCookie(w, positionCookie)
+	s.dropCookie(w, s.cookieName(positionCookie))
 	http.SetCookie(w, s.cookie(positionCookie, s.signer.sign(c.String()), positionLife))
 }
 
@@ -104,11 +138,9 @@ func (s *Site) dropCookie(w http.ResponseWriter, name string) {
 
 // cookie returns a cookie for this site. A life of 0 ends it.
 func (s *Site) cookie(name, value string, life time.Duration) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
+	c := &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
 	if life == 0 {
 		c.MaxAge = -1
 	}
 	return c
 }
-
-func queryEscape(s string) string { return url.QueryEscape(s) }

@@ -35,19 +35,16 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	}
 	if !signed && v.key != "" {
 		if doc := s.cache.get(v.key); doc != nil {
+			s.advance(w, r, doc.seen)
 			s.send(w, r, doc)
 			return nil
 		}
 	}
 	epoch := s.cache.now()
-	var seen repo.Cursor
 	var c templ.Component
-	err := s.repo.View(r.Context(), func(rd repo.Reader) error {
+	seen, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
-		if seen, err = repo.Newest(r.Context(), rd); err != nil {
-			return err
-		}
-		c, err = v.read(r.Context(), rd)
+		c, err = v.read(ctx, rd)
 		return err
 	})
 	if err != nil {
@@ -58,11 +55,29 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 		return err
 	}
 	doc := newDocument(v.contentType, body)
+	doc.seen = seen
 	if !signed && v.key != "" {
-		s.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics, seq: seen.Seq})
+		s.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
 	s.send(w, r, doc)
 	return nil
+}
+
+// look runs read in one transaction on this node's copy and returns the newest
+// row that it saw. The reader's position follows it.
+func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) (seen repo.Cursor, err error) {
+	ctx := r.Context()
+	err = s.repo.View(ctx, func(rd repo.Reader) error {
+		var err error
+		if seen, err = repo.Newest(ctx, rd); err != nil {
+			return err
+		}
+		return read(ctx, rd)
+	})
+	if err == nil {
+		s.advance(w, r, seen)
+	}
+	return seen, err
 }
 
 // send writes a document in the encoding that the browser prefers, or says that
@@ -79,7 +94,6 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	}
 	h := w.Header()
 	h.Set("Cache-Control", s.caching(w, r))
-	h.Set("Vary", "Cookie, Accept-Encoding")
 	h.Set("ETag", v.etag)
 	if matches(r.Header.Get("If-None-Match"), v.etag) {
 		w.WriteHeader(http.StatusNotModified)
@@ -105,29 +119,50 @@ func (s *Site) caching(w http.ResponseWriter, r *http.Request) string {
 }
 
 // accepted returns the encoding to use, -1 for none (RFC 9110, 12.5.3: a
-// quality of 0 refuses).
+// quality of 0 refuses, and * stands for what is not named).
 func accepted(header string) int {
-	best, quality := -1, 0.0
+	const unnamed = -1.0
+	quality, others := [...]float64{encBrotli: unnamed, encGzip: unnamed}, unnamed
 	for part := range strings.SplitSeq(header, ",") {
 		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		q := 1.0
-		if v, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			if f, err := strconv.ParseFloat(v, 64); err == nil {
+		if v, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); ok {
+			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
 				q = f
 			}
 		}
-		enc := -1
 		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "br", "*":
-			enc = encBrotli
+		case "br":
+			quality[encBrotli] = q
 		case "gzip", "x-gzip":
-			enc = encGzip
+			quality[encGzip] = q
+		case "*":
+			others = q
 		}
-		if enc >= 0 && q > 0 && (q > quality || q == quality && enc < best) {
-			best, quality = enc, q
+	}
+	best, highest := -1, 0.0
+	for enc, q := range quality {
+		if q == unnamed {
+			q = others
+		}
+		if q > highest {
+			best, highest = enc, q
 		}
 	}
 	return best
+}
+
+// redirect leads to a path of this site. One for good may be kept for an hour.
+func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, status int) {
+	switch {
+	case status != http.StatusMovedPermanently:
+		w.Header().Set("Cache-Control", "no-store")
+	case len(w.Header()["Set-Cookie"]) > 0:
+		w.Header().Set("Cache-Control", "private, max-age=3600")
+	default:
+		w.Header().Set("Cache-Control", "max-age=3600")
+	}
+	http.Redirect(w, r, path, status)
 }
 
 // matches reports whether an If-None-Match header names the tag. Comparison is

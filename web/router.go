@@ -3,46 +3,52 @@ package web
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"blog/internal/posts"
 )
 
 // Limits of a request. Forms are text; only the editor takes files.
 const (
-	maxForm   = 1 << 20  // bytes
-	maxUpload = 12 << 20 // bytes
+	maxForm = 1 << 20 // bytes
+	// maxUpload is how much is read of the editor's form, in bytes: more than a
+	// picture may have, so that the form comes back when one is too large.
+	maxUpload = 32 << 20
 	// defaultLimit bounds what a request waits for: a forwarded write with an
 	// election in the middle.
 	defaultLimit = 30 * time.Second
+	// answerLimit is what a request has beyond that, to show what became of it.
+	answerLimit = 10 * time.Second
 )
 
 // Handler returns the public handler. live serves /live.
 func (s *Site) Handler(live http.Handler) http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.requestID, s.recovered, s.headers, decodedPath)
+	r.Use(s.requestID, s.headers, s.recovered, decodedPath, middleware.GetHead)
 	r.Get("/health", s.health)
 	r.Get("/readyz", s.readyz)
 	r.Method(http.MethodGet, s.assets.Base()+"*", s.assets.Handler())
-	r.Method(http.MethodHead, s.assets.Base()+"*", s.assets.Handler())
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.sameOrigin, s.timeLimit, s.position, s.signedIn)
+		r.Use(varies, s.sameOrigin, s.timeLimit, s.position, s.signedIn)
 		r.Method(http.MethodGet, "/live", live)
 		s.readerRoutes(r)
 		s.accountRoutes(r)
 		r.Route("/admin", s.adminRoutes)
-		r.NotFound(s.handle(s.permalink))
+		r.NotFound(s.handle(s.elsewhere))
 		r.MethodNotAllowed(s.handle(notAllowed))
 	})
 	return r
 }
 
 func (s *Site) readerRoutes(r chi.Router) {
-	get := func(path string, h handlerFunc) {
-		r.Get(path, s.handle(h))
-		r.Head(path, s.handle(h))
-	}
+	get := func(path string, h handlerFunc) { r.Get(path, s.handle(h)) }
 	get("/", s.home)
 	get("/posts", s.postList)
 	get("/posts/{slug}", s.post)
@@ -70,11 +76,15 @@ func (s *Site) accountRoutes(r chi.Router) {
 func (s *Site) adminRoutes(r chi.Router) {
 	get := func(path string, h handlerFunc) { r.Get(path, s.handle(s.mustSignIn(h))) }
 	post := func(path string, h handlerFunc) { r.Post(path, s.handle(s.mustSignIn(h))) }
+	// Of its own: the site's run every middleware in front of them once more.
+	r.NotFound(s.handle(s.elsewhere))
+	r.MethodNotAllowed(s.handle(notAllowed))
 	get("/", s.admin)
 	get("/posts/new", s.newPost)
-	post("/posts", s.createPost)
+	// Without a session these two still give back what was typed.
+	r.Post("/posts", s.handle(s.createPost))
 	get("/posts/{id}/edit", s.editPost)
-	post("/posts/{id}", s.updatePost)
+	r.Post("/posts/{id}", s.handle(s.updatePost))
 	post("/posts/{id}/state", s.changeState)
 	get("/posts/{id}/delete", s.confirmDelete)
 	post("/posts/{id}/delete", s.deletePost)
@@ -99,16 +109,37 @@ func (s *Site) sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
-// timeLimit gives a request its deadline, which goes with its writes. The answer
-// is rendered and sent after it, too: a form must come back.
+// timeLimit gives a request its deadline: that of its write and some time to
+// answer.
 func (s *Site) timeLimit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/live" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.limit)
+		ctx, cancel := context.WithTimeout(r.Context(), s.limit+answerLimit)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
+
+// writing is the context of a request's write. What it leaves of the request's
+// time is for the answer, so that a form comes back when there is no primary.
+func (s *Site) writing(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), s.limit)
+}
+
+// elsewhere answers at an address that is no route: one with a slash at its end,
+// a permalink, or nothing.
+func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) error {
+	trimmed := "/" + strings.Trim(r.URL.Path, "/")
+	root, _, _ := strings.Cut(trimmed[1:], "/")
+	if reads(r) && strings.HasSuffix(r.URL.Path, "/") && slices.Contains(posts.ReservedRoots(), root) {
+		to := url.URL{Path: trimmed, RawQuery: r.URL.RawQuery}
+		s.redirect(w, r, to.String(), http.StatusMovedPermanently)
+		return nil
+	}
+	return s.permalink(w, r)
+}
+
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"blog/internal/accounts"
@@ -15,7 +14,6 @@ import (
 type signedInUser struct {
 	user    accounts.User
 	session accounts.Session
-	token   string
 }
 
 func userOf(ctx context.Context) (signedInUser, bool) {
@@ -23,41 +21,44 @@ func userOf(ctx context.Context) (signedInUser, bool) {
 	return u, ok
 }
 
-// sessionCookie has the prefix that binds it to this host where that is allowed,
-// which is over https.
-func (s *Site) sessionCookie() string {
-	if s.secure() {
-		return "__Host-session"
+const sessionCookie = "session"
+
+// sessionToken returns the token that the browser sent, "" when there is none.
+func (s *Site) sessionToken(r *http.Request) string {
+	c, err := r.Cookie(s.cookieName(sessionCookie))
+	if err != nil {
+		return ""
 	}
-	return "session"
+	return c.Value
 }
 
 // signedIn looks up the session in this node's copy. What it finds decides what
-// is shown; what may be written is decided by the primary.
+// is shown; what may be written is decided by the primary. A session that is not
+// found may still be on its way here, so its cookie stays.
 func (s *Site) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := r.Cookie(s.sessionCookie())
-		if err != nil || c.Value == "" {
+		token := s.sessionToken(r)
+		if token == "" {
 			next.ServeHTTP(w, r)
 			return
 		}
-		u, session, err := s.accounts.Session(r.Context(), c.Value)
+		u, session, err := s.accounts.Session(r.Context(), token)
 		switch {
 		case errors.Is(err, repo.NotFound):
-			if !missing(r.Context()) { // else it may be on its way
-				http.SetCookie(w, s.cookie(s.sessionCookie(), "", 0))
-			}
 			next.ServeHTTP(w, r)
 			return
 		case err != nil:
 			s.fail(w, r, err)
 			return
 		}
-		if _, has := s.seen(r); !has {
-			s.setPosition(w, s.repo.Feed().Position())
+		ctx := r.Context()
+		if readingOf(ctx) == nil && r.URL.Path != "/live" {
+			at := s.repo.Feed().Position()
+			s.setPosition(w, at)
+			ctx = context.WithValue(ctx, readingKey, &reading{place: repo.Here, at: at})
 		}
-		ctx := context.WithValue(r.Context(), sessionKey, signedInUser{user: u, session: session, token: c.Value})
-		ctx = repo.As(ctx, repo.Actor{Name: "user:" + strconv.FormatInt(u.ID, 10), Session: accounts.HashToken(c.Value)})
+		ctx = context.WithValue(ctx, sessionKey, signedInUser{user: u, session: session})
+		ctx = repo.As(ctx, session.Actor())
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -81,8 +82,14 @@ func (s *Site) mustSignIn(h handlerFunc) handlerFunc {
 }
 
 // begin sets the cookies of a session that has just begun.
-func (s *Site) begin(w http.ResponseWriter, signed accounts.Signed) {
-	s.dropCookie(w, s.sessionCookie())
-	http.SetCookie(w, s.cookie(s.sessionCookie(), signed.Token, signed.ExpiresAt.Sub(s.now()).Round(time.Second)))
-	s.setPosition(w, signed.Receipt.Cursor)
+func (s *Site) begin(w http.ResponseWriter, r *http.Request, signed accounts.Signed) {
+	s.dropCookie(w, s.cookieName(sessionCookie))
+	http.SetCookie(w, s.cookie(sessionCookie, signed.Token, signed.ExpiresAt.Sub(s.now()).Round(time.Second)))
+	s.wrote(w, r, signed.Receipt)
+}
+
+// end takes the session's cookie away.
+func (s *Site) end(w http.ResponseWriter) {
+	s.dropCookie(w, s.cookieName(sessionCookie))
+	http.SetCookie(w, s.cookie(sessionCookie, "", 0))
 }

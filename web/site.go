@@ -40,6 +40,8 @@ type Options struct {
 	Logger   *slog.Logger
 	// Limit is how long a request may wait for its write; 30 s when 0.
 	Limit time.Duration
+	// CatchUp is how long a reader's position is waited for; 2 s when 0.
+	CatchUp time.Duration
 }
 
 // Site is the blog as browsers see it.
@@ -53,6 +55,7 @@ type Site struct {
 	now      func() time.Time
 	log      *slog.Logger
 	limit    time.Duration
+	patience time.Duration
 	leaving  atomic.Bool
 }
 
@@ -62,6 +65,7 @@ func New(o Options) *Site {
 	return &Site{
 		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
 		cache: newCache(cacheBytes), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
+		patience: cmp.Or(o.CatchUp, catchUp),
 	}
 }
 
@@ -70,6 +74,15 @@ func (s *Site) Cache() repo.Tail { return s.cache }
 
 // secure reports whether browsers reach the site over https.
 func (s *Site) secure() bool { return s.PublicURL.Scheme == "https" }
+
+// cookieName has the prefix that binds a cookie to this very host where browsers
+// take it, which is over https.
+func (s *Site) cookieName(name string) string {
+	if s.secure() {
+		return "__Host-" + name
+	}
+	return name
+}
 
 // absolute returns the public address of a path.
 func (s *Site) absolute(path string) string {

@@ -71,7 +71,7 @@ func (s *Site) atom(list []posts.Post) atomFeed {
 		Lang: s.Language, Title: s.Title, Subtitle: s.Description, ID: s.absolute("/"),
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: s.absolute("/feed.xml")}, {Rel: "alternate", Type: "text/html", Href: s.absolute("/")}},
 	}
-	var newest time.Time
+	newest := time.Unix(0, 0).UTC() // of a feed without entries
 	for _, p := range list {
 		if p.UpdatedAt.After(newest) {
 			newest = p.UpdatedAt
@@ -80,7 +80,7 @@ func (s *Site) atom(list []posts.Post) atomFeed {
 			Title: xmlText(p.Title), ID: s.absolute(fmt.Sprintf("/#post-%d", p.ID)), Link: atomLink{Rel: "alternate", Href: s.absolute(postURL(p.Slug))},
 			Published: p.PublishedAt.Format(time.RFC3339), Updated: p.UpdatedAt.Format(time.RFC3339), Author: xmlText(p.Author),
 			Summary: xmlText(firstOf(p.Description, p.Excerpt)),
-			Content: atomContent{Type: "html", Base: s.absolute(postURL(p.Slug)), Body: xmlText(p.HTML)},
+			Content: atomContent{Type: "html", Base: s.absolute(postURL(p.Slug)), Body: xmlText(absoluteLinks(p.HTML, s.absolute(""), s.absolute(postURL(p.Slug))))},
 		}
 		for _, l := range p.Labels {
 			e.Categories = append(e.Categories, atomCategory{Term: l})

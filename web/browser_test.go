@@ -1,0 +1,244 @@
+package web_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/andybalholm/brotli"
+)
+
+// browser has cookies of its own and follows no redirect by itself.
+type browser struct {
+	client *http.Client
+	base   string
+}
+
+// answer is a response, read.
+type answer struct {
+	path   string
+	status int
+	header http.Header
+	body   string // as sent, in whatever encoding
+	doc    *goquery.Document
+}
+
+// change alters a request before it is sent.
+type change func(*http.Request)
+
+func header(name, value string) change {
+	return func(r *http.Request) {
+		if name == "Host" {
+			r.Host = value
+			return
+		}
+		r.Header.Set(name, value)
+	}
+}
+
+// MustOpen returns a browser without cookies on a node.
+func MustOpen(tb testing.TB, n *node) *browser {
+	tb.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	transport := &http.Transport{DisableCompression: true}
+	tb.Cleanup(transport.CloseIdleConnections)
+	return &browser{base: n.server.URL, client: &http.Client{
+		Jar: jar, Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// MustLogin returns a browser in which ada is signed in.
+func MustLogin(tb testing.TB, n *node) *browser {
+	tb.Helper()
+	b := MustOpen(tb, n)
+	b.Post(tb, "/login", url.Values{"email": {email}, "password": {password}}).MustLeadTo(tb, "/admin")
+	return b
+}
+
+// On returns the same browser, with the same cookies, at another node: cookies
+// do not look at ports.
+func (b *browser) On(n *node) *browser { return &browser{client: b.client, base: n.server.URL} }
+
+func (b *browser) Do(tb testing.TB, method, path string, body io.Reader, changes ...change) *answer {
+	tb.Helper()
+	r, err := http.NewRequestWithContext(tb.Context(), method, b.base+path, body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, c := range changes {
+		c(r)
+	}
+	res, err := b.client.Do(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return &answer{path: path, status: res.StatusCode, header: res.Header, body: string(raw)}
+}
+
+func (b *browser) Get(tb testing.TB, path string, changes ...change) *answer {
+	tb.Helper()
+	return b.Do(tb, http.MethodGet, path, nil, changes...)
+}
+
+// Post sends a form as pages without files do.
+func (b *browser) Post(tb testing.TB, path string, form url.Values, changes ...change) *answer {
+	tb.Helper()
+	changes = append([]change{header("Content-Type", "application/x-www-form-urlencoded")}, changes...)
+	return b.Do(tb, http.MethodPost, path, strings.NewReader(form.Encode()), changes...)
+}
+
+// Upload sends the editor's form with a file, as the editor does: the file after
+// the text.
+func (b *browser) Upload(tb testing.TB, path string, form url.Values, name string, data []byte) *answer {
+	tb.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for field, values := range form {
+		if err := w.WriteField(field, values[0]); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	f, err := w.CreateFormFile("image", name)
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b.Do(tb, http.MethodPost, path, &body, header("Content-Type", w.FormDataContentType()))
+}
+
+// Cookie returns a cookie that the browser has for the site, "" for none.
+func (b *browser) Cookie(tb testing.TB, name string) string {
+	tb.Helper()
+	u, err := url.Parse(b.base)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// SetCookie gives the browser a cookie.
+func (b *browser) SetCookie(tb testing.TB, name, value string) {
+	tb.Helper()
+	u, err := url.Parse(b.base)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+}
+
+// Must fails unless the answer has that status, and returns it.
+func (a *answer) Must(tb testing.TB, status int) *answer {
+	tb.Helper()
+	if a.status != status {
+		tb.Fatalf("%s: status %d, want %d: %.600s", a.path, a.status, status, a.text(tb, "main"))
+	}
+	return a
+}
+
+// MustLeadTo fails unless the answer is a redirect to exactly that place.
+func (a *answer) MustLeadTo(tb testing.TB, location string) *answer {
+	tb.Helper()
+	if a.status/100 != 3 || a.header.Get("Location") != location {
+		tb.Fatalf("%s: status %d to %q, want a redirect to %q: %.600s", a.path, a.status, a.header.Get("Location"), location, a.text(tb, "main"))
+	}
+	return a
+}
+
+// decoded returns the body without its encoding.
+func (a *answer) decoded(tb testing.TB) string {
+	tb.Helper()
+	var r io.Reader = strings.NewReader(a.body)
+	switch a.header.Get("Content-Encoding") {
+	case "br":
+		r = brotli.NewReader(r)
+	case "gzip":
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		r = z
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(raw)
+}
+
+// find returns the elements that match a selector.
+func (a *answer) find(tb testing.TB, selector string) *goquery.Selection {
+	tb.Helper()
+	if a.doc == nil {
+		doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.decoded(tb)))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		a.doc = doc
+	}
+	return a.doc.Find(selector)
+}
+
+// text returns the words of what matches, with single spaces.
+func (a *answer) text(tb testing.TB, selector string) string {
+	tb.Helper()
+	return strings.Join(strings.Fields(a.find(tb, selector).Text()), " ")
+}
+
+func (a *answer) attr(tb testing.TB, selector, name string) string {
+	tb.Helper()
+	return a.find(tb, selector).AttrOr(name, "")
+}
+
+// form returns the fields of the form that matches, as a browser would send them
+// without one of its buttons.
+func (a *answer) form(tb testing.TB, selector string) url.Values {
+	tb.Helper()
+	v := url.Values{}
+	a.find(tb, selector+" input[name], "+selector+" textarea[name]").Each(func(_ int, field *goquery.Selection) {
+		switch name := field.AttrOr("name", ""); {
+		case field.AttrOr("type", "") == "file":
+		case field.Is("textarea"): // a parser drops the first line break
+			v.Set(name, field.Text())
+		default:
+			v.Set(name, field.AttrOr("value", ""))
+		}
+	})
+	return v
+}
+
+func (a *answer) with(tb testing.TB, selector string, pairs ...string) url.Values {
+	tb.Helper()
+	v := a.form(tb, selector)
+	for i := 0; i < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
