@@ -25,7 +25,7 @@ func serve(t *testing.T) (address string) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	config := app.Config{
 		DatabasePath: filepath.Join(dir, "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0",
-		BlogTitle: "Lamplight", BlogDescription: "Notes on programs, type and distance, from a blog that lives in every region at once.",
+		Title: "Lamplight", Description: "Notes on programs, type and distance, from a blog that lives in every region at once.",
 	}
 	s, err := app.Open(t.Context(), config, app.Options{Logger: log, Out: io.Discard, Version: "test"})
 	if err != nil {
