@@ -4,6 +4,7 @@ package content_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ func serve(t *testing.T) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cluster.MustClose(t, "blog", s.Close(t.Context())) })
+	t.Cleanup(func() { cluster.MustClose(t, "blog", s.Close(context.WithoutCancel(t.Context()))) })
 	blog := func(stdin string, args ...string) {
 		cmd := exec.CommandContext(t.Context(), cluster.Build(t, "./cmd/blog"), args...) // #nosec G204 -- the test's own program
 		cmd.Env = append(os.Environ(), "DATABASE_PATH="+config.DatabasePath, "PRIVATE_ADDR="+s.PrivateAddr.String())
