@@ -2,6 +2,7 @@ package repo_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,30 @@ func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
 			empty(t, c, "k")
 		})
 	}
+}
+
+// Callers go away at every moment of a write. Here, where the disk is sound, each
+// of them must be told exactly what happened.
+func TestOutcomeIsKnownWheneverTheCallerGoesAway(t *testing.T) {
+	c := MustCluster(t)
+	told := map[bool]int{}
+	for i := range 300 {
+		ctx, cancel := context.WithCancel(operator())
+		timer := time.AfterFunc(time.Duration(i%100)*15*time.Microsecond, cancel)
+		key := fmt.Sprint("k", i)
+		_, err := repo.Write(ctx, c.primary, put{Item: key}, repo.WithKey(key))
+		timer.Stop()
+		cancel()
+		if err != nil && (repo.AsError(err).Code != repo.Unavailable || repo.HasReason(err, repo.OutcomeUnknown)) {
+			t.Errorf("%s: %v", key, err)
+		}
+		rows := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes WHERE key = ?1) + (SELECT COUNT(*) FROM items WHERE name = ?1)", key)
+		if want := map[bool]int{true: 2, false: 0}[err == nil]; rows != want {
+			t.Errorf("%s: %d rows after %v", key, rows, err)
+		}
+		told[err == nil]++
+	}
+	t.Logf("%d saved, %d not", told[true], told[false])
 }
 
 func TestDeadlineInsideTheTransaction(t *testing.T) {

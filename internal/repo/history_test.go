@@ -201,6 +201,9 @@ func TestPruning(t *testing.T) {
 		if locate(t, c.primary, gone) != repo.Forgotten {
 			t.Error("a pruned row is not forgotten")
 		}
+		if c.primary.Feed().Wait(t.Context(), gone) != repo.Here {
+			t.Error("a reader waits for a row that is long past")
+		}
 		for _, x := range []struct {
 			after  repo.Cursor
 			topics []string
