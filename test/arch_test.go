@@ -1,5 +1,5 @@
-// Package test holds what concerns the program as a whole.
-package test
+// Package test_test holds what concerns the program as a whole.
+package test_test
 
 import (
 	"encoding/json"

@@ -177,7 +177,7 @@ func (s *session) revision(slug string) (int64, error) {
 
 // readText reads a file, standard input for -, nothing for "".
 func (s *session) readText(file string) ([]byte, error) {
-	var from io.Reader = s.in
+	from := s.in
 	switch file {
 	case "":
 		return nil, nil

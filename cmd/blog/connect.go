@@ -68,7 +68,7 @@ func (s *session) lockOrServer() (*app.Lock, error) {
 		case !errors.Is(err, app.ErrLocked):
 			return nil, err
 		case app.Announced(s.config.DatabasePath) != "":
-			return nil, nil //nolint:nilnil // no lock: a server has it
+			return nil, nil // no lock: a server has it
 		}
 		select {
 		case <-tick.C:

@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string) int {
 		_, _ = fmt.Fprintf(os.Stderr, "blog: %v\nblog --help says more.\n", err)
 		return exitUsage
 	}
-	s := &session{ctx: ctx, config: c.Config.Defaults(), json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	s := &session{ctx: ctx, config: c.Defaults(), json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	return s.end(command.Run(s))
 }
 

@@ -200,7 +200,7 @@ func (c postShowCmd) Run(s *session) error {
 // date reads a date as the command line has it, nil for none.
 func date(c app.Config, text string) (*time.Time, error) {
 	if text == "" {
-		return nil, nil //nolint:nilnil // no date is none
+		return nil, nil // no date is none
 	}
 	loc, err := c.Location()
 	if err != nil {

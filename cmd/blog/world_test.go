@@ -1,15 +1,16 @@
 package main_test
 
 import (
-	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -129,40 +130,56 @@ type refusal struct {
 // server is a running `blog serve`.
 type server struct {
 	url   string
-	said  string // on standard output, until it served
 	cmd   *exec.Cmd
-	log   *bytes.Buffer
+	out   said
+	log   bytes.Buffer // once it has ended
 	ended chan error
+}
+
+// said is what a process has printed so far.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func (w *world) mustServe(t *testing.T) *server {
 	t.Helper()
-	s := &server{cmd: exec.Command(w.program, "serve"), log: &bytes.Buffer{}, ended: make(chan error, 1)}
-	s.cmd.Env, s.cmd.Dir, s.cmd.Stderr = w.env, w.dir, s.log
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &server{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), w.program, "serve"), ended: make(chan error, 1)}
+	s.cmd.Env, s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = w.env, w.dir, &s.out, &s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // ESRCH: it has ended
-	lines := bufio.NewReader(out)
-	for s.url == "" {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatalf("serve ended: %v: %s", err, s.log)
-		}
-		s.said += line
-		if at, found := strings.CutPrefix(strings.TrimSpace(line), "The blog is at "); found {
-			s.url = at
-		}
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, lines)
-		s.ended <- s.cmd.Wait()
-	}()
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // it may have ended
+	go func() { s.ended <- s.cmd.Wait() }()
+	s.url = strings.TrimSpace(s.mustSay(t, "The blog is at "))
 	return s
+}
+
+// mustSay waits until the server has printed before, and returns the rest of that line.
+func (s *server) mustSay(t *testing.T, before string) (rest string) {
+	t.Helper()
+	cluster.Poll(t, 30*time.Second, "the server says "+before, func(context.Context) error {
+		_, after, found := strings.Cut(s.out.String(), before)
+		line, _, whole := strings.Cut(after, "\n")
+		if !found || !whole {
+			return fmt.Errorf("it has said %q", s.out.String())
+		}
+		rest = line
+		return nil
+	})
+	return rest
 }
 
 // mustStop ends the server with SIGTERM, which it obeys with exit code 0.
@@ -174,10 +191,10 @@ func (s *server) mustStop(t *testing.T) {
 	select {
 	case err := <-s.ended:
 		if err != nil || strings.Contains(s.log.String(), "DATA RACE") {
-			t.Fatalf("serve: %v: %s", err, s.log)
+			t.Fatalf("serve: %v: %s", err, s.log.String())
 		}
 	case <-time.After(20 * time.Second):
-		t.Fatalf("serve does not end: %s", s.log)
+		t.Fatal("serve does not end")
 	}
 }
 

@@ -144,7 +144,7 @@ func (s *Server) closing(end func(ctx context.Context) error) { s.closers = appe
 // may write is LiteFS's to say.
 func (s *Server) take() (*Lock, error) {
 	if s.config.LiteFSURL != "" {
-		return nil, nil //nolint:nilnil // no lock is needed, and that is no error
+		return nil, nil // no lock is needed, and that is no error
 	}
 	lock, err := TakeLock(s.config.DatabasePath)
 	if errors.Is(err, ErrLocked) {

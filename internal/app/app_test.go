@@ -1,0 +1,164 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"blog/internal/app"
+	"blog/internal/repo"
+)
+
+// mustOpen starts a node on ports of its own.
+func mustOpen(t *testing.T, c app.Config) *app.Server {
+	t.Helper()
+	if c.DatabasePath == "" {
+		c.DatabasePath = filepath.Join(t.TempDir(), "blog.db")
+	}
+	c.ListenAddr, c.PrivateAddr = "127.0.0.1:0", "127.0.0.1:0"
+	s, err := app.Open(t.Context(), c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustClose(t *testing.T, s *app.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 20*time.Second)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+func TestOpenServesAndCloses(t *testing.T) {
+	dir := t.TempDir()
+	c := app.Config{DatabasePath: filepath.Join(dir, "deep", "blog.db")}
+	s := mustOpen(t, c)
+	public := "http://" + s.PublicAddr.String()
+	if !strings.HasSuffix(s.PublicURL.Host, s.PublicAddr.String()[strings.LastIndex(s.PublicAddr.String(), ":"):]) {
+		t.Errorf("public address %s, listening on %s", s.PublicURL, s.PublicAddr)
+	}
+	if status, _ := get(t, public+"/"); status != http.StatusOK {
+		t.Errorf("home page: %d", status)
+	}
+	if _, err := app.TakeLock(c.DatabasePath); !errors.Is(err, app.ErrLocked) {
+		t.Errorf("lock beside a running server: %v", err)
+	}
+	if got := app.Announced(c.DatabasePath); got != "http://"+s.PrivateAddr.String() {
+		t.Errorf("announced %q", got)
+	}
+	mustClose(t, s)
+	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.PublicAddr.String()); err == nil {
+		t.Error("it still listens")
+	}
+	lock, err := app.TakeLock(c.DatabasePath)
+	if err != nil {
+		t.Fatalf("lock after the end: %v", err)
+	}
+	if got := app.Announced(c.DatabasePath); got != "" {
+		t.Errorf("still announced: %q", got)
+	}
+	if err := lock.Close(); err != nil {
+		t.Error(err)
+	}
+	// The token stays, and with it signed cookies.
+	again := mustOpen(t, c)
+	if again.Secret != s.Secret || len(again.Secret) < 32 {
+		t.Error("another token after a restart")
+	}
+	mustClose(t, again)
+}
+
+// TestCloseEndsSockets: they hear that the server goes away.
+func TestCloseEndsSockets(t *testing.T) {
+	s := mustOpen(t, app.Config{})
+	ws, res, err := websocket.Dial(t.Context(), "ws://"+s.PublicAddr.String()+"/live?topics=posts&after=0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		_ = res.Body.Close()
+	}
+	if _, _, err := ws.Read(t.Context()); err != nil { // hello
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			if _, _, err := ws.Read(context.WithoutCancel(t.Context())); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	mustClose(t, s)
+	if err := <-ended; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("the socket ended with %v", err)
+	}
+}
+
+func TestPrivateListenerKnowsItsCallers(t *testing.T) {
+	s := mustOpen(t, app.Config{Node: "n1", Region: "ams"})
+	defer mustClose(t, s)
+	base := "http://" + s.PrivateAddr.String()
+	var st app.Status
+	if err := repo.NewTransport(s.Secret).Ask(t.Context(), base, app.PathStatus, &st); err != nil {
+		t.Fatal(err)
+	}
+	if st.Node != "n1" || st.Region != "ams" || st.Role != "primary" || !st.Ready || st.Version != "test" {
+		t.Errorf("status: %+v", st)
+	}
+	err := repo.NewTransport("not the secret").Ask(t.Context(), base, app.PathStatus, &st)
+	if !repo.HasReason(err, repo.BadSecret) {
+		t.Errorf("a wrong secret: %v", err)
+	}
+	status, text := get(t, base+"/internal/status")
+	var refused struct {
+		Error repo.Error `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(text), &refused); err != nil || status != http.StatusUnauthorized || refused.Error.Reason != repo.BadSecret {
+		t.Errorf("no secret: %d %s %v", status, text, err)
+	}
+	if status, text := get(t, base+"/metrics"); status != http.StatusOK || !strings.Contains(text, "blog_seq") {
+		t.Errorf("metrics: %d", status)
+	}
+}
+
+// TestRunEndsWithItsContext is what SIGTERM does.
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0"}
+	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(*app.Server) { stop() })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
