@@ -152,7 +152,8 @@ func TestCloseWaits(t *testing.T) {
 			// A slow machine can only let a fault through here, never make one up.
 			select {
 			case err := <-closed:
-				t.Errorf("closed too early: %v", err)
+				close(end)
+				t.Fatalf("closed too early: %v", err)
 			case <-time.After(30 * time.Millisecond):
 			}
 			close(end)
