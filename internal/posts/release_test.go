@@ -1,0 +1,187 @@
+package posts_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
+
+// released is how many releases there were, of any post.
+func (w *world) released() int {
+	w.tb.Helper()
+	return w.count("SELECT COUNT(*) FROM writes WHERE name = 'posts.release'")
+}
+
+// releaser starts the task with the world's clock, and ends it with the test.
+func (w *world) releaser() {
+	w.tb.Helper()
+	ctx, cancel := context.WithCancel(repo.As(w.tb.Context(), repo.Actor{Name: repo.System}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		posts.Releaser(slog.New(slog.DiscardHandler), w.clock.Now)(ctx, w.primary)
+	}()
+	w.tb.Cleanup(func() { cancel(); <-done })
+}
+
+func (w *world) state(id int64) posts.State {
+	w.tb.Helper()
+	return w.post(id).State
+}
+
+func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
+	w := mustWorld(t)
+	var ids []int64
+	for _, in := range []time.Duration{time.Hour, 2 * time.Hour, 30 * time.Hour} {
+		ids = append(ids, must(w, posts.Create{Title: "Later", Tags: []string{"a"}, Publish: true, PublishedAt: to(w.clock.Now().Add(in))}).ID)
+	}
+	w.clock.Advance(3 * time.Hour)
+	w.releaser()
+	eventually(t, "two are released", func() bool { return w.released() == 2 })
+	if w.state(ids[0]) != posts.Published || w.state(ids[1]) != posts.Published || w.state(ids[2]) != posts.Scheduled {
+		t.Error("the wrong ones")
+	}
+	p := w.post(ids[0])
+	if p.Revision != 1 || !p.PublishedAt.Equal(w.clock.Now().Add(-2*time.Hour)) || !p.UpdatedAt.Equal(w.clock.Now()) {
+		t.Errorf("got %+v", p)
+	}
+	// The next date wakes nobody by itself here, since the clock stands still; a
+	// write does.
+	w.clock.Advance(30 * time.Hour)
+	must(w, posts.Create{Title: "Wakes"})
+	eventually(t, "the third", func() bool { return w.state(ids[2]) == posts.Published })
+	if n := w.released(); n != 3 {
+		t.Errorf("%d releases", n)
+	}
+}
+
+func TestEarlierDateWakesTheReleaser(t *testing.T) {
+	w := mustWorld(t)
+	far := must(w, posts.Create{Title: "Far", Publish: true, PublishedAt: to(w.clock.Now().Add(24 * time.Hour))})
+	w.releaser()
+	near := must(w, posts.Create{Title: "Near", Publish: true, PublishedAt: to(w.clock.Now().Add(200 * time.Millisecond))})
+	w.clock.Advance(200 * time.Millisecond)
+	eventually(t, "the near one is released", func() bool { return w.state(near.ID) == posts.Published })
+	if w.state(far.ID) != posts.Scheduled {
+		t.Error("the far one is out")
+	}
+	again := must(w, posts.Publish{Target: posts.Target{ID: far.ID}, At: to(w.clock.Now().Add(100 * time.Millisecond))})
+	w.clock.Advance(100 * time.Millisecond)
+	eventually(t, "the far one, at its new date", func() bool { return w.state(again.ID) == posts.Published })
+	if n := w.released(); n != 2 {
+		t.Errorf("%d releases", n)
+	}
+}
+
+func TestReleaseOnceWhoeverAsks(t *testing.T) {
+	w := mustWorld(t)
+	due := w.clock.Now().Add(time.Hour)
+	ref := must(w, posts.Create{Title: "Later", Publish: true, PublishedAt: &due})
+	system := repo.As(t.Context(), repo.Actor{Name: repo.System})
+	cmd := posts.Release{ID: ref.ID, Due: due}
+	key := repo.WithKey(posts.ReleaseKey(ref.ID, due))
+	if _, err := repo.Write(system, w.primary, cmd, key); !errors.Is(err, repo.Conflict) {
+		t.Errorf("before its time: %v", err)
+	}
+	if _, err := repo.Write(w.ctx, w.primary, cmd); !errors.Is(err, repo.Forbidden) {
+		t.Errorf("by the operator: %v", err)
+	}
+	w.clock.Advance(time.Hour)
+	first, one, err := repo.Do(system, w.primary, cmd, key)
+	if err != nil || one.Replayed {
+		t.Fatal(err)
+	}
+	second, two, err := repo.Do(system, w.replica, cmd, key)
+	if err != nil || !two.Replayed || first != second || one.Cursor != two.Cursor {
+		t.Errorf("got %+v %+v, %v", second, two, err)
+	}
+	if _, err := repo.Write(system, w.primary, cmd); !errors.Is(err, repo.Conflict) {
+		t.Errorf("again, with another key: %v", err)
+	}
+}
+
+// A release's key is used up for good, so a post must never be scheduled again for
+// the very date at which it was released. It cannot: the time of a write is never
+// before that of the one before it, and that date has come by then.
+func TestSameDateAgainAfterTheRelease(t *testing.T) {
+	w := mustWorld(t)
+	due := w.clock.Now().Add(time.Hour)
+	ref := must(w, posts.Create{Title: "Later", Publish: true, PublishedAt: &due})
+	target := posts.Target{ID: ref.ID}
+	// Taken back and scheduled for the same date before it has come.
+	must(w, posts.Unpublish{Target: target})
+	if ref := must(w, posts.Publish{Target: target}); ref.State != posts.Scheduled {
+		t.Fatalf("got %+v", ref)
+	}
+	w.clock.Advance(time.Hour)
+	w.releaser()
+	eventually(t, "released", func() bool { return w.state(ref.ID) == posts.Published })
+	// The next primary's clock is hours behind.
+	w.clock.Advance(-3 * time.Hour)
+	must(w, posts.Unpublish{Target: target})
+	if ref := must(w, posts.Publish{Target: target, At: &due}); ref.State != posts.Published {
+		t.Errorf("got %+v", ref)
+	}
+	// Behind, it waits for its own clock, whatever the history says.
+	soon := must(w, posts.Publish{Target: target, At: to(due.Add(time.Millisecond))})
+	if soon.State != posts.Scheduled {
+		t.Errorf("got %+v", soon)
+	}
+	w.clock.Advance(3*time.Hour + time.Millisecond)
+	must(w, posts.Create{Title: "Wakes"})
+	eventually(t, "released again", func() bool { return w.state(ref.ID) == posts.Published })
+	if n := w.released(); n != 2 {
+		t.Errorf("%d releases", n)
+	}
+}
+
+func TestReleaserGoesOnWhereOnePostFails(t *testing.T) {
+	w := mustWorld(t)
+	due := w.clock.Now().Add(time.Hour)
+	first := must(w, posts.Create{Title: "First", Publish: true, PublishedAt: &due})
+	second := must(w, posts.Create{Title: "Second", Publish: true, PublishedAt: &due})
+	third := must(w, posts.Create{Title: "Third", Publish: true, PublishedAt: &due})
+	// Somebody used the second's key for something else.
+	must(w, posts.Create{Title: "Squatter"}, repo.WithKey(posts.ReleaseKey(second.ID, due)))
+	w.exec("CREATE TRIGGER refuse BEFORE UPDATE ON posts WHEN new.slug = 'first' BEGIN SELECT RAISE(ABORT, 'no'); END")
+	w.clock.Advance(time.Hour)
+	w.releaser()
+	eventually(t, "the others are released", func() bool {
+		return w.state(second.ID) == posts.Published && w.state(third.ID) == posts.Published
+	})
+	w.exec("DROP TRIGGER refuse")
+	eventually(t, "the first, too", func() bool { return w.state(first.ID) == posts.Published })
+}
+
+// An author who edits a scheduled post while it comes out has no conflict, and
+// the file that it came from was not edited.
+func TestReleaseIsNoEdit(t *testing.T) {
+	w := mustWorld(t)
+	due := w.clock.Now().Add(time.Hour)
+	file := posts.Import{Path: "a.md", Raw: []byte("a"), Title: "A", Slug: "a", Body: "one", PublishedAt: &due}
+	ref := must(w, file)
+	w.clock.Advance(time.Hour)
+	w.releaser()
+	eventually(t, "released", func() bool { return w.state(ref.ID) == posts.Published })
+	rows := w.rows()
+	if again := must(w, file); !again.Unchanged || w.rows() != rows {
+		t.Errorf("the same file: %+v", again)
+	}
+	file.Raw, file.Body = []byte("b"), "two"
+	if again := must(w, file); again.Revision != 2 || again.State != posts.Published {
+		t.Errorf("the file changed: %+v", again)
+	}
+	got := must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 2, Body: to("three"), PublishedAt: &due})
+	if got.Revision != 3 || got.State != posts.Published {
+		t.Errorf("got %+v", got)
+	}
+	if key := posts.ReleaseKey(7, due); !strings.HasPrefix(key, "release:7:20") || len(key) > 200 {
+		t.Errorf("the key %q", key)
+	}
+}
