@@ -4,9 +4,7 @@
 set -eu
 templ=$PWD/.cache/bin/templ
 mkdir -p .cache/dev
-restore() { (cd web/ui && "$templ" generate >/dev/null 2>&1) || true; rm -f web/ui/*_templ.txt; }
-trap restore EXIT
-trap 'exit 0' INT TERM
+
 cat >.cache/dev/start <<'END'
 #!/bin/sh
 cd "$(dirname "$0")/../.."
@@ -18,6 +16,21 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 done
 END
 chmod +x .cache/dev/start
+
+# xdg-open is templ's own idea.
+BROWSER=true PUBLIC_URL=${PUBLIC_URL:-http://localhost:7331} "$templ" generate --watch --path . --proxy http://localhost:4000 \
+	--open-browser=false --log-level warn --ignore-pattern '/(\.cache|\.git|data|content|tools|test)/' \
+	--watch-pattern '(.+\.go$)|(.+\.templ$)|(.+_templ\.txt$)|(.+\.(css|js|svg|sql)$)' --cmd "$PWD/.cache/dev/start" &
+watch=$!
+end() {
+	trap '' INT TERM
+	kill -INT $watch 2>/dev/null || true
+	wait $watch 2>/dev/null || true
+	find web -name '*_templ.txt' -delete
+	(cd web/ui && "$templ" generate >/dev/null 2>&1)
+	exit 0
+}
+trap end INT TERM
 echo "Open http://localhost:7331"
-PUBLIC_URL=${PUBLIC_URL:-http://localhost:7331} "$templ" generate --watch --path web/ui --proxy http://localhost:4000 \
-	--watch-pattern '(.+\.go$)|(.+\.templ$)|(.+_templ\.txt$)|(.+\.(css|js|svg|sql)$)' --cmd "$PWD/.cache/dev/start"
+wait $watch || true
+end

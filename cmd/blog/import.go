@@ -149,7 +149,7 @@ func fatal(err error) bool {
 		return false
 	}
 	e := repo.AsError(err)
-	return e.Code == repo.Unavailable || e.Code == repo.Internal || e.Code == repo.Unauthorized || e.Reason == posts.NoAuthor
+	return e.Code == repo.Unavailable || e.Code == repo.Unauthorized || e.Reason == posts.NoAuthor
 }
 
 // one imports one file. The error is why it was not.

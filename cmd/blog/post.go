@@ -42,9 +42,9 @@ func (s *session) written(ref posts.Ref) writtenPost {
 	return writtenPost{ID: ref.ID, Slug: ref.Slug, State: ref.State, Draft: ref.State == posts.Draft, Revision: ref.Revision, URL: s.postURL(ref.Slug)}
 }
 
-// postURL is a post's address, relative where PUBLIC_URL is not set here.
+// postURL is a post's address, relative where this command cannot know the host.
 func (s *session) postURL(slug string) string {
-	return strings.TrimSuffix(s.config.PublicURL, "/") + "/posts/" + url.PathEscape(slug)
+	return s.config.Address() + "/posts/" + url.PathEscape(slug)
 }
 
 // writePost runs a command about a post and says what it did.

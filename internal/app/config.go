@@ -64,6 +64,19 @@ func (c Config) Location() (*time.Location, error) {
 	return loc, nil
 }
 
+// Address is where readers reach the site as far as the configuration says,
+// without a slash at its end; "" where only the server knows its port.
+func (c Config) Address() string {
+	_, port, err := net.SplitHostPort(c.ListenAddr)
+	switch {
+	case c.PublicURL != "":
+		return strings.TrimSuffix(c.PublicURL, "/")
+	case err != nil || port == "0":
+		return ""
+	}
+	return "http://" + net.JoinHostPort("localhost", port)
+}
+
 // site returns PUBLIC_URL, made from the public listener's port when not given.
 func (c Config) site(listening net.Addr) (*url.URL, error) {
 	if c.PublicURL == "" {
