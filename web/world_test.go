@@ -295,3 +295,18 @@ func MustCount(tb testing.TB, n *node) map[string]int {
 	}
 	return out
 }
+
+// eventually polls until ok, and fails the test when that takes too long.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	limit := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			tb.Fatalf("never: %s", what)
+		}
+	}
+}

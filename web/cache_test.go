@@ -1,0 +1,184 @@
+package web_test
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"blog/internal/posts"
+	"blog/web"
+)
+
+// shared gives all nodes one public address, as in a real cluster.
+func shared(address string) func(*web.Options) {
+	return func(o *web.Options) {
+		u, err := url.Parse(address)
+		if err != nil {
+			panic(err)
+		}
+		o.Config.PublicURL = u
+	}
+}
+
+func TestTagsOfPages(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, shared("https://blog.example"))
+	MustPublish(t, w.primary, "First words", strings.Repeat("A long line of words. ", 100), "go")
+	for i := range 5 { // enough to be worth compressing everywhere
+		MustPublish(t, w.primary, fmt.Sprintf("More words %d", i), "Some.", "more")
+	}
+	a, b := MustOpen(t, w.primary), MustOpen(t, w.replica)
+	for _, path := range []string{"/", "/posts", "/posts/first-words", "/tags", "/tags/go", "/search?q=line", "/feed.xml", "/sitemap.xml"} {
+		seen := map[string]string{}
+		for _, encoding := range []string{"", "gzip", "br"} {
+			accept := header("Accept-Encoding", encoding)
+			one, two := a.Get(t, path, accept).Must(t, http.StatusOK), b.Get(t, path, accept).Must(t, http.StatusOK)
+			sum := sha256.Sum256([]byte(one.body))
+			etag := `"` + hex.EncodeToString(sum[:16]) + `"`
+			h := one.header
+			if h.Get("ETag") != etag || two.header.Get("ETag") != etag {
+				t.Errorf("%s in %q: ETag %s and %s on the replica, want %s", path, encoding, h.Get("ETag"), two.header.Get("ETag"), etag)
+			}
+			if h.Get("Content-Encoding") != encoding || h.Get("Content-Length") != fmt.Sprint(len(one.body)) {
+				t.Errorf("%s in %q: encoding %q, length %s of %d", path, encoding, h.Get("Content-Encoding"), h.Get("Content-Length"), len(one.body))
+			}
+			if h.Get("Cache-Control") != "public, no-cache" || h.Get("Vary") != "Cookie, Accept-Encoding" {
+				t.Errorf("%s: %q, Vary %q", path, h.Get("Cache-Control"), h.Get("Vary"))
+			}
+			if other, ok := seen[etag]; ok {
+				t.Errorf("%s: one ETag for %q and %q", path, other, encoding)
+			}
+			seen[etag] = encoding
+			again := b.Get(t, path, accept, header("If-None-Match", `W/"x", `+etag)).Must(t, http.StatusNotModified)
+			if again.body != "" || again.header.Get("ETag") != etag || again.header.Get("Vary") == "" || again.header.Get("Cache-Control") == "" {
+				t.Errorf("%s: 304 with %v", path, again.header)
+			}
+			if a.Get(t, path, accept, header("If-None-Match", `"other"`)).status != http.StatusOK {
+				t.Errorf("%s: a 304 for another ETag", path)
+			}
+			if plain := one.decoded(t); encoding != "" && plain != a.Get(t, path).body {
+				t.Errorf("%s in %s is not what it is without", path, encoding)
+			}
+		}
+	}
+}
+
+func TestEncodingsAreChosenAsAsked(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustOpen(t, w.primary)
+	for accept, want := range map[string]string{
+		"gzip, deflate, br, zstd": "br", "gzip": "gzip", "gzip, br;q=0": "gzip", "br;q=0, *": "gzip", "*": "br", "*;q=0": "",
+		"gzip;q=1.0, br;q=0.5": "gzip", "identity": "", "": "", "br;q=0, gzip;q=0": "", "BR": "br", "gzip ; q=0.001": "gzip", "br;q=x": "br", ",;,": "",
+	} {
+		if got := b.Get(t, "/", header("Accept-Encoding", accept)).header.Get("Content-Encoding"); got != want {
+			t.Errorf("%q gives %q, want %q", accept, got, want)
+		}
+	}
+}
+
+func TestAPageIsNewAtOnce(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	ref := MustPublish(t, w.primary, "Title 0", "Body.", "go")
+	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
+	slug := MustLoad(t, w.primary, ref.ID).Slug
+	a := MustOpen(t, w.primary)
+	quiet := a.Get(t, "/tags/quiet").header.Get("Etag")
+	for i := 1; i <= 200; i++ {
+		title := fmt.Sprintf("Title %d", i)
+		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+		for _, path := range []string{"/", "/posts", "/posts?tag=go", "/posts/" + slug, "/tags/go", "/search?q=title", "/feed.xml"} {
+			if i%20 != 0 && path != "/posts" {
+				continue
+			}
+			if got := a.Get(t, path); got.status != http.StatusOK || !strings.Contains(strings.NewReplacer("<mark>", "", "</mark>", "").Replace(got.body), title) {
+				t.Fatalf("%s after write %d does not show it", path, i)
+			}
+		}
+	}
+	if a.Get(t, "/tags/quiet").header.Get("Etag") != quiet {
+		t.Error("a page that no write touched has changed")
+	}
+}
+
+// A replica's answer comes when its own copy has the write, and its pages are
+// new then.
+func TestAPageIsNewAtOnceWhereItWasWritten(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	ref := MustPublish(t, w.primary, "Title 0", "Body.")
+	b := MustOpen(t, w.replica)
+	for i := 1; i <= 200; i++ {
+		title := fmt.Sprintf("Title %d", i)
+		MustRevise(t, w.replica, ref.ID, func(u *posts.Update) { u.Title = &title })
+		if !strings.Contains(b.Get(t, "/posts").body, title) {
+			t.Fatalf("the list after write %d does not show it", i)
+		}
+	}
+}
+
+// MustExec changes the database behind everybody's back.
+func MustExec(tb testing.TB, w *world, query string, args ...any) {
+	tb.Helper()
+	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := db.ExecContext(tb.Context(), query, args...); err != nil {
+		tb.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		tb.Error(err)
+	}
+}
+
+func TestPagesAreKeptUntilAWriteTouchesThem(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	loud := MustPublish(t, w.primary, "Loud", "Body.", "loud")
+	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
+	b := MustOpen(t, w.primary)
+	b.Get(t, "/tags/quiet")
+	// No write, so nobody can know: only a page that is not kept shows it.
+	MustExec(t, w, "UPDATE posts SET title = 'Changed in silence' WHERE title = 'Quiet'")
+	shows := func(who *browser) string { return who.Get(t, "/tags/quiet").text(t, ".card-title") }
+	MustRevise(t, w.primary, loud.ID, func(u *posts.Update) { title := "Louder"; u.Title = &title })
+	if got := shows(b); got != "Quiet" {
+		t.Errorf("rendered again though nothing touched it: %q", got)
+	}
+	author := MustLogin(t, w.primary) // which is a write, too
+	if got := shows(author); got != "Changed in silence" {
+		t.Errorf("an author gets a page that is kept: %q", got)
+	}
+	if got := shows(b); got != "Quiet" {
+		t.Errorf("rendered again though nothing touched it: %q", got)
+	}
+	both := []string{"quiet", "loud"}
+	MustRevise(t, w.primary, loud.ID, func(u *posts.Update) { u.Tags = &both })
+	if got := shows(b); got != "Changed in silenceLouder" && got != "LouderChanged in silence" && !strings.Contains(got, "Louder") {
+		t.Errorf("not rendered again: %q", got)
+	}
+}
+
+func TestARewrittenHistoryDropsEveryPage(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
+	b := MustOpen(t, w.primary)
+	b.Get(t, "/tags/quiet")
+	MustExec(t, w, "UPDATE posts SET title = 'Of another history'")
+	mark := make([]byte, 32)
+	_, _ = rand.Read(mark)
+	MustExec(t, w, "UPDATE writes SET mark = ? WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
+	w.lost.Notify()
+	eventually(t, "the page of the other history", func() bool { return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history") })
+}

@@ -1,0 +1,201 @@
+package web_test
+
+import (
+	"database/sql"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/posts"
+	"blog/web"
+)
+
+// quick makes a node give up on a position soon.
+func quick(o *web.Options) { o.CatchUp = 50 * time.Millisecond }
+
+// long makes a node that gives up stand out: the test would hang.
+func long(o *web.Options) { o.CatchUp = time.Hour }
+
+// MustCopy starts a node on a copy of the world's database as it is now: a
+// replica that nothing reaches any more.
+func (w *world) MustCopy(tb testing.TB) *node {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "copy.db")
+	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := db.ExecContext(tb.Context(), "VACUUM INTO ?", path); err != nil {
+		tb.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		tb.Error(err)
+	}
+	return w.MustNode(tb, path, &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Unknown}}, true)
+}
+
+func editor(pairs ...string) url.Values {
+	v := url.Values{"title": {"A title"}, "body": {"Some text."}, "do": {"save"}}
+	for i := 0; i < len(pairs); i += 2 {
+		v.Set(pairs[i], pairs[i+1])
+	}
+	return v
+}
+
+func TestStrangersHaveNoPosition(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	MustPublish(t, w.primary, "First words", "Body.")
+	author := MustLogin(t, w.primary)
+	genuine := author.Cookie(t, "position")
+	if genuine == "" {
+		t.Fatal("who has written has no position")
+	}
+	b := MustOpen(t, w.primary)
+	value, mac, _ := strings.Cut(genuine, ".")
+	ahead := strings.Replace(value, "-", "0-", 1)
+	for name, cookie := range map[string]string{
+		"none": "", "garbage": "garbage", "a dot": ".", "not signed": value, "another's signature": ahead + "." + mac,
+		"cut": genuine[:len(genuine)-1], "longer": genuine + "A", "an empty value": "." + mac, "very long": strings.Repeat("9", 3000) + "." + mac,
+	} {
+		b.SetCookie(t, "position", cookie)
+		a := b.Get(t, "/posts/first-words").Must(t, http.StatusOK)
+		if len(a.header["Set-Cookie"]) > 0 || a.header.Get("Cache-Control") != "public, no-cache" {
+			t.Errorf("%s: %v", name, a.header)
+		}
+		if b.Get(t, "/posts/nothing").Must(t, http.StatusNotFound).header.Get("Retry-After") != "" {
+			t.Errorf("%s: something is on its way", name)
+		}
+	}
+}
+
+func TestAPositionOfAnotherHistoryIsReplaced(t *testing.T) {
+	t.Parallel()
+	w, other := MustWorld(t, long), MustWorld(t, long)
+	MustLogin(t, w.primary)
+	b := MustLogin(t, other.primary) // the same seq, another mark
+	foreign := b.Cookie(t, "position")
+	here := b.On(w.primary)
+	a := here.Get(t, "/").Must(t, http.StatusOK)
+	own := b.Cookie(t, "position")
+	if own == foreign || len(a.header["Set-Cookie"]) != 1 || a.header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("the position is still %s: %v", own, a.header)
+	}
+	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
+		t.Errorf("set again: %v", again.header)
+	}
+	here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound)
+}
+
+func TestAWaitIsPaidOnce(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	MustPublish(t, w.primary, "Old", "Body.")
+	behind := w.MustCopy(t)
+	b := MustLogin(t, w.primary)
+	far := b.Cookie(t, "position")
+	here := b.On(behind)
+	if a := here.Get(t, "/posts/old").Must(t, http.StatusOK); a.find(t, ".author-bar").Length() != 0 {
+		t.Error("signed in by a session that is not here")
+	}
+	if b.Cookie(t, "position") == far {
+		t.Error("the position is still one that has not arrived")
+	}
+	if b.Cookie(t, "session") == "" {
+		t.Error("the session's cookie is lost because its row was late")
+	}
+	// Now nothing is waited for, so nothing is on its way.
+	here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound)
+	b.Get(t, "/admin").Must(t, http.StatusOK)
+}
+
+func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	behind := w.MustCopy(t)
+	b := MustLogin(t, w.primary)
+	to := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
+	far := b.Cookie(t, "position")
+	for range 2 { // it stays so until the row is here
+		a := b.On(behind).Get(t, to).Must(t, http.StatusServiceUnavailable)
+		if a.header.Get("Retry-After") == "" || !strings.Contains(a.text(t, "h1"), "on its way here") || !strings.Contains(a.text(t, "title"), "on its way here") ||
+			a.attr(t, "main a.primary", "href") != to {
+			t.Errorf("got %v %s", a.header, a.text(t, "main"))
+		}
+		if b.Cookie(t, "position") != far {
+			t.Error("the position is lost: the next look would be a 404")
+		}
+	}
+	a := b.On(behind).Do(t, http.MethodHead, to, nil).Must(t, http.StatusServiceUnavailable)
+	if a.header.Get("Retry-After") == "" {
+		t.Error("HEAD says nothing of when")
+	}
+	// So does a page for authors: the session is on its way.
+	if b.On(behind).Get(t, "/admin").Must(t, http.StatusServiceUnavailable).header.Get("Retry-After") == "" || b.Cookie(t, "position") != far {
+		t.Error("the author was sent away")
+	}
+	b.On(w.replica).Get(t, to).Must(t, http.StatusOK)
+}
+
+// gated is a node that hears of changes when the test lets it.
+type gated struct {
+	replicaNode
+	wake chan struct{}
+}
+
+func (g *gated) Subscribe() (<-chan struct{}, func()) { return g.wake, func() {} }
+
+func TestARequestWaitsForItsPosition(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	g := &gated{wake: make(chan struct{}, 1)}
+	g.Static, g.role = litefs.OpenStatic(), litefs.Role{State: litefs.Unknown}
+	late := w.MustNode(t, w.path, g, true)
+	b := MustLogin(t, w.primary)
+	to := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
+	open := func(r *http.Request) { // once the request is there
+		trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { g.wake <- struct{}{} }}
+		*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+	}
+	a := b.On(late).Get(t, to, open).Must(t, http.StatusOK)
+	if a.find(t, ".author-bar").Length() != 1 || len(a.header["Set-Cookie"]) > 0 {
+		t.Errorf("not waited for: %v", a.header)
+	}
+}
+
+func TestPositionsOnlyMoveOn(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	ref := MustPublish(t, w.primary, "Title", "Body.")
+	b := MustLogin(t, w.replica)
+	before := b.Cookie(t, "position")
+	title := "Changed by another"
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+	if a := b.On(w.primary).Get(t, "/posts/title").Must(t, http.StatusOK); a.header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("caching: %v", a.header)
+	}
+	after := b.Cookie(t, "position")
+	if after == before {
+		t.Error("what was read does not count")
+	}
+	eventually(t, "the replica is as far", func() bool { return w.replica.repo.Feed().Position() == w.primary.repo.Feed().Position() })
+	b.Get(t, "/posts/title").Must(t, http.StatusOK)
+	if b.Cookie(t, "position") != after {
+		t.Error("the position has changed where nothing has")
+	}
+	// A form that is sent twice is answered with an older write.
+	form := editor("key", "twice", "do", "save")
+	b.Post(t, "/admin/posts", form).Must(t, http.StatusSeeOther)
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Body = &title })
+	b.Get(t, "/admin").Must(t, http.StatusOK)
+	newest := b.Cookie(t, "position")
+	b.Post(t, "/admin/posts", form).Must(t, http.StatusSeeOther)
+	if b.Cookie(t, "position") != newest {
+		t.Error("a replayed write took the reader back")
+	}
+}
