@@ -5,6 +5,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -64,23 +65,23 @@ type Tab struct {
 func (b Browser) MustTab(t *testing.T) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
-	tb := &Tab{ctx: ctx}
+	p := &Tab{ctx: ctx}
 	t.Cleanup(func() {
 		cancel()
-		for _, p := range tb.Complaints() {
-			t.Errorf("the browser complains: %s", p)
+		for _, complaint := range p.Complaints() {
+			t.Errorf("the browser complains: %s", complaint)
 		}
 	})
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
-	if err := chromedp.Listen(ctx, tb.listen); err != nil {
+	if err := chromedp.Listen(ctx, p.listen); err != nil {
 		t.Fatalf("listen: %v", err)
 	}
-	return tb
+	return p
 }
 
-func (tb *Tab) listen(ev any) {
+func (p *Tab) listen(ev any) {
 	var problem string
 	switch ev := ev.(type) {
 	case *cdplog.EventEntryAdded:
@@ -98,63 +99,63 @@ func (tb *Tab) listen(ev any) {
 		}
 	}
 	if problem != "" {
-		tb.mu.Lock()
-		defer tb.mu.Unlock()
-		tb.problems = append(tb.problems, problem)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.problems = append(p.problems, problem)
 	}
 }
 
 // Complaints returns and forgets what the browser complained about.
-func (tb *Tab) Complaints() []string {
-	tb.mu.Lock()
-	defer tb.mu.Unlock()
-	list := tb.problems
-	tb.problems = nil
+func (p *Tab) Complaints() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.problems
+	p.problems = nil
 	return list
 }
 
 // Allow forgets complaints that contain text: failed connections that a test
 // makes on purpose are errors of the log, too.
-func (tb *Tab) Allow(text string) {
-	tb.mu.Lock()
-	defer tb.mu.Unlock()
-	tb.problems = slices.DeleteFunc(tb.problems, func(p string) bool { return strings.Contains(p, text) })
+func (p *Tab) Allow(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems = slices.DeleteFunc(p.problems, func(problem string) bool { return strings.Contains(problem, text) })
 }
 
 // MustDo runs steps within 30 s.
-func (tb *Tab) MustDo(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, 30*time.Second)
+func (p *Tab) MustDo(tb testing.TB, steps ...chromedp.Action[chromedp.Void]) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatalf("browser: %v", err)
+		tb.Fatalf("browser: %v", err)
 	}
 }
 
 // MustOpen goes to an address.
-func (tb *Tab) MustOpen(t testing.TB, url string) {
-	t.Helper()
-	tb.MustDo(t, chromedp.Navigate(url))
+func (p *Tab) MustOpen(tb testing.TB, url string) {
+	tb.Helper()
+	p.MustDo(tb, chromedp.Navigate(url))
 }
 
 // MustEval evaluates an expression, a promise included.
-func MustEval[T any](t testing.TB, tb *Tab, expression string) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, 30*time.Second)
+func MustEval[T any](tb testing.TB, p *Tab, expression string) T {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, func(p *runtime.EvaluateParams) {
-		p.AwaitPromise = new(true)
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, func(e *runtime.EvaluateParams) {
+		e.AwaitPromise = new(true)
 	}))
 	if err != nil {
-		t.Fatalf("evaluate %s: %v", expression, err)
+		tb.Fatalf("evaluate %s: %v", expression, err)
 	}
 	return value
 }
 
 // MustPoll waits until an expression is true, across navigations too.
-func (tb *Tab) MustPoll(t testing.TB, expression string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, 20*time.Second)
+func (p *Tab) MustPoll(tb testing.TB, expression string) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
 	for {
 		_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression))
@@ -163,15 +164,15 @@ func (tb *Tab) MustPoll(t testing.TB, expression string) {
 		}
 		// A page that is left takes the poll with it: its successor is asked.
 		if ctx.Err() != nil {
-			t.Fatalf("never true: %s: %v", expression, err)
+			tb.Fatalf("never true: %s: %v", expression, err)
 		}
 	}
 }
 
 // MustSize sets the window and whether the system asks for dark.
-func (tb *Tab) MustSize(t testing.TB, width, height int64, scheme string) {
-	t.Helper()
-	tb.MustDo(t, chromedp.EmulateViewport(width, height), mediaFeature("", "prefers-color-scheme", scheme))
+func (p *Tab) MustSize(tb testing.TB, width, height int64, scheme string) {
+	tb.Helper()
+	p.MustDo(tb, chromedp.EmulateViewport(width, height), mediaFeature("", "prefers-color-scheme", scheme))
 }
 
 func mediaFeature(kind, feature, value string) chromedp.Action[chromedp.Void] {
@@ -185,13 +186,30 @@ func mediaFeature(kind, feature, value string) chromedp.Action[chromedp.Void] {
 }
 
 // MustShoot returns a picture (PNG) of the whole page.
-func (tb *Tab) MustShoot(t testing.TB) []byte {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(tb.ctx, 30*time.Second)
+func (p *Tab) MustShoot(tb testing.TB) []byte {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
-		t.Fatalf("screenshot: %v", err)
+		tb.Fatalf("screenshot: %v", err)
 	}
 	return picture
+}
+
+// Keep writes a picture of the page where the environment's SCREENSHOTS names a
+// folder, for people to look at.
+func (p *Tab) Keep(tb testing.TB, name string) {
+	tb.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join(root.WriteFile(name+".png", p.MustShoot(tb), 0o600), root.Close()); err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -53,23 +54,21 @@ func serve(t *testing.T) (address string) {
 // sameTree checks that an export gives back what was imported, byte for byte.
 func sameTree(t *testing.T, want, got string) {
 	t.Helper()
-	err := filepath.WalkDir(want, func(path string, d os.DirEntry, err error) error {
+	there := os.DirFS(got)
+	here := os.DirFS(want)
+	err := fs.WalkDir(here, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		rel, err := filepath.Rel(want, path)
+		a, err := fs.ReadFile(here, path)
 		if err != nil {
 			return err
 		}
-		a, err := os.ReadFile(filepath.Clean(path))
-		if err != nil {
-			return err
-		}
-		b, err := os.ReadFile(filepath.Clean(filepath.Join(got, rel)))
+		b, err := fs.ReadFile(there, path)
 		if err != nil {
 			t.Errorf("not exported: %v", err)
 		} else if !bytes.Equal(a, b) {
-			t.Errorf("%s was exported with other bytes", rel)
+			t.Errorf("%s was exported with other bytes", path)
 		}
 		return nil
 	})
@@ -131,18 +130,7 @@ func TestEveryPageOfTheSampleContent(t *testing.T) {
 			if found := browser.MustEval[string](t, tab, audit); found != "" {
 				t.Errorf("%s at %d px: %s", path, size.width, found)
 			}
-			keep(t, tab, size.scheme, path)
-		}
-	}
-}
-
-// keep writes a picture of the page where SCREENSHOTS names a folder.
-func keep(t *testing.T, tab *browser.Tab, scheme, path string) {
-	t.Helper()
-	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
-		name := scheme + strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path) + ".png"
-		if err := os.WriteFile(filepath.Join(dir, name), tab.MustShoot(t), 0o600); err != nil {
-			t.Fatal(err)
+			tab.Keep(t, size.scheme+strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path))
 		}
 	}
 }

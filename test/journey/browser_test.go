@@ -1,8 +1,6 @@
 package journey_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,7 +32,7 @@ func TestJourneyInBrowser(t *testing.T) {
 
 	// Nobody touches the reader's window.
 	reader.MustPoll(t, `[...document.querySelectorAll("main li[id^=post-]")].some(li => li.textContent.includes("Seen from afar"))`)
-	look(t, reader, "list")
+	reader.Keep(t, "journey-list")
 
 	reader.MustOpen(t, there.PublicURL+"/posts/seen-from-afar")
 	reader.MustPoll(t, `document.querySelector("article h1").textContent.includes("Seen from afar")`)
@@ -44,7 +42,7 @@ func TestJourneyInBrowser(t *testing.T) {
 	submit(t, author, `form[action^="/admin/posts/"]`, "save")
 	reader.MustPoll(t, `document.querySelector("article h1").textContent.includes("changed")`)
 	reader.MustPoll(t, `location.pathname === "/posts/seen-again"`)
-	look(t, reader, "post")
+	reader.Keep(t, "journey-post")
 }
 
 // fill sets form fields as a person's typing does.
@@ -70,16 +68,4 @@ func submit(t *testing.T, tab *browser.Tab, form, do string) {
 		button = form + ` button[name=do][value=` + do + `]`
 	}
 	browser.MustEval[bool](t, tab, `(() => { setTimeout(() => document.querySelector('`+button+`').click(), 0); return true; })()`)
-}
-
-// look keeps a picture of the tab where SCREENSHOTS names a folder.
-func look(t *testing.T, tab *browser.Tab, name string) {
-	t.Helper()
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, "journey-"+name+".png"), tab.MustShoot(t), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -28,6 +28,7 @@ func TestJourneyUnderStockLiteFS(t *testing.T) {
 }
 
 func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
+	t.Helper()
 	here, there := c.Nodes[1], c.Nodes[2]
 	firstAuthor(t, c, here)
 	author := login(t, here)
@@ -45,6 +46,7 @@ func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
 }
 
 func publishes(t *testing.T, c *cluster.Cluster, author *visitor, here, there *cluster.Node) {
+	t.Helper()
 	frames := follow(t, there, "/posts")
 	next(t, frames, "hello")
 	p := author.publish(here, "Written on a replica", "Hello from **far away**.", "distance, light").want(t, http.StatusSeeOther)
@@ -92,6 +94,7 @@ func count(tb testing.TB, db *sql.DB, query string, args ...any) int {
 }
 
 func onceByKey(t *testing.T, here, there *cluster.Node) {
+	t.Helper()
 	first, code := blog(t, here, "Body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
 	if code != 0 || first.Replayed || first.Post.Slug != "once" {
 		t.Fatalf("exit %d, %+v", code, first)
@@ -108,6 +111,7 @@ func onceByKey(t *testing.T, here, there *cluster.Node) {
 
 // equalRefusals asks both nodes for the same impossible things.
 func equalRefusals(t *testing.T, primary, replica *cluster.Node) {
+	t.Helper()
 	long := strings.Repeat("x", 300)
 	for _, args := range [][]string{
 		{"post", "new", "--title", "", "-"},
@@ -136,6 +140,7 @@ func equalRefusals(t *testing.T, primary, replica *cluster.Node) {
 }
 
 func needsSecret(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
 	body := `{"name":"posts.delete","key":"evil","actor":{"name":"operator"},"deadline":"2100-01-01T00:00:00Z","body":{"post":"written-on-a-replica"}}`
 	for _, n := range c.Nodes {
 		for _, auth := range []string{"", "Bearer wrong", "Bearer " + c.Secret} {
@@ -162,11 +167,16 @@ func needsSecret(t *testing.T, c *cluster.Cluster) {
 }
 
 func equalPages(t *testing.T, c *cluster.Cluster) {
+	t.Helper()
 	for _, path := range []string{"/", "/posts", "/posts/written-on-a-replica", "/tags", "/tags/light", "/feed.xml", "/sitemap.xml"} {
 		want := newVisitor(t).get(c.Primary().PublicURL+path).want(t, http.StatusOK)
 		for _, n := range c.Replicas() {
-			cluster.Poll(t, patience, n.Name+" has "+path, func(context.Context) error {
-				if got := newVisitor(t).get(n.PublicURL + path); got.header.Get("ETag") != want.header.Get("ETag") || got.body != want.body {
+			cluster.Poll(t, patience, n.Name+" has "+path, func(ctx context.Context) error {
+				got, err := newVisitor(t).try(ctx, http.MethodGet, n.PublicURL+path, nil)
+				if err != nil {
+					return err
+				}
+				if got.header.Get("ETag") != want.header.Get("ETag") || got.body != want.body {
 					return fmt.Errorf("%s differs from the primary's", path)
 				}
 				return nil
@@ -177,6 +187,7 @@ func equalPages(t *testing.T, c *cluster.Cluster) {
 
 // comesOut schedules a post; from then on nobody writes anything.
 func comesOut(t *testing.T, here, there *cluster.Node) {
+	t.Helper()
 	frames := follow(t, there, "/posts")
 	next(t, frames, "hello")
 	due := time.Now().Add(5 * time.Second).UTC().Format(time.RFC3339)
@@ -203,6 +214,7 @@ func comesOut(t *testing.T, here, there *cluster.Node) {
 // readsOwnWrite holds replication to the other region back by a second. The
 // author's next request goes there.
 func readsOwnWrite(t *testing.T, author *visitor, here, there *cluster.Node) {
+	t.Helper()
 	there.Replication.Delay(t, 0, time.Second)
 	defer there.Replication.Delay(t, 0, 0)
 	where := author.publish(here, "Travelling author", "On the way.", "").want(t, http.StatusSeeOther).header.Get("Location")
@@ -216,6 +228,7 @@ func readsOwnWrite(t *testing.T, author *visitor, here, there *cluster.Node) {
 }
 
 func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *cluster.Node) {
+	t.Helper()
 	form := author.editor(here, "/admin/posts/new")
 	form.Set("title", "Typed in vain?")
 	form.Set("body", "Every word of this is to come back.")
@@ -241,18 +254,15 @@ func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *clu
 		}
 	}
 	c.Primary().Restart(t)
-	cluster.Poll(t, patience, "the same form is taken", func(context.Context) error {
-		if p := author.post(here.PublicURL+"/admin/posts", keep(back, form)); p.status != http.StatusSeeOther {
-			return errors.New(p.body[:min(len(p.body), 200)])
+	back.Set("do", form.Get("do"))
+	cluster.Poll(t, patience, "the same form is taken", func(ctx context.Context) error {
+		p, err := author.try(ctx, http.MethodPost, here.PublicURL+"/admin/posts", back)
+		if err == nil && p.status != http.StatusSeeOther {
+			err = errors.New(p.body[:min(len(p.body), 200)])
 		}
-		return nil
+		return err
 	})
 	if n := count(t, open(t, c.Primary()), "SELECT COUNT(*) FROM posts WHERE title = ?", form.Get("title")); n != 1 {
 		t.Errorf("%d posts of it", n)
 	}
-}
-
-func keep(back, form url.Values) url.Values {
-	back.Set("do", form.Get("do"))
-	return back
 }

@@ -65,8 +65,8 @@ func (p page) doc(tb testing.TB) *goquery.Document {
 	return d
 }
 
-func (b *visitor) try(method, address string, form url.Values) (page, error) {
-	req, err := http.NewRequestWithContext(b.tb.Context(), method, address, strings.NewReader(form.Encode()))
+func (b *visitor) try(ctx context.Context, method, address string, form url.Values) (page, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page{}, err
 	}
@@ -84,7 +84,7 @@ func (b *visitor) try(method, address string, form url.Values) (page, error) {
 
 func (b *visitor) get(address string) page {
 	b.tb.Helper()
-	p, err := b.try(http.MethodGet, address, nil)
+	p, err := b.try(b.tb.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		b.tb.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func (b *visitor) get(address string) page {
 
 func (b *visitor) post(address string, form url.Values) page {
 	b.tb.Helper()
-	p, err := b.try(http.MethodPost, address, form)
+	p, err := b.try(b.tb.Context(), http.MethodPost, address, form)
 	if err != nil {
 		b.tb.Fatal(err)
 	}
@@ -127,11 +127,12 @@ func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *visitor
 	}
 	b := newVisitor(tb)
 	// The offer is a write of the primary: here it is once replication has brought it.
-	cluster.Poll(tb, patience, "the link works", func(context.Context) error {
-		if p := b.get(node.PublicURL + link); p.status != http.StatusOK {
-			return fmt.Errorf("status %d", p.status)
+	cluster.Poll(tb, patience, "the link works", func(ctx context.Context) error {
+		p, err := b.try(ctx, http.MethodGet, node.PublicURL+link, nil)
+		if err == nil && p.status != http.StatusOK {
+			err = fmt.Errorf("status %d", p.status)
 		}
-		return nil
+		return err
 	})
 	_, token, _ := strings.Cut(link, "token=")
 	b.post(node.PublicURL+"/setup", url.Values{"token": {token}, "email": {email}, "name": {"Ada"}, "password": {password}}).
