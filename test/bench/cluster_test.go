@@ -1,0 +1,210 @@
+package bench_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/test/cluster"
+)
+
+const (
+	oneWay = 40 * time.Millisecond // to the other region, on both of a replica's ways to the primary
+
+	ackGoal      = 1.02 // of round trip + local write
+	readableGoal = 1.05
+)
+
+// regions starts two LiteFS nodes and makes the first author.
+func regions(b *testing.B) (*cluster.Cluster, *repo.Transport) {
+	b.Helper()
+	c := cluster.Start(b, cluster.Options{Nodes: 2, Proxies: true, Binary: build(b, "./cmd/blog")})
+	output(b, c.Primary().Command(b.Context(), "user", "add", email, "--name", "Ada", "--password-file", "-"), password)
+	t := repo.NewTransport(c.Secret)
+	b.Cleanup(t.Close)
+	return c, t
+}
+
+// text is a post's body of an ordinary paragraph or two.
+var text = strings.Repeat("A line about *nothing in particular*, with `code` and a [link](/posts).\n", 20)
+
+// write publishes a post through the private listener of n, as the command line does, and returns the post and how
+// long the answer took.
+func write(b *testing.B, t *repo.Transport, n *cluster.Node, title string) (posts.Ref, time.Duration) {
+	b.Helper()
+	ctx := repo.As(b.Context(), repo.Actor{Name: repo.Operator})
+	start := time.Now()
+	ref, err := repo.Write(ctx, repo.NewClient(n.PrivateURL, t), repo.Command[posts.Ref](posts.Create{Title: title, Body: text, Publish: true}))
+	if err != nil {
+		b.Fatalf("write on %s: %v", n.Name, err)
+	}
+	return ref, time.Since(start)
+}
+
+// roundTrip asks the primary, over the way of forwarded writes, for something that it refuses at once.
+func roundTrip(b *testing.B, client *http.Client, n *cluster.Node) time.Duration {
+	b.Helper()
+	start := time.Now()
+	if res := get(b, client, "http://"+n.Forwarding.Addr+repo.PathSuper); res.status != http.StatusUnauthorized {
+		b.Fatalf("status %d", res.status)
+	}
+	return time.Since(start)
+}
+
+// forwarding compares a write on a replica with the same write on the primary and a bare round trip, taken in turns.
+func forwarding(b *testing.B, t *table) {
+	c, transport := regions(b)
+	replica := c.Nodes[1]
+	replica.Forwarding.Delay(b, oneWay, oneWay)
+	replica.Replication.Delay(b, oneWay, oneWay)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	const times, warmUp = 30, 3
+	var local, trip, acked, readable []time.Duration
+	for i := range warmUp + times {
+		_, l := write(b, transport, c.Primary(), fmt.Sprintf("Local %d", i))
+		rt := roundTrip(b, client, replica)
+		start := time.Now()
+		ref, a := write(b, transport, replica, fmt.Sprintf("Forwarded %d", i))
+		cluster.Poll(b, 10*time.Second, "readable", func(context.Context) error {
+			if got := get(b, client, replica.PublicURL+"/posts/"+ref.Slug); got.status != http.StatusOK {
+				return fmt.Errorf("status %d", got.status)
+			}
+			return nil
+		})
+		if r := time.Since(start); i >= warmUp {
+			local, trip, acked, readable = append(local, l), append(trip, rt), append(acked, a), append(readable, r)
+		}
+	}
+	floor := median(trip) + median(local)
+	against := fmt.Sprintf("round trip %s + local write %s", ms(median(trip)), ms(median(local)))
+	add := func(what string, took time.Duration, most float64) {
+		ratio := float64(took) / float64(floor)
+		t.add(what, ms(took), against, fmt.Sprintf("%.3f", ratio), goal(fmt.Sprintf("≤ %.2f", most), ratio <= most))
+	}
+	add("forwarded write, 80 ms away: acknowledged", median(acked), ackGoal)
+	add("forwarded write, 80 ms away: read on that replica", median(readable), readableGoal)
+}
+
+// Most that a frame may take beyond the one-way delay.
+const (
+	frameGoal     = 2 * time.Millisecond
+	frameGoalTail = 10 * time.Millisecond
+)
+
+// frames measures from the commit on the primary to the frame at a reader's socket on the replica. LiteFS tells of a
+// transaction just before COMMIT returns.
+func frames(b *testing.B, t *table) {
+	c, transport := regions(b)
+	replica := c.Nodes[1]
+	commits := follow(b, c.Primary())
+	heard := listen(b, replica)
+	const times, warmUp = 100, 5
+	for _, delay := range []time.Duration{0, oneWay} {
+		replica.Replication.Delay(b, 0, delay)
+		var took []time.Duration
+		for i := range warmUp + times {
+			for len(commits) > 0 {
+				<-commits
+			}
+			write(b, transport, c.Primary(), fmt.Sprintf("Seen %s %d", delay, i))
+			committed, seen := receive(b, commits), receive(b, heard)
+			if i >= warmUp {
+				took = append(took, seen.Sub(committed)-delay)
+			}
+		}
+		p50, p99 := median(took), quantile(took, 0.99)
+		what := fmt.Sprintf("commit to frame on another node, %d ms away", delay.Milliseconds())
+		t.add(what+", p50", ms(p50+delay), ms(delay)+" one way", "+ "+ms(p50), goal("≤ + "+ms(frameGoal), p50 <= frameGoal))
+		t.add(what+", p99", ms(p99+delay), ms(delay)+" one way", "+ "+ms(p99), goal("≤ + "+ms(frameGoalTail), p99 <= frameGoalTail))
+	}
+}
+
+func receive(b *testing.B, times <-chan time.Time) time.Time {
+	b.Helper()
+	select {
+	case at, open := <-times:
+		if !open {
+			b.Fatal("the stream ended")
+		}
+		return at
+	case <-time.After(30 * time.Second):
+		b.Fatal("nothing came within 30 s")
+	}
+	return time.Time{}
+}
+
+// follow returns when LiteFS told of each transaction on n.
+func follow(b *testing.B, n *cluster.Node) <-chan time.Time {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.LiteFSURL+"/events", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed by the goroutine
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stream(b, cancel, func(times chan<- time.Time) error {
+		for dec := json.NewDecoder(res.Body); ; {
+			var ev struct{ Type string }
+			if err := dec.Decode(&ev); err != nil {
+				return errors.Join(err, res.Body.Close())
+			}
+			if ev.Type == "tx" {
+				times <- time.Now()
+			}
+		}
+	})
+}
+
+// listen opens a reader's socket on n and returns when each change came.
+func listen(b *testing.B, n *cluster.Node) <-chan time.Time {
+	b.Helper()
+	address := "ws" + strings.TrimPrefix(n.PublicURL, "http") + "/live?topics=posts"
+	conn, _, err := websocket.Dial(b.Context(), address, nil) //nolint:bodyclose // an upgraded connection has none
+	if err != nil {
+		b.Fatal(err)
+	}
+	return stream(b, func() { _ = conn.CloseNow() }, func(times chan<- time.Time) error {
+		for {
+			_, r, err := conn.Reader(context.WithoutCancel(b.Context()))
+			if err != nil {
+				return err
+			}
+			raw, err := io.ReadAll(r)
+			at := time.Now()
+			var f struct{ Type string }
+			if err = errors.Join(err, json.Unmarshal(raw, &f)); err != nil {
+				return err
+			}
+			if f.Type == "change" {
+				times <- at
+			}
+		}
+	})
+}
+
+// stream runs read until stop makes it return, at the latest at the benchmark's end.
+func stream(b *testing.B, stop func(), read func(times chan<- time.Time) error) <-chan time.Time {
+	b.Helper()
+	times, done := make(chan time.Time, 1000), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(times)
+		_ = read(times) // it ends with an error, the stop's own
+	}()
+	b.Cleanup(func() { stop(); <-done })
+	return times
+}

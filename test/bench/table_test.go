@@ -1,0 +1,69 @@
+package bench_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// table is what the benchmark prints at its end, as Markdown.
+type table struct{ rows [][]string }
+
+// add adds a row: what was measured, what came out, what it is compared with, the ratio or difference, and the goal,
+// with met when there is one.
+func (t *table) add(what, figure, against, ratio, goal string) {
+	t.rows = append(t.rows, []string{what, figure, against, ratio, goal})
+}
+
+// goal says what was aimed at and whether that was reached.
+func goal(aim string, met bool) string {
+	if met {
+		return aim + ": met"
+	}
+	return aim + ": **not met**"
+}
+
+func (t *table) String() string {
+	rows := append([][]string{{"what", "figure", "against", "ratio", "goal"}}, t.rows...)
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for n, row := range rows {
+		for i, cell := range row {
+			b.WriteString("| " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)) + " ")
+		}
+		b.WriteString("|\n")
+		if n == 0 {
+			for _, w := range widths {
+				b.WriteString("|" + strings.Repeat("-", w+2))
+			}
+			b.WriteString("|\n")
+		}
+	}
+	return b.String()
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+
+// BenchmarkTable takes all figures in one run and prints them.
+func BenchmarkTable(b *testing.B) {
+	t := &table{}
+	for _, part := range []struct {
+		name    string
+		measure func(b *testing.B, t *table)
+	}{{"pages", pages}, {"start", starts}, {"sockets", sockets}, {"forwarding", forwarding}, {"frames", frames}} {
+		b.Run(part.name, func(b *testing.B) {
+			part.measure(b, t)
+			b.ReportMetric(0, "ns/op") // a part is no operation
+		})
+	}
+	// Standard output is where a benchmark's figures belong.
+	_, _ = fmt.Fprintf(os.Stdout, "\n%s\n", t)
+}
