@@ -53,12 +53,14 @@ func NewImport(f frontmatter.File, media map[string]string) Import {
 // untitled returns the body without the heading that gave the title.
 func untitled(f frontmatter.File) string {
 	first, rest, _ := strings.Cut(f.Body, "\n")
-	if f.HasTitle || !strings.HasPrefix(strings.TrimLeft(first, " "), "#") {
+	if f.HasTitle {
 		return f.Body
 	}
-	// The very reader that found the title says whether this line is where.
-	alone, _ := frontmatter.Parse(f.Name, []byte(first), time.UTC)
-	if alone.Title != f.Title {
+	// The very reader that found the title says whether this line is where. The
+	// name is one that no heading is: what the title is without any.
+	const nameless = "\u2060"
+	alone, _ := frontmatter.Parse(nameless, []byte(first), time.UTC)
+	if alone.Title != f.Title || alone.Title == nameless {
 		return f.Body
 	}
 	return frontmatter.CanonicalBody(rest)
@@ -233,7 +235,7 @@ func (i Import) over(ctx context.Context, tx *repo.Tx, before record) (record, e
 func (i Import) remember(ctx context.Context, tx *repo.Tx, r *record) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO imports (post_id, path, raw, revision)
-		VALUES (?, ?, ?, ?)
+		VALUES (?, ?, COALESCE(?, x''), ?)
 		ON CONFLICT (post_id) DO UPDATE SET path = excluded.path, raw = excluded.raw, revision = excluded.revision`,
 		r.id, i.Path, i.Raw, r.revision)
 	if err != nil {

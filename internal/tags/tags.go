@@ -63,7 +63,7 @@ func Normalize(label string) (string, error) {
 // allowed reports whether labels may have r: letters and digits of every script,
 // pictures with what varies them, and what names of techniques are written with.
 func allowed(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.So) || joiner(r) ||
+	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.So) && r != utf8.RuneError || joiner(r) ||
 		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
 		strings.ContainsRune("-_.+#'’·", r)
 }

@@ -1,0 +1,212 @@
+package posts_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
+
+func titles() map[string]string {
+	return map[string]string{
+		"Hello, World!":                "hello-world",
+		"It's 5 o’clock":               "its-5-oclock",
+		"  --C++ & Go_lang.. ":         "c-go-lang",
+		"Café Über Øl":                 "café-über-øl",
+		"Cafe\u0301":                   "café",
+		"J\u030c":                      "ǰ",
+		"ΟΔΟΣ":                         "οδοσ",
+		"Привет, мир":                  "привет-мир",
+		"日本語のタイトル":                     "日本語のタイトル",
+		"สวัสดีชาวโลก":                 "สวัสดีชาวโลก",
+		"שלום עולם":                    "שלום-עולם",
+		"می\u200cخواهم":                "میخواهم",
+		"नमस्ते दुनिया":                "नमस्ते-दुनिया",
+		"\u0301 mark first":            "mark-first",
+		"a \u0301b":                    "a-b",
+		"🎉🎉":                           "",
+		"🎉 party 🎉":                    "party",
+		"½ and ²":                      "½-and-²",
+		"...":                          "",
+		"":                             "",
+		"soft\u00adhyphen":             "softhyphen",
+		"bad \xff bytes":               "bad-bytes",
+		"\u202eevil\u202c":             "evil",
+		"İstanbul":                     "i̇stanbul",
+		strings.Repeat("ab ", 60):      strings.Repeat("ab-", 33) + "a",
+		strings.Repeat("x", 150):       strings.Repeat("x", 100),
+		strings.Repeat("x", 99) + " y": strings.Repeat("x", 99),
+	}
+}
+
+func TestSlugify(t *testing.T) {
+	for title, want := range titles() {
+		got := posts.Slugify(title)
+		if got != want && title != "İstanbul" { // whose small i has or has not a second dot
+			t.Errorf("%q: %q, want %q", title, got, want)
+		}
+	}
+}
+
+func TestCheckSlug(t *testing.T) {
+	for slug, want := range map[string]string{
+		"hello": "hello", " Hello ": "hello", "a_b.c-d": "a_b.c-d", "Cafe\u0301": "café", "2024": "2024", "日本": "日本",
+		strings.Repeat("é", 100): strings.Repeat("é", 100),
+	} {
+		if got, problem := posts.CheckSlug(slug); got != want || problem != "" {
+			t.Errorf("%q: %q, %s", slug, got, problem)
+		}
+	}
+	for _, slug := range []string{
+		"", " ", "new", "NEW", "feed.xml", "a b", "a/b", "../x", "..", ".", "-a", "_a", ".a", "a.", "a-", "a..b", "a?b", "a#b", "a%20b",
+		"\u0301a", "a\u200bb", "a\u202eb", "a\x00b", "\xff", "🎉", strings.Repeat("é", 101), `a"b`, "a<b",
+	} {
+		if got, problem := posts.CheckSlug(slug); got != "" || problem == "" {
+			t.Errorf("%q is taken as %q", slug, got)
+		}
+	}
+}
+
+func TestCheckPermalink(t *testing.T) {
+	for path, want := range map[string]string{
+		"/about": "/about", "about/": "/about", " /2020/05/old-post.html ": "/2020/05/old-post.html", "/über/uns": "/über/uns",
+		"/u\u0308ber": "/über", "//double//": "/double", "/.well-known/x": "/.well-known/x", "/a:b": "/a:b",
+	} {
+		if got, problem := posts.CheckPermalink(path); got != want || problem != "" {
+			t.Errorf("%q: %q, %s", path, got, problem)
+		}
+	}
+	for _, path := range []string{
+		"", "/", "///", "/posts", "/Posts/x", "/feed.xml", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/a%20b", `/a\b`, "/a b", "/a<b>",
+		"/a\x00", "/a\nb", "/\xff", "/a\u202eb", "/" + strings.Repeat("x", 300), "/a\u00a0b",
+	} {
+		if got, problem := posts.CheckPermalink(path); got != "" || problem == "" {
+			t.Errorf("%q is taken as %q", path, got)
+		}
+	}
+	for _, root := range posts.ReservedRoots() {
+		if _, problem := posts.CheckPermalink("/" + root + "/x"); problem == "" {
+			t.Errorf("/%s is free", root)
+		}
+	}
+}
+
+func FuzzSlug(f *testing.F) {
+	for title := range titles() {
+		f.Add(title)
+	}
+	f.Add("\u1e9e\u0345\u03b1")
+	f.Add("A\u0300\u0316'\u0301B")
+	f.Fuzz(func(t *testing.T, title string) {
+		slug := posts.Slugify(title)
+		if !utf8.ValidString(slug) || utf8.RuneCountInString(slug) > 100 {
+			t.Fatalf("%q: %q", title, slug)
+		}
+		stored, problem := posts.CheckSlug(slug)
+		if slug != "" && !slices.Contains(posts.ReservedSlugs(), slug) && (problem != "" || stored != slug) {
+			t.Fatalf("Slugify(%q) = %q, stored as %q: %s", title, slug, stored, problem)
+		}
+		if again := posts.Slugify(slug); again != slug {
+			t.Fatalf("%q: %q, then %q", title, slug, again)
+		}
+		if stored, problem := posts.CheckSlug(title); problem == "" {
+			if again, problem := posts.CheckSlug(stored); again != stored || problem != "" {
+				t.Fatalf("CheckSlug(%q) = %q, then %q: %s", title, stored, again, problem)
+			}
+		}
+		if stored, problem := posts.CheckPermalink(title); problem == "" {
+			if again, problem := posts.CheckPermalink(stored); again != stored || problem != "" {
+				t.Fatalf("CheckPermalink(%q) = %q, then %q: %s", title, stored, again, problem)
+			}
+		}
+	})
+}
+
+func TestSlugsThatCollide(t *testing.T) {
+	w := mustWorld(t)
+	for _, want := range []string{"same", "same-2", "same-3", "same-4", "same-5", "same-6"} {
+		if ref := must(w, posts.Create{Title: "Same!"}); ref.Slug != want {
+			t.Errorf("got %s, want %s", ref.Slug, want)
+		}
+	}
+	for title, want := range map[string]string{"New": "post-new", "🎉": "post", "Feed.xml": "feed-xml", "Page": "post-page"} {
+		if ref := must(w, posts.Create{Title: title}); ref.Slug != want {
+			t.Errorf("%s: %s", title, ref.Slug)
+		}
+	}
+	if ref := must(w, posts.Create{Title: "🎈"}); ref.Slug != "post-2" {
+		t.Errorf("got %s", ref.Slug)
+	}
+}
+
+func TestOldSlugs(t *testing.T) {
+	w := mustWorld(t)
+	rev := map[int64]int64{}
+	create := func(title, slug string, publish bool) posts.Target {
+		ref := must(w, posts.Create{Title: title, Slug: slug, Publish: publish})
+		rev[ref.ID] = ref.Revision
+		return posts.Target{ID: ref.ID}
+	}
+	rename := func(p posts.Target, slug string) {
+		t.Helper()
+		rev[p.ID] = must(w, posts.Update{Target: p, Revision: rev[p.ID], Slug: &slug}).Revision
+	}
+	// leads checks where each address leads, as a page would ask; "" is nowhere.
+	leads := func(want map[string]string) {
+		t.Helper()
+		for slug, to := range want {
+			got, err := tryView(w, func(rd repo.Reader) (string, error) {
+				if p, err := posts.BySlug(w.ctx, rd, slug); err == nil && p.Visible() {
+					return p.Title, nil
+				}
+				moved, err := posts.Moved(w.ctx, rd, slug)
+				if err != nil {
+					return "", err
+				}
+				p, err := posts.BySlug(w.ctx, rd, moved)
+				return "moved to " + p.Title, err
+			})
+			if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, repo.NotFound) {
+				t.Errorf("%s leads to %q, want %q; %v", slug, got, to, err)
+			}
+		}
+	}
+	a := create("A", "a", true)
+	rename(a, "b")
+	rename(a, "c")
+	leads(map[string]string{"a": "moved to A", "b": "moved to A", "c": "A", "d": ""})
+	rename(a, "a") // taken back
+	leads(map[string]string{"a": "A", "b": "moved to A", "c": "moved to A"})
+	rename(a, "c")
+
+	// A draft takes a's old address, hides nothing by that, and gives it back.
+	d := create("Draft", "a", false)
+	leads(map[string]string{"a": "moved to A"})
+	rename(d, "elsewhere")
+	leads(map[string]string{"a": "moved to A", "elsewhere": ""})
+	rename(d, "a")
+	must(w, posts.Publish{Target: d})
+	leads(map[string]string{"a": "Draft", "c": "A"}) // a living post's own slug wins
+	rev[d.ID] = w.post(d.ID).Revision
+	rename(d, "z")
+	leads(map[string]string{"a": "moved to Draft", "b": "moved to A"}) // who lived there last
+
+	must(w, posts.Unpublish{Target: a})
+	leads(map[string]string{"b": "", "c": "", "a": "moved to Draft"})
+	must(w, posts.Delete{Target: d})
+	leads(map[string]string{"a": "", "z": ""})
+	// What is made of a title takes no other's old address.
+	if ref := must(w, posts.Create{Title: "B", Publish: true}); ref.Slug != "b-2" {
+		t.Errorf("got %s", ref.Slug)
+	}
+	must(w, posts.Publish{Target: a})
+	leads(map[string]string{"b": "moved to A"})
+	if got := must(w, posts.Create{Title: "B", Slug: "b", Publish: true}); got.Slug != "b" {
+		t.Errorf("got %s", got.Slug)
+	}
+	leads(map[string]string{"b": "B"})
+}
