@@ -1,0 +1,413 @@
+package media_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"log/slog"
+	"math/rand/v2"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/media"
+	"blog/internal/repo"
+	"blog/migrations"
+)
+
+// show makes a picture unremovable, as a post that shows it does; drop undoes
+// that and removes it. Posts are not this package's.
+type show struct {
+	Hash string `json:"hash"`
+}
+
+func (show) Name() string { return "test.show" }
+
+func (s show) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
+	for _, q := range []string{
+		"INSERT OR IGNORE INTO users (id, email, name, password_hash, created_at) VALUES (1, 'a', 'a', 'x', '')",
+		`INSERT OR IGNORE INTO posts (id, slug, title, description, author_id, state, published_at, created_at, updated_at, revision, labels, anchor, renderer, minutes, excerpt, headings, html, plain, body)
+		VALUES (1, 'a', 'a', '', 1, 'published', '', '', '', 1, '[]', 'a', 1, 1, '', '[]', '', '', '')`,
+		"DELETE FROM post_media",
+	} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return "", err
+		}
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO post_media (post_id, path, hash) SELECT 1, 'p', hash FROM media WHERE hash = ?", s.Hash)
+	return "", err
+}
+
+type drop struct {
+	Hash string `json:"hash"`
+}
+
+func (drop) Name() string { return "test.drop" }
+
+func (d drop) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM post_media"); err != nil {
+		return "", err
+	}
+	return "", media.RemoveUnused(ctx, tx, d.Hash)
+}
+
+type replicaNode struct {
+	*litefs.Static
+	url string
+}
+
+func (n replicaNode) Role() litefs.Role {
+	return litefs.Role{State: litefs.Replica, Host: "primary", URL: n.url}
+}
+
+// mustRepos opens a primary and a replica on one file.
+func mustRepos(tb testing.TB) (ctx context.Context, primary, replica *repo.Repo) {
+	tb.Helper()
+	const secret = "a secret of the cluster"
+	path := filepath.Join(tb.TempDir(), "blog.db")
+	log := slog.New(slog.DiscardHandler)
+	open := func(node repo.Node, underLiteFS bool) *repo.Repo {
+		registry, err := repo.NewRegistry(media.Commands(), []repo.Registration{repo.Register[show](), repo.Register[drop]()})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		transport := repo.NewTransport(secret)
+		r, err := repo.Open(tb.Context(), repo.Options{
+			Path: path, LiteFS: underLiteFS, Node: node, Registry: registry, Migrations: migrations.FS, Transport: transport, Now: time.Now, Logger: log,
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() {
+			if err := r.Close(); err != nil {
+				tb.Error(err)
+			}
+			transport.Close()
+		})
+		return r
+	}
+	node := litefs.OpenStatic()
+	primary = open(node, false)
+	server := httptest.NewServer(repo.NewHandler(primary, secret, log))
+	tb.Cleanup(server.Close)
+	replica = open(replicaNode{node, server.URL}, true)
+	return repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), primary, replica
+}
+
+// MustNoise is a PNG that no compression makes small: side times side pixels.
+func MustNoise(tb testing.TB, side int, seed uint64) []byte {
+	tb.Helper()
+	img := image.NewGray(image.Rect(0, 0, side, side))
+	r := rand.New(rand.NewPCG(seed, 1))
+	for i := range img.Pix {
+		img.Pix[i] = byte(r.Uint32()) // #nosec G115 -- noise
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// puts are the chunks of a picture, as Upload sends them.
+func puts(tb testing.TB, data []byte) []media.Put {
+	tb.Helper()
+	clean, err := media.Strip(data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	info, err := media.Inspect(clean)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out []media.Put
+	chunks := media.Chunks(clean)
+	for n, c := range chunks {
+		out = append(out, media.Put{Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height, Size: int64(len(clean)), Chunks: len(chunks), N: n, Data: c})
+	}
+	return out
+}
+
+func stored(ctx context.Context, r *repo.Repo, hash string) (p media.Picture, data []byte, err error) {
+	err = r.View(ctx, func(rd repo.Reader) (err error) {
+		p, data, err = media.Read(ctx, rd, hash)
+		return err
+	})
+	return p, data, err
+}
+
+func count(tb testing.TB, r *repo.Repo, query string, args ...any) (n int) {
+	tb.Helper()
+	err := r.View(tb.Context(), func(rd repo.Reader) error { return rd.QueryRowContext(tb.Context(), query, args...).Scan(&n) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+func TestUploadAndRead(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	for name, data := range map[string][]byte{"small": MustDirtyPNG(t), "photo": MustDirtyJPEG(t, 6), "chunks": MustNoise(t, 900, 1)} {
+		pic, err := media.Upload(ctx, replica, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clean, err := media.Strip(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*repo.Repo{primary, replica} {
+			got, bytes1, err := stored(ctx, r, pic.Hash)
+			if err != nil || got != pic || !bytes.Equal(bytes1, clean) || pic.Hash != media.Hash(clean) || pic.Size != int64(len(clean)) {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+		}
+		rows := count(t, primary, "SELECT COUNT(*) FROM writes")
+		if again, err := media.Upload(ctx, primary, data); err != nil || again != pic || count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
+			t.Errorf("%s again: %+v, %v", name, again, err)
+		}
+	}
+	if n := count(t, primary, "SELECT MAX(length(data)) FROM media_chunks"); n > 256<<10 {
+		t.Errorf("a chunk of %d bytes", n)
+	}
+	if _, _, err := stored(ctx, replica, "nothing"); !errors.Is(err, repo.NotFound) {
+		t.Errorf("got %v", err)
+	}
+	for _, data := range [][]byte{nil, []byte("<svg onload='x'/>"), []byte("text"), MustPNG(t)[:20], make([]byte, media.MaxBytes+1)} {
+		_, err := media.Upload(ctx, replica, data)
+		if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["image"] == "" {
+			t.Errorf("%.20q: %v", data, err)
+		}
+	}
+}
+
+func TestChunksInAnyOrderAndRepeated(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	data := MustNoise(t, 900, 2)
+	all := puts(t, data)
+	if len(all) < 4 {
+		t.Fatalf("%d chunks", len(all))
+	}
+	order := rand.New(rand.NewPCG(3, 3)).Perm(len(all))
+	for i, n := range append(order[:2:2], order...) {
+		got, err := repo.Write(ctx, replica, all[n])
+		if want := i == len(order)+1; err != nil || got.Complete != want {
+			t.Errorf("%d: %+v, %v", i, got, err)
+		}
+		if _, _, err := stored(ctx, primary, all[0].Hash); (err == nil) != got.Complete {
+			t.Errorf("%d: half a picture is read: %v", i, err)
+		}
+	}
+	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != len(all) {
+		t.Errorf("%d writes for %d chunks", n, len(all))
+	}
+	if got, err := repo.Write(ctx, replica, all[1]); err != nil || !got.Complete {
+		t.Errorf("after the end: %+v, %v", got, err)
+	}
+	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("read: %v", err)
+	}
+}
+
+func TestUploadGoesOnWhereItBrokeOff(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	data := MustNoise(t, 900, 4)
+	all := puts(t, data)
+	for _, p := range all[:2] {
+		repo.MustWrite(ctx, replica, p)
+	}
+	pic, err := media.Upload(ctx, replica, data)
+	if err != nil || count(t, primary, "SELECT COUNT(*) FROM writes") != len(all) {
+		t.Errorf("got %+v, %v", pic, err)
+	}
+}
+
+func TestManyUploadsOfOnePicture(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	data := MustNoise(t, 700, 5)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			if _, err := media.Upload(ctx, []*repo.Repo{primary, replica}[i%2], data); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	all := puts(t, data)
+	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("read: %v", err)
+	}
+	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != len(all) {
+		t.Errorf("%d chunks of %d", n, len(all))
+	}
+}
+
+func TestPutRefuses(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	good := puts(t, MustPNG(t))[0]
+	html := []byte("<script>alert(1)</script>")
+	dirty := MustDirtyPNG(t)
+	for name, c := range map[string]struct {
+		change func(p *media.Put)
+		fields []string
+	}{
+		"no hash":       {func(p *media.Put) { p.Hash = "" }, []string{"hash"}},
+		"upper case":    {func(p *media.Put) { p.Hash = "A" + p.Hash[1:] }, []string{"hash"}},
+		"no hex":        {func(p *media.Put) { p.Hash = "x" + p.Hash[1:] }, []string{"hash"}},
+		"size":          {func(p *media.Put) { p.Size = 0 }, []string{"size"}},
+		"too large":     {func(p *media.Put) { p.Size = media.MaxBytes + 1 }, []string{"size"}},
+		"chunks":        {func(p *media.Put) { p.Chunks = 1 << 40 }, []string{"chunks"}},
+		"number":        {func(p *media.Put) { p.N = 1 }, []string{"n"}},
+		"negative":      {func(p *media.Put) { p.N = -1 }, []string{"n"}},
+		"cut off":       {func(p *media.Put) { p.Data = p.Data[1:] }, []string{"data"}},
+		"no data":       {func(p *media.Put) { p.Data = nil }, []string{"data"}},
+		"wrong hash":    {func(p *media.Put) { p.Hash = media.Hash([]byte("x")) }, []string{"image"}},
+		"wrong type":    {func(p *media.Put) { p.Type = "text/html" }, []string{"image"}},
+		"wrong ending":  {func(p *media.Put) { p.Ext = ".html" }, []string{"image"}},
+		"wrong width":   {func(p *media.Put) { p.Width++ }, []string{"image"}},
+		"no picture":    {func(p *media.Put) { p.Data, p.Size, p.Hash = html, int64(len(html)), media.Hash(html) }, []string{"image"}},
+		"with position": {func(p *media.Put) { p.Data, p.Size, p.Hash = dirty, int64(len(dirty)), media.Hash(dirty) }, []string{"image"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := good
+			c.change(&p)
+			_, err := repo.Write(ctx, replica, p)
+			e := repo.AsError(err)
+			if e.Code != repo.Invalid || len(e.Fields) != len(c.fields) || e.Fields[c.fields[0]] == "" {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if n := count(t, primary, "SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks) + (SELECT COUNT(*) FROM writes)"); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+// What was announced or stored wrongly, by whomever, must neither become public
+// nor keep the right picture out.
+func TestWrongChunksAreNoObstacle(t *testing.T) {
+	data := MustNoise(t, 900, 6)
+	all := puts(t, data)
+	for name, wrong := range map[string]func() []media.Put{
+		"other type":    func() []media.Put { p := all[0]; p.Type, p.Ext = "text/html", ".html"; return []media.Put{p} },
+		"other size":    func() []media.Put { p := all[0]; p.Size--; return []media.Put{p} },
+		"other cut":     func() []media.Put { p := all[0]; p.Size += media.ChunkSize; p.Chunks++; return []media.Put{p} },
+		"first chunk":   func() []media.Put { return []media.Put{flipped(all[0])} },
+		"all but first": func() []media.Put { return append([]media.Put{flipped(all[1])}, all[2:]...) },
+		"all but last":  func() []media.Put { return append([]media.Put{flipped(all[0])}, all[1:len(all)-1]...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, primary, replica := mustRepos(t)
+			for _, p := range wrong() {
+				if got, err := repo.Write(ctx, replica, p); err != nil || got.Complete {
+					t.Errorf("got %+v, %v", got, err)
+				}
+			}
+			pic, err := media.Upload(ctx, replica, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, read, err := stored(ctx, primary, pic.Hash)
+			if err != nil || got.Type != "image/png" || got != pic || !bytes.Equal(read, data) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+	ctx, primary, replica := mustRepos(t)
+	for i, p := range append([]media.Put{flipped(all[0])}, all[1:]...) {
+		got, err := repo.Write(ctx, replica, p)
+		if err != nil || got.Complete {
+			t.Errorf("%d: %+v, %v", i, got, err)
+		}
+	}
+	if n := count(t, primary, "SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks)"); n != 0 {
+		t.Errorf("%d rows of a wrong picture are left", n)
+	}
+}
+
+func flipped(p media.Put) media.Put {
+	p.Data = bytes.Clone(p.Data)
+	p.Data[len(p.Data)/2] ^= 1
+	return p
+}
+
+func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	data := MustNoise(t, 700, 7)
+	pic, err := media.Upload(ctx, replica, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := func() (yes bool) {
+		err := replica.View(ctx, func(rd repo.Reader) (err error) {
+			yes, err = media.Public(ctx, rd, pic.Hash)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return yes
+	}
+	if public() {
+		t.Error("public before a post shows it")
+	}
+	repo.MustWrite(ctx, replica, show{pic.Hash})
+	if !public() {
+		t.Error("not public in a published post")
+	}
+	repo.MustWrite(ctx, replica, drop{media.Hash(nil)}) // another one: this stays
+	if _, _, err := stored(ctx, replica, pic.Hash); err != nil || public() {
+		t.Errorf("without a post: %v", err)
+	}
+	repo.MustWrite(ctx, replica, drop{pic.Hash})
+	if _, _, err := stored(ctx, replica, pic.Hash); !errors.Is(err, repo.NotFound) {
+		t.Errorf("removed: %v", err)
+	}
+	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != 0 {
+		t.Errorf("%d chunks are left", n)
+	}
+	if again, err := media.Upload(ctx, replica, data); err != nil || again != pic {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+	if _, read, err := stored(ctx, primary, pic.Hash); err != nil || !bytes.Equal(read, data) {
+		t.Errorf("read: %v", err)
+	}
+}
+
+// A picture that is removed while it is stored again is stored as a whole.
+func TestRemovedWhileUploaded(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	data := MustNoise(t, 900, 8)
+	all := puts(t, data)
+	w := &interrupting{Writer: replica, after: len(all) / 2, do: func() { repo.MustWrite(ctx, primary, drop{all[0].Hash}) }}
+	if _, err := media.Upload(ctx, w, data); err != nil {
+		t.Fatal(err)
+	}
+	if _, read, err := stored(ctx, primary, all[0].Hash); err != nil || !bytes.Equal(read, data) || w.calls <= len(all) {
+		t.Errorf("read: %v, %d calls", err, w.calls)
+	}
+}
+
+// interrupting does something once, between two calls.
+type interrupting struct {
+	repo.Writer
+	calls, after int
+	do           func()
+}
+
+func (i *interrupting) Call(ctx context.Context, call *repo.Call) error {
+	if i.calls++; i.calls == i.after {
+		i.do()
+	}
+	if err := i.Writer.Call(ctx, call); err != nil {
+		return fmt.Errorf("call %d: %w", i.calls, err)
+	}
+	return nil
+}
