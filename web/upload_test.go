@@ -1,0 +1,184 @@
+package web_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/posts"
+	"blog/web"
+)
+
+// brief makes a write give up soon.
+func brief(o *web.Options) { o.Limit = 200 * time.Millisecond }
+
+func MustPNG(tb testing.TB) []byte {
+	tb.Helper()
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, image.NewGray(image.Rect(0, 0, 5, 4))); err != nil {
+		tb.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	for i, n := range []*node{w.primary, w.replica} {
+		b, stranger := MustLogin(t, n), MustOpen(t, n)
+		typed := editor("title", fmt.Sprint("With a picture ", i), "do", "upload")
+		a := b.Upload(t, "/admin/posts", typed, "../../Mein <Bild>.PNG", MustPNG(t)).Must(t, http.StatusOK)
+		MustKeep(t, a, typed)
+		src := a.attr(t, ".upload-list img", "src")
+		if !strings.HasPrefix(src, "/media/") || strings.ContainsAny(src, "<>") || strings.Contains(src, "..") || !strings.Contains(a.text(t, "[data-snippet]"), src) {
+			t.Fatalf("stored at %q: %s", src, a.text(t, ".uploads"))
+		}
+		if i == 0 {
+			stranger.Get(t, src).Must(t, http.StatusNotFound)
+		}
+		got := b.Get(t, src).Must(t, http.StatusOK)
+		if got.header.Get("Content-Type") != "image/png" || got.header.Get("X-Content-Type-Options") != "nosniff" || got.header.Get("Cache-Control") != "private, max-age=31536000, immutable" {
+			t.Errorf("%v", got.header)
+		}
+		// A file beside "save" or "publish" goes into the text.
+		typed.Set("do", "publish")
+		to := b.Upload(t, "/admin/posts", typed, "a.png", MustPNG(t)).Must(t, http.StatusSeeOther).header.Get("Location")
+		if img := stranger.Get(t, to).attr(t, ".prose img", "src"); img == "" {
+			t.Errorf("no picture at %s", to)
+		}
+		pic := stranger.Get(t, src).Must(t, http.StatusOK)
+		if pic.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
+			t.Errorf("%v", pic.header)
+		}
+		h := stranger.Do(t, http.MethodHead, src, nil).Must(t, http.StatusOK)
+		if h.header.Get("Content-Length") != fmt.Sprint(len(pic.body)) || h.header.Get("Content-Type") != "image/png" {
+			t.Errorf("HEAD: %v", h.header)
+		}
+		not := stranger.Get(t, src, header("If-None-Match", pic.header.Get("ETag"))).Must(t, http.StatusNotModified)
+		if not.body != "" || not.header.Get("ETag") != pic.header.Get("ETag") {
+			t.Errorf("304: %v", not.header)
+		}
+		part := stranger.Get(t, src, header("Range", "bytes=1-3")).Must(t, http.StatusPartialContent)
+		if part.body != "PNG" {
+			t.Errorf("a range is %q", part.body)
+		}
+		never := "/media/" + strings.Repeat("0", 64) + "/x.png"
+		stranger.Get(t, never, header("If-None-Match", "*")).Must(t, http.StatusNotFound)
+	}
+}
+
+func TestWhatIsNoPicture(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustLogin(t, w.primary)
+	for name, data := range map[string][]byte{
+		"a.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "a.png": []byte("no picture"), "half.png": MustPNG(t)[:30],
+	} {
+		for _, do := range []string{"upload", "save"} {
+			typed := editor("do", do, "body", hostileText)
+			a := b.Upload(t, "/admin/posts", typed, name, data).Must(t, http.StatusUnprocessableEntity)
+			MustKeep(t, a, typed)
+			if a.find(t, "#f-image-error").Length() != 1 {
+				t.Errorf("%s: %s", name, a.text(t, ".summary"))
+			}
+		}
+	}
+	typed := editor("do", "save", "body", hostileText)
+	a := b.Upload(t, "/admin/posts", typed, "large.png", make([]byte, 20<<20)).Must(t, http.StatusRequestEntityTooLarge)
+	MustKeep(t, a, typed)
+	if a.find(t, "#f-image-error").Length() != 1 {
+		t.Errorf("20 MB: %s", a.text(t, ".summary"))
+	}
+	if n := MustCount(t, w.primary); n["posts"] != 0 || n["media"] != 0 {
+		t.Errorf("something was saved: %v", n)
+	}
+}
+
+func TestTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	MustPublish(t, w.primary, "Title", "Text")
+	author := MustLogin(t, w.primary)
+	large := strings.Repeat("a", 20<<20)
+	for _, path := range []string{
+		"/login", "/logout", "/setup", "/account/password", "/account/logout-all", "/account/renew",
+		"/admin/posts", "/admin/posts/1", "/admin/posts/1/state", "/admin/posts/1/delete",
+	} {
+		for kind, change := range map[string]func(*http.Request){
+			"a form": func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") },
+			"chunks": func(r *http.Request) {
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.ContentLength = -1
+			},
+			"another type": func(*http.Request) {},
+		} {
+			got := author.Do(t, http.MethodPost, path, io.MultiReader(strings.NewReader("body="+large)), change, func(r *http.Request) {
+				if kind != "chunks" {
+					r.ContentLength = int64(len(large)) + 5
+				}
+			})
+			if got.status != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s to %s: %d", kind, path, got.status)
+			}
+		}
+	}
+	var fields strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&fields, "f%d=&", i)
+	}
+	if got := author.Post(t, "/login", url.Values{}, func(r *http.Request) {
+		r.Body = io.NopCloser(strings.NewReader(fields.String()))
+		r.ContentLength = int64(fields.Len())
+	}); got.status >= 500 {
+		t.Errorf("many fields: %d", got.status)
+	}
+	if author.Cookie(t, "session") == "" || !MustLoad(t, w.primary, 1).Visible() {
+		t.Error("something was done")
+	}
+}
+
+func TestDatesAreInTheBlogsZone(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := MustWorld(t, func(o *web.Options) { o.Config.Location, o.Config.Zone = berlin, "Europe/Berlin" })
+	b := MustLogin(t, w.replica)
+	if hint := b.Get(t, "/admin/posts/new").text(t, "#f-published_at-hint"); !strings.Contains(hint, "Europe/Berlin") {
+		t.Errorf("the field says %q", hint)
+	}
+	for typed, want := range map[string][]string{
+		"2026-01-15T10:00": {"2026-01-15T09:00:00Z"},
+		"2026-05-15T10:00": {"2026-05-15T08:00:00Z"},
+		"2025-10-26T02:30": {"2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"}, // comes twice
+		"2026-01-15":       {"2026-01-14T23:00:00Z"},
+	} {
+		to := b.Post(t, "/admin/posts", editor("title", "At "+typed, "published_at", typed, "do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
+		slug := strings.TrimPrefix(to, "/posts/")
+		edit := b.Get(t, b.Get(t, to).attr(t, ".author-tools a", "href"))
+		var stored posts.Post
+		for id := int64(1); stored.Slug != slug; id++ {
+			stored = MustLoad(t, w.primary, id)
+		}
+		if got := stored.PublishedAt.Format(time.RFC3339); !strings.Contains(strings.Join(want, " "), got) {
+			t.Errorf("%s is stored as %s", typed, got)
+		}
+		// Saved again without touching it, it stays the same instant.
+		b.Post(t, edit.attr(t, "form.editor", "action"), edit.with(t, "form.editor", "body", "Changed", "do", "save")).Must(t, http.StatusSeeOther)
+		if again := MustLoad(t, w.primary, stored.ID); !again.PublishedAt.Equal(stored.PublishedAt) || again.Body != "Changed" {
+			t.Errorf("%s has moved from %s to %s", typed, stored.PublishedAt, again.PublishedAt)
+		}
+	}
+	a := b.Post(t, "/admin/posts", editor("published_at", "2026-03-29T02:30", "do", "publish")).Must(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(a.text(t, "#f-published_at-error"), "clocks") {
+		t.Errorf("an hour that is left out: %s", a.text(t, ".summary"))
+	}
+}
