@@ -16,9 +16,6 @@ import (
 	"blog/migrations"
 )
 
-// lockWait is how long a command waits for another one to give the database back.
-const lockWait = 10 * time.Second
-
 // operator returns the context of writes from the command line.
 func (s *session) operator() context.Context {
 	return repo.As(s.ctx, repo.Actor{Name: repo.Operator})
@@ -57,27 +54,14 @@ func (s *session) write(fn func(w repo.Writer) error) (err error) {
 // lockOrServer takes the lock of a plain database, or returns nil when a server
 // has it. A command that has it is waited for.
 func (s *session) lockOrServer() (*app.Lock, error) {
-	limit := time.After(lockWait)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		lock, err := app.TakeLock(s.config.DatabasePath)
-		switch {
-		case err == nil:
-			return lock, nil
-		case !errors.Is(err, app.ErrLocked):
-			return nil, err
-		case app.Announced(s.config.DatabasePath) != "":
-			return nil, nil // no lock: a server has it
-		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			return nil, repo.Errorf(repo.Unavailable, "Another command has had %s for %s: wait for its end.", s.config.DatabasePath, lockWait)
-		case <-s.ctx.Done():
-			return nil, s.ctx.Err()
-		}
+	lock, err := app.AwaitLock(s.ctx, s.config.DatabasePath)
+	switch {
+	case !errors.Is(err, app.ErrLocked):
+		return lock, err
+	case app.Announced(s.config.DatabasePath) != "":
+		return nil, nil // no lock: a server has it
 	}
+	return nil, repo.Errorf(repo.Unavailable, "Another command has %s: wait for its end.", s.config.DatabasePath)
 }
 
 // base is where this machine's server takes calls. A server on a plain database

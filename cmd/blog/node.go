@@ -19,13 +19,13 @@ func (migrateCmd) Run(s *session) error {
 		s.say("Under LiteFS the node that becomes primary migrates, before it takes writes. There is nothing to do here; `blog status` says which schema this node has.")
 		return nil
 	}
-	lock, err := app.TakeLock(s.config.DatabasePath)
-	if errors.Is(err, app.ErrLocked) {
-		s.say("A server runs on %s: it has migrated at its start.", s.config.DatabasePath)
-		return nil
-	}
+	lock, err := s.lockOrServer()
 	if err != nil {
 		return err
+	}
+	if lock == nil {
+		s.say("A server runs on %s: it has migrated at its start.", s.config.DatabasePath)
+		return nil
 	}
 	r, err := s.openLocal()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -124,6 +125,32 @@ func TestServe(t *testing.T) {
 	if o := w.run(t, "status"); o.code != 3 {
 		t.Errorf("status without a server: %d %s", o.code, o.err)
 	}
+}
+
+// TestCommandsTakeTurns: commands that run at once, and a server that starts
+// meanwhile, wait for each other.
+func TestCommandsTakeTurns(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	outcomes := make(chan outcome)
+	const many = 4
+	for n := range many {
+		go func() { outcomes <- w.run(t, "post", "new", "--title", "Post "+strconv.Itoa(n), "--json") }()
+	}
+	s := w.mustServe(t)
+	seqs := map[int64]bool{}
+	for range many {
+		o := <-outcomes
+		if o.code != 0 {
+			t.Errorf("exit code %d: %s%s", o.code, o.out, o.err)
+			continue
+		}
+		seqs[decode[written](t, o.out).Seq] = true
+	}
+	if len(seqs) != many {
+		t.Errorf("%d writes, want %d", len(seqs), many)
+	}
+	s.mustStop(t)
 }
 
 func get(t *testing.T, url string, want int) string {

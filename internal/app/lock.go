@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +39,30 @@ func TakeLock(database string) (*Lock, error) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
 	}
 	return &Lock{f: f}, (&Lock{f: f}).announce("")
+}
+
+// lockWait is how long a command that has the database is waited for.
+const lockWait = 10 * time.Second
+
+// AwaitLock is TakeLock that waits for a command to end, for 10 s at most.
+// ErrLocked comes at once when a server has the database: then Announced says
+// where it takes calls.
+func AwaitLock(ctx context.Context, database string) (*Lock, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lock, err := TakeLock(database)
+		if !errors.Is(err, ErrLocked) || Announced(database) != "" {
+			return lock, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // announce writes down where the holder's private listener is.

@@ -98,7 +98,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	lock, err := s.take()
+	lock, err := s.take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -142,11 +142,11 @@ func (s *Server) closing(end func(ctx context.Context) error) { s.closers = appe
 
 // take takes the lock beside a plain database. Under LiteFS there is none: who
 // may write is LiteFS's to say.
-func (s *Server) take() (*Lock, error) {
+func (s *Server) take(ctx context.Context) (*Lock, error) {
 	if s.config.LiteFSURL != "" {
 		return nil, nil // no lock is needed, and that is no error
 	}
-	lock, err := TakeLock(s.config.DatabasePath)
+	lock, err := AwaitLock(ctx, s.config.DatabasePath)
 	if errors.Is(err, ErrLocked) {
 		return nil, fmt.Errorf("DATABASE_PATH %s is in use: another `blog serve` or command has it", s.config.DatabasePath)
 	}

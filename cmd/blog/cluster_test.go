@@ -1,0 +1,73 @@
+package main_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"blog/test/cluster"
+)
+
+// on returns the command line of an operator who is logged in on a node.
+func on(t *testing.T, n *cluster.Node) *world {
+	t.Helper()
+	cmd := n.Command(t.Context())
+	return &world{dir: t.TempDir(), program: cmd.Path, env: cmd.Env}
+}
+
+// TestSameOnEveryNode runs the command line on the primary and on a replica:
+// answers and refusals are the same, byte for byte, and a key is one key.
+func TestSameOnEveryNode(t *testing.T) {
+	c := cluster.Start(t, cluster.Options{Nodes: 2})
+	primary, replica := on(t, c.Primary()), on(t, c.Replicas()[0])
+	replica.mustAuthor(t)
+
+	args := []string{"post", "new", "--title", "Written far away", "--tag", "a", "--key", "k1"}
+	there := mustJSON[written](t, replica, args...)
+	here := mustJSON[written](t, primary, args...)
+	if there.Replayed || !here.Replayed || here.Seq != there.Seq || here.Cursor != there.Cursor || here.Post.Slug != there.Post.Slug {
+		t.Errorf("on the replica %+v, with the same key on the primary %+v", there, here)
+	}
+	// The replica's own copy has it when the command has ended.
+	if list := mustJSON[[]map[string]any](t, replica, "post", "list"); len(list) != 1 {
+		t.Errorf("the replica lists %v", list)
+	}
+	for _, args := range [][]string{
+		{"post", "new", "--title", "Other", "--key", "k1"},
+		{"post", "new", "--title", "", "--slug", "feed", "--tag", "//"},
+		{"post", "new", "--title", "x", "--author", "bob@example.org"},
+		{"post", "edit", "written-far-away", "--title", "x", "--revision", "9"},
+		{"post", "edit", "nothing", "--title", "x", "--revision", "1"},
+		{"post", "publish", "nothing"}, {"post", "unpublish", "nothing"}, {"post", "delete", "nothing"},
+		{"user", "logout", "bob@example.org"}, {"post", "show", "nothing"},
+	} {
+		a, b := primary.run(t, append(args, "--json")...), replica.run(t, append(args, "--json")...)
+		if a != b || a.code != 1 {
+			t.Errorf("%v: on the primary %+v, on the replica %+v", args, a, b)
+		}
+	}
+
+	content := filepath.Join(cluster.Root(t), "content")
+	if sum := mustJSON[imported](t, replica, "import", content); sum.New != len(sum.Files) {
+		t.Errorf("import on the replica: %+v", sum)
+	}
+	if sum := mustJSON[imported](t, primary, "import", content); sum.Unchanged != len(sum.Files) {
+		t.Errorf("import on the primary: %+v", sum)
+	}
+	if st := mustJSON[map[string]any](t, replica, "status"); st["role"] != "replica" || st["litefs"] != true {
+		t.Errorf("status: %v", st)
+	}
+
+	c.Primary().Stop(t)
+	o := replica.run(t, "post", "new", "--title", "Nobody takes this", "--key", "later", "--timeout", "2s")
+	if o.code != 3 || !strings.Contains(o.err, "--key later") {
+		t.Errorf("without a primary: exit code %d: %s", o.code, o.err)
+	}
+	if o := primary.run(t, "post", "list"); o.code != 3 {
+		t.Errorf("on a node that has ended: exit code %d: %s%s", o.code, o.out, o.err)
+	}
+	c.Primary().Restart(t)
+	if again := mustJSON[written](t, replica, "post", "new", "--title", "Nobody takes this", "--key", "later"); again.Replayed {
+		t.Errorf("it had been done: %+v", again)
+	}
+}
