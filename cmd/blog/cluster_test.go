@@ -47,7 +47,7 @@ func TestSameOnEveryNode(t *testing.T) {
 		}
 	}
 
-	content := filepath.Join(cluster.Root(t), "content")
+	content := filepath.Join(cluster.Root(t), "content", "2025") // a post with a picture
 	if sum := mustJSON[imported](t, replica, "import", content); sum.New != len(sum.Files) {
 		t.Errorf("import on the replica: %+v", sum)
 	}
