@@ -172,10 +172,11 @@ func (p *Tab) MustPoll(tb testing.TB, expression string) {
 // MustSize sets the window and whether the system asks for dark.
 func (p *Tab) MustSize(tb testing.TB, width, height int64, scheme string) {
 	tb.Helper()
-	p.MustDo(tb, chromedp.EmulateViewport(width, height), mediaFeature("", "prefers-color-scheme", scheme))
+	p.MustDo(tb, chromedp.EmulateViewport(width, height), Media("", "prefers-color-scheme", scheme))
 }
 
-func mediaFeature(kind, feature, value string) chromedp.Action[chromedp.Void] {
+// Media emulates a medium (print, screen) and one of its features.
+func Media(kind, feature, value string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Media:    kind,
@@ -197,15 +198,17 @@ func (p *Tab) MustShoot(tb testing.TB) []byte {
 	return picture
 }
 
+// Keeping reports whether Keep keeps pictures.
+func Keeping() bool { return os.Getenv("SCREENSHOTS") != "" }
+
 // Keep writes a picture of the page where the environment's SCREENSHOTS names a
 // folder, for people to look at.
 func (p *Tab) Keep(tb testing.TB, name string) {
 	tb.Helper()
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
+	if !Keeping() {
 		return
 	}
-	root, err := os.OpenRoot(dir)
+	root, err := os.OpenRoot(os.Getenv("SCREENSHOTS"))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -9,11 +9,12 @@ import (
 	"sync"
 	"testing"
 
-	"blog/web/ui"
-
 	"github.com/a-h/templ"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"blog/test/browser"
+	"blog/web/ui"
 )
 
 // desk is an editor whose server answers as the test says.
@@ -104,128 +105,129 @@ const (
 
 func TestEditorKeepsText(t *testing.T) {
 	d := mustDesk(t)
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, d.url+"/new")
-	if mustEval[bool](t, tb, offered) {
+	window := browser.Must(t)
+	tb := window.MustTab(t)
+	tb.MustOpen(t, d.url+"/new")
+	if browser.MustEval[bool](t, tb, offered) {
 		t.Error("a first visit is offered a copy")
 	}
-	tb.mustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"), chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
-	tb.mustPoll(t, stored+`?.includes("of it") && document.querySelector("[data-draft-state]").textContent !== ""`)
+	tb.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"), chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
+	tb.MustPoll(t, stored+`?.includes("of it") && document.querySelector("[data-draft-state]").textContent !== ""`)
 
 	// The tab is lost: the next visit is offered the copy, and takes it.
-	mustEval[bool](t, tb, `(window.addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
-	other := browser{tb.ctx}.mustTab(t)
-	other.mustOpen(t, d.url+"/new")
-	other.mustPoll(t, offered)
-	other.mustDo(t, chromedp.Click(chromedp.CSS("[data-draft-restore]")))
-	other.mustPoll(t, `document.getElementById("f-title").value === "Tea" && document.getElementById("f-body").value === "Two lines\nof it, مرحبا" && !(`+offered+`)`)
+	browser.MustEval[bool](t, tb, `(window.addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
+	other := window.MustTab(t)
+	other.MustOpen(t, d.url+"/new")
+	other.MustPoll(t, offered)
+	other.MustDo(t, chromedp.Click(chromedp.CSS("[data-draft-restore]")))
+	other.MustPoll(t, `document.getElementById("f-title").value === "Tea" && document.getElementById("f-body").value === "Two lines\nof it, مرحبا" && !(`+offered+`)`)
 
 	// A refused form keeps it; Enter in a line saves, and publishes nothing.
 	refused := ui.EditorView{Page: fakePage("New post", mustAssets(t).Base()), Form: ui.Form{Action: "/admin/posts", Errors: map[string]string{"title": "Taken."}}, New: true, DraftKey: "new", Title: "Tea", Body: "Two lines\nof it, مرحبا", Zone: "UTC"}
 	d.set(ui.Editor(refused))
-	other.mustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "\r"))
-	other.mustPoll(t, `document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
-	other.allow("422")
+	other.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "\r"))
+	other.MustPoll(t, `document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
+	other.Allow("422")
 	if got := d.sent(); got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
 		t.Errorf("Enter sent %q", got)
 	}
-	if !mustEval[bool](t, other, stored+` !== null`) {
+	if !browser.MustEval[bool](t, other, stored+` !== null`) {
 		t.Error("the copy went with a refused form")
 	}
 
 	// What was saved needs no copy.
 	d.set(nil)
-	other.mustDo(t, chromedp.Click(chromedp.CSS("button[value=publish]")))
-	other.mustPoll(t, `location.pathname === "/posts/x" && `+stored+` === null`)
+	other.MustDo(t, chromedp.Click(chromedp.CSS("button[value=publish]")))
+	other.MustPoll(t, `location.pathname === "/posts/x" && `+stored+` === null`)
 }
 
 func TestThemeAndKeyboard(t *testing.T) {
 	url, _ := mustGallery(t)
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustSize(t, 900, 700, "light")
-	tb.mustOpen(t, url+"/post")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustSize(t, 900, 700, "light")
+	tb.MustOpen(t, url+"/post")
 	const paper = `getComputedStyle(document.documentElement).backgroundColor`
-	light := mustEval[string](t, tb, paper)
-	mustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = "dark"; s.dispatchEvent(new Event("change")); return true; })()`)
-	dark := mustEval[string](t, tb, paper)
+	light := browser.MustEval[string](t, tb, paper)
+	browser.MustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = "dark"; s.dispatchEvent(new Event("change")); return true; })()`)
+	dark := browser.MustEval[string](t, tb, paper)
 	if light == dark {
 		t.Errorf("the theme changes nothing: %s", dark)
 	}
-	tb.mustOpen(t, url+"/post-short")
-	if got := mustEval[string](t, tb, paper); got != dark {
+	tb.MustOpen(t, url+"/post-short")
+	if got := browser.MustEval[string](t, tb, paper); got != dark {
 		t.Errorf("the choice is forgotten: %s, not %s", got, dark)
 	}
-	mustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return true; })()`)
-	if got := mustEval[string](t, tb, paper); got != light {
+	browser.MustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return true; })()`)
+	if got := browser.MustEval[string](t, tb, paper); got != light {
 		t.Errorf("back to the system: %s, not %s", got, light)
 	}
 
-	tb.mustOpen(t, url+"/post")
-	tb.mustDo(t, chromedp.KeyEvent("\t"))
-	if got := mustEval[string](t, tb, `document.activeElement.className + " " + (document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
+	tb.MustOpen(t, url+"/post")
+	tb.MustDo(t, chromedp.KeyEvent("\t"))
+	if got := browser.MustEval[string](t, tb, `document.activeElement.className + " " + (document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
 		t.Errorf("the first stop is %q", got)
 	}
-	if got := mustEval[string](t, tb, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
+	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
 		t.Errorf("focus is shown as %q", got)
 	}
-	tb.mustDo(t, chromedp.KeyEvent("\r"))
-	tb.mustPoll(t, `document.activeElement.id === "main"`)
+	tb.MustDo(t, chromedp.KeyEvent("\r"))
+	tb.MustPoll(t, `document.activeElement.id === "main"`)
 }
 
 func TestOtherMedia(t *testing.T) {
 	url, _ := mustGallery(t)
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustSize(t, 900, 700, "dark")
-	tb.mustOpen(t, url+"/post-own")
-	tb.mustDo(t, media("print", "prefers-color-scheme", "dark"))
+	tb := browser.Must(t).MustTab(t)
+	tb.MustSize(t, 900, 700, "dark")
+	tb.MustOpen(t, url+"/post-own")
+	tb.MustDo(t, browser.Media("print", "prefers-color-scheme", "dark"))
 	for _, gone := range []string{".site-nav", ".site-search", ".author-bar", ".author-tools", ".toc-box", ".flash"} {
-		if got := mustEval[string](t, tb, `getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
+		if got := browser.MustEval[string](t, tb, `getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
 			t.Errorf("%s is printed: %s", gone, got)
 		}
 	}
-	if got := mustEval[string](t, tb, `getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
+	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s", got)
 	}
-	if got := mustEval[[]string](t, tb, contrastAudit); len(got) > 0 {
+	if got := browser.MustEval[[]string](t, tb, contrastAudit); len(got) > 0 {
 		t.Errorf("on paper, too little contrast: %q", got)
 	}
-	tb.mustDo(t, media("screen", "forced-colors", "active"))
-	if got := mustEval[string](t, tb, `getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
+	tb.MustDo(t, browser.Media("screen", "forced-colors", "active"))
+	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
 		t.Errorf("in forced colours a badge has a border of %s", got)
 	}
-	tb.mustDo(t, media("screen", "prefers-reduced-motion", "reduce"))
-	if got := mustEval[string](t, tb, `getComputedStyle(document.documentElement).scrollBehavior`); got != "auto" {
+	tb.MustDo(t, browser.Media("screen", "prefers-reduced-motion", "reduce"))
+	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.documentElement).scrollBehavior`); got != "auto" {
 		t.Errorf("with reduced motion, scrolling is %s", got)
 	}
 }
 
 func TestContentsFollow(t *testing.T) {
 	url, _ := mustGallery(t)
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustSize(t, 1280, 800, "light")
-	tb.mustOpen(t, url+"/post")
-	mustEval[bool](t, tb, `(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
-	tb.mustPoll(t, `document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
+	tb := browser.Must(t).MustTab(t)
+	tb.MustSize(t, 1280, 800, "light")
+	tb.MustOpen(t, url+"/post")
+	browser.MustEval[bool](t, tb, `(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
+	tb.MustPoll(t, `document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
 }
 
 // TestWithoutScripts: what only a script can do is not offered without one.
 func TestWithoutScripts(t *testing.T) {
 	d := mustDesk(t)
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustDo(t, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+	tb := browser.Must(t).MustTab(t)
+	tb.MustDo(t, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
-	tb.mustOpen(t, d.url+"/new")
+	tb.MustOpen(t, d.url+"/new")
 	const seen = `[...document.querySelectorAll("[data-theme-control], [data-draft-offer], [data-insert], .copy")].filter((e) => e.checkVisibility()).length`
-	if got := mustEval[int](t, tb, seen); got != 0 {
+	if got := browser.MustEval[int](t, tb, seen); got != 0 {
 		t.Errorf("%d controls that do nothing are shown", got)
 	}
-	tb.mustDo(t,
+	tb.MustDo(t,
 		chromedp.SetValue(chromedp.CSS("#f-title"), "Tea"),
 		chromedp.SetValue(chromedp.CSS("#f-body"), "Text"),
 		chromedp.Click(chromedp.CSS("button[value=publish]")))
-	tb.mustPoll(t, `location.pathname === "/posts/x"`)
+	tb.MustPoll(t, `location.pathname === "/posts/x"`)
 	if got := d.sent(); got["do"] != "publish" || got["title"] != "Tea" || got["body"] != "Text" {
 		t.Errorf("what was sent: %q", got)
 	}

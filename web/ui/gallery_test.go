@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 
-	"blog/internal/markdown"
-	"blog/web/assets"
-
 	"github.com/a-h/templ"
-	"github.com/chromedp/chromedp"
+
+	"blog/internal/markdown"
+	"blog/test/browser"
+	"blog/web/assets"
 )
 
 func mustAssets(t *testing.T) *assets.Set {
@@ -135,17 +134,17 @@ const contrastAudit = `(() => {
 })()`
 
 // TestGallery shows every page to a real browser: narrow and wide, light and
-// dark. With GALLERY set to a folder, it leaves pictures there.
+// dark. With SCREENSHOTS set to a folder, it leaves pictures there.
 func TestGallery(t *testing.T) {
 	url, list := mustGallery(t)
-	b := mustBrowser(t)
+	b := browser.Must(t)
 	for _, e := range list {
 		t.Run(e.name, func(t *testing.T) {
-			tb := b.mustTab(t)
+			tb := b.MustTab(t)
 			for _, width := range []int64{320, 360, 768, 1280} {
-				tb.mustSize(t, width, 800, "light")
-				tb.mustOpen(t, url+"/"+e.name)
-				for _, problem := range mustEval[[]string](t, tb, audit) {
+				tb.MustSize(t, width, 800, "light")
+				tb.MustOpen(t, url+"/"+e.name)
+				for _, problem := range browser.MustEval[[]string](t, tb, audit) {
 					t.Errorf("at %d px: %s", width, problem)
 				}
 				if width == 360 || width == 1280 {
@@ -153,39 +152,27 @@ func TestGallery(t *testing.T) {
 				}
 			}
 			for _, scheme := range []string{"light", "dark"} {
-				tb.mustDo(t, media("", "prefers-color-scheme", scheme))
-				for _, problem := range mustEval[[]string](t, tb, contrastAudit) {
+				tb.MustDo(t, browser.Media("", "prefers-color-scheme", scheme))
+				for _, problem := range browser.MustEval[[]string](t, tb, contrastAudit) {
 					t.Errorf("in %s, too little contrast: %s", scheme, problem)
 				}
 			}
 			// A form with text that is on no server asks before it is left.
-			tb.allow("beforeunload")
+			tb.Allow("beforeunload")
 		})
 	}
 }
 
-func photograph(t *testing.T, tb *tab, name string, width int64) {
+func photograph(t *testing.T, tb *browser.Tab, name string, width int64) {
 	t.Helper()
-	folder := os.Getenv("GALLERY")
-	if folder == "" {
+	if !browser.Keeping() {
 		return
 	}
-	root, err := os.OpenRoot(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = root.Close() }() // nothing was left to be written
 	// What is far down is loaded late, and a picture is taken of all of it.
-	mustEval[bool](t, tb, `Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() => true)`)
+	browser.MustEval[bool](t, tb, `Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() => true)`)
 	for _, scheme := range []string{"light", "dark"} {
-		tb.mustDo(t, media("", "prefers-color-scheme", scheme))
-		picture, err := chromedp.Run(tb.ctx, chromedp.FullScreenshot(100))
-		if err != nil {
-			t.Fatalf("screenshot: %v", err)
-		}
-		if err := root.WriteFile(fmt.Sprintf("%s-%d-%s.png", name, width, scheme), picture, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		tb.MustDo(t, browser.Media("", "prefers-color-scheme", scheme))
+		tb.Keep(t, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 	}
 }
 

@@ -5,10 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"blog/web/ui"
-
 	"github.com/a-h/templ"
 	"github.com/coder/websocket"
+
+	"blog/test/browser"
+	"blog/web/ui"
 )
 
 func card(id int64, day int) ui.Card {
@@ -37,37 +38,37 @@ func showsExpr(ids string) string { return shown + " === " + fmt.Sprintf("%q", i
 func TestLiveList(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustSize(t, 900, 700, "light")
-	tb.mustOpen(t, s.url+"/posts")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustSize(t, 900, 700, "light")
+	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
 	if got := s.lastDial(); got != "topics=posts&after=c0" {
 		t.Errorf("the socket asks for %q", got)
 	}
 
-	mustEval[bool](t, tb, `(window.kept = document.getElementById("post-9")) !== null`)
+	browser.MustEval[bool](t, tb, `(window.kept = document.getElementById("post-9")) !== null`)
 	p.card(card(11, 11))
-	tb.mustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2"))
-	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
-	tb.mustPoll(t, `document.querySelector("[data-announcer]").textContent === "New post: Post 11"`)
+	tb.MustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2"))
+	tb.MustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	tb.MustPoll(t, `document.querySelector("[data-announcer]").textContent === "New post: Post 11"`)
 
 	edited := card(9, 9)
 	edited.Title = "Post nine, edited"
 	p.card(edited)
-	tb.mustPoll(t, `kept.querySelector("a").textContent === "Post nine, edited" && kept.isConnected`)
+	tb.MustPoll(t, `kept.querySelector("a").textContent === "Post nine, edited" && kept.isConnected`)
 
 	moved := card(4, 20)
 	p.card(moved)
-	tb.mustPoll(t, showsExpr("4 11 10 9 8 7 6 5 3 2"))
+	tb.MustPoll(t, showsExpr("4 11 10 9 8 7 6 5 3 2"))
 
 	p.card(card(12, -40)) // an old post: it belongs to a page further back
 	p.card(card(13, 9))   // between two, and of one date with a smaller id
-	tb.mustPoll(t, showsExpr("4 11 10 13 9 8 7 6 5 3"))
+	tb.MustPoll(t, showsExpr("4 11 10 13 9 8 7 6 5 3"))
 
 	s.set("/posts", s.listPage(ui.LiveList, "c9", true, append([]ui.Card{card(4, 20)}, ten()[1:]...)...))
 	p.send(frame{Type: "gone", Topic: "posts", ID: "post-11"})
-	tb.mustPoll(t, showsExpr("4 9 8 7 6 5 4 3 2 1")+" || "+showsExpr("4 9 8 7 6 5 3 2 1"))
-	if !mustEval[bool](t, tb, `document.getElementById("post-9") === kept`) {
+	tb.MustPoll(t, showsExpr("4 9 8 7 6 5 4 3 2 1")+" || "+showsExpr("4 9 8 7 6 5 3 2 1"))
+	if !browser.MustEval[bool](t, tb, `document.getElementById("post-9") === kept`) {
 		t.Error("a card that stayed is another node")
 	}
 }
@@ -75,48 +76,48 @@ func TestLiveList(t *testing.T) {
 func TestLiveListWaitsForScrolledReader(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustSize(t, 900, 700, "light")
-	tb.mustOpen(t, s.url+"/posts")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustSize(t, 900, 700, "light")
+	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
-	mustEval[bool](t, tb, `(scrollTo({top: 900, behavior: "instant"}), window.top5 = document.getElementById("post-5").getBoundingClientRect().top, true)`)
+	browser.MustEval[bool](t, tb, `(scrollTo({top: 900, behavior: "instant"}), window.top5 = document.getElementById("post-5").getBoundingClientRect().top, true)`)
 	p.card(card(11, 11))
-	tb.mustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "1 new post"`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "1 new post"`)
 	p.card(card(12, 12))
-	tb.mustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "2 new posts"`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "2 new posts"`)
 	long := card(9, 9)
 	long.Excerpt = strings.Repeat("It has grown above the reader. ", 60)
 	p.card(long)
-	tb.mustPoll(t, `document.getElementById("post-9").textContent.includes("has grown")`)
-	if moved := mustEval[float64](t, tb, `document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
+	tb.MustPoll(t, `document.getElementById("post-9").textContent.includes("has grown")`)
+	if moved := browser.MustEval[float64](t, tb, `document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
 		t.Errorf("what was read moved by %g px", moved)
 	}
-	if got := mustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
+	if got := browser.MustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
 		t.Errorf("the list changed under the reader: %s", got)
 	}
-	mustEval[bool](t, tb, `(document.querySelector("[data-notice=new] button").click(), true)`)
-	tb.mustPoll(t, showsExpr("12 11 10 9 8 7 6 5 4 3"))
-	tb.mustPoll(t, `scrollY === 0 && document.activeElement.textContent === "Post 12" && !document.querySelector("[data-notice=new]")`)
+	browser.MustEval[bool](t, tb, `(document.querySelector("[data-notice=new] button").click(), true)`)
+	tb.MustPoll(t, showsExpr("12 11 10 9 8 7 6 5 4 3"))
+	tb.MustPoll(t, `scrollY === 0 && document.activeElement.textContent === "Post 12" && !document.querySelector("[data-notice=new]")`)
 }
 
 func TestLiveLaterPages(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts", s.listPage(ui.LiveNotice, "c0", true, ten()...))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
 
 	p.card(card(30, 30)) // an edit on another page: this one still has the same cards
-	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	tb.MustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
 	edited := card(7, 7)
 	edited.Title = "Seven, edited"
 	p.card(edited)
-	tb.mustPoll(t, `document.getElementById("post-7").textContent.includes("Seven, edited")`)
+	tb.MustPoll(t, `document.getElementById("post-7").textContent.includes("Seven, edited")`)
 
 	s.set("/posts", s.listPage(ui.LiveNotice, "c9", true, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
 	p.card(card(31, 31))
-	tb.mustPoll(t, `document.querySelector("[data-notice=changed]")?.textContent.includes("The list has changed.")`)
-	if got := mustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
+	tb.MustPoll(t, `document.querySelector("[data-notice=changed]")?.textContent.includes("The list has changed.")`)
+	if got := browser.MustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
 		t.Errorf("the list shifted: %s", got)
 	}
 }
@@ -131,33 +132,33 @@ func (s *site) postPage(slug, cursor, body string) templ.Component {
 func TestLivePost(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/old", s.postPage("old", "c0", "<p>One.</p>"))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts/old#h-x")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts/old#h-x")
 	p := s.mustPeer(t)
 	next := ui.Post{ID: 1, Slug: "old", Title: "Another title", PublishedAt: at(), Body: "<p>One.</p><p>Two.</p>"}
 	p.send(frame{Type: "change", Topic: "post:old", HTML: render(t, ui.Article(fakeBlog(), next))})
-	tb.mustPoll(t, `document.querySelectorAll(".prose p").length === 2 && document.title === "Another title · The Long Way Round"`)
+	tb.MustPoll(t, `document.querySelectorAll(".prose p").length === 2 && document.title === "Another title · The Long Way Round"`)
 
 	p.send(frame{Type: "moved", Topic: "post:old", To: "post:new", URL: "/posts/new"})
-	tb.mustPoll(t, `location.pathname + location.hash === "/posts/new#h-x" && document.querySelector("link[rel=canonical]").href === "https://blog.example/posts/new"`)
+	tb.MustPoll(t, `location.pathname + location.hash === "/posts/new#h-x" && document.querySelector("link[rel=canonical]").href === "https://blog.example/posts/new"`)
 	p = s.mustPeer(t)
 	if got := s.lastDial(); got != "topics=post%3Anew&after=c3" {
 		t.Errorf("after the move the socket asks for %q", got)
 	}
 	p.send(frame{Type: "gone", Topic: "post:new"})
-	tb.mustPoll(t, `document.querySelector("[data-notice=gone]")?.textContent.includes("no longer published") && document.querySelectorAll(".prose p").length === 2`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=gone]")?.textContent.includes("no longer published") && document.querySelectorAll(".prose p").length === 2`)
 }
 
 func TestLiveResyncAndReconnect(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", "<p>One.</p>"))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts/a")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts/a")
 	p := s.mustPeer(t)
 
 	s.set("/posts/a", s.postPage("a", "c70", "<p>One, again.</p>"))
 	p.send(frame{Type: "resync"})
-	tb.mustPoll(t, `document.querySelector(".prose").textContent.trim() === "One, again." && document.querySelector("main").dataset.cursor === "c70"`)
+	tb.MustPoll(t, `document.querySelector(".prose").textContent.trim() === "One, again." && document.querySelector("main").dataset.cursor === "c70"`)
 
 	for _, code := range []websocket.StatusCode{websocket.StatusGoingAway, websocket.StatusServiceRestart, websocket.StatusTryAgainLater} {
 		if err := p.conn.Close(code, "away"); err != nil {
@@ -175,14 +176,14 @@ func TestLiveResyncAndReconnect(t *testing.T) {
 
 	// A server of another release: said once, and what comes is still shown.
 	p.send(frame{Type: "hello", Version: "another"})
-	tb.mustPoll(t, `document.querySelector("[data-notice=version]")?.textContent.includes("renewed")`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=version]")?.textContent.includes("renewed")`)
 
 	// Into the browser's back/forward cache and out of it.
-	mustEval[bool](t, tb, `(dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true})), dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true})), true)`)
+	browser.MustEval[bool](t, tb, `(dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true})), dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true})), true)`)
 	p = s.mustPeer(t)
 	before := s.fetched("/posts/a")
 	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>Pushed.</p>"}))})
-	tb.mustPoll(t, `document.querySelector(".prose").textContent.trim() === "Pushed."`)
+	tb.MustPoll(t, `document.querySelector(".prose").textContent.trim() === "Pushed."`)
 	if s.fetched("/posts/a") != before {
 		t.Error("a pushed article needs no request")
 	}
@@ -198,12 +199,12 @@ func TestLiveListGrowsPages(t *testing.T) {
 		return ui.PostList(ui.PostListView{Page: p, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: pager.Older != ""}, Pager: pager})
 	}
 	s.set("/posts", page(ui.Pager{Number: 1, Total: 1}, ten()...))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
 	s.set("/posts", page(ui.Pager{Number: 1, Total: 2, Older: "/posts?page=2"}, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
 	p.card(card(11, 11))
-	tb.mustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2")+` && document.querySelector("main [rel=next]") !== null`)
+	tb.MustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2")+` && document.querySelector("main [rel=next]") !== null`)
 }
 
 func TestLiveRefetch(t *testing.T) {
@@ -214,19 +215,19 @@ func TestLiveRefetch(t *testing.T) {
 		return ui.Tags(ui.TagsView{Page: page, Tags: tags})
 	}
 	s.set("/tags", home("c0", ui.TagCount{Label: "tea", Count: 1}))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/tags")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/tags")
 	p := s.mustPeer(t)
 	s.set("/tags", home("c80", ui.TagCount{Label: "tea", Count: 2}, ui.TagCount{Label: "time", Count: 1}))
 	p.card(card(1, 1))
-	tb.mustPoll(t, `document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
+	tb.MustPoll(t, `document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
 }
 
 func TestLiveNoticesDeadConnection(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", "<p>One.</p>"))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts/a")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts/a")
 	p := s.mustPeer(t)
 
 	// Silence for longer than the server promised: a new connection.
@@ -238,18 +239,18 @@ func TestLiveNoticesDeadConnection(t *testing.T) {
 	if err := p.conn.CloseNow(); err != nil {
 		t.Logf("close: %v", err) // the browser may be faster
 	}
-	tb.mustPoll(t, `document.querySelector("[data-notice=lost]")?.textContent.includes("Connection lost")`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=lost]")?.textContent.includes("Connection lost")`)
 	s.setAway(false)
 	p = s.mustPeer(t)
-	tb.mustPoll(t, `!document.querySelector("[data-notice=lost]")`)
-	tb.allow("WebSocket connection")
-	tb.allow("503")
+	tb.MustPoll(t, `!document.querySelector("[data-notice=lost]")`)
+	tb.Allow("WebSocket connection")
+	tb.Allow("503")
 
 	// What a reader has dismissed does not come back with each heartbeat.
 	p.send(frame{Type: "hello", Version: "another"})
-	tb.mustPoll(t, `document.querySelector("[data-notice=version]") !== null`)
-	mustEval[bool](t, tb, `(document.querySelector("[data-notice=version] [aria-label=Dismiss]").click(), true)`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=version]") !== null`)
+	browser.MustEval[bool](t, tb, `(document.querySelector("[data-notice=version] [aria-label=Dismiss]").click(), true)`)
 	p.send(frame{Type: "hello", Version: "another"})
 	p.send(frame{Type: "gone", Topic: "post:a"})
-	tb.mustPoll(t, `document.querySelector("[data-notice=gone]") !== null && document.querySelector("[data-notice=version]").hidden`)
+	tb.MustPoll(t, `document.querySelector("[data-notice=gone]") !== null && document.querySelector("[data-notice=version]").hidden`)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"blog/test/browser"
 	"blog/web/ui"
 )
 
@@ -31,7 +32,7 @@ func longBody(second string) string {
 // TestMorphKeepsWhatReaderHolds is the promise: an edit above changes nothing
 // of what a reader has selected, focused, opened or scrolled.
 func TestMorphKeepsWhatReaderHolds(t *testing.T) {
-	b := mustBrowser(t)
+	b := browser.Must(t)
 	// Not every browser keeps the place by itself, and where one does, nothing
 	// may be done twice.
 	for _, anchoring := range []string{"auto", "none"} {
@@ -39,16 +40,16 @@ func TestMorphKeepsWhatReaderHolds(t *testing.T) {
 	}
 }
 
-func holdAndEdit(t *testing.T, b browser, anchoring string) {
+func holdAndEdit(t *testing.T, b browser.Browser, anchoring string) {
 	t.Helper()
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", longBody("")))
-	tb := b.mustTab(t)
-	tb.mustSize(t, 700, 600, "light")
-	tb.mustOpen(t, s.url+"/posts/a")
+	tb := b.MustTab(t)
+	tb.MustSize(t, 700, 600, "light")
+	tb.MustOpen(t, s.url+"/posts/a")
 	p := s.mustPeer(t)
 
-	mustEval[bool](t, tb, `(() => {
+	browser.MustEval[bool](t, tb, `(() => {
 		document.documentElement.style.overflowAnchor = "`+anchoring+`";
 		window.p7 = [...document.querySelectorAll(".prose > p")][6];
 		window.held = {
@@ -73,7 +74,7 @@ func holdAndEdit(t *testing.T, b browser, anchoring string) {
 		Left, Top, Height, Scroll                     float64
 	}
 	look := func() state {
-		return mustEval[state](t, tb, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({
+		return browser.MustEval[state](t, tb, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({
 			Selected: getSelection().toString() === held.text && held.text.length === 60,
 			Focused: document.activeElement === held.link,
 			Opened: document.querySelector(".prose details").open && held.details.isConnected,
@@ -93,7 +94,7 @@ func holdAndEdit(t *testing.T, b browser, anchoring string) {
 	second := strings.Repeat("Paragraph 2 goes on and on, as they do. ", 14)
 	edit := ui.Post{ID: 1, Slug: "a", Title: "A post", PublishedAt: at(), Body: longBody(second)}
 	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), edit))})
-	tb.mustPoll(t, `document.querySelectorAll(".prose > p")[1].textContent.length > 1000`)
+	tb.MustPoll(t, `document.querySelectorAll(".prose > p")[1].textContent.length > 1000`)
 	after := look()
 	if !after.Selected || !after.Focused || !after.Opened || !after.SameNode || after.Left != 333 {
 		t.Errorf("the edit took something from the reader: %+v", after)
@@ -108,9 +109,9 @@ func holdAndEdit(t *testing.T, b browser, anchoring string) {
 
 // morphed runs morph on two pieces of HTML and returns what became of the
 // first. Before, hold is run with the living element as root.
-func morphed(t *testing.T, tb *tab, from, hold, to string) string {
+func morphed(t *testing.T, tb *browser.Tab, from, hold, to string) string {
 	t.Helper()
-	return mustEval[string](t, tb, fmt.Sprintf(`(async () => {
+	return browser.MustEval[string](t, tb, fmt.Sprintf(`(async () => {
 		const { morph } = await import(document.querySelector("script[type=module]").src.replace("main.js", "morph.js"));
 		const root = document.querySelector(".prose");
 		root.innerHTML = %q;
@@ -124,8 +125,8 @@ func morphed(t *testing.T, tb *tab, from, hold, to string) string {
 func TestMorph(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", ui.PostPage(ui.PostView{Page: fakePage("A", s.assets.Base()), Post: ui.Post{Title: "A"}}))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts/a")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts/a")
 	for _, tt := range []struct{ name, from, hold, to, want string }{
 		{"text", "<p>a</p>", `window.check = null`, "<p>b</p>", "<p>b</p>"},
 		{"insert in the middle keeps the others", "<p>a</p><p>b</p><p>c</p>", `const c = root.lastChild; window.check = () => root.lastChild === c`, "<p>a</p><p>x</p><p>y</p><p>b</p><p>c</p>", "<p>a</p><p>x</p><p>y</p><p>b</p><p>c</p> true"},
@@ -154,15 +155,15 @@ func TestMorph(t *testing.T) {
 func TestMorphTakesUpWhatItLeft(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", "<p>Old words.</p>"))
-	tb := mustBrowser(t).mustTab(t)
-	tb.mustOpen(t, s.url+"/posts/a")
+	tb := browser.Must(t).MustTab(t)
+	tb.MustOpen(t, s.url+"/posts/a")
 	p := s.mustPeer(t)
-	mustEval[bool](t, tb, `(getSelection().selectAllChildren(document.querySelector(".prose p")), true)`)
+	browser.MustEval[bool](t, tb, `(getSelection().selectAllChildren(document.querySelector(".prose p")), true)`)
 	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>New words.</p>"}))})
-	tb.mustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
-	if got := mustEval[string](t, tb, `getSelection().toString()`); got != "Old words." {
+	tb.MustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
+	if got := browser.MustEval[string](t, tb, `getSelection().toString()`); got != "Old words." {
 		t.Errorf("the selection became %q", got)
 	}
-	mustEval[bool](t, tb, `(getSelection().removeAllRanges(), true)`)
-	tb.mustPoll(t, `document.querySelector(".prose p").textContent === "New words."`)
+	browser.MustEval[bool](t, tb, `(getSelection().removeAllRanges(), true)`)
+	tb.MustPoll(t, `document.querySelector(".prose p").textContent === "New words."`)
 }
