@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,11 +48,18 @@ func TestSameOnEveryNode(t *testing.T) {
 		}
 	}
 
-	content := filepath.Join(cluster.Root(t), "content", "2025") // a post with a picture
-	if sum := mustJSON[imported](t, replica, "import", content); sum.New != len(sum.Files) {
+	content := t.TempDir()
+	picture, err := os.ReadFile(filepath.Join(cluster.Root(t), "content", "images", "leaf.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWriteFile(t, filepath.Join(content, "leaf.png"), string(picture))
+	mustWriteFile(t, filepath.Join(content, "one.md"), "---\ntitle: One\n---\n![A leaf](leaf.png)\n")
+	mustWriteFile(t, filepath.Join(content, "two.md"), "---\ntitle: Two\npublished_at: 2024-01-02\n---\nText.\n")
+	if sum := mustJSON[imported](t, replica, "import", content); sum.New != 2 {
 		t.Errorf("import on the replica: %+v", sum)
 	}
-	if sum := mustJSON[imported](t, primary, "import", content); sum.Unchanged != len(sum.Files) {
+	if sum := mustJSON[imported](t, primary, "import", content); sum.Unchanged != 2 {
 		t.Errorf("import on the primary: %+v", sum)
 	}
 	if st := mustJSON[map[string]any](t, replica, "status"); st["role"] != "replica" || st["litefs"] != true {
