@@ -52,6 +52,7 @@ check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
 	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
 
 cluster: build
+	@$(MAKE) --no-print-directory apt APT_PACKAGES=fuse3
 	@go run ./test/cluster/cmd
 
 bench: tools
