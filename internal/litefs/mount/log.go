@@ -5,6 +5,8 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"strings"
+	"time"
 )
 
 // NewLogger returns the logger that litefs.yml's log section asks for, writing to w.
@@ -35,17 +37,64 @@ func captureLog(logger *slog.Logger) (restore func()) {
 	}
 	flags, out := log.Flags(), log.Writer()
 	log.SetFlags(0)
-	log.SetOutput(lineWriter{logger})
+	log.SetOutput(newLineWriter(logger, time.Now))
 	return func() {
 		log.SetFlags(flags)
 		log.SetOutput(out)
 	}
 }
 
-// lineWriter logs each write as a line. The standard logger calls it once a message.
-type lineWriter struct{ log *slog.Logger }
+// lineWriter logs each write as a line. The standard logger calls it once a message, under a lock of its own.
+//
+// While the primary is away LiteFS says so at each attempt, several times a second and in two lines. One of each
+// kind in retryQuiet is told, and how many were not; all of them are at the level Debug.
+type lineWriter struct {
+	log  *slog.Logger
+	now  func() time.Time
+	told map[string]*retry
+}
 
-func (w lineWriter) Write(p []byte) (int, error) {
-	w.log.Info("litefs: " + string(bytes.TrimRight(p, "\n")))
+// retry is a kind of line that repeats.
+type retry struct {
+	last   time.Time
+	hidden int
+}
+
+const retryQuiet = 30 * time.Second
+
+// retryLines are the beginnings, after the node's id, of what LiteFS says at each attempt to reach a primary.
+func retryLines() []string {
+	return []string{"existing primary found", "disconnected from primary", "cannot acquire lease or find primary", "cannot find primary"}
+}
+
+func newLineWriter(logger *slog.Logger, now func() time.Time) *lineWriter {
+	return &lineWriter{log: logger, now: now, told: map[string]*retry{}}
+}
+
+// Write implements io.Writer.
+func (w *lineWriter) Write(p []byte) (int, error) {
+	line := string(bytes.TrimRight(p, "\n"))
+	kind := ""
+	for _, k := range retryLines() {
+		if strings.Contains(line, k) {
+			kind = k
+		}
+	}
+	if kind == "" {
+		w.log.Info("litefs: " + line)
+		return len(p), nil
+	}
+	r, ok := w.told[kind]
+	if ok && w.now().Sub(r.last) < retryQuiet {
+		r.hidden++
+		w.log.Debug("litefs: " + line)
+		return len(p), nil
+	}
+	hidden := 0
+	if ok {
+		hidden = r.hidden
+	}
+	w.told[kind] = &retry{last: w.now()}
+	w.log.Info("litefs: "+line, "not_told_before", hidden)
 	return len(p), nil
 }

@@ -1,0 +1,4 @@
+package mount
+
+// NewLineWriter is the writer that LiteFS's own log goes to.
+var NewLineWriter = newLineWriter
