@@ -70,7 +70,7 @@ func readParts(parts *multipart.Reader, values url.Values) (*picture, error) {
 	room := maxForm
 	for {
 		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // wrapped, it is a form that broke off
 			return pic, tooLarge
 		}
 		if err != nil {

@@ -40,7 +40,7 @@ func (s *Site) Handler(live http.Handler) http.Handler {
 		r.Method(http.MethodGet, "/live", live)
 		s.readerRoutes(r)
 		s.accountRoutes(r)
-		r.Route("/admin", s.adminRoutes)
+		s.adminRoutes(r)
 		r.NotFound(s.handle(s.elsewhere))
 		r.MethodNotAllowed(s.handle(notAllowed))
 	})
@@ -73,21 +73,20 @@ func (s *Site) accountRoutes(r chi.Router) {
 	r.Post("/account/renew", s.handle(s.mustSignIn(s.renew)))
 }
 
+// adminRoutes are no router of their own: that would run the middlewares twice
+// where it has no route, and take every method at its root.
 func (s *Site) adminRoutes(r chi.Router) {
-	get := func(path string, h handlerFunc) { r.Get(path, s.handle(s.mustSignIn(h))) }
-	post := func(path string, h handlerFunc) { r.Post(path, s.handle(s.mustSignIn(h))) }
-	// Of its own: the site's run every middleware in front of them once more.
-	r.NotFound(s.handle(s.elsewhere))
-	r.MethodNotAllowed(s.handle(notAllowed))
-	get("/", s.admin)
+	get := func(path string, h handlerFunc) { r.Get("/admin"+path, s.handle(s.mustSignIn(h))) }
+	post := func(path string, h handlerFunc) { r.Post("/admin"+path, s.handle(s.mustSignIn(h))) }
+	get("", s.admin)
 	get("/posts/new", s.newPost)
-	// Without a session these two still give back what was typed.
-	r.Post("/posts", s.handle(s.createPost))
 	get("/posts/{id}/edit", s.editPost)
-	r.Post("/posts/{id}", s.handle(s.updatePost))
 	post("/posts/{id}/state", s.changeState)
 	get("/posts/{id}/delete", s.confirmDelete)
 	post("/posts/{id}/delete", s.deletePost)
+	// Without a session these two still give back what was typed.
+	r.Post("/admin/posts", s.handle(s.createPost))
+	r.Post("/admin/posts/{id}", s.handle(s.updatePost))
 }
 
 // decodedPath makes the router match what a path means and not how it was

@@ -2,10 +2,12 @@ package web_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -181,4 +183,36 @@ func TestDatesAreInTheBlogsZone(t *testing.T) {
 	if !strings.Contains(a.text(t, "#f-published_at-error"), "clocks") {
 		t.Errorf("an hour that is left out: %s", a.text(t, ".summary"))
 	}
+}
+
+// A form that breaks off is none: half a text must not be saved as the whole.
+func TestAFormThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustLogin(t, w.primary)
+	const whole = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nTitle\r\n--x\r\nContent-Disposition: form-data; name=\"do\"\r\n\r\nsave\r\n" +
+		"--x\r\nContent-Disposition: form-data; name=\"body\"\r\n\r\nA long text\r\n--x--\r\n"
+	kind := header("Content-Type", "multipart/form-data; boundary=x")
+	for cut := strings.Index(whole, "A long"); cut < len(whole)-len("--\r\n"); cut++ {
+		b.Do(t, http.MethodPost, "/admin/posts", strings.NewReader(whole[:cut]), kind).Must(t, http.StatusBadRequest)
+	}
+	for cut := 0; cut < len(whole); cut += 7 { // the connection ends instead
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.primary.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = fmt.Fprintf(conn, "POST /admin/posts HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n%s",
+			b.Cookie(t, "session"), len(whole), whole[:cut])
+		if err == nil {
+			err = conn.(*net.TCPConn).CloseWrite()
+		}
+		raw, rerr := io.ReadAll(conn)
+		if err = errors.Join(err, rerr, conn.Close()); err != nil || strings.Contains(string(raw), " 303 ") {
+			t.Errorf("%q: %v %.50s", whole[:cut], err, raw)
+		}
+	}
+	if n := MustCount(t, w.primary)["posts"]; n != 0 {
+		t.Errorf("%d posts", n)
+	}
+	b.Do(t, http.MethodPost, "/admin/posts", strings.NewReader(whole), kind).Must(t, http.StatusSeeOther)
 }

@@ -1,0 +1,277 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/accounts"
+	"blog/web"
+)
+
+func TestTheFirstAuthor(t *testing.T) {
+	t.Parallel()
+	w := MustEmptyWorld(t)
+	b := MustOpen(t, w.replica)
+	link := "/setup?token=" + url.QueryEscape(w.primary.setup)
+	for _, wrong := range []string{"/setup", "/setup?token=", "/setup?token=wrong"} {
+		b.Get(t, wrong).Must(t, http.StatusNotFound)
+	}
+	before := MustCount(t, w.primary)
+	for range 2 { // looking at it does not use it up
+		a := b.Get(t, link).Must(t, http.StatusOK)
+		if a.header.Get("Cache-Control") != "no-store" || a.attr(t, "meta[name=robots]", "content") != "noindex" {
+			t.Errorf("%v", a.header)
+		}
+	}
+	if after := MustCount(t, w.primary); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("a GET wrote: %v, then %v", before, after)
+	}
+	typed := b.Get(t, link).with(t, "main form", "email", "no address", "name", "", "password", "short")
+	a := b.Post(t, "/setup", typed).Must(t, http.StatusUnprocessableEntity)
+	if a.find(t, ".field-error").Length() != 3 || a.form(t, "main form").Get("email") != "no address" || strings.Contains(a.body, "short\"") {
+		t.Errorf("%s", a.text(t, "main"))
+	}
+	typed = a.with(t, "main form", "email", email, "name", "Ada <b>", "password", password)
+	wrong := url.Values{"token": {"wrong"}, "email": {email}, "name": {"Eve"}, "password": {password}}
+	b.Post(t, "/setup", wrong).Must(t, http.StatusUnprocessableEntity)
+	b.Post(t, "/setup", typed).MustLeadTo(t, "/admin")
+	if got := b.Get(t, "/admin").Must(t, http.StatusOK).text(t, ".author-name"); got != "Ada <b>" {
+		t.Errorf("signed in as %q", got)
+	}
+	stranger := MustOpen(t, w.primary)
+	stranger.Get(t, link).Must(t, http.StatusNotFound)
+	stranger.Post(t, "/setup", typed).Must(t, http.StatusNotFound)
+	if n := MustCount(t, w.primary); n["users"] != 1 || n["setup"] != 0 {
+		t.Errorf("%v", n)
+	}
+}
+
+func TestLoginGivesNothingAway(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, shared("http://blog.example"))
+	var pages []string
+	for _, form := range []url.Values{
+		{"email": {email}, "password": {"a wrong sentence"}},
+		{"email": {"eve@example.org"}, "password": {password}},
+	} {
+		for _, n := range []*node{w.primary, w.replica} {
+			a := MustOpen(t, n).Post(t, "/login", form, header("X-Request-Id", "same")).Must(t, http.StatusUnauthorized)
+			if len(a.header["Set-Cookie"]) > 0 || a.form(t, "main form").Get("email") != form.Get("email") {
+				t.Errorf("%v", a.header)
+			}
+			pages = append(pages, strings.ReplaceAll(a.body, form.Get("email"), ""))
+		}
+	}
+	for _, p := range pages[1:] {
+		if p != pages[0] {
+			t.Errorf("%s\nis not\n%s", p, pages[0])
+		}
+	}
+}
+
+func TestGuessingIsLimited(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, func(o *web.Options) { o.Config.ClientIPHeader = "Fly-Client-IP" })
+	b := MustOpen(t, w.primary)
+	guess := func(who, from string) *answer {
+		return b.Post(t, "/login", url.Values{"email": {who}, "password": {"guess"}}, header("Fly-Client-IP", from))
+	}
+	for i := range 10 { // one account, from anywhere
+		guess(email, fmt.Sprintf("192.0.2.%d", i)).Must(t, http.StatusUnauthorized)
+	}
+	a := guess(email, "192.0.2.99").Must(t, http.StatusTooManyRequests)
+	if a.header.Get("Retry-After") == "" || a.form(t, "main form").Get("email") != email || a.find(t, "#form-summary").Length() != 1 {
+		t.Errorf("%v %s", a.header, a.text(t, "main"))
+	}
+	for i := range 20 { // one network, any account
+		guess(fmt.Sprintf("nobody%d@example.org", i), fmt.Sprintf("2001:db8:0:1::%x", i)).Must(t, http.StatusUnauthorized)
+	}
+	guess("more@example.org", "2001:db8:0:1:ffff::1").Must(t, http.StatusTooManyRequests)
+	guess("more@example.org", "2001:db8:0:2::1").Must(t, http.StatusUnauthorized)
+	w.clock.Advance(time.Minute)
+	b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustLeadTo(t, "/admin")
+}
+
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	one, two := MustLogin(t, w.primary), MustLogin(t, w.replica)
+	if got := two.Get(t, "/account").Must(t, http.StatusOK).find(t, ".sessions li").Length(); got != 2 {
+		t.Errorf("%d sessions are shown", got)
+	}
+	// Out of one place.
+	one.Post(t, "/logout", nil).MustLeadTo(t, "/")
+	if one.Cookie(t, "session") != "" {
+		t.Error("the cookie stays")
+	}
+	one.Get(t, "/admin").MustLeadTo(t, "/login?next=%2Fadmin")
+	two.Get(t, "/admin").Must(t, http.StatusOK)
+	one.Post(t, "/logout", nil).MustLeadTo(t, "/") // once more is no error
+
+	// Renewed: another token, and the old one is void.
+	old := two.Cookie(t, "session")
+	w.clock.Advance(20 * 24 * time.Hour)
+	two.Post(t, "/account/renew", nil).MustLeadTo(t, "/account")
+	if two.Cookie(t, "session") == old {
+		t.Error("the token is the same")
+	}
+	thief := MustOpen(t, w.primary)
+	thief.SetCookie(t, "session", old)
+	thief.Get(t, "/admin").Must(t, http.StatusSeeOther)
+	w.clock.Advance(20 * 24 * time.Hour)
+	two.Get(t, "/admin").Must(t, http.StatusOK)
+	w.clock.Advance(11 * 24 * time.Hour) // reading has not made it longer
+	two.Get(t, "/admin").Must(t, http.StatusSeeOther)
+
+	// Out of everywhere.
+	one, two = MustLogin(t, w.primary), MustLogin(t, w.replica)
+	one.Post(t, "/account/logout-all", nil).MustLeadTo(t, "/login")
+	eventually(t, "the other session ends", func() bool { return two.Get(t, "/admin").status == http.StatusSeeOther })
+}
+
+func TestALoginTakesNoSessionOver(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustOpen(t, w.primary)
+	b.SetCookie(t, "session", "chosen-by-somebody-else")
+	b.Get(t, "/").Must(t, http.StatusOK)
+	login := url.Values{"email": {email}, "password": {password}}
+	b.Post(t, "/login", login).MustLeadTo(t, "/admin")
+	first := b.Cookie(t, "session")
+	if first == "chosen-by-somebody-else" || len(first) < 40 {
+		t.Errorf("the token is %q", first)
+	}
+	b.Post(t, "/login", login).MustLeadTo(t, "/admin")
+	if b.Cookie(t, "session") == first || MustCount(t, w.primary)["sessions"] != 1 {
+		t.Error("the session before did not end")
+	}
+	b.Get(t, "/login?next=/posts").MustLeadTo(t, "/posts") // who is signed in need not do it again
+}
+
+func TestChangingThePassword(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b, other := MustLogin(t, w.replica), MustLogin(t, w.primary)
+	for _, c := range []struct{ current, password, field string }{
+		{"a wrong sentence", "a new long sentence", "current"}, {password, "short", "password"}, {password, email, "password"},
+	} {
+		a := b.Post(t, "/account/password", url.Values{"current": {c.current}, "password": {c.password}}).Must(t, http.StatusUnprocessableEntity)
+		if a.find(t, ".field-error").Length() != 1 || a.find(t, "#f-"+c.field+"-error").Length() != 1 {
+			t.Errorf("%+v: %s", c, a.text(t, "main"))
+		}
+	}
+	to := b.Post(t, "/account/password", url.Values{"current": {password}, "password": {"a new long sentence"}}).Must(t, http.StatusSeeOther).header.Get("Location")
+	b.Get(t, to).Must(t, http.StatusOK)
+	eventually(t, "the other session ends", func() bool { return other.Get(t, "/admin").status == http.StatusSeeOther })
+	other.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).Must(t, http.StatusUnauthorized)
+	other.Post(t, "/login", url.Values{"email": {email}, "password": {"a new long sentence"}}).MustLeadTo(t, "/admin")
+}
+
+func TestCookies(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]struct {
+		session, position string
+		secure            bool
+	}{
+		"http://blog.example":  {"session", "position", false},
+		"https://blog.example": {"__Host-session", "__Host-position", true},
+	} {
+		w := MustWorld(t, shared(address))
+		b := MustOpen(t, w.primary)
+		a := b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).Must(t, http.StatusSeeOther)
+		cookies := map[string]*http.Cookie{}
+		for _, line := range a.header["Set-Cookie"] {
+			c, err := http.ParseSetCookie(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cookies[c.Name] = c
+		}
+		session, position := cookies[want.session], cookies[want.position]
+		if len(cookies) != 2 || session == nil || position == nil {
+			t.Fatalf("%s: %v", address, a.header["Set-Cookie"])
+		}
+		for _, c := range cookies {
+			if c.Secure != want.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != int(accounts.SessionLife.Seconds()) {
+				t.Errorf("%s: %s", address, c)
+			}
+		}
+		if got := a.header.Get("Strict-Transport-Security"); (got != "") != want.secure {
+			t.Errorf("%s: HSTS %q", address, got)
+		}
+		// Sent back by hand: this connection is not https.
+		sent := header("Cookie", session.Name+"="+session.Value+"; "+position.Name+"="+position.Value)
+		if got := MustOpen(t, w.primary).Get(t, "/admin", sent).Must(t, http.StatusOK); len(got.header["Set-Cookie"]) > 0 {
+			t.Errorf("%s: %v", address, got.header)
+		}
+		if want.secure {
+			MustOpen(t, w.primary).Get(t, "/admin", header("Cookie", "session="+session.Value)).Must(t, http.StatusSeeOther)
+		}
+	}
+}
+
+func TestLoginLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustOpen(t, w.primary)
+	for next, want := range map[string]string{
+		"/posts": "/posts", "/admin/posts/1/edit?saved": "/admin/posts/1/edit?saved", "": "/admin", "/search?q=a%2Fb%20c": "/search?q=a%2Fb%20c",
+		"//evil.example": "/admin", `/\evil.example`: "/admin", `\\evil.example`: "/admin", "https://evil.example": "/admin", "javascript:alert(1)": "/admin",
+		"/\t/evil.example": "/admin", "/\n/evil.example": "/admin", "/\r\nSet-Cookie: a=b": "/admin", " //evil.example": "/admin", "evil.example": "/admin",
+		"/%5cevil.example": "/%5cevil.example", "///evil.example": "/admin", "/" + strings.Repeat("a", 5000): "/admin", "/%zz": "/admin", "/\x00": "/admin",
+	} {
+		a := b.Post(t, "/login", url.Values{"email": {email}, "password": {password}, "next": {next}})
+		a.MustLeadTo(t, want)
+		if len(a.header["Set-Cookie"]) != 2 {
+			t.Errorf("%q: %v", next, a.header)
+		}
+		b.Get(t, "/login?next="+url.QueryEscape(next)).MustLeadTo(t, want)
+		shown := MustOpen(t, w.primary).Get(t, "/login?next="+url.QueryEscape(next)).Must(t, http.StatusOK)
+		if got := shown.form(t, "main form").Get("next"); got != want {
+			t.Errorf("%q: the form has %q", next, got)
+		}
+	}
+	// An address that is not this site's, behind one that is.
+	stranger := MustOpen(t, w.primary)
+	if got := stranger.Get(t, "//evil.example/admin"); got.status != http.StatusNotFound {
+		t.Errorf("%d to %q", got.status, got.header.Get("Location"))
+	}
+}
+
+func TestFormsOfOtherSites(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, shared("https://blog.example"))
+	n := w.primary
+	login := url.Values{"email": {email}, "password": {password}}
+	for name, c := range map[string]struct {
+		headers []change
+		status  int
+	}{
+		"same origin":               {[]change{header("Sec-Fetch-Site", "same-origin")}, http.StatusSeeOther},
+		"typed":                     {[]change{header("Sec-Fetch-Site", "none")}, http.StatusSeeOther},
+		"no browser":                {nil, http.StatusSeeOther},
+		"an old browser":            {[]change{header("Origin", n.server.URL)}, http.StatusSeeOther},
+		"behind a proxy":            {[]change{header("Origin", "https://blog.example"), header("Host", "10.0.0.1:4000")}, http.StatusSeeOther},
+		"another site":              {[]change{header("Sec-Fetch-Site", "cross-site"), header("Origin", "https://evil.example")}, http.StatusForbidden},
+		"a sister":                  {[]change{header("Sec-Fetch-Site", "same-site"), header("Origin", "https://sister.blog.example")}, http.StatusForbidden},
+		"another, an old browser":   {[]change{header("Origin", "https://evil.example")}, http.StatusForbidden},
+		"no origin, an old browser": {[]change{header("Origin", "null")}, http.StatusForbidden},
+		"the same without https":    {[]change{header("Origin", "http://blog.example"), header("Sec-Fetch-Site", "cross-site")}, http.StatusForbidden},
+	} {
+		a := MustOpen(t, n).Post(t, "/login", login, c.headers...)
+		if a.status != c.status {
+			t.Errorf("%s: %d", name, a.status)
+		}
+		if a.status == http.StatusForbidden && (a.find(t, "h1").Length() != 1 || len(a.header["Set-Cookie"]) > 0) {
+			t.Errorf("%s: %v", name, a.header)
+		}
+	}
+	for _, path := range []string{"/logout", "/account/renew", "/account/logout-all", "/account/password", "/admin/posts", "/admin/posts/1", "/admin/posts/1/state", "/admin/posts/1/delete", "/setup"} {
+		MustOpen(t, n).Post(t, path, url.Values{}, header("Sec-Fetch-Site", "cross-site")).Must(t, http.StatusForbidden)
+	}
+	MustOpen(t, n).Get(t, "/", header("Sec-Fetch-Site", "cross-site")).Must(t, http.StatusOK)
+}
