@@ -153,7 +153,7 @@ func count(tb testing.TB, r *repo.Repo, query string, args ...any) (n int) {
 
 func TestUploadAndRead(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	for name, data := range map[string][]byte{"small": MustDirtyPNG(t), "photo": MustDirtyJPEG(t, 6), "chunks": MustNoise(t, 900, 1)} {
+	for name, data := range map[string][]byte{"small": MustDirtyPNG(t), "photo": MustDirtyJPEG(t, 6), "chunks": MustNoise(t, 720, 1)} {
 		pic, err := media.Upload(ctx, replica, data)
 		if err != nil {
 			t.Fatal(err)
@@ -189,9 +189,9 @@ func TestUploadAndRead(t *testing.T) {
 
 func TestChunksInAnyOrderAndRepeated(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 900, 2)
+	data := MustNoise(t, 720, 2)
 	all := puts(t, data)
-	if len(all) < 4 {
+	if len(all) < 3 {
 		t.Fatalf("%d chunks", len(all))
 	}
 	order := rand.New(rand.NewPCG(3, 3)).Perm(len(all))
@@ -217,7 +217,7 @@ func TestChunksInAnyOrderAndRepeated(t *testing.T) {
 
 func TestUploadGoesOnWhereItBrokeOff(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 900, 4)
+	data := MustNoise(t, 720, 4)
 	all := puts(t, data)
 	for _, p := range all[:2] {
 		repo.MustWrite(ctx, replica, p)
@@ -230,7 +230,7 @@ func TestUploadGoesOnWhereItBrokeOff(t *testing.T) {
 
 func TestManyUploadsOfOnePicture(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 700, 5)
+	data := MustNoise(t, 520, 5)
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
@@ -293,7 +293,7 @@ func TestPutRefuses(t *testing.T) {
 // What was announced or stored wrongly, by whomever, must neither become public
 // nor keep the right picture out.
 func TestWrongChunksAreNoObstacle(t *testing.T) {
-	data := MustNoise(t, 900, 6)
+	data := MustNoise(t, 720, 6)
 	all := puts(t, data)
 	for name, wrong := range map[string]func() []media.Put{
 		"other type":    func() []media.Put { p := all[0]; p.Type, p.Ext = "text/html", ".html"; return []media.Put{p} },
@@ -340,7 +340,7 @@ func flipped(p media.Put) media.Put {
 
 func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 700, 7)
+	data := MustNoise(t, 520, 7)
 	pic, err := media.Upload(ctx, replica, data)
 	if err != nil {
 		t.Fatal(err)
@@ -384,7 +384,7 @@ func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
 // A picture that is removed while it is stored again is stored as a whole.
 func TestRemovedWhileUploaded(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 900, 8)
+	data := MustNoise(t, 720, 8)
 	all := puts(t, data)
 	w := &interrupting{Writer: replica, after: len(all) / 2, do: func() { repo.MustWrite(ctx, primary, drop{all[0].Hash}) }}
 	if _, err := media.Upload(ctx, w, data); err != nil {

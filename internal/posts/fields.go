@@ -1,6 +1,7 @@
 package posts
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,14 @@ import (
 	"blog/internal/tags"
 )
 
-// Limits on what a post holds. A write stays under about 1 MB with the HTML and
-// the index that a body makes.
+// Limits on what a post holds. A body is in a commit several times: as it is, as
+// HTML, as plain text, in the index (and what was there before is taken out of
+// it), and as the file that it came from. With MaxBody that is about 1 MB, beyond
+// which a commit holds up the readers of other regions (measured: size_test.go).
 const (
 	MaxTitle       = 200       // characters
 	MaxDescription = 500       // characters
-	MaxBody        = 256 << 10 // bytes
+	MaxBody        = 192 << 10 // bytes: more than 30,000 words
 	maxPermalinks  = 20
 )
 
@@ -61,7 +64,7 @@ func (c checker) body(s string) string {
 	case !utf8.ValidString(s):
 		c.note("body", "is not valid text (UTF-8)")
 	case len(s) > MaxBody:
-		c.note("body", "is longer than 256 KB")
+		c.note("body", fmt.Sprintf("is longer than %d KB", MaxBody>>10))
 	case strings.ContainsRune(s, 0):
 		c.note("body", "has a NUL character")
 	}

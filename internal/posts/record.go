@@ -176,19 +176,18 @@ func insert(ctx context.Context, tx *repo.Tx, r *record) error {
 	return nil
 }
 
+// update is one statement in any case: each writes the whole long row anew.
 func update(ctx context.Context, tx *repo.Tx, r *record) error {
-	_, err := tx.ExecContext(ctx, `
-		UPDATE posts
-		SET slug = ?, title = ?, description = ?, body = ?, author_id = ?, state = ?, published_at = ?, updated_at = ?, revision = ?, labels = ?
-		WHERE id = ?`,
-		r.slug, r.title, r.description, r.body, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), r.revision, joinLabels(r.labels), r.id)
-	if err != nil {
+	set := `slug = ?, title = ?, description = ?, author_id = ?, state = ?, published_at = ?, updated_at = ?, revision = ?, labels = ?`
+	args := []any{r.slug, r.title, r.description, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), r.revision, joinLabels(r.labels)}
+	if d := r.doc; d != nil {
+		set += `, anchor = ?, renderer = ?, minutes = ?, excerpt = ?, headings = ?, html = ?, plain = ?, body = ?`
+		args = append(args, d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain, r.body)
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE posts SET "+set+" WHERE id = ?", append(args, r.id)...); err != nil { // #nosec G202 -- constants
 		return fmt.Errorf("update post: %w", err)
 	}
-	if r.doc == nil {
-		return nil
-	}
-	return storeDoc(ctx, tx, r.id, r.doc)
+	return nil
 }
 
 func storeDoc(ctx context.Context, tx *repo.Tx, id int64, d *rendered) error {

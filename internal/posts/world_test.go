@@ -95,7 +95,9 @@ func mustEmpty(tb testing.TB, tasks ...repo.Task) *world {
 
 func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
-	g, err := repo.NewRegistry(posts.Commands(), accounts.Commands(), media.Commands())
+	g, err := repo.NewRegistry(posts.Commands(), accounts.Commands(), media.Commands(), []repo.Registration{
+		repo.Register[late[posts.Rerender]](), repo.Register[late[posts.Import]](), repo.Register[late[posts.Update]](),
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -254,3 +256,32 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 }
 
 func to[T any](v T) *T { return &v }
+
+// late is a command between whose Prepare and Apply something happens: what hook
+// put into the context of a write on the primary.
+type late[C interface {
+	repo.Command[posts.Ref]
+	repo.Preparer[posts.Ref]
+}] struct {
+	Inner C `json:"inner"`
+}
+
+func (l late[C]) Name() string { return "late." + l.Inner.Name() }
+
+func (l late[C]) Apply(ctx context.Context, tx *repo.Tx) (posts.Ref, error) {
+	return l.Inner.Apply(ctx, tx)
+}
+
+func (l late[C]) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[posts.Ref], error) {
+	cmd, err := l.Inner.Prepare(ctx, rd)
+	if f, ok := ctx.Value(hookKey{}).(func()); ok && err == nil {
+		f()
+	}
+	return cmd, err
+}
+
+type hookKey struct{}
+
+func hook(ctx context.Context, f func()) context.Context {
+	return context.WithValue(ctx, hookKey{}, f)
+}

@@ -1,0 +1,120 @@
+package posts_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/internal/tags"
+)
+
+// explaining is a Reader that notes the plans of the queries it runs.
+type explaining struct {
+	repo.Reader
+	w     *world
+	plans *[]string
+}
+
+func (e explaining) note(query string, args []any) {
+	rows, err := e.Reader.QueryContext(e.w.ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		e.w.tb.Fatal(err)
+	}
+	var b strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			e.w.tb.Fatal(err)
+		}
+		b.WriteString(detail + "; ")
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		e.w.tb.Fatal(err)
+	}
+	*e.plans = append(*e.plans, b.String())
+}
+
+func (e explaining) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	e.note(query, args)
+	return e.Reader.QueryContext(ctx, query, args...)
+}
+
+func (e explaining) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	e.note(query, args)
+	return e.Reader.QueryRowContext(ctx, query, args...)
+}
+
+// What readers ask for on every page is read in its order from an index that
+// holds nothing else: neither all posts nor all published ones are looked at to
+// show the newest twenty.
+func TestPlansOfWhatReadersAsk(t *testing.T) {
+	w := mustWorld(t)
+	for _, title := range []string{"One", "Two", "Three"} {
+		must(w, posts.Create{Title: title, Tags: []string{"a"}, Publish: true})
+		must(w, posts.Create{Title: title + " draft", Tags: []string{"a"}})
+	}
+	for name, run := range map[string]func(rd repo.Reader) error{
+		"list": func(rd repo.Reader) error { _, _, err := posts.List(w.ctx, rd, posts.Filter{Limit: 20}); return err },
+		"tagged": func(rd repo.Reader) error {
+			_, _, err := posts.List(w.ctx, rd, posts.Filter{Labels: []string{"a"}, Limit: 20})
+			return err
+		},
+		"feed":   func(rd repo.Reader) error { _, err := posts.Full(w.ctx, rd, 20); return err },
+		"post":   func(rd repo.Reader) error { _, err := posts.BySlug(w.ctx, rd, "one"); return err },
+		"moved":  func(rd repo.Reader) error { _, err := posts.Moved(w.ctx, rd, "x"); return notFound(err) },
+		"link":   func(rd repo.Reader) error { _, err := posts.Permalink(w.ctx, rd, "/x"); return notFound(err) },
+		"beside": func(rd repo.Reader) error { _, _, err := posts.Neighbours(w.ctx, rd, posts.Card{ID: 1}); return err },
+		"card":   func(rd repo.Reader) error { _, err := posts.VisibleCard(w.ctx, rd, 1); return err },
+		"tags":   func(rd repo.Reader) error { _, err := tags.Visible(w.ctx, rd); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var plans []string
+			view(w, func(rd repo.Reader) (bool, error) { return true, run(explaining{rd, w, &plans}) })
+			for _, plan := range plans {
+				// Those with a tag are found by the tag, and only they are sorted.
+				sorted := name != "tags" && name != "tagged" && strings.Contains(plan, "USE TEMP B-TREE FOR ORDER BY")
+				scanned := name != "tags" && (strings.Contains(plan, "SCAN p;") || strings.Contains(plan, "SCAN posts;"))
+				if sorted || scanned {
+					t.Errorf("%s", plan)
+				}
+			}
+			if name == "list" && !strings.Contains(strings.Join(plans, ""), "posts_listed") {
+				t.Errorf("%q", plans)
+			}
+		})
+	}
+}
+
+func notFound(err error) error {
+	if errors.Is(err, repo.NotFound) {
+		return nil
+	}
+	return err
+}
+
+func TestPreviewIsWhatSavingGives(t *testing.T) {
+	w := mustWorld(t)
+	pic := mustUpload(w, 4)
+	ref := must(w, mustFile(t, "a.md", "---\nis_draft: true\n---\n![x](i.png)\n", map[string]string{"i.png": pic.Hash}))
+	body := "## New\n\n![x](i.png) and ![y](/media/" + pic.Hash + "/y.png)\r\n"
+	doc, err := posts.Preview(w.ctx, w.replica, ref.ID, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Body: &body})
+	if p := w.post(ref.ID); p.HTML != doc.HTML || strings.Count(doc.HTML, pic.Hash) != 2 {
+		t.Errorf("previewed %s\nsaved %s", doc.HTML, p.HTML)
+	}
+	if doc, err := posts.Preview(w.ctx, w.replica, 0, "![x](i.png)"); err != nil || strings.Contains(doc.HTML, "<img") {
+		t.Errorf("a new post: %s, %v", doc.HTML, err)
+	}
+	_, err = posts.Preview(w.ctx, w.replica, 0, "\x00")
+	wantFields(t, err, "body")
+	_, err = posts.Preview(w.ctx, w.replica, 0, "|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
+	wantFields(t, err, "body")
+}

@@ -1,0 +1,158 @@
+package posts_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/markdown"
+	"blog/internal/media"
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
+
+// rerender runs the task to its end.
+func (w *world) rerender() {
+	w.tb.Helper()
+	ctx, cancel := context.WithTimeout(repo.As(w.tb.Context(), repo.Actor{Name: repo.System}), 20*time.Second)
+	defer cancel()
+	posts.Rerenderer(slog.New(slog.DiscardHandler))(ctx, w.primary)
+	if ctx.Err() != nil {
+		w.tb.Fatal("the task did not come to an end")
+	}
+}
+
+// age makes posts look as if another release had rendered them.
+func (w *world) age(where string) {
+	w.tb.Helper()
+	for _, query := range []string{
+		"INSERT INTO search (search, rowid, title, description, plain, labels) SELECT 'delete', id, title, description, plain, labels FROM searchable WHERE " + where,
+		"UPDATE posts SET renderer = renderer + 100, html = 'old', plain = 'oldplain', excerpt = 'old', minutes = 9, headings = '[]' WHERE " + where,
+		"INSERT INTO search (rowid, title, description, plain, labels) SELECT id, title, description, plain, labels FROM searchable WHERE " + where,
+	} {
+		w.exec(query)
+	}
+}
+
+func (w *world) stale() int {
+	w.tb.Helper()
+	return w.count("SELECT COUNT(*) FROM posts WHERE renderer <> ?", markdown.Version)
+}
+
+func TestRendersAgainAfterAnotherRelease(t *testing.T) {
+	w := mustWorld(t)
+	pic := mustUpload(w, 5)
+	file := mustFile(t, "a.md", "---\npublished_at: 2024-05-01\ntags: [x]\n---\n## Part\n\nFresh[^1] text ![](i.png)\n\n[^1]: Note\n", map[string]string{"i.png": pic.Hash})
+	ref := must(w, file)
+	must(w, posts.Create{Title: "Draft", Body: "*draft*"})
+	before := []posts.Post{w.post(1), w.post(2)}
+	rows := w.rows()
+	if w.rerender(); w.rows() != rows {
+		t.Error("there was nothing to do")
+	}
+	w.age("true")
+	w.clock.Advance(time.Hour)
+	if slugs(w.search("oldplain")) != ref.Slug {
+		t.Fatal("not aged")
+	}
+	w.rerender()
+	for i, p := range before {
+		if got := w.post(p.ID); got.HTML != p.HTML || got.Revision != p.Revision || !got.UpdatedAt.Equal(p.UpdatedAt) || got.Excerpt != p.Excerpt || got.Minutes != p.Minutes || !slices.Equal(got.Headings, p.Headings) {
+			t.Errorf("%d: %+v, was %+v", i, got, p)
+		}
+	}
+	if slugs(w.search("fresh")) != ref.Slug || slugs(w.search("oldplain")) != "" || w.stale() != 0 || w.rows() != rows+2 {
+		t.Errorf("%d writes, %d left", w.rows()-rows, w.stale())
+	}
+	if n := w.count("SELECT COUNT(*) FROM writes WHERE name = 'posts.rerender' AND topics <> '[]'"); n != 1 {
+		t.Errorf("%d of the two touch topics", n)
+	}
+	// Neither an edit here nor one of the file.
+	rows = w.rows()
+	if got := must(w, file); !got.Unchanged || w.rows() != rows {
+		t.Errorf("the file: %+v", got)
+	}
+	if n := w.count("SELECT COUNT(*) FROM post_media"); n != 1 {
+		t.Errorf("%d pictures", n)
+	}
+}
+
+func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
+	w := mustWorld(t)
+	for _, title := range []string{"One", "Two", "Three"} {
+		must(w, posts.Create{Title: title, Body: "text", Publish: true})
+	}
+	w.age("true")
+	// What an older release took and this one does not.
+	w.exec("UPDATE posts SET body = ? WHERE slug = 'two'", "|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
+	w.rerender()
+	if w.stale() != 1 || w.post(2).HTML != "old" || w.post(3).HTML == "old" {
+		t.Errorf("%d are left", w.stale())
+	}
+	_, err := try(w, posts.Rerender{ID: 2, Version: markdown.Version})
+	wantFields(t, err, "body")
+}
+
+func TestRenderingAgainGivesWayToAnEdit(t *testing.T) {
+	w := mustWorld(t)
+	ref := must(w, posts.Create{Title: "One", Body: "text"})
+	w.age("true")
+	meanwhile := hook(w.ctx, func() {
+		must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Title: to("Two")})
+	})
+	_, err := repo.Write(meanwhile, w.primary, late[posts.Rerender]{posts.Rerender{ID: ref.ID, Version: markdown.Version}})
+	if !repo.HasReason(err, posts.RevisionMismatch) || w.post(ref.ID).HTML != "old" {
+		t.Errorf("edited meanwhile: %v", err)
+	}
+	w.rerender()
+	if p := w.post(ref.ID); w.stale() != 0 || p.Revision != 2 || !strings.Contains(p.HTML, "text") {
+		t.Errorf("got %+v", p)
+	}
+	if _, err := try(w, posts.Rerender{ID: 99, Version: markdown.Version}); !errors.Is(err, repo.NotFound) {
+		t.Error(err)
+	}
+}
+
+// What Prepare saw may have changed by the time Apply runs.
+func TestChangedBetweenPrepareAndApply(t *testing.T) {
+	w := mustWorld(t)
+	file := mustFile(t, "a.md", "---\npublished_at: 2024-05-01\n---\nText[^1]\n\n[^1]: Note\n", nil)
+	ref, err := repo.Write(hook(w.ctx, func() { must(w, file) }), w.primary, late[posts.Import]{file})
+	if err != nil || !ref.Unchanged || ref.ID != 1 {
+		t.Errorf("imported meanwhile: %+v, %v", ref, err)
+	}
+	changed := file
+	changed.Raw, changed.Body = []byte("x"), "Other[^1]\n\n[^1]: Note"
+	ref, err = repo.Write(hook(w.ctx, func() {
+		must(w, posts.Delete{Target: posts.Target{ID: 1}})
+		must(w, file)
+	}), w.primary, late[posts.Import]{changed})
+	if err != nil || ref.ID != 2 || ref.Revision != 2 {
+		t.Errorf("another post meanwhile: %+v, %v", ref, err)
+	}
+	// The footnotes' ids are those that the post goes on with.
+	html := w.post(2).HTML
+	must(w, posts.Rerender{ID: 2, Version: markdown.Version})
+	if w.post(2).HTML != html {
+		t.Errorf("%s\nbecame %s", html, w.post(2).HTML)
+	}
+	update := posts.Update{Target: posts.Target{ID: 2}, Revision: 2, Body: to("mine")}
+	_, err = repo.Write(hook(w.ctx, func() {
+		must(w, posts.Update{Target: posts.Target{ID: 2}, Revision: 2, Body: to("theirs")})
+	}), w.primary, late[posts.Update]{update})
+	if !repo.HasReason(err, posts.RevisionMismatch) || w.post(2).Body != "theirs" {
+		t.Errorf("edited meanwhile: %v", err)
+	}
+	// A picture that goes while a text with it is rendered is left out.
+	pic := mustUpload(w, 6)
+	holder := must(w, posts.Create{Title: "Holder", Body: "![](" + media.Address(pic.Hash, "a.png") + ")"})
+	ref, err = repo.Write(hook(w.ctx, func() { must(w, posts.Delete{Target: posts.Target{ID: holder.ID}}) }), w.primary,
+		late[posts.Update]{posts.Update{Target: posts.Target{ID: 2}, Revision: 3, Body: to("![](" + media.Address(pic.Hash, "a.png") + ")")}})
+	if err != nil || ref.Revision != 4 || w.count("SELECT COUNT(*) FROM post_media") != 0 {
+		t.Errorf("got %+v, %v", ref, err)
+	}
+}

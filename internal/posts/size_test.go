@@ -1,0 +1,159 @@
+package posts_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/migrations"
+)
+
+// mustDeleteMode opens a database as LiteFS has it: every commit is in the file
+// itself, page by page.
+func mustDeleteMode(tb testing.TB) *world {
+	tb.Helper()
+	w := &world{tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), node: litefs.OpenStatic(), clock: &clock{now: time.Now().UTC()}, ctx: repo.As(tb.Context(), repo.Actor{Name: repo.Operator})}
+	transport := repo.NewTransport(secret)
+	r, err := repo.Open(tb.Context(), repo.Options{
+		Path: w.path, LiteFS: true, Node: w.node, Registry: registry(tb), Migrations: migrations.FS, Transport: transport, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			tb.Error(err)
+		}
+		transport.Close()
+	})
+	w.primary, w.replica = r, r
+	eventually(tb, "a schema", func() bool {
+		_, err := tryView(w, func(rd repo.Reader) (n int, err error) {
+			err = rd.QueryRowContext(w.ctx, "SELECT COUNT(*) FROM search").Scan(&n)
+			return n, err
+		})
+		return err == nil
+	})
+	w.addUser(adaEmail, adaName)
+	tb.Cleanup(w.checkIndex)
+	return w
+}
+
+// changed runs f and returns how many bytes of pages differ afterwards: what
+// LiteFS sends to every region, before compression.
+func (w *world) changed(f func()) int {
+	w.tb.Helper()
+	before, err := os.ReadFile(w.path)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	f()
+	after, err := os.ReadFile(w.path)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	const page = 4096
+	n := 0
+	for at := 0; at < len(after); at += page {
+		if at >= len(before) || !bytes.Equal(before[at:at+page], after[at:at+page]) {
+			n += page
+		}
+	}
+	return n
+}
+
+// prose is a text of size bytes with a vocabulary of its own.
+func prose(seed uint64, size int) string {
+	r := rand.New(rand.NewPCG(seed, 7))
+	var b strings.Builder
+	for b.Len() < size-200 {
+		for range 12 {
+			// Few words are frequent and many are rare, as in a language.
+			n := int(20_000 * r.Float64() * r.Float64() * r.Float64())
+			fmt.Fprintf(&b, "w%sord%d ", string(rune('a'+n%26)), n)
+		}
+		b.WriteString("end.\n\n")
+	}
+	return b.String()
+}
+
+// code is a text that becomes as much HTML as is allowed.
+func code(size int) string {
+	line := "x := f(a, 1) + \"s\"\n"
+	return "```go\n" + strings.Repeat(line, size/len(line)) + "```\n"
+}
+
+// A transaction of much more than 1 MB holds up the reads of every replica while
+// it arrives.
+func TestCommitsStaySmall(t *testing.T) {
+	const limit = 1_200_000 // bytes
+	w := mustDeleteMode(t)
+	body, other := prose(1, posts.MaxBody), prose(2, posts.MaxBody)
+	var ref posts.Ref
+	report := func(what string, n int) {
+		t.Helper()
+		t.Logf("%-28s %8d bytes", what, n)
+		if n > limit {
+			t.Errorf("%s changes %d bytes", what, n)
+		}
+	}
+	report("create the longest", w.changed(func() {
+		ref = must(w, posts.Create{Title: "Long", Body: body, Tags: []string{"a"}, Publish: true})
+	}))
+	report("update the longest", w.changed(func() {
+		ref = must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Body: &other})
+	}))
+	report("rename the longest", w.changed(func() {
+		ref = must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Slug: to("longer")})
+	}))
+	report("unpublish the longest", w.changed(func() { must(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}}) }))
+	report("publish the longest", w.changed(func() { must(w, posts.Publish{Target: posts.Target{ID: ref.ID}}) }))
+	file := posts.Import{Path: "x.md", Raw: []byte("---\n" + strings.Repeat("#", 60<<10) + "\n---\n" + body), Title: "File", Slug: "file", Body: body, PublishedAt: to(w.clock.Now())}
+	report("import the longest", w.changed(func() { must(w, file) }))
+	file.Body = other
+	file.Raw = append([]byte("x"), file.Raw...)
+	report("import it again", w.changed(func() { must(w, file) }))
+	report("render it again", w.changed(func() {
+		if _, err := repo.Write(repo.As(w.ctx, repo.Actor{Name: repo.System}), w.primary, posts.Rerender{ID: 2, Version: 1}); err != nil {
+			t.Error(err)
+		}
+	}))
+	size := posts.MaxBody
+	for ; size > 1000; size = size * 9 / 10 {
+		_, err := try(w, posts.Create{Title: "Code", Body: code(size), Publish: true})
+		if err == nil {
+			break
+		}
+		wantFields(t, err, "body")
+	}
+	report(fmt.Sprintf("create %d KB of code", size>>10), w.changed(func() { ref = must(w, posts.Create{Title: "Code", Body: code(size), Publish: true}) }))
+	report("delete the longest", w.changed(func() { must(w, posts.Delete{Target: posts.Target{Post: "longer"}}) }))
+}
+
+// The index merges in small steps, so that no commit has to merge megabytes.
+func TestIndexMergesInSmallSteps(t *testing.T) {
+	w := mustDeleteMode(t)
+	largest, over := 0, 0
+	for i := range 60 {
+		n := w.changed(func() {
+			must(w, posts.Create{Title: fmt.Sprint("Post ", i), Body: prose(uint64(i), 48<<10), Publish: true})
+		}) // #nosec G115 -- small
+		largest = max(largest, n)
+		if n > 1_000_000 {
+			over++
+		}
+	}
+	t.Logf("the largest of 60 commits with 48 KB each: %d bytes, %d over 1 MB", largest, over)
+	if over > 0 {
+		t.Errorf("%d commits over 1 MB, the largest has %d bytes", over, largest)
+	}
+}
