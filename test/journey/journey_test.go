@@ -35,6 +35,8 @@ func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
 	t.Run("published on a replica, read and seen everywhere", func(t *testing.T) { publishes(t, c, author, here, there) })
 	t.Run("a key is carried out once", func(t *testing.T) { onceByKey(t, here, there) })
 	t.Run("a replica refuses as the primary does", func(t *testing.T) { equalRefusals(t, c.Primary(), here) })
+	t.Run("every command refuses alike", func(t *testing.T) { equalErrors(t, c, here) })
+	t.Run("a page shows what a frame has told", func(t *testing.T) { framesShowPages(t, c, here, there) })
 	t.Run("without the secret nothing is written", func(t *testing.T) { needsSecret(t, c) })
 	t.Run("a page is the same bytes on every node", func(t *testing.T) { equalPages(t, c) })
 	t.Run("a post comes out when its date comes", func(t *testing.T) { comesOut(t, here, there) })
