@@ -151,12 +151,12 @@ func (p Put) verify(ctx context.Context, tx *repo.Tx) (refusal, err error) {
 	}
 	info, err := Inspect(data)
 	if err != nil {
-		return refuse(err.Error()), nil //nolint:nilerr // it says what is wrong with the picture
+		return refuse(err.Error()), nil
 	}
 	clean, err := Strip(data)
 	switch {
 	case err != nil:
-		return refuse(err.Error()), nil //nolint:nilerr // likewise
+		return refuse(err.Error()), nil
 	case info != (Info{Type: p.Type, Ext: p.Ext, Width: p.Width, Height: p.Height}), Hash(clean) != p.Hash:
 		return refuse("is not what it was announced as"), nil
 	}

@@ -386,7 +386,7 @@ func TestRemovedWhileUploaded(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
 	data := MustNoise(t, 720, 8)
 	all := puts(t, data)
-	w := &interrupting{Writer: replica, after: len(all) / 2, do: func() { repo.MustWrite(ctx, primary, drop{all[0].Hash}) }}
+	w := &interrupting{Writer: replica, after: len(all), do: func() { repo.MustWrite(ctx, primary, drop{all[0].Hash}) }}
 	if _, err := media.Upload(ctx, w, data); err != nil {
 		t.Fatal(err)
 	}

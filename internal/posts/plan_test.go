@@ -24,6 +24,7 @@ func (e explaining) note(query string, args []any) {
 	if err != nil {
 		e.w.tb.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	var b strings.Builder
 	for rows.Next() {
 		var id, parent, unused int
@@ -33,7 +34,7 @@ func (e explaining) note(query string, args []any) {
 		}
 		b.WriteString(detail + "; ")
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		e.w.tb.Fatal(err)
 	}
 	*e.plans = append(*e.plans, b.String())

@@ -108,7 +108,7 @@ func ByID(ctx context.Context, rd repo.Reader, id int64) (Post, error) {
 func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, error) {
 	var p Post
 	var headings, created string
-	into, finish := p.Card.scan(&p.AuthorID, &p.AuthorEmail, &p.Body, &p.HTML, &headings, &created)
+	into, finish := p.scan(&p.AuthorID, &p.AuthorEmail, &p.Body, &p.HTML, &headings, &created)
 	err := rd.QueryRowContext(ctx, `
 		SELECT `+cardColumns+`, p.author_id, u.email, p.body, p.html, p.headings, p.created_at
 		FROM posts p
@@ -224,7 +224,7 @@ func Full(ctx context.Context, rd repo.Reader, limit int) (_ []Post, err error) 
 	out := []Post{}
 	for rows.Next() {
 		var p Post
-		into, finish := p.Card.scan(&p.HTML)
+		into, finish := p.scan(&p.HTML)
 		if err := rows.Scan(into...); err != nil {
 			return nil, fmt.Errorf("read posts: %w", err)
 		}

@@ -142,7 +142,7 @@ func (w *world) raw() *sql.DB {
 func (w *world) exec(query string, args ...any) {
 	w.tb.Helper()
 	db := w.raw()
-	_, err := db.Exec(query, args...)
+	_, err := db.ExecContext(context.WithoutCancel(w.ctx), query, args...) // also when the test is over
 	if err = errors.Join(err, db.Close()); err != nil {
 		w.tb.Fatalf("%s: %v", query, err)
 	}
