@@ -1,0 +1,144 @@
+package web_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/posts"
+	"blog/web"
+)
+
+type ready struct {
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason"`
+}
+
+func MustReady(tb testing.TB, n *node, status int) ready {
+	tb.Helper()
+	b := MustOpen(tb, n)
+	a := b.Get(tb, "/readyz").Must(tb, status)
+	var r ready
+	if err := json.Unmarshal([]byte(a.body), &r); err != nil {
+		tb.Fatal(err)
+	}
+	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" || (a.header.Get("Retry-After") != "") != (status == http.StatusServiceUnavailable) {
+		tb.Errorf("%v", a.header)
+	}
+	b.Do(tb, http.MethodHead, "/readyz", nil).Must(tb, status)
+	b.Get(tb, "/health").Must(tb, http.StatusOK) // whatever the database does
+	return r
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	for _, n := range []*node{w.primary, w.replica} {
+		if r := MustReady(t, n, http.StatusOK); !r.Ready || r.Reason != "" {
+			t.Errorf("%+v", r)
+		}
+	}
+	w.lost.Lose()
+	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") {
+		t.Errorf("without a primary: %+v", r)
+	}
+	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
+	w.replica.site.Leave()
+	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready || !strings.Contains(r.Reason, "shutting down") {
+		t.Errorf("leaving: %+v", r)
+	}
+	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK) // who is here is served to the end
+}
+
+func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Unknown}}, true)
+	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason == "" {
+		t.Errorf("%+v", r)
+	}
+	b := MustOpen(t, n)
+	for _, path := range []string{"/", "/posts", "/posts/x", "/tags/x", "/search?q=x", "/feed.xml", "/x", "/media/x/y", "/setup?token=x"} {
+		a := b.Get(t, path).Must(t, http.StatusServiceUnavailable)
+		if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" || a.attr(t, "main .button", "href") != path || strings.Contains(a.body, "sqlite") {
+			t.Errorf("%s: %v %s", path, a.header, a.text(t, "main"))
+		}
+	}
+	b.Get(t, "/login").Must(t, http.StatusOK)
+	b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable)
+	if got := b.Get(t, "//evil.example/x").attr(t, "main .button", "href"); strings.HasPrefix(got, "//") {
+		t.Errorf("the way back leads to %s", got)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	var armed atomic.Bool
+	w := MustWorld(t, func(o *web.Options) {
+		now := o.Now
+		o.Now = func() time.Time {
+			if armed.Load() {
+				panic("the clock <has> stopped")
+			}
+			return now()
+		}
+	})
+	ref := MustPublish(t, w.primary, "Title", "Text")
+	b := MustLogin(t, w.primary)
+	armed.Store(true)
+	a := b.Get(t, "/account", header("X-Request-Id", "my-own.id_1")).Must(t, http.StatusInternalServerError)
+	if a.text(t, ".request-id code") != "my-own.id_1" || a.header.Get("X-Request-Id") != "my-own.id_1" || strings.Contains(a.body, "clock") || a.attr(t, "meta[name=robots]", "content") != "noindex" {
+		t.Errorf("%v %s", a.header, a.text(t, "main"))
+	}
+	// What was typed comes back, whatever happens.
+	armed.Store(false)
+	typed := editor("body", hostileText)
+	MustExec(t, w, "CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
+	a = b.Post(t, "/admin/posts", typed).Must(t, http.StatusInternalServerError)
+	MustKeep(t, a, typed)
+	if strings.Contains(a.body, "secret") || a.find(t, "#form-summary").Length() != 1 {
+		t.Errorf("%s", a.text(t, "main"))
+	}
+	MustExec(t, w, "UPDATE posts SET labels = 'x', updated_at = 'never' WHERE id = ?", ref.ID)
+	a = MustOpen(t, w.primary).Get(t, "/posts/title").Must(t, http.StatusInternalServerError)
+	if a.header.Get("ETag") != "" || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "never") {
+		t.Errorf("%v %s", a.header, a.text(t, "main"))
+	}
+	log := w.primary.log.String()
+	for want, times := range map[string]int{"my-own.id_1": 1, "the clock": 1, "stored time": 1} {
+		if got := strings.Count(log, want); got != times {
+			t.Errorf("%q is %d times in the log", want, got)
+		}
+	}
+	for _, id := range []string{"", strings.Repeat("x", 65), "a b", "ä", `"`} {
+		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id || len(got) != 16 {
+			t.Errorf("the id %q becomes %q", id, got)
+		}
+	}
+}
+
+// A draft that is deleted, and one that is edited, say nothing to the world.
+func TestAnEditOfADraftTouchesNoPage(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	MustPublish(t, w.primary, "Public", "Text", "go")
+	b := MustOpen(t, w.primary)
+	before := map[string]string{}
+	pages := []string{"/", "/posts", "/tags", "/tags/go", "/posts/public", "/feed.xml", "/search?q=text"}
+	for _, p := range pages {
+		before[p] = b.Get(t, p).header.Get("ETag")
+	}
+	ref := MustDo(t, w.primary, posts.Create{Title: "Draft", Body: "Text", Tags: []string{"go", "hidden"}})
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { body := "Text, text"; u.Body = &body })
+	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: ref.ID}})
+	for _, p := range pages {
+		if got := b.Get(t, p).header.Get("ETag"); got != before[p] {
+			t.Errorf("%s has changed", p)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package web_test
+
+import (
+	"encoding/xml"
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"blog/internal/media"
+	"blog/internal/posts"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func mustGolden(tb testing.TB, name, got string) {
+	tb.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o750); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if got != string(want) {
+		tb.Errorf("%s differs (refresh it with -update). Got:\n%s", path, got)
+	}
+}
+
+type atom struct {
+	XMLName xml.Name `xml:"http://www.w3.org/2005/Atom feed"`
+	ID      string   `xml:"id"`
+	Title   string   `xml:"title"`
+	Updated string   `xml:"updated"`
+	Links   []struct {
+		Rel  string `xml:"rel,attr"`
+		Href string `xml:"href,attr"`
+	} `xml:"link"`
+	Entries []struct {
+		ID        string `xml:"id"`
+		Title     string `xml:"title"`
+		Published string `xml:"published"`
+		Updated   string `xml:"updated"`
+		Author    string `xml:"author>name"`
+		Link      struct {
+			Href string `xml:"href,attr"`
+		} `xml:"link"`
+		Content struct {
+			Type string `xml:"type,attr"`
+			Body string `xml:",chardata"`
+		} `xml:"content"`
+	} `xml:"entry"`
+}
+
+func MustFeed(tb testing.TB, b *browser) atom {
+	tb.Helper()
+	a := b.Get(tb, "/feed.xml").Must(tb, http.StatusOK)
+	if got := a.header.Get("Content-Type"); got != "application/atom+xml; charset=utf-8" {
+		tb.Errorf("the feed is %s", got)
+	}
+	var f atom
+	if err := xml.Unmarshal([]byte(a.body), &f); err != nil {
+		tb.Fatalf("%v in %s", err, a.body)
+	}
+	return f
+}
+
+func absolute(tb testing.TB, address string) {
+	tb.Helper()
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host != "blog.example" {
+		tb.Errorf("%q is not an address of the site", address)
+	}
+}
+
+func instant(tb testing.TB, s string) time.Time {
+	tb.Helper()
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		tb.Errorf("not a date: %v", err)
+	}
+	return at
+}
+
+func TestTheFeed(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, shared("https://blog.example"))
+	b := MustOpen(t, w.replica)
+	if empty := MustFeed(t, b); len(empty.Entries) != 0 || empty.ID == "" {
+		t.Errorf("without posts: %+v", empty)
+	} else {
+		instant(t, empty.Updated)
+	}
+	pic := MustPicture(t, w.primary, 7)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	body := "A [link](/tags/go), one [further](https://elsewhere.example/x?a=b&c=d), [here](#part) and <i>more</i> & a picture:\n\n![A & B](" +
+		media.Address(pic.Hash, "a.png") + ")\n\n## Part\n\n```go\nfmt.Println(\"]]>\", 'x')\n```\n"
+	first := MustDo(t, w.primary, posts.Create{Title: "Tom & <Jerry> ]]>", Slug: "tom", Body: body, Description: "About \"both\"", Tags: []string{"go", "c++"}, Publish: true, PublishedAt: &at})
+	MustDo(t, w.primary, posts.Create{Title: "Später 日本", Body: "Kurz.", Publish: true})
+	w.clock.Advance(time.Hour)
+	title := "Tom & <Jerry>"
+	MustRevise(t, w.primary, first.ID, func(u *posts.Update) { u.Title = &title })
+	raw := b.Get(t, "/feed.xml").body
+	if raw != MustOpen(t, w.primary).Get(t, "/feed.xml").body {
+		t.Error("the primary has another feed")
+	}
+	mustGolden(t, "feed.xml", strings.ReplaceAll(raw, pic.Hash, "HASH"))
+	f := MustFeed(t, b)
+	if len(f.Entries) != 2 || f.Entries[0].Title != "Später 日本" || f.Entries[1].Title != title {
+		t.Fatalf("%+v", f)
+	}
+	absolute(t, f.ID)
+	for _, l := range f.Links {
+		absolute(t, l.Href)
+	}
+	for _, e := range f.Entries {
+		absolute(t, e.ID)
+		absolute(t, e.Link.Href)
+		if e.Author != "Ada" || instant(t, e.Updated).Before(instant(t, e.Published)) || instant(t, e.Updated).After(instant(t, f.Updated)) {
+			t.Errorf("%+v", e)
+		}
+		doc, err := goquery.NewDocumentFromReader(strings.NewReader(e.Content.Body))
+		if err != nil || e.Content.Type != "html" {
+			t.Fatal(err)
+		}
+		doc.Find("[href], [src]").Each(func(_ int, s *goquery.Selection) {
+			address := s.AttrOr("href", s.AttrOr("src", ""))
+			if !strings.HasPrefix(address, "https://elsewhere.example/") {
+				absolute(t, address)
+			}
+		})
+	}
+	content := f.Entries[1].Content.Body
+	for _, want := range []string{
+		`"https://blog.example/tags/go"`, `"https://blog.example/posts/tom#h-part"`, `"https://blog.example/media/` + pic.Hash + `/a.png"`, `<i>more</i> &amp; a picture`,
+	} {
+		if !strings.Contains(content, want) {
+			t.Errorf("no %s in %s", want, content)
+		}
+	}
+	// The same entry after another slug.
+	id, slug := f.Entries[1].ID, "jerry"
+	MustRevise(t, w.primary, first.ID, func(u *posts.Update) { u.Slug = &slug })
+	if e := MustFeed(t, b).Entries[1]; e.ID != id || e.Link.Href != "https://blog.example/posts/jerry" {
+		t.Errorf("renamed: %+v", e)
+	}
+}
+
+func TestWhatRobotsRead(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, shared("https://blog.example"))
+	MustPublish(t, w.primary, "Wörter & mehr", "Body.")
+	MustDo(t, w.primary, posts.Create{Title: "Draft"})
+	b := MustOpen(t, w.primary)
+	robots := b.Get(t, "/robots.txt").Must(t, http.StatusOK)
+	if !strings.Contains(robots.body, "\nSitemap: https://blog.example/sitemap.xml\n") || !strings.Contains(robots.body, "Disallow: /admin") || robots.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("%s", robots.body)
+	}
+	var set struct {
+		XMLName xml.Name `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
+		URLs    []struct {
+			Loc     string `xml:"loc"`
+			LastMod string `xml:"lastmod"`
+		} `xml:"url"`
+	}
+	if err := xml.Unmarshal([]byte(b.Get(t, "/sitemap.xml").Must(t, http.StatusOK).body), &set); err != nil {
+		t.Fatal(err)
+	}
+	if len(set.URLs) != 4 {
+		t.Fatalf("%+v", set)
+	}
+	for _, u := range set.URLs {
+		absolute(t, u.Loc)
+		parsed, err := url.Parse(u.Loc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.Get(t, parsed.EscapedPath()).Must(t, http.StatusOK).attr(t, "link[rel=canonical]", "href"); got != u.Loc {
+			t.Errorf("%s has the canonical address %s", u.Loc, got)
+		}
+		if u.LastMod != "" {
+			instant(t, u.LastMod)
+		}
+	}
+}
