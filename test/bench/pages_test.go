@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Rounds of each comparison: the servers take turns, so that what else goes on on the machine hits all of them, and
-// each ratio is taken within a round.
+// Rounds of each comparison, short and many: the servers take turns, so that what else goes on on the machine hits
+// all of them, and each ratio is taken within a round.
 const (
-	rounds  = 7
-	warm    = 500   // requests before the first round, a server and page
-	lasting = 10000 // requests a round for what is sent as it is
-	working = 1500  // requests a round for what is made each time
+	rounds = 15
+	warm   = 500  // requests before the first round, a server and page
+	kept   = 4000 // requests a round for what is sent as it is
+	made   = 600  // requests a round for what is made each time
 )
 
 // nginxGoal is the least share of nginx's requests a second for a post, p99Goal the most for the slowest of a hundred.
@@ -75,10 +75,10 @@ func pages(b *testing.B, t *table) {
 		headers    []string
 		goals      bool
 	}{
-		{name: "post", path: post, requests: lasting, goals: true},
-		{name: "list", path: "/posts", requests: lasting},
-		{name: "search", path: "/search?q=sqlite", requests: working},
-		{name: "post, signed in", path: post, requests: working, headers: []string{"Cookie: " + s.signIn(b)}},
+		{name: "post", path: post, requests: kept, goals: true},
+		{name: "list", path: "/posts", requests: kept},
+		{name: "search", path: "/search?q=sqlite", requests: made},
+		{name: "post, signed in", path: post, requests: made, headers: []string{"Cookie: " + s.signIn(b)}},
 	} {
 		ours := &contender{name: "blog", target: newTarget(b, s.public, page.path, page.headers...)}
 		all := []*contender{ours}
@@ -98,7 +98,7 @@ func pages(b *testing.B, t *table) {
 	}
 }
 
-// compete runs the rounds. What is quick gets as many requests as what is slow does in as much time.
+// compete runs the rounds. A file is always asked for as often as it takes to be measured.
 func compete(b *testing.B, all []*contender, requests int) {
 	b.Helper()
 	for _, c := range all {
@@ -108,7 +108,7 @@ func compete(b *testing.B, all []*contender, requests int) {
 		for i, c := range all {
 			n := requests
 			if i > 0 {
-				n = max(n, lasting)
+				n = max(n, kept)
 			}
 			c.loads = append(c.loads, run(b, c.target, n))
 		}

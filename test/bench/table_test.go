@@ -3,6 +3,7 @@ package bench_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float
 
 // BenchmarkTable takes all figures in one run and prints them.
 func BenchmarkTable(b *testing.B) {
-	t := &table{}
+	t, before := &table{}, busy()
 	for _, part := range []struct {
 		name    string
 		measure func(b *testing.B, t *table)
@@ -65,5 +66,21 @@ func BenchmarkTable(b *testing.B) {
 		})
 	}
 	// Standard output is where a benchmark's figures belong.
-	_, _ = fmt.Fprintf(os.Stdout, "\n%s\n", t)
+	_, _ = fmt.Fprintf(os.Stdout, `
+%d processors, shared by the servers and what asks them; load average %s (before, after). %s.
+Pages: %d keep-alive connections, Accept-Encoding: identity for all, %d rounds in turns; requests a second and p50 / p99
+are medians over the rounds, a ratio is the median of those taken within a round.
+
+%s
+`, runtime.NumCPU(), before+", "+busy(), runtime.Version(), connections, rounds, t)
+}
+
+// busy is the machine's load average over the last minute: how far to trust the figures.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return minute
 }
