@@ -99,9 +99,22 @@ func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
-// drop ends the tasks, waits for the transaction that is under way and closes
+// drop ends the tasks, waits for the call that is being carried out and closes
 // the writing connection.
 func (p *primary) drop() error {
+	db := p.end()
+	if db == nil {
+		return nil
+	}
+	if err := db.Close(); err != nil {
+		return fmt.Errorf("close writing connection: %w", err)
+	}
+	return nil
+}
+
+// end is drop that leaves closing to the caller. It returns nil when there is
+// nothing to close.
+func (p *primary) end() *sql.DB {
 	p.mu.Lock()
 	db := p.db
 	cancel := p.cancel
@@ -113,10 +126,7 @@ func (p *primary) drop() error {
 	cancel()
 	p.active.Wait()
 	p.using.Wait()
-	if err := db.Close(); err != nil {
-		return fmt.Errorf("close writing connection: %w", err)
-	}
-	return nil
+	return db
 }
 
 // ready says whether a call may start here: nil, or where the primary is, or

@@ -123,7 +123,14 @@ func (r *Repo) Feed() *Feed { return r.feed }
 func (r *Repo) Close() error {
 	r.stop()
 	r.done.Wait()
-	return errors.Join(r.primary.drop(), r.reads.Close())
+	// The writing connection goes last: only the last connection to a plain file
+	// takes its write-ahead log in, and one that may only read cannot.
+	writing := r.primary.end()
+	err := r.reads.Close()
+	if writing != nil {
+		err = errors.Join(err, writing.Close())
+	}
+	return err
 }
 
 // viewer makes a Reader of its own for every query: Prepare reads, computes and

@@ -2,8 +2,10 @@ package repo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -305,4 +307,23 @@ func TestCallsWhileThePrimaryStartsDoNotWait(t *testing.T) {
 		t.Error(err)
 	}
 	MustPut(t, r, "as soon as it has started")
+}
+
+// TestCloseTakesTheLogIn: a plain file that was closed is the whole database, to
+// be copied by whoever wants a copy.
+func TestCloseTakesTheLogIn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "blog.db")
+	r, err := repo.Open(t.Context(), options(t, path, newSeat(newBus(), primaryRole())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	MustPut(t, r, "kept")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, rest := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + rest); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left behind: %v", rest, err)
+		}
+	}
 }

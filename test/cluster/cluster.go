@@ -39,6 +39,7 @@ type Cluster struct {
 	opts   Options
 	root   string
 	litefs string // the stock program, "" unless Options.Stock
+	ports  ports
 	toxi   *toxiproxy
 	consul string // its address, "" unless Options.Consul
 }
@@ -77,10 +78,10 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	}
 	dir := tb.TempDir()
 	if opts.Proxies {
-		c.toxi = startToxiproxy(tb, filepath.Join(dir, "toxiproxy.log"))
+		c.toxi = startToxiproxy(tb, &c.ports, filepath.Join(dir, "toxiproxy.log"))
 	}
 	if opts.Consul {
-		c.consul = startConsul(tb, dir)
+		c.consul = startConsul(tb, &c.ports, dir)
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))

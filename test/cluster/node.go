@@ -42,7 +42,7 @@ type Node struct {
 // newNode chooses addresses and folders. Every node is configured by the litefs.yml of the repository.
 func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	tb.Helper()
-	addrs := freeAddrs(tb, 3)
+	addrs := c.ports.free(tb, 3)
 	public, private, litefs := addrs[0], addrs[1], addrs[2]
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)

@@ -15,9 +15,15 @@ const (
 	lastPort  = 32000
 )
 
-// freeAddrs returns n different loopback addresses with free ports. They are all held until the last is found.
-func freeAddrs(tb testing.TB, n int) []string {
+// ports gives out addresses, each once: a node that was given one may start to listen much later.
+type ports struct{ given map[string]bool }
+
+// free returns n different loopback addresses with free ports. They are all held until the last is found.
+func (p *ports) free(tb testing.TB, n int) []string {
 	tb.Helper()
+	if p.given == nil {
+		p.given = map[string]bool{}
+	}
 	var held []net.Listener
 	defer func() {
 		for _, l := range held {
@@ -32,6 +38,9 @@ func freeAddrs(tb testing.TB, n int) []string {
 		// #nosec G404 -- no secret: it keeps tests that run at once apart.
 		port := firstPort + rand.IntN(lastPort-firstPort)
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if p.given[addr] {
+			continue
+		}
 		l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", addr)
 		if err != nil {
 			var op *net.OpError
@@ -41,6 +50,7 @@ func freeAddrs(tb testing.TB, n int) []string {
 			continue
 		}
 		held = append(held, l)
+		p.given[addr] = true
 		addrs = append(addrs, addr)
 	}
 	return addrs

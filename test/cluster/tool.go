@@ -31,9 +31,9 @@ func startTool(tb testing.TB, logPath string, argv ...string) {
 }
 
 // startConsul starts a Consul agent that allows leases of a second, and returns its address.
-func startConsul(tb testing.TB, dir string) string {
+func startConsul(tb testing.TB, ports *ports, dir string) string {
 	tb.Helper()
-	addrs := freeAddrs(tb, 4)
+	addrs := ports.free(tb, 4)
 	port := func(i int) string {
 		_, p, err := net.SplitHostPort(addrs[i])
 		if err != nil {

@@ -12,18 +12,21 @@ import (
 )
 
 // toxiproxy is a running toxiproxy server, driven through its HTTP API.
-type toxiproxy struct{ url string }
+type toxiproxy struct {
+	url   string
+	ports *ports
+}
 
 // startToxiproxy starts the pinned toxiproxy, which ends with the test.
-func startToxiproxy(tb testing.TB, logPath string) *toxiproxy {
+func startToxiproxy(tb testing.TB, ports *ports, logPath string) *toxiproxy {
 	tb.Helper()
-	addr := freeAddrs(tb, 1)[0]
+	addr := ports.free(tb, 1)[0]
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	startTool(tb, logPath, Tool(tb, "toxiproxy"), "-host", host, "-port", port)
-	t := &toxiproxy{url: "http://" + addr}
+	t := &toxiproxy{url: "http://" + addr, ports: ports}
 	Poll(tb, 20*time.Second, "toxiproxy", func(ctx context.Context) error { return status200(ctx, t.url+"/version") })
 	return t
 }
@@ -43,7 +46,7 @@ func (t *toxiproxy) link(tb testing.TB, name, upstream string) *Link {
 		Listen string `json:"listen"`
 	}
 	t.call(tb, http.MethodPost, "/proxies", map[string]any{
-		"name": name, "listen": freeAddrs(tb, 1)[0], "upstream": upstream, "enabled": true,
+		"name": name, "listen": t.ports.free(tb, 1)[0], "upstream": upstream, "enabled": true,
 	}, &made)
 	return &Link{Addr: made.Listen, toxi: t, name: name}
 }
