@@ -87,7 +87,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
 		Email: r.PostForm.Get("email"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(), OldToken: s.sessionToken(r),
 	}
-	ctx, cancel := s.writing(r)
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Login(ctx, in)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if _, ok := userOf(r.Context()); ok {
-		ctx, cancel := s.writing(r)
+		ctx, cancel := s.writing(r.Context())
 		defer cancel()
 		receipt, err := s.accounts.Logout(ctx)
 		if err != nil {
@@ -149,7 +149,7 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 		Token: r.PostForm.Get("token"), Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	}
-	ctx, cancel := s.writing(r)
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Setup(ctx, in)
 	if repo.HasReason(err, accounts.SetupDone) {
@@ -201,7 +201,7 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
 	}
-	ctx, cancel := s.writing(r)
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.ChangePassword(ctx, accounts.PasswordInput{
 		Current: r.PostForm.Get("current"), Password: r.PostForm.Get("password"),
@@ -223,7 +223,7 @@ func (s *Site) logoutAll(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
 	}
-	ctx, cancel := s.writing(r)
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	_, receipt, err := s.accounts.LogoutAll(ctx)
 	if err != nil {
@@ -239,7 +239,7 @@ func (s *Site) renew(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
 	}
-	ctx, cancel := s.writing(r)
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Renew(ctx, r.UserAgent())
 	if err != nil {

@@ -151,7 +151,7 @@ func (b *browser) SetCookie(tb testing.TB, name, value string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}}) //nolint:gosec // a browser's own side
 }
 
 // Must fails unless the answer has that status, and returns it.
@@ -237,7 +237,7 @@ func (a *answer) form(tb testing.TB, selector string) url.Values {
 func (a *answer) with(tb testing.TB, selector string, pairs ...string) url.Values {
 	tb.Helper()
 	v := a.form(tb, selector)
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		v.Set(pairs[i], pairs[i+1])
 	}
 	return v

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -80,7 +81,7 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	var ref posts.Ref
 	var receipt repo.Receipt
 	if cmd.PublishedAt, err = s.due(d); err == nil {
-		ref, receipt, err = s.do(r, cmd, d.key)
+		ref, receipt, err = s.do(r.Context(), cmd, d.key)
 	}
 	if err != nil {
 		return s.notSaved(w, r, nil, d, err)
@@ -118,7 +119,7 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 	var receipt repo.Receipt
 	cmd, err := s.change(d, p)
 	if err == nil {
-		ref, receipt, err = s.do(r, cmd, d.key)
+		ref, receipt, err = s.do(r.Context(), cmd, d.key)
 	}
 	switch {
 	case repo.HasReason(err, posts.RevisionMismatch):
@@ -150,8 +151,23 @@ func (s *Site) change(d draft, p posts.Post) (posts.Update, error) {
 		cmd.Publish = &no
 	}
 	at, err := s.due(d)
-	cmd.PublishedAt, cmd.ClearDate = s.sameMinute(at, p), at == nil
+	at = s.sameMinute(at, p)
+	cmd.PublishedAt, cmd.ClearDate = at, at == nil
+	if err == nil && p.State == posts.Scheduled && cmd.Publish == nil {
+		err = s.stillDue(at, p)
+	}
 	return cmd, err
+}
+
+// stillDue refuses what would make a scheduled post public by merely saving it.
+func (s *Site) stillDue(at *time.Time, p posts.Post) error {
+	switch {
+	case at == nil:
+		return errDate("is needed while the post is scheduled: unpublish it to make it a draft, or publish it now")
+	case !at.Equal(p.PublishedAt) && !at.After(s.now()):
+		return errDate("is past: publish the post to bring it out now")
+	}
+	return nil
 }
 
 // sameMinute keeps the seconds of a stored date that the form's field, which has
@@ -240,7 +256,7 @@ func (s *Site) gone(w http.ResponseWriter, r *http.Request, d draft) error {
 // is true when it has answered.
 func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *draft) (done bool, err error) {
 	if d.picture != nil {
-		up, err := s.upload(r, d.picture)
+		up, err := s.upload(r.Context(), d.picture)
 		if err != nil {
 			return true, s.notSaved(w, r, p, *d, err)
 		}
@@ -268,8 +284,8 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
 }
 
-func (s *Site) upload(r *http.Request, pic *picture) (ui.Upload, error) {
-	ctx, cancel := s.writing(r)
+func (s *Site) upload(ctx context.Context, pic *picture) (ui.Upload, error) {
+	ctx, cancel := s.writing(ctx)
 	defer cancel()
 	stored, err := media.Upload(ctx, s.repo, pic.data)
 	if err != nil {

@@ -95,6 +95,27 @@ func TestPublishingNowDoesNotWait(t *testing.T) {
 	}
 }
 
+func TestSavingAScheduledPostKeepsItSo(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	b := MustLogin(t, w.primary)
+	edit := b.Post(t, "/admin/posts", editor("published_at", "2026-06-01T10:00", "do", "schedule")).Must(t, http.StatusSeeOther).header.Get("Location")
+	form := b.Get(t, edit)
+	action := form.attr(t, "form.editor", "action")
+	for _, date := range []string{"", "2026-05-01T10:00"} {
+		a := b.Post(t, action, form.with(t, "form.editor", "published_at", date, "do", "save")).Must(t, http.StatusUnprocessableEntity)
+		if a.find(t, "#f-published_at-error").Length() != 1 {
+			t.Errorf("%q: %s", date, a.text(t, ".summary"))
+		}
+	}
+	b.Post(t, action, form.with(t, "form.editor", "published_at", "2026-07-01T10:00", "do", "save")).Must(t, http.StatusSeeOther)
+	if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" || got.form(t, "form.editor").Get("published_at") != "2026-07-01T10:00" {
+		t.Errorf("%s", got.text(t, "main"))
+	}
+	MustOpen(t, w.primary).Get(t, "/posts/a-title").Must(t, http.StatusNotFound)
+	b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "publish")).MustLeadTo(t, "/posts/a-title")
+}
+
 func TestAFormSentTwice(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)

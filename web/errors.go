@@ -86,7 +86,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := repo.AsError(err)
 	s.logFailure(r, status, err)
 	away := missing(r.Context()) && reads(r)
-	if status == http.StatusUnauthorized && reads(r) && !(away && s.sessionToken(r) != "") {
+	sessionAway := away && s.sessionToken(r) != ""
+	if status == http.StatusUnauthorized && reads(r) && !sessionAway {
 		s.redirect(w, r, "/login?next="+url.QueryEscape(localPath(r.URL.RequestURI())), http.StatusSeeOther)
 		return
 	}

@@ -23,7 +23,7 @@ func (s *Site) Render(ctx context.Context, rd repo.Reader, t repo.Touch) (live.F
 	}
 	id, err := strconv.ParseInt(t.Subject, 10, 64)
 	if err != nil {
-		return live.Frame{}, nil // another kind of entry: not ours
+		return live.Frame{}, nil //nolint:nilerr // another kind of entry: not ours
 	}
 	gone := live.Frame{Type: live.Gone, ID: "post-" + t.Subject}
 	card, err := posts.VisibleCard(ctx, rd, id)

@@ -30,7 +30,8 @@ func MustFollow(tb testing.TB, b *browser, topics, after string) *socket {
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
 	defer cancel()
 	address := b.base + "/live?" + url.Values{"topics": {topics}, "after": {after}}.Encode()
-	conn, res, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: b.client})
+	conn, res, err := websocket.Dial( //nolint:bodyclose // the library replaces it
+		ctx, address, &websocket.DialOptions{HTTPClient: b.client})
 	if err != nil {
 		tb.Fatalf("%v %v", err, res)
 	}

@@ -10,14 +10,14 @@ import (
 	"blog/internal/repo"
 )
 
+const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 // requestID gives each request an id, the proxy's own where it sent a sane one.
 // It goes to the primary with a forwarded write, and into every log line.
 func (s *Site) requestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
-		if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool {
-			return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.')
-		}) {
+		if len(id) == 0 || len(id) > 64 || strings.Trim(id, idCharacters) != "" {
 			id = rand.Text()[:16]
 		}
 		w.Header().Set("X-Request-Id", id)

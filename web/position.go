@@ -138,6 +138,7 @@ func (s *Site) dropCookie(w http.ResponseWriter, name string) {
 
 // cookie returns a cookie for this site. A life of 0 ends it.
 func (s *Site) cookie(name, value string, life time.Duration) *http.Cookie {
+	//nolint:gosec // without https there is no secure cookie
 	c := &http.Cookie{Name: s.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode, MaxAge: int(life.Seconds())}
 	if life == 0 {
 		c.MaxAge = -1

@@ -41,7 +41,7 @@ func (w *world) MustCopy(tb testing.TB) *node {
 
 func editor(pairs ...string) url.Values {
 	v := url.Values{"title": {"A title"}, "body": {"Some text."}, "do": {"save"}}
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		v.Set(pairs[i], pairs[i+1])
 	}
 	return v

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"blog/internal/media"
 	"blog/internal/posts"
 )
 
@@ -78,7 +79,9 @@ func TestWhatIsNotPublishedIsLikeWhatNeverWas(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, shared("http://blog.example"))
 	due := start().AddDate(1, 0, 0)
-	MustDo(t, w.primary, posts.Create{Title: "Draft", Body: "Body.", Permalinks: []string{"/draft-link"}})
+	pic := MustPicture(t, w.primary, 9)
+	picture := media.Address(pic.Hash, "x.png")
+	MustDo(t, w.primary, posts.Create{Title: "Draft", Body: "![](" + picture + ")", Tags: []string{"hidden"}, Permalinks: []string{"/draft-link"}})
 	MustDo(t, w.primary, posts.Create{Title: "Scheduled", Body: "Body.", Publish: true, PublishedAt: &due, Permalinks: []string{"/scheduled-link"}})
 	for _, title := range []string{"Unpublished", "Deleted"} {
 		ref := MustDo(t, w.primary, posts.Create{Title: title, Body: "Body.", Publish: true, Permalinks: []string{"/" + strings.ToLower(title) + "-link"}})
@@ -97,6 +100,8 @@ func TestWhatIsNotPublishedIsLikeWhatNeverWas(t *testing.T) {
 			for never, paths := range map[string][]string{
 				"/posts/never": {"/posts/draft", "/posts/DRAFT", "/posts/scheduled", "/posts/unpublished", "/posts/unpublished-now", "/posts/deleted", "/posts/deleted-now"},
 				"/never":       {"/draft-link", "/scheduled-link", "/unpublished-link", "/deleted-link"},
+				"/tags/never":  {"/tags/hidden"},
+				"/media/" + strings.Repeat("0", 64) + "/x.png": {picture, "/media/" + pic.Hash + "/y"},
 			} {
 				want := b.Do(t, method, never, nil, header("X-Request-Id", "same")).Must(t, http.StatusNotFound)
 				want.header.Del("Date")

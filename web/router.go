@@ -124,8 +124,8 @@ func (s *Site) timeLimit(next http.Handler) http.Handler {
 
 // writing is the context of a request's write. What it leaves of the request's
 // time is for the answer, so that a form comes back when there is no primary.
-func (s *Site) writing(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), s.limit)
+func (s *Site) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.limit)
 }
 
 // elsewhere answers at an address that is no route: one with a slash at its end,
