@@ -94,10 +94,11 @@ func (e Exported) File(loc *time.Location) []byte {
 	if e.path == "" {
 		return frontmatter.Render(nil, want)
 	}
-	if e.revision == e.Revision {
+	f, problems := frontmatter.Parse(e.path, e.raw, loc)
+	// A post that was renamed here is still the file's, by its old slug.
+	if slug, _ := CheckSlug(f.Slug); e.revision == e.Revision && (slug == e.Slug || frontmatter.Failed(problems)) {
 		return e.raw
 	}
-	f, problems := frontmatter.Parse(e.path, e.raw, loc)
 	if frontmatter.Failed(problems) { // written by a release that read more
 		return frontmatter.Render(nil, want)
 	}

@@ -172,12 +172,9 @@ func TestImportByAnOldSlug(t *testing.T) {
 	file := mustFile(t, "a.md", published, nil)
 	ref := must(w, file)
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Slug: to("renamed")})
-	if got := must(w, file); got.ID != ref.ID || got.Slug != "renamed" || !got.Unchanged {
-		t.Errorf("got %+v", got)
-	}
 	rows := w.rows()
-	if must(w, file); w.rows() != rows {
-		t.Error("the third run changed something")
+	if got := must(w, file); got.ID != ref.ID || got.Slug != "renamed" || !got.Unchanged || w.rows() != rows {
+		t.Errorf("got %+v", got)
 	}
 	changed := mustFile(t, "a.md", strings.Replace(published, "Some", "Any", 1), nil)
 	if got := must(w, changed); got.ID != ref.ID || got.Slug != "renamed" || w.post(ref.ID).Body != "Any *text*." {

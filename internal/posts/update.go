@@ -2,6 +2,7 @@ package posts
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"blog/internal/repo"
@@ -107,7 +108,22 @@ func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if err := save(ctx, tx, &before, &after); err != nil {
 		return Ref{}, err
 	}
-	return after.ref(), nil
+	return after.ref(), renamed(ctx, tx, &before, &after)
+}
+
+// renamed keeps a post that got another slug, and nothing else, the one that its
+// file says: an import finds it by the old slug and has nothing to overwrite.
+func renamed(ctx context.Context, tx *repo.Tx, before, after *record) error {
+	other := before.own()
+	other.slug = after.slug
+	if !after.same(other) {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE imports SET revision = ? WHERE post_id = ? AND revision = ?", after.revision, after.id, before.revision)
+	if err != nil {
+		return fmt.Errorf("keep file of renamed post: %w", err)
+	}
+	return nil
 }
 
 // merge returns before with what is given in its place.

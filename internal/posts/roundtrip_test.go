@@ -1,0 +1,72 @@
+package posts_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+)
+
+func (w *world) export(id int64) string {
+	w.tb.Helper()
+	e := view(w, func(rd repo.Reader) (posts.Exported, error) { return posts.Export(w.ctx, rd, id) })
+	return string(e.File(time.UTC))
+}
+
+// A file comes back byte for byte while nothing was edited here; what was edited
+// is in the file, and importing that changes nothing.
+func TestFilesComeBack(t *testing.T) {
+	for name, text := range map[string]string{
+		"plain":     published,
+		"heading":   "# The title\r\n\r\nText.\r\n",
+		"no date":   "---\nis_draft: false\n---\nText\n\n\n",
+		"scheduled": "---\npublished_at: 2199-01-01\n---\nText",
+		"draft":     "---\ntitle: \"A: title\"   # with a comment\nunknown: {a: 1}\n---\n\n---\n\nText",
+		"empty":     "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := mustWorld(t)
+			file := mustFile(t, strings.ReplaceAll(name, " ", "-")+".md", text, nil)
+			ref := must(w, file)
+			if got := w.export(ref.ID); got != text {
+				t.Errorf("it came back as %q", got)
+			}
+			for edit, u := range map[string]posts.Update{
+				"tags": {Tags: to([]string{"new"})}, "body": {Body: to("Other text.")}, "title": {Title: to("Other")}, "slug": {Slug: to("other-slug")},
+			} {
+				before := w.post(ref.ID)
+				u.Target, u.Revision = posts.Target{ID: ref.ID}, before.Revision
+				ref = must(w, u)
+				after := w.post(ref.ID)
+				out := w.export(ref.ID)
+				if out == text {
+					t.Errorf("%s was edited, and the file is what it was", edit)
+				}
+				again := mustFile(t, file.Path, out, nil)
+				if got := must(w, again); got.ID != ref.ID || !got.Unchanged || got.Revision != ref.Revision {
+					t.Errorf("%s: the exported file is imported as %+v:\n%s", edit, got, out)
+				}
+				if now := w.post(ref.ID); now.Title != after.Title || now.Body != after.Body || now.Slug != after.Slug {
+					t.Errorf("%s: %+v became %+v", edit, after, now)
+				}
+				if got := w.export(ref.ID); got != out {
+					t.Errorf("%s: then\n%s\ncame back as\n%s", edit, out, got)
+				}
+			}
+		})
+	}
+}
+
+// A post that was renamed here is exported under its new name.
+func TestRenamedAndImportedAgain(t *testing.T) {
+	w := mustWorld(t)
+	file := mustFile(t, "a.md", published, nil)
+	ref := must(w, file)
+	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Slug: to("renamed")})
+	must(w, file)
+	if out := w.export(ref.ID); !strings.Contains(out, "slug: renamed") {
+		t.Errorf("it came back as\n%s", out)
+	}
+}
