@@ -61,6 +61,7 @@ func (c *contender) of(other *contender) float64 {
 }
 
 func pages(b *testing.B, t *table) {
+	b.Helper()
 	s := newSite(b)
 	s.serve(b)
 	post := s.postOf(b, 20<<10)

@@ -16,6 +16,7 @@ import (
 
 // starts measures from starting the program to its first page.
 func starts(b *testing.B, t *table) {
+	b.Helper()
 	s := newSite(b)
 	const times = 5
 	var took []time.Duration
@@ -46,6 +47,7 @@ const (
 
 // sockets measures what the server's process grows by when readers leave their pages open.
 func sockets(b *testing.B, t *table) {
+	b.Helper()
 	s := newSite(b)
 	p := s.serve(b)
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(string(get(b, http.DefaultClient, "http://"+s.public+"/posts").body)))
@@ -87,6 +89,7 @@ func handshake(tb testing.TB, addr, path string) net.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	defer func() { _ = res.Body.Close() }() // an upgraded connection has none
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		tb.Fatalf("status %d", res.StatusCode)
 	}
