@@ -8,7 +8,14 @@
 //
 // A command renders Markdown in Prepare, on the primary and before the lock:
 // HTML is never taken from the wire. Every command checks the revision that its
-// caller saw, so that two editors cannot overwrite each other.
+// caller saw, so that two editors cannot overwrite each other. The revision grows
+// with what authors change: a release or a new rendering is in no one's way.
+//
+// A post knows the file that it was imported from and the revision that this
+// made. While the two agree, the file's next version is taken and the export is
+// the file's very bytes; once they differ, the post was edited here, and an import
+// is a conflict. Giving it another slug is no such edit, since a file finds its
+// post by the old one.
 //
 // The package refuses: HTML of pages, requests, files.
 package posts

@@ -75,13 +75,12 @@ func Rerenderer(log *slog.Logger) repo.Task {
 		after := int64(0)
 		for ctx.Err() == nil {
 			id, err := stale(ctx, r, after)
-			if err != nil {
-				if ctx.Err() == nil {
-					log.Error("look for posts to render again", "err", err)
-				}
-				return
-			}
-			if id == 0 {
+			switch {
+			case err != nil && ctx.Err() == nil:
+				log.Error("look for posts to render again", "err", err)
+				pause(ctx, retryRerender)
+				continue
+			case err != nil, id == 0:
 				return
 			}
 			_, err = repo.Write(ctx, r, Rerender{ID: id, Version: markdown.Version})

@@ -70,14 +70,14 @@ const (
 )
 
 // mustWorld has one author. At its end the search index agrees with the posts.
-func mustWorld(tb testing.TB, tasks ...repo.Task) *world {
+func mustWorld(tb testing.TB) *world {
 	tb.Helper()
-	w := mustEmpty(tb, tasks...)
+	w := mustEmpty(tb)
 	w.addUser(adaEmail, adaName)
 	return w
 }
 
-func mustEmpty(tb testing.TB, tasks ...repo.Task) *world {
+func mustEmpty(tb testing.TB) *world {
 	tb.Helper()
 	w := &world{
 		tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), node: litefs.OpenStatic(),
@@ -85,7 +85,7 @@ func mustEmpty(tb testing.TB, tasks ...repo.Task) *world {
 		clock: &clock{now: time.Now().UTC().Truncate(time.Second)},
 		ctx:   repo.As(tb.Context(), repo.Actor{Name: repo.Operator}),
 	}
-	w.primary = w.open(w.node, false, tasks...)
+	w.primary = w.open(w.node, false)
 	server := httptest.NewServer(repo.NewHandler(w.primary, secret, slog.New(slog.DiscardHandler)))
 	tb.Cleanup(server.Close)
 	w.replica = w.open(replicaNode{w.node, server.URL}, true)
@@ -104,13 +104,13 @@ func registry(tb testing.TB) *repo.Registry {
 	return g
 }
 
-func (w *world) open(node repo.Node, underLiteFS bool, tasks ...repo.Task) *repo.Repo {
+func (w *world) open(node repo.Node, underLiteFS bool) *repo.Repo {
 	w.tb.Helper()
 	transport := repo.NewTransport(secret)
 	r, err := repo.Open(w.tb.Context(), repo.Options{
 		Path: w.path, LiteFS: underLiteFS, Node: node, Registry: registry(w.tb), Migrations: migrations.FS,
 		Transport: transport, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
-		Authorize: accounts.Authorize, Tasks: tasks,
+		Authorize: accounts.Authorize,
 	})
 	if err != nil {
 		w.tb.Fatal(err)
