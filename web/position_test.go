@@ -199,3 +199,31 @@ func TestPositionsOnlyMoveOn(t *testing.T) {
 		t.Error("a replayed write took the reader back")
 	}
 }
+
+// A page that is kept can be older than what its reader has seen elsewhere.
+func TestAKeptPageTakesNobodyBack(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
+	MustOpen(t, w.primary).Get(t, "/tags/quiet").Must(t, http.StatusOK)
+	b := MustLogin(t, w.primary)
+	b.Post(t, "/logout", nil).MustLeadTo(t, "/")
+	newest := b.Cookie(t, "position")
+	a := b.Get(t, "/tags/quiet").Must(t, http.StatusOK)
+	if len(a.header["Set-Cookie"]) > 0 || b.Cookie(t, "position") != newest || a.header.Get("Cache-Control") != "public, no-cache" {
+		t.Errorf("%v", a.header)
+	}
+}
+
+func TestWhoIsSignedInHasAPosition(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	b := MustLogin(t, w.replica)
+	b.SetCookie(t, "position", "lost")
+	if a := b.Get(t, "/posts").Must(t, http.StatusOK); len(a.header["Set-Cookie"]) != 1 || a.header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("%v", a.header)
+	}
+	if a := b.Get(t, "/posts").Must(t, http.StatusOK); len(a.header["Set-Cookie"]) != 0 {
+		t.Errorf("set again: %v", a.header)
+	}
+}

@@ -48,20 +48,22 @@ type atom struct {
 		Rel  string `xml:"rel,attr"`
 		Href string `xml:"href,attr"`
 	} `xml:"link"`
-	Entries []struct {
-		ID        string `xml:"id"`
-		Title     string `xml:"title"`
-		Published string `xml:"published"`
-		Updated   string `xml:"updated"`
-		Author    string `xml:"author>name"`
-		Link      struct {
-			Href string `xml:"href,attr"`
-		} `xml:"link"`
-		Content struct {
-			Type string `xml:"type,attr"`
-			Body string `xml:",chardata"`
-		} `xml:"content"`
-	} `xml:"entry"`
+	Entries []entry `xml:"entry"`
+}
+
+type entry struct {
+	ID        string `xml:"id"`
+	Title     string `xml:"title"`
+	Published string `xml:"published"`
+	Updated   string `xml:"updated"`
+	Author    string `xml:"author>name"`
+	Link      struct {
+		Href string `xml:"href,attr"`
+	} `xml:"link"`
+	Content struct {
+		Type string `xml:"type,attr"`
+		Body string `xml:",chardata"`
+	} `xml:"content"`
 }
 
 func MustFeed(tb testing.TB, b *browser) atom {
@@ -92,6 +94,26 @@ func instant(tb testing.TB, s string) time.Time {
 		tb.Errorf("not a date: %v", err)
 	}
 	return at
+}
+
+// checkEntry fails unless an entry can be read on its own, far from the site.
+func checkEntry(tb testing.TB, f atom, e entry) {
+	tb.Helper()
+	absolute(tb, e.ID)
+	absolute(tb, e.Link.Href)
+	if e.Author != "Ada" || instant(tb, e.Updated).Before(instant(tb, e.Published)) || instant(tb, e.Updated).After(instant(tb, f.Updated)) {
+		tb.Errorf("%+v", e)
+	}
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(e.Content.Body))
+	if err != nil || e.Content.Type != "html" {
+		tb.Fatal(err)
+	}
+	doc.Find("[href], [src]").Each(func(_ int, s *goquery.Selection) {
+		address := s.AttrOr("href", s.AttrOr("src", ""))
+		if !strings.HasPrefix(address, "https://elsewhere.example/") {
+			absolute(tb, address)
+		}
+	})
 }
 
 func TestTheFeed(t *testing.T) {
@@ -126,21 +148,7 @@ func TestTheFeed(t *testing.T) {
 		absolute(t, l.Href)
 	}
 	for _, e := range f.Entries {
-		absolute(t, e.ID)
-		absolute(t, e.Link.Href)
-		if e.Author != "Ada" || instant(t, e.Updated).Before(instant(t, e.Published)) || instant(t, e.Updated).After(instant(t, f.Updated)) {
-			t.Errorf("%+v", e)
-		}
-		doc, err := goquery.NewDocumentFromReader(strings.NewReader(e.Content.Body))
-		if err != nil || e.Content.Type != "html" {
-			t.Fatal(err)
-		}
-		doc.Find("[href], [src]").Each(func(_ int, s *goquery.Selection) {
-			address := s.AttrOr("href", s.AttrOr("src", ""))
-			if !strings.HasPrefix(address, "https://elsewhere.example/") {
-				absolute(t, address)
-			}
-		})
+		checkEntry(t, f, e)
 	}
 	content := f.Entries[1].Content.Body
 	for _, want := range []string{
