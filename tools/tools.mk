@@ -2,7 +2,7 @@
 # again when its go.sum changes and at no other time. Include this file from the Makefile at the root.
 
 TOOLS_BIN := .cache/bin
-TOOLS     := $(addprefix $(TOOLS_BIN)/,templ litefs toxiproxy golangci-lint)
+TOOLS     := $(addprefix $(TOOLS_BIN)/,templ litefs toxiproxy golangci-lint consul)
 
 # Debian's packages that the tests use: a browser with fonts for every script, FUSE's mount helper.
 APT_PACKAGES := chromium fuse3 fonts-dejavu-core fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
@@ -23,7 +23,6 @@ $(TOOLS_BIN)/toxiproxy: tools/toxiproxy/go.sum
 $(TOOLS_BIN)/golangci-lint: tools/golangci/go.sum
 	$(call build_tool,tools/golangci,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 
-# Not among TOOLS: it takes minutes to build, and only the tests with the tag consul need it.
 $(TOOLS_BIN)/consul: tools/consul/go.sum
 	$(call build_tool,tools/consul,github.com/hashicorp/consul)
 

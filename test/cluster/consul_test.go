@@ -1,5 +1,3 @@
-//go:build consul
-
 package cluster_test
 
 import (
