@@ -225,9 +225,9 @@ func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err er
 	d.uploads = nil
 	v := s.editorView(r, nil, d, ui.Form{})
 	status := http.StatusUnauthorized
-	v.Form.Message = "You are not signed in any more, so nothing was saved. All that you typed is still here: sign in in another tab (the author’s entrance is at the foot of this page), come back and send it again."
+	v.SignedOut, v.Form.Message = true, "You are not signed in any more."
 	if missing(r.Context()) && s.sessionToken(r) != "" {
-		status, v.Unavailable = http.StatusServiceUnavailable, true
+		status, v.SignedOut, v.Unavailable = http.StatusServiceUnavailable, false, true
 		w.Header().Set("Retry-After", "2")
 		v.Form.Message = "Your session has not arrived at this copy of the blog yet. All that you typed is still here: send it again in a moment."
 		s.dropCookie(w, s.cookieName(positionCookie))

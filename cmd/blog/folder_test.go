@@ -215,3 +215,23 @@ func TestExportOfWhatWasWrittenHere(t *testing.T) {
 		}
 	}
 }
+
+// TestImportOfTwoFilesWithOneSlug: the second would overwrite the first, and the
+// first the second at the next run.
+func TestImportOfTwoFilesWithOneSlug(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	in := filepath.Join(w.dir, "in")
+	mustWriteFile(t, filepath.Join(in, "a.md"), "---\ntitle: First\nslug: same\n---\nText a.\n")
+	mustWriteFile(t, filepath.Join(in, "b.md"), "---\ntitle: Second\nslug: Same\n---\nText b.\n")
+	for range 2 {
+		o := w.run(t, "import", in, "--json")
+		sum := decode[imported](t, o.out)
+		if o.code != 1 || sum.Refused != 1 || !strings.Contains(sum.Files[1].Error.Fields["slug"], "a.md") {
+			t.Errorf("exit code %d: %+v", o.code, sum)
+		}
+		if got := title(t, w, "same"); got != "First" {
+			t.Errorf("the post is %q", got)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (c importCmd) Run(s *session) error {
 	if c.Key == "" {
 		c.Key = repo.NewKey()
 	}
-	imp := &importer{importCmd: c, s: s, root: root, loc: loc, pictures: map[string]string{}, render: markdown.New(markdown.Words{})}
+	imp := &importer{importCmd: c, s: s, root: root, loc: loc, pictures: map[string]string{}, slugs: map[string]string{}, render: markdown.New(markdown.Words{})}
 	imp.sum.Key, imp.sum.Files = c.Key, []importedFile{}
 	if c.DryRun {
 		err = imp.all(names)
@@ -120,6 +120,7 @@ type importer struct {
 	loc      *time.Location
 	render   *markdown.Renderer
 	pictures map[string]string // hash by path in the folder: each is sent once
+	slugs    map[string]string // the file that has it, by slug
 	sum      importSummary
 }
 
@@ -176,6 +177,12 @@ func (i *importer) one(name string, out *importedFile) error {
 	if err := repo.InvalidFields(fields); err != nil {
 		return err
 	}
+	// Two files of one post would overwrite each other at every run.
+	slug, _ := posts.CheckSlug(f.Slug)
+	if other, taken := i.slugs[slug]; taken && slug != "" {
+		return repo.InvalidFields(map[string]string{"slug": fmt.Sprintf("%s: the slug %q is that of %s, too; give one of them another `slug:`", name, slug, other)})
+	}
+	i.slugs[slug] = name
 	files, err := i.send(f, out)
 	if err != nil {
 		return err

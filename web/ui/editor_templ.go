@@ -149,7 +149,7 @@ func Editor(v EditorView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if v.Unavailable || v.Form.failed() || v.Preview != nil || len(v.Uploads) > 0 {
+			if v.Unavailable || v.SignedOut || v.Form.failed() || v.Preview != nil || len(v.Uploads) > 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, " data-editor-kept")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -306,13 +306,18 @@ func editorNotices(v EditorView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
+		} else if v.SignedOut {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"summary warning\" id=\"form-summary\" role=\"alert\" tabindex=\"-1\" data-focus><p class=\"summary-title\">You are not signed in any more, so nothing was saved.</p><p>All that you typed is still here. <a href=\"/login\" target=\"_blank\" rel=\"noopener\">Sign in in another tab</a>, come back and send it again.</p></div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		} else {
 			templ_7745c5c3_Err = summary(v.Form, editorOrder(v)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<div class=\"summary offer\" hidden data-draft-offer><p class=\"summary-title\">This browser has kept text that was not saved.</p><p>Typed <time data-draft-time></time>.</p><p class=\"actions\"><button type=\"button\" data-draft-restore>Bring it back</button> <button class=\"link\" type=\"button\" data-draft-discard>Throw it away</button></p></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<div class=\"summary offer\" hidden data-draft-offer><p class=\"summary-title\">This browser has kept text that was not saved.</p><p>Typed <time data-draft-time></time>.</p><p class=\"actions\"><button type=\"button\" data-draft-restore>Bring it back</button> <button class=\"link\" type=\"button\" data-draft-discard>Throw it away</button></p></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -114,6 +114,7 @@ type EditorView struct {
 	Key         string
 	ViewURL     string // where it is read; empty: nowhere yet
 	Unavailable bool   // 503: nothing was saved, the text is kept
+	SignedOut   bool   // the session has ended: nothing was saved, the text is kept
 	Saved       bool   // the last request saved it: the browser's copy may go
 	Preview     *Preview
 	Uploads     []Upload
