@@ -106,6 +106,7 @@ type node struct {
 	server *httptest.Server
 	routes http.Handler
 	log    *journal
+	other  *node  // that hears of what is written here
 	setup  string // the token of the one-time link, when there is no author
 }
 
@@ -143,6 +144,7 @@ func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	tb.Cleanup(private.Close)
 	w.lost = &replicaNode{Static: static, role: litefs.Role{State: litefs.Replica, Host: "primary", URL: private.URL}}
 	w.replica = w.MustNode(tb, w.path, w.lost, true)
+	w.primary.other, w.replica.other = w.replica, w.primary
 	return w
 }
 
@@ -225,12 +227,20 @@ func mustRepo(tb testing.TB, o repo.Options) *repo.Repo {
 	return r
 }
 
-// MustDo carries out a command as the operator.
+// MustDo carries out a command as the operator, and waits until the other node
+// has told its pages of it.
 func MustDo[R any](tb testing.TB, n *node, cmd repo.Command[R]) R {
 	tb.Helper()
-	r, err := repo.Write(repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), n.repo, cmd)
+	r, receipt, err := repo.Do(repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), n.repo, cmd)
 	if err != nil {
 		tb.Fatal(err)
+	}
+	if n.other != nil {
+		ctx, cancel := context.WithTimeout(tb.Context(), patience)
+		defer cancel()
+		if place := n.other.repo.Feed().Wait(ctx, receipt.Cursor); place != repo.Here {
+			tb.Fatalf("the other node does not have what was written: %v", place)
+		}
 	}
 	return r
 }
