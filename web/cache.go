@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"github.com/a-h/templ"
@@ -16,13 +17,33 @@ import (
 	"blog/internal/repo"
 )
 
-// cacheBytes bounds what rendered pages may take in memory, variants included.
-const cacheBytes = 64 << 20
+// What rendered answers may take in memory, variants included, in bytes. Anybody
+// can ask for any number of different searches: they have a cache of their own,
+// where they can push out no page.
+const (
+	pageBytes   = 64 << 20
+	searchBytes = 8 << 20
+)
+
+// caches are the caches of a site, as one tail.
+type caches struct{ pages, searches *cache }
+
+// Rows implements repo.Tail.
+func (c caches) Rows(ctx context.Context, rows []repo.Row) {
+	c.pages.Rows(ctx, rows)
+	c.searches.Rows(ctx, rows)
+}
+
+// Reset implements repo.Tail.
+func (c caches) Reset(ctx context.Context, now repo.Cursor) {
+	c.pages.Reset(ctx, now)
+	c.searches.Reset(ctx, now)
+}
 
 // document is a rendered answer with its compressed variants, made when first
 // asked for and kept with it. It is immutable but for them.
 type document struct {
-	contentType string
+	contentType []string    // as in a header, to be shared by all answers
 	seen        repo.Cursor // the newest write that the rendering saw
 	identity    variant
 	compressed  [2]struct {
@@ -34,18 +55,24 @@ type document struct {
 // variant is the bytes of one encoding. The ETag is their hash: the same on
 // every node, different for each encoding and after a release that changes the page.
 type variant struct {
-	encoding string
-	body     []byte
-	etag     string
+	body []byte
+	etag string
+	// The header's values, to be shared by all answers. encoding is nil for none.
+	etags, length, encoding []string
 }
 
 func newDocument(contentType string, body []byte) *document {
-	return &document{contentType: contentType, identity: newVariant("", body)}
+	return &document{contentType: []string{contentType}, identity: newVariant("", body)}
 }
 
 func newVariant(encoding string, body []byte) variant {
 	sum := sha256.Sum256(body)
-	return variant{encoding: encoding, body: body, etag: `"` + hex.EncodeToString(sum[:16]) + `"`}
+	v := variant{body: body, etag: `"` + hex.EncodeToString(sum[:16]) + `"`, length: []string{strconv.Itoa(len(body))}}
+	v.etags = []string{v.etag}
+	if encoding != "" {
+		v.encoding = []string{encoding}
+	}
+	return v
 }
 
 // Encodings a document can be sent in, the preferred one first.

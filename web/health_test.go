@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", strings.Repeat("x", 65), "a b", "ä", `"`} {
-		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id || len(got) != 16 {
+		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id || len(got) < 14 {
 			t.Errorf("the id %q becomes %q", id, got)
 		}
 	}

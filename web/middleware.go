@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -18,7 +17,7 @@ func (s *Site) requestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
 		if len(id) == 0 || len(id) > 64 || strings.Trim(id, idCharacters) != "" {
-			id = rand.Text()[:16]
+			id = s.ids.next()
 		}
 		w.Header().Set("X-Request-Id", id)
 		next.ServeHTTP(w, r.WithContext(repo.WithRequestID(r.Context(), id)))
@@ -31,26 +30,16 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 
 func (s *Site) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", contentPolicy)
-		// no-referrer would make forms send Origin: null.
-		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-		if s.secure() {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
+		s.fixed.set(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }
 
 // varies says of every answer, redirects and errors included, that it is one of
 // several: who is signed in gets another.
-func varies(next http.Handler) http.Handler {
+func (s *Site) varies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Vary", "Cookie, Accept-Encoding")
+		w.Header()["Vary"] = s.fixed.vary
 		next.ServeHTTP(w, r)
 	})
 }

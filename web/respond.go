@@ -13,7 +13,11 @@ import (
 
 // view is a page to be read: what it depends on and how it is made.
 type view struct {
-	key         string   // names the page and everything of the request that changes it
+	// key names the page and everything of the request that changes it. It is the
+	// page's own address, so that quick finds it by what was asked for; "" keeps
+	// nothing.
+	key         string
+	cache       *cache   // nil means that of pages
 	topics      []string // a write that touches one of them makes the page outdated
 	contentType string   // "" means HTML
 	// read queries all that the page shows, in one transaction, and returns what
@@ -33,14 +37,17 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	if v.contentType == "" {
 		v.contentType = typeHTML
 	}
+	if v.cache == nil {
+		v.cache = s.caches.pages
+	}
 	if !signed && v.key != "" {
-		if doc := s.cache.get(v.key); doc != nil {
+		if doc := v.cache.get(v.key); doc != nil {
 			s.advance(w, r, doc.seen)
 			s.send(w, r, doc)
 			return nil
 		}
 	}
-	epoch := s.cache.now()
+	epoch := v.cache.now()
 	var c templ.Component
 	seen, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
@@ -57,7 +64,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	doc := newDocument(v.contentType, body)
 	doc.seen = seen
 	if !signed && v.key != "" {
-		s.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
+		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
 	s.send(w, r, doc)
 	return nil
@@ -93,16 +100,16 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 		}
 	}
 	h := w.Header()
-	h.Set("Cache-Control", s.caching(w, r))
-	h.Set("ETag", v.etag)
+	h["Cache-Control"] = s.caching(w, r)
+	h["Etag"] = v.etags
 	if matches(r.Header.Get("If-None-Match"), v.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	h.Set("Content-Type", doc.contentType)
-	h.Set("Content-Length", strconv.Itoa(len(v.body)))
-	if v.encoding != "" {
-		h.Set("Content-Encoding", v.encoding)
+	h["Content-Type"] = doc.contentType
+	h["Content-Length"] = v.length
+	if v.encoding != nil {
+		h["Content-Encoding"] = v.encoding
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
@@ -111,11 +118,11 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 }
 
 // caching says who may keep an answer. One that sets a cookie is for one reader.
-func (s *Site) caching(w http.ResponseWriter, r *http.Request) string {
+func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
 	if _, signed := userOf(r.Context()); signed || len(w.Header()["Set-Cookie"]) > 0 {
-		return "private, no-cache"
+		return s.fixed.private
 	}
-	return "public, no-cache"
+	return s.fixed.public
 }
 
 // accepted returns the encoding to use, -1 for none (RFC 9110, 12.5.3: a

@@ -28,7 +28,10 @@ const (
 )
 
 // Handler returns the public handler. live serves /live.
-func (s *Site) Handler(live http.Handler) http.Handler {
+func (s *Site) Handler(live http.Handler) http.Handler { return s.quick(s.Routes(live)) }
+
+// Routes returns Handler's router, with every address that is the site's own.
+func (s *Site) Routes(live http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(s.requestID, s.headers, s.recovered, decodedPath, middleware.GetHead)
 	r.Get("/health", s.health)
@@ -36,7 +39,7 @@ func (s *Site) Handler(live http.Handler) http.Handler {
 	r.Method(http.MethodGet, s.assets.Base()+"*", s.assets.Handler())
 
 	r.Group(func(r chi.Router) {
-		r.Use(varies, s.sameOrigin, s.timeLimit, s.position, s.signedIn)
+		r.Use(s.varies, s.sameOrigin, s.timeLimit, s.position, s.signedIn)
 		r.Method(http.MethodGet, "/live", live)
 		s.readerRoutes(r)
 		s.accountRoutes(r)

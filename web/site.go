@@ -51,7 +51,9 @@ type Site struct {
 	accounts *accounts.Service
 	assets   *assets.Set
 	signer   signer
-	cache    *cache
+	caches   caches
+	fixed    fixed
+	ids      requestIDs
 	now      func() time.Time
 	log      *slog.Logger
 	limit    time.Duration
@@ -64,13 +66,14 @@ type Site struct {
 func New(o Options) *Site {
 	return &Site{
 		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
-		cache: newCache(cacheBytes), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
+		caches: caches{pages: newCache(pageBytes), searches: newCache(searchBytes)},
+		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
 		patience: cmp.Or(o.CatchUp, catchUp),
 	}
 }
 
 // Cache is the tail that keeps rendered pages as fresh as the database.
-func (s *Site) Cache() repo.Tail { return s.cache }
+func (s *Site) Cache() repo.Tail { return s.caches }
 
 // secure reports whether browsers reach the site over https.
 func (s *Site) secure() bool { return s.PublicURL.Scheme == "https" }

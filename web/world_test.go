@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"blog/internal/accounts"
 	"blog/internal/litefs"
@@ -104,7 +105,7 @@ type node struct {
 	site   *web.Site
 	hub    *live.Hub
 	server *httptest.Server
-	routes http.Handler
+	routes chi.Routes
 	log    *journal
 	other  *node  // that hears of what is written here
 	setup  string // the token of the one-time link, when there is no author
@@ -177,8 +178,8 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 	})
 	n.repo.Feed().Attach(n.site.Cache())
 	n.repo.Feed().Attach(n.hub)
-	n.routes = n.site.Handler(n.hub)
-	n.server.Config.Handler = n.routes
+	n.routes = n.site.Routes(n.hub)
+	n.server.Config.Handler = n.site.Handler(n.hub)
 	n.server.Start()
 	tb.Cleanup(n.server.Close)
 	tb.Cleanup(func() {
