@@ -44,30 +44,33 @@ func TestADraftIsLikeWhatDoesNotExist(t *testing.T) {
 	late.MustBe(t, frame{Type: "gone", Topic: "posts", ID: "post-9"})
 }
 
-func TestACardInSeveralListsIsToldOnce(t *testing.T) {
+func TestEachListSpeaksForItself(t *testing.T) {
 	s := MustSite(t, change{})
 	c := MustFollow(t, s, "tag:a,tag:b", "0")
+	before := "0"
 	for _, step := range []struct {
 		cmd  save
-		want string
+		a, b string
 	}{
-		{post(1, "p", "Both", "a", "b"), "change"},
-		{post(1, "p", "Only b", "b"), "change"},
-		{post(1, "p", "Both again", "a", "b"), "change"},
-		{post(1, "p", "Neither", "c"), "gone"},
+		{post(1, "p", "Both", "a", "b"), "change", "change"},
+		{post(1, "p", "Only b", "b"), "gone", "change"},
+		{post(1, "p", "Both again", "a", "b"), "change", "change"},
+		{post(1, "p", "Neither", "c"), "gone", "gone"},
 	} {
 		at := MustDo(t, s, step.cmd)
-		f := c.MustNext(t)
-		html := ""
-		if step.want == "change" {
-			html = card(step.cmd.entry)
+		html := map[string]string{"change": card(step.cmd.entry), "gone": ""}
+		first, second := c.MustNext(t), c.MustNext(t)
+		if first.Cursor != before || second.Cursor != at.String() || first.Topic == second.Topic {
+			t.Errorf("%s: %+v, %+v", step.cmd.Title, first, second)
 		}
-		if f.Type != step.want || f.ID != "post-1" || f.HTML != html || f.Cursor != at.String() {
-			t.Fatalf("%s: got %+v, want %s", step.cmd.Title, f, step.want)
+		for _, f := range []frame{first, second} {
+			want := map[string]string{"tag:a": step.a, "tag:b": step.b}[f.Topic]
+			if f.Type != want || f.ID != "post-1" || f.HTML != html[want] || f.Seq != at.Seq {
+				t.Errorf("%s: %+v, want %s", step.cmd.Title, f, want)
+			}
 		}
+		before = at.String()
 	}
-	MustDo(t, s, post(2, "q", "Marker", "b"))
-	c.MustBe(t, frame{Type: "change", Topic: "tag:b", ID: "post-2"})
 }
 
 func TestTheCursorCountsARowOnlyWhenItIsWhole(t *testing.T) {
@@ -171,15 +174,18 @@ func TestOneRenderingServesAllSockets(t *testing.T) {
 		all = append(all, MustFollow(t, s, "posts", "0"), MustFollow(t, s, "posts,tag:x", "0"))
 	}
 	MustDo(t, s, post(1, "a", "A", "x", "y"))
-	for _, c := range all {
+	for i, c := range all {
 		c.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1"})
+		if i%2 == 1 {
+			c.MustBe(t, frame{Type: "change", Topic: "tag:x", ID: "post-1"})
+		}
 	}
 	if n := s.render.calls.Load(); n != 2 {
 		t.Errorf("%d renderings, want one each for posts and tag:x and none for what nobody follows", n)
 	}
 	st := s.hub.Stats()
-	if st.Sockets != 40 || st.Topics != 2 || st.Frames != 80 {
-		t.Errorf("stats %+v, want 40 sockets on 2 topics with 40 hellos and 40 changes", st)
+	if st.Sockets != 40 || st.Topics != 2 || st.Frames != 100 {
+		t.Errorf("stats %+v, want 40 sockets on 2 topics with 40 hellos and 60 changes", st)
 	}
 }
 

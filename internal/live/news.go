@@ -114,11 +114,8 @@ func (h *Hub) compose(list []*news, topics []string, last repo.Cursor) [][]byte 
 }
 
 // choose picks what those who follow topics are told, oldest row first; ok is
-// false when they have to fetch their page. A card that is in several of their
-// lists is told of once, and is gone only when it is in none: their page shows
-// entries with any of its tags.
+// false when they have to fetch their page.
 func choose(list []*news, topics []string) (chosen []*news, ok bool) {
-	cards := map[string]int{} // by subject, where in chosen
 	for _, n := range list {
 		if _, follows := slices.BinarySearch(topics, n.touch.Topic); !follows {
 			continue
@@ -126,31 +123,12 @@ func choose(list []*news, topics []string) (chosen []*news, ok bool) {
 		if n.failed {
 			return nil, false
 		}
-		if n.frame.Type == None {
-			continue
-		}
-		if !isList(n.touch.Topic) {
+		if n.frame.Type != None {
 			chosen = append(chosen, n)
-			continue
-		}
-		i, seen := cards[n.touch.Subject]
-		switch {
-		case !seen:
-			cards[n.touch.Subject] = len(chosen)
-			chosen = append(chosen, n)
-		case rank(n) > rank(chosen[i]), rank(n) == rank(chosen[i]) && n.row > chosen[i].row:
-			chosen[i] = n
 		}
 	}
 	slices.SortStableFunc(chosen, func(a, b *news) int { return a.row - b.row })
 	return chosen, true
-}
-
-func rank(n *news) int {
-	if n.frame.Type == Change {
-		return 1
-	}
-	return 0
 }
 
 func (n *news) message(partial bool) ([]byte, error) {

@@ -72,6 +72,3 @@ func checkTopic(topic string) error {
 	}
 	return nil
 }
-
-// isList reports a topic whose entries are cards, told apart by subject.
-func isList(topic string) bool { return topic == "posts" || strings.HasPrefix(topic, "tag:") }
