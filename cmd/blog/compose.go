@@ -51,7 +51,7 @@ func (c postNewCmd) Run(s *session) error {
 	if !create.Publish {
 		done = "Kept as a draft"
 	}
-	return writePost(s, c.writing, create, done, "")
+	return writePost(s, c.writing, create, done)
 }
 
 // override puts in what the flags say.
@@ -126,11 +126,12 @@ type postEditCmd struct {
 	Body        string   `placeholder:"FILE" help:"Its Markdown: a file, or - for standard input."`
 	At          string   `placeholder:"DATE" help:"Its date."`
 	NoDate      bool     `help:"Take a draft's date away."`
-	Revision    int64    `help:"The revision that this edit was made on (default: that of this node's copy). Another one is refused as a conflict."`
+	Revision    int64    `help:"The revision that this edit was made on (default: whatever it is by then). Another one is refused as a conflict."`
 	writing
 }
 
-// Run changes the post.
+// Run changes the post. Without --revision it reads nothing here first: the same
+// call has to be the same command when it is sent again.
 func (c postEditCmd) Run(s *session) error {
 	update := posts.Update{Target: c.post(), Revision: c.Revision, Title: c.Title, Slug: c.NewSlug, Description: c.Description, ClearDate: c.NoDate}
 	if c.Tag != nil || c.NoTags {
@@ -156,23 +157,7 @@ func (c postEditCmd) Run(s *session) error {
 	if update.Title == nil && update.Slug == nil && update.Tags == nil && update.Description == nil && update.Permalinks == nil && at == nil && !c.NoDate && update.Body == nil {
 		return usage("post edit needs what to change, such as --title or --body FILE")
 	}
-	if update.Revision == 0 {
-		if update.Revision, err = s.revision(c.Slug); err != nil {
-			return err
-		}
-	}
-	return writePost(s, c.writing, update, "Changed", fmt.Sprintf("--revision %d", update.Revision))
-}
-
-// revision returns the revision of a post in this node's copy.
-func (s *session) revision(slug string) (int64, error) {
-	var p posts.Post
-	err := s.read(func(rd repo.Reader) error {
-		var err error
-		p, err = posts.BySlug(s.ctx, rd, slug)
-		return err
-	})
-	return p.Revision, err
+	return writePost(s, c.writing, update, "Changed")
 }
 
 // readText reads a file, standard input for -, nothing for "".

@@ -48,7 +48,7 @@ func (s *session) end(err error) int {
 		_, _ = fmt.Fprintf(s.err, "  %s: %s\n", f, e.Fields[f])
 	}
 	if e.Key != "" {
-		_, _ = fmt.Fprintf(s.err, "  To ask again: the same command with %s\n", retryFlags(err, e.Key))
+		_, _ = fmt.Fprintf(s.err, "  To ask again: the same command with --key %s\n", e.Key)
 	}
 	return codeOf(err)
 }
@@ -81,32 +81,14 @@ type reportedError struct{ err error }
 
 func (e *reportedError) Error() string { return e.err.Error() }
 
-// retryError is an error of a write with what makes asking again safe.
-type retryError struct {
-	err   *repo.Error
-	flags string // beside --key
-}
-
-func (e *retryError) Error() string { return e.err.Error() }
-func (e *retryError) Unwrap() error { return e.err }
-
-// again notes in err, where the write may be asked for again, the key to do so
-// with, and further flags that belong to it.
-func again(err error, key, flags string) error {
+// again notes in err, where the write may be asked for again, the key to do so with.
+func again(err error, key string) error {
 	if err == nil || repo.AsError(err).Code != repo.Unavailable {
 		return err
 	}
 	e := *repo.AsError(err)
 	e.Key = key
-	return &retryError{err: &e, flags: flags}
-}
-
-func retryFlags(err error, key string) string {
-	var r *retryError
-	if errors.As(err, &r) && r.flags != "" {
-		return "--key " + key + " " + r.flags
-	}
-	return "--key " + key
+	return &e
 }
 
 // print writes v as JSON on a line to standard output.

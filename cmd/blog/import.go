@@ -265,7 +265,7 @@ func lineOf(e *repo.Error) string {
 // report prints the summary. err is why the import broke off, nil when it did not.
 func (i *importer) report(err error) error {
 	sum := &i.sum
-	err = again(err, i.Key, "")
+	err = again(err, i.Key)
 	if i.s.json {
 		if err != nil {
 			sum.Error = plain(err)

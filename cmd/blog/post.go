@@ -48,13 +48,13 @@ func (s *session) postURL(slug string) string {
 }
 
 // writePost runs a command about a post and says what it did.
-func writePost[C repo.Command[posts.Ref]](s *session, w writing, cmd C, done, flags string) error {
+func writePost[C repo.Command[posts.Ref]](s *session, w writing, cmd C, done string) error {
 	return s.write(func(to repo.Writer) error {
 		ctx, cancel := w.within(s.operator())
 		defer cancel()
 		ref, receipt, err := repo.Do[posts.Ref](ctx, to, cmd, repo.WithKey(w.Key))
 		if err != nil {
-			return again(err, receipt.Key, flags)
+			return again(err, receipt.Key)
 		}
 		if s.json {
 			s.print(struct {
@@ -84,7 +84,7 @@ func (c postPublishCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return writePost(s, c.writing, posts.Publish{Target: c.post(), Revision: c.Revision, At: at}, "Published", "")
+	return writePost(s, c.writing, posts.Publish{Target: c.post(), Revision: c.Revision, At: at}, "Published")
 }
 
 type postUnpublishCmd struct {
@@ -95,7 +95,7 @@ type postUnpublishCmd struct {
 
 // Run makes the post a draft.
 func (c postUnpublishCmd) Run(s *session) error {
-	return writePost(s, c.writing, posts.Unpublish{Target: c.post(), Revision: c.Revision}, "A draft again", "")
+	return writePost(s, c.writing, posts.Unpublish{Target: c.post(), Revision: c.Revision}, "A draft again")
 }
 
 type postDeleteCmd struct {
@@ -106,7 +106,7 @@ type postDeleteCmd struct {
 
 // Run deletes the post.
 func (c postDeleteCmd) Run(s *session) error {
-	return writePost(s, c.writing, posts.Delete{Target: c.post(), Revision: c.Revision}, "Deleted", "")
+	return writePost(s, c.writing, posts.Delete{Target: c.post(), Revision: c.Revision}, "Deleted")
 }
 
 // listedPost is a post in a list.

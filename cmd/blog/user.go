@@ -51,7 +51,7 @@ func (c userAddCmd) Run(s *session) error {
 		in := accounts.NewUser{Email: c.Email, Name: c.Name, Password: password, Key: c.Key}
 		ref, receipt, err := accounts.AddUser(ctx, w, accounts.NewHasher(accounts.DefaultParams()), in)
 		if err != nil {
-			return again(err, receipt.Key, "")
+			return again(err, receipt.Key)
 		}
 		email := accounts.NormalEmail(c.Email)
 		s.saidUser(receipt, writtenUser{ref.ID, email}, email+" is an author now.")
@@ -76,7 +76,7 @@ func (c userPasswordCmd) Run(s *session) error {
 		defer cancel()
 		ref, receipt, err := accounts.ResetPassword(ctx, w, accounts.NewHasher(accounts.DefaultParams()), c.Email, password, c.Key)
 		if err != nil {
-			return again(err, receipt.Key, "")
+			return again(err, receipt.Key)
 		}
 		email := accounts.NormalEmail(c.Email)
 		s.saidUser(receipt, writtenUser{ref.UserID, email}, email+" has a new password and is signed out everywhere.")
@@ -96,7 +96,7 @@ func (c userLogoutCmd) Run(s *session) error {
 		defer cancel()
 		ended, receipt, err := accounts.LogoutUser(ctx, w, c.Email, c.Key)
 		if err != nil {
-			return again(err, receipt.Key, "")
+			return again(err, receipt.Key)
 		}
 		email := accounts.NormalEmail(c.Email)
 		s.saidUser(receipt, writtenUser{ended.UserID, email}, fmt.Sprintf("%s is signed out everywhere (%d sessions).", email, ended.Sessions))

@@ -63,6 +63,7 @@ func journey(t *testing.T, w *world) {
 	if tags := mustJSON[[]map[string]any](t, w, "tag", "list"); len(tags) != 2 || tags[0]["label"] != "a" || tags[0]["count"] != 1.0 {
 		t.Errorf("tag list: %v", tags)
 	}
+	editTwice(t, w, "again")
 	if cleared := mustJSON[written](t, w, "post", "edit", made.Post.Slug, "--no-tags"); cleared.Post.Revision != 3 {
 		t.Errorf("without tags: %+v", cleared)
 	}
@@ -81,6 +82,21 @@ func journey(t *testing.T, w *world) {
 	if users := mustJSON[[]map[string]any](t, w, "user", "list"); len(users) != 1 || users[0]["email"] != "ann@example.org" {
 		t.Errorf("user list: %v", users)
 	}
+}
+
+// editTwice edits a post, twice with one key and without a revision: the second
+// time finds another revision, and perhaps another slug, and still is the same.
+func editTwice(t *testing.T, w *world, slug string) {
+	t.Helper()
+	mustJSON[written](t, w, "post", "new", "--title", "Before", "--slug", slug, "--draft")
+	for _, change := range [][]string{{"--title", "After"}, {"--slug", slug + "-renamed"}} {
+		args := append([]string{"post", "edit", slug, "--key", "edit" + change[0]}, change...)
+		first, second := mustJSON[written](t, w, args...), mustJSON[written](t, w, args...)
+		if first.Replayed || !second.Replayed || second.Post != first.Post || second.Cursor != first.Cursor {
+			t.Errorf("%v: %+v, then %+v", args, first, second)
+		}
+	}
+	mustJSON[written](t, w, "post", "delete", slug+"-renamed")
 }
 
 // refused checks that o is a refusal, as JSON on standard output and nothing else.
