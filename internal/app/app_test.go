@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,6 +80,25 @@ func TestOpenServesAndCloses(t *testing.T) {
 		t.Error("another token after a restart")
 	}
 	mustClose(t, again)
+}
+
+// TestTokenIsTheOwnersAlone: one that others could read is closed to them.
+func TestTokenIsTheOwnersAlone(t *testing.T) {
+	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db")}
+	token := c.DatabasePath + ".token"
+	const secret = "0123456789abcdef0123456789abcdef"
+	if err := os.WriteFile(token, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(token, 0o644); err != nil { //nolint:gosec // what is tested
+		t.Fatal(err)
+	}
+	s := mustOpen(t, c)
+	defer mustClose(t, s)
+	info, err := os.Stat(token)
+	if err != nil || info.Mode().Perm() != 0o600 || s.Secret != secret {
+		t.Errorf("token: %v %v", info, err)
+	}
 }
 
 // TestCloseEndsSockets: they hear that the server goes away.

@@ -33,7 +33,7 @@ func (c Config) makeSecret() (string, error) {
 	secret, err := c.Secret()
 	switch {
 	case err == nil && len(secret) >= minSecret:
-		return secret, nil
+		return secret, c.closeToken()
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}
@@ -47,4 +47,24 @@ func (c Config) makeSecret() (string, error) {
 		return "", fmt.Errorf("token of the private listener: %w", err)
 	}
 	return secret, nil
+}
+
+// closeToken makes a token that was there already, perhaps copied or restored,
+// the owner's alone.
+func (c Config) closeToken() error {
+	if c.ClusterSecret != "" {
+		return nil
+	}
+	path := tokenPath(c.DatabasePath)
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("token of the private listener: %w", err)
+	}
+	if info.Mode().Perm()&^0o600 == 0 {
+		return nil
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return fmt.Errorf("%s can be read by others, and with it anybody can write: its mode must be 0600: %w", path, err)
+	}
+	return nil
 }
