@@ -110,7 +110,9 @@ func clusterSecret() (string, error) {
 	return secret, os.WriteFile(path, []byte(secret+"\n"), 0o600)
 }
 
-// env is the environment of a node, as one would set it on a machine.
+// env is the environment of a node, as one would set it on a machine. The site's
+// address is one for all, as behind a load balancer: pages are the same bytes on
+// every node. A form or socket of a node's own address is taken all the same.
 func (n *node) env(primary *node, secret string) ([]string, error) {
 	dir, err := filepath.Abs(n.dir())
 	return []string{
@@ -118,7 +120,7 @@ func (n *node) env(primary *node, secret string) ([]string, error) {
 		"LITEFS_LEASE=static", "LITEFS_HOSTNAME=" + primary.private(), "LITEFS_ADVERTISE_URL=http://" + primary.litefs(),
 		"LITEFS_URL=http://" + n.litefs(), "DATABASE_PATH=" + filepath.Join(dir, "mnt", "blog.db"),
 		fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", n.base), "PRIVATE_ADDR=" + n.private(), "PRIMARY_URL=http://{hostname}",
-		"CLUSTER_SECRET=" + secret, "PUBLIC_URL=" + n.public(), "NODE=" + n.name, "REGION=" + n.region, "PRIMARY_REGION=" + primary.region,
+		"CLUSTER_SECRET=" + secret, "PUBLIC_URL=" + primary.public(), "NODE=" + n.name, "REGION=" + n.region, "PRIMARY_REGION=" + primary.region,
 	}, err
 }
 
