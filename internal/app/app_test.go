@@ -129,6 +129,39 @@ func TestCloseEndsSockets(t *testing.T) {
 	}
 }
 
+// TestSocketsOfAnEncryptedSite: its pages may open them, what only claims its
+// name without encryption may not.
+func TestSocketsOfAnEncryptedSite(t *testing.T) {
+	s := mustOpen(t, app.Config{PublicURL: "https://blog.example"})
+	defer mustClose(t, s)
+	here := s.PublicAddr.String()
+	for _, c := range []struct {
+		origin, host string
+		welcome      bool
+	}{
+		{"https://blog.example", "blog.example", true},
+		{"https://blog.example", here, true}, // a proxy that sets Host
+		{"http://" + here, here, true},
+		{"http://blog.example", "blog.example", false},
+		{"http://Blog.example", "blog.example", false},
+		{"http://blog.example", here, false},
+		{"https://other.example", here, false},
+	} {
+		ws, res, err := websocket.Dial(t.Context(), "ws://"+here+"/live?topics=posts&after=0", &websocket.DialOptions{
+			Host: c.host, HTTPHeader: http.Header{"Origin": {c.origin}},
+		})
+		if res != nil && res.Body != nil {
+			_ = res.Body.Close()
+		}
+		if (err == nil) != c.welcome {
+			t.Errorf("page of %s, Host %s: %v", c.origin, c.host, err)
+		}
+		if err == nil {
+			_ = ws.CloseNow()
+		}
+	}
+}
+
 func TestPrivateListenerKnowsItsCallers(t *testing.T) {
 	s := mustOpen(t, app.Config{Node: "n1", Region: "ams"})
 	defer mustClose(t, s)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -84,7 +85,7 @@ func Reach(addr string) string {
 // serve begins to answer. At the end the sockets are closed first, then the
 // listeners, and only then what answers rest on.
 func (s *Server) serve() {
-	s.public.Handler = s.site.Handler(s.hub)
+	s.public.Handler = s.site.Handler(s.sockets())
 	s.private.Handler = s.privateHandler()
 	s.closing(shut(s.private))
 	s.closing(shut(s.public))
@@ -96,6 +97,32 @@ func (s *Server) serve() {
 			}
 		}()
 	}
+}
+
+// origins are the pages, besides those of the request's own host, that may open
+// a socket. Where the site is encrypted, its scheme is part of that.
+func (s *Server) origins() []string {
+	if s.PublicURL.Scheme == "https" {
+		return []string{s.PublicURL.String()}
+	}
+	return []string{s.PublicURL.Host}
+}
+
+// sockets is the hub, for pages of an encrypted site only when they came
+// encrypted: anybody on the way can write others. The websocket package itself
+// looks at no scheme where Origin and Host name the same host.
+func (s *Server) sockets() http.Handler {
+	if s.PublicURL.Scheme != "https" {
+		return s.hub
+	}
+	plain := "http://" + s.PublicURL.Host
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Origin"), plain) {
+			http.Error(w, "this site's pages come over https", http.StatusForbidden)
+			return
+		}
+		s.hub.ServeHTTP(w, r)
+	})
 }
 
 // shut ends a server: gracefully until ctx ends, then by force.

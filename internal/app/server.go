@@ -232,7 +232,7 @@ func (s *Server) openSite(ctx context.Context) error {
 	})
 	s.hub = live.New(ctx, live.Options{
 		View: s.Repo.View, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
-		Identity: s.site.Identity, OriginPatterns: []string{s.PublicURL.Host},
+		Identity: s.site.Identity, OriginPatterns: s.origins(),
 	})
 	// The cache must know first: a page fetched on a frame's word shows what the
 	// frame shows.
