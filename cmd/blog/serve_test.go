@@ -97,7 +97,7 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	private := string(lock)
-	if text := get(t, private+"/metrics", http.StatusOK); !strings.Contains(text, "blog_primary 1") {
+	if text := get(t, private+"/metrics", http.StatusOK); !strings.Contains(text, "blog_primary 1") || !strings.Contains(text, "\ngo_gc_gogc_percent 200\n") {
 		t.Errorf("metrics: %s", text)
 	}
 	get(t, private+"/internal/status", http.StatusUnauthorized)
