@@ -164,6 +164,25 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestUpdateOfWhateverIsThere: an operator who does not say which revision means
+// the one that there is under the lock, also at a retry, when a slug has changed.
+// An author, who has edited a certain text, has to say.
+func TestUpdateOfWhateverIsThere(t *testing.T) {
+	w := mustWorld(t)
+	must(w, posts.Create{Title: "One", Publish: true})
+	cmd := posts.Update{Target: posts.Target{Post: "one"}, Slug: to("two"), Body: to("Text.")}
+	first, receipt, err := repo.Do(w.ctx, w.replica, cmd, repo.WithKey("k"))
+	if err != nil || receipt.Replayed {
+		t.Fatalf("%v, %+v", err, receipt)
+	}
+	again, receipt, err := repo.Do(w.ctx, w.primary, cmd, repo.WithKey("k"))
+	if err != nil || !receipt.Replayed || again != first || again.Slug != "two" {
+		t.Errorf("the same again: %+v, %+v, %v", again, receipt, err)
+	}
+	_, err = repo.Write(repo.As(t.Context(), repo.Actor{Name: repo.System}), w.primary, posts.Update{Target: posts.Target{ID: first.ID}, Title: to("x")})
+	wantFields(t, err, "revision")
+}
+
 func TestUpdateRefuses(t *testing.T) {
 	w := mustWorld(t)
 	must(w, posts.Create{Title: "Other", Permalinks: []string{"/other"}})
@@ -173,8 +192,8 @@ func TestUpdateRefuses(t *testing.T) {
 		cmd    posts.Update
 		fields []string
 	}{
-		"revision":    {posts.Update{Target: target}, []string{"revision"}},
-		"all":         {posts.Update{Target: target, Title: to(" "), Slug: to(""), Description: to("\x01"), Body: to("\x00"), Tags: to([]string{""}), Permalinks: to([]string{"//"}), PublishedAt: to(time.Time{})}, []string{"revision", "title", "slug", "description", "body", "tags", "permalinks", "published_at"}},
+		"revision":    {posts.Update{Target: target, Revision: -1}, []string{"revision"}},
+		"all":         {posts.Update{Target: target, Revision: -1, Title: to(" "), Slug: to(""), Description: to("\x01"), Body: to("\x00"), Tags: to([]string{""}), Permalinks: to([]string{"//"}), PublishedAt: to(time.Time{})}, []string{"revision", "title", "slug", "description", "body", "tags", "permalinks", "published_at"}},
 		"taken":       {posts.Update{Target: target, Revision: 1, Slug: to("other"), Permalinks: to([]string{"other"})}, []string{"slug", "permalinks"}},
 		"date needed": {posts.Update{Target: target, Revision: 1, ClearDate: true}, []string{"published_at"}},
 	} {

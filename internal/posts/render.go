@@ -34,7 +34,7 @@ func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[
 	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: pictures.image})
 	switch {
 	case errors.Is(err, markdown.ErrTooComplex):
-		return out, repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + err.Error()})
+		return out, repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + strings.TrimPrefix(err.Error(), markdown.ErrTooComplex.Error()+": ")})
 	case err != nil:
 		return out, fmt.Errorf("render: %w", err)
 	case pictures.failed != nil:
@@ -176,7 +176,7 @@ func Preview(ctx context.Context, r *repo.Repo, id int64, body string) (doc mark
 		return errors.Join(err, pictures.failed)
 	})
 	if errors.Is(err, markdown.ErrTooComplex) {
-		err = repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + err.Error()})
+		err = repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + strings.TrimPrefix(err.Error(), markdown.ErrTooComplex.Error()+": ")})
 	}
 	return doc, err
 }

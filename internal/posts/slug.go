@@ -19,7 +19,7 @@ func ReservedSlugs() []string { return []string{"new", "feed", "page", "feed.xml
 // may begin with one. The router's test holds the list complete.
 func ReservedRoots() []string {
 	return []string{
-		"account", "admin", "assets", "favicon.ico", "feed.xml", "health", "internal", "live", "login", "logout",
+		"account", "admin", "archive", "assets", "favicon.ico", "feed.xml", "health", "internal", "live", "login", "logout",
 		"media", "metrics", "posts", "readyz", "robots.txt", "search", "setup", "sitemap.xml", "tags",
 	}
 }

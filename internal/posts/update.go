@@ -10,7 +10,7 @@ import (
 
 // Update changes what is given of a post and leaves the rest. Revision is the one
 // that the caller saw: with another one in the database nothing changes and the
-// error is a Conflict.
+// error is a Conflict. For an operator, 0 means the one that there is.
 type Update struct {
 	Target
 	Revision    int64      `json:"revision"`
@@ -43,8 +43,8 @@ func (Update) Name() string { return "posts.update" }
 // Prepare checks the fields and renders the body if it is given.
 func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
 	f := checker{}
-	if u.Revision <= 0 {
-		f.note("revision", "is needed: the revision of the post that was edited")
+	if u.Revision < 0 {
+		f.note("revision", revisionNeeded)
 	}
 	given(u.Title, &u.checked.title, f.title)
 	given(u.Slug, &u.checked.slug, f.slug)
@@ -60,7 +60,7 @@ func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err != nil {
 		return nil, err
 	}
-	if before.revision != u.Revision {
+	if u.Revision != 0 && before.revision != u.Revision {
 		return nil, conflict(before.revision) // it never comes back to that one
 	}
 	files, err := mediaOf(ctx, rd, before.id)
@@ -71,6 +71,8 @@ func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	u.doc = &doc
 	return u, err
 }
+
+const revisionNeeded = "is needed: the revision of the post that was edited"
 
 func given[T any](from, to *T, check func(T) T) {
 	if from != nil {
@@ -84,7 +86,10 @@ func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if err != nil {
 		return Ref{}, err
 	}
-	if before.revision != u.Revision {
+	switch {
+	case u.Revision == 0 && tx.Actor().Name != repo.Operator:
+		return Ref{}, repo.InvalidFields(map[string]string{"revision": revisionNeeded})
+	case u.Revision != 0 && before.revision != u.Revision:
 		return Ref{}, conflict(before.revision)
 	}
 	after := u.merge(before)

@@ -157,6 +157,9 @@ func Write[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option)
 // the key, to ask again with.
 func Do[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R, Receipt, error) {
 	var result R
+	if err := checkText(cmd); err != nil {
+		return result, Receipt{}, fmt.Errorf("%s: %w", cmd.Name(), err)
+	}
 	body, err := json.Marshal(cmd)
 	if err != nil {
 		return result, Receipt{}, fmt.Errorf("encode %s: %w", cmd.Name(), err)
