@@ -36,7 +36,7 @@ func TestTagsOfPages(t *testing.T) {
 		MustPublish(t, w.primary, fmt.Sprintf("More words %d", i), "Some.", "more")
 	}
 	a, b := MustOpen(t, w.primary), MustOpen(t, w.replica)
-	for _, path := range []string{"/", "/posts", "/posts/first-words", "/tags", "/tags/go", "/search?q=line", "/feed.xml", "/sitemap.xml"} {
+	for _, path := range []string{"/", "/posts", "/posts/first-words", "/archive", "/tags", "/tags/go", "/search?q=line", "/feed.xml", "/sitemap.xml"} {
 		seen := map[string]string{}
 		for _, encoding := range []string{"", "gzip", "br"} {
 			accept := header("Accept-Encoding", encoding)
@@ -96,7 +96,7 @@ func TestAPageIsNewAtOnce(t *testing.T) {
 	for i := 1; i <= 200; i++ {
 		title := fmt.Sprintf("Title %d", i)
 		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
-		for _, path := range []string{"/", "/posts", "/posts?tag=go", "/posts/" + slug, "/tags/go", "/search?q=title", "/feed.xml"} {
+		for _, path := range []string{"/", "/posts", "/posts?tag=go", "/posts/" + slug, "/archive", "/tags/go", "/search?q=title", "/feed.xml"} {
 			if i%20 != 0 && path != "/posts" {
 				continue
 			}

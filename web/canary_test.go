@@ -87,7 +87,7 @@ func MustCanaries(tb testing.TB, n *node) []canary {
 // addresses are all that a stranger could think of.
 func addresses(canaries []canary) []string {
 	out := []string{
-		"/", "/posts", "/posts?page=2", "/posts?tag=common", "/tags", "/tags/common", "/search", "/feed.xml", "/sitemap.xml", "/robots.txt",
+		"/", "/posts", "/posts?page=2", "/posts?tag=common", "/archive", "/tags", "/tags/common", "/search", "/feed.xml", "/sitemap.xml", "/robots.txt",
 		"/posts/public", "/posts/newer", "/posts/older", "/login", "/setup", "/admin", "/admin/posts/new", "/account", "/health", "/readyz",
 		"/search?q=everyword", "/search?q=heading", "/search?q=every*", "/search?q=tag:common", "/search?q=title:a*", "/search?q=a*+OR+b*+OR+d*+OR+u*+OR+s*+OR+i*",
 	}

@@ -20,6 +20,7 @@ func TestEveryPage(t *testing.T) {
 		{"/posts?page=1", "Posts · A quiet place", "/posts"},
 		{"/posts/first-words", "First words · A quiet place", "/posts/first-words"},
 		{"/posts/zweite-w%C3%B6rter", "Zweite Wörter · A quiet place", "/posts/zweite-w%C3%B6rter"},
+		{"/archive", "Archive · A quiet place", "/archive"},
 		{"/tags", "Tags · A quiet place", "/tags"},
 		{"/tags/go", "go · A quiet place", "/tags/go"},
 		{"/tags/c%23", "c# · A quiet place", "/tags/c%23"},

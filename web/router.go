@@ -55,6 +55,7 @@ func (s *Site) readerRoutes(r chi.Router) {
 	get("/", s.home)
 	get("/posts", s.postList)
 	get("/posts/{slug}", s.post)
+	get("/archive", s.archive)
 	get("/tags", s.tagList)
 	get("/tags/{label}", s.tag)
 	get("/search", s.search)

@@ -127,11 +127,11 @@ type sitemapURL struct {
 func (s *Site) sitemap(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, view{key: "/sitemap.xml", topics: []string{posts.Topic}, contentType: typeXML, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		const most = 50_000 // the protocol's limit
-		list, _, err := posts.List(ctx, rd, posts.Filter{Limit: most - 3})
+		list, _, err := posts.List(ctx, rd, posts.Filter{Limit: most - 4})
 		if err != nil {
 			return nil, err
 		}
-		set := sitemapSet{URLs: []sitemapURL{{Loc: s.absolute("/")}, {Loc: s.absolute("/posts")}, {Loc: s.absolute("/tags")}}}
+		set := sitemapSet{URLs: []sitemapURL{{Loc: s.absolute("/")}, {Loc: s.absolute("/posts")}, {Loc: s.absolute("/archive")}, {Loc: s.absolute("/tags")}}}
 		for _, c := range list {
 			set.URLs = append(set.URLs, sitemapURL{Loc: s.absolute(postURL(c.Slug)), LastMod: c.UpdatedAt.Format(time.RFC3339)})
 		}

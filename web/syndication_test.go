@@ -186,7 +186,7 @@ func TestWhatRobotsRead(t *testing.T) {
 	if err := xml.Unmarshal([]byte(b.Get(t, "/sitemap.xml").Must(t, http.StatusOK).body), &set); err != nil {
 		t.Fatal(err)
 	}
-	if len(set.URLs) != 4 {
+	if len(set.URLs) != 5 {
 		t.Fatalf("%+v", set)
 	}
 	for _, u := range set.URLs {

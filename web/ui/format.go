@@ -15,7 +15,9 @@ func PostURL(slug string) string { return "/posts/" + url.PathEscape(slug) }
 // TagURL is the path of a tag's page.
 func TagURL(label string) string { return "/tags/" + url.PathEscape(label) }
 
-func cardID(c Card) string { return "post-" + strconv.FormatInt(c.ID, 10) }
+func postID(id int64) string { return "post-" + strconv.FormatInt(id, 10) }
+
+func yearID(y ArchiveYear) string { return "year-" + strconv.Itoa(y.Year) }
 
 // order sorts cards as text: UTC to the millisecond, always of one length.
 func order(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -27,9 +29,10 @@ func (b Blog) in(t time.Time) time.Time {
 	return t.In(b.Location)
 }
 
-func (b Blog) machine(t time.Time) string { return b.in(t).Format(time.RFC3339) }
-func (b Blog) day(t time.Time) string     { return b.in(t).Format("2 January 2006") }
-func (b Blog) minute(t time.Time) string  { return b.in(t).Format("2 Jan 2006, 15:04 MST") }
+func (b Blog) machine(t time.Time) string   { return b.in(t).Format(time.RFC3339) }
+func (b Blog) day(t time.Time) string       { return b.in(t).Format("2 January 2006") }
+func (b Blog) dayOfYear(t time.Time) string { return b.in(t).Format("2 January") }
+func (b Blog) minute(t time.Time) string    { return b.in(t).Format("2 Jan 2006, 15:04 MST") }
 
 func (p Page) lang() string { return cmp.Or(p.Lang, "en") }
 func (p Page) feed() string { return cmp.Or(p.FeedURL, "/feed.xml") }

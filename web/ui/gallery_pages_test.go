@@ -41,6 +41,8 @@ func readerExhibits(t *testing.T, base string) []exhibit {
 	rtl.Lang = "ar"
 	rtl.Blog.Title, rtl.Blog.Description = "الطريق الطويل", "ملاحظات عن قواعد البيانات والشاي."
 	short := ui.Post{ID: 2, Slug: "short", Title: "Short", PublishedAt: at(), ReadingMinutes: 1, Body: "<p>That is all.</p>"}
+	archive := fakePage("Archive", base)
+	archive.Active = ui.NavPosts
 	tags := fakePage("Tags", base)
 	tags.Active = ui.NavTags
 	list := fakeList(base)
@@ -53,6 +55,9 @@ func readerExhibits(t *testing.T, base string) []exhibit {
 		{"post", ui.PostPage(ui.PostView{Page: article, Post: post, Older: &ui.Link{Title: "Τι κοστίζει να μην ξέρεις — the cost of not knowing", URL: "/posts/post-b"}, Newer: &ui.Link{Title: "الكتابة من اليمين إلى اليسار ليست حالة خاصة", URL: "/posts/post-c"}})},
 		{"post-own", ui.PostPage(ui.PostView{Page: own, Post: post, EditURL: "/admin/posts/40", Status: "Scheduled for 1 June 2026"})},
 		{"post-short", ui.PostPage(ui.PostView{Page: fakePage("Short", base), Post: short, Newer: &ui.Link{Title: "Longer", URL: "/posts/post-a"}})},
+		{"archive", ui.Archive(ui.ArchiveView{Page: archive, Years: fakeYears()})},
+		{"archive-empty", ui.Archive(ui.ArchiveView{Page: archive})},
+		{"archive-rtl", ui.Archive(ui.ArchiveView{Page: rtl, Years: fakeYears()})},
 		{"tags", ui.Tags(ui.TagsView{Page: tags, Tags: fakeTags()})},
 		{"tags-empty", ui.Tags(ui.TagsView{Page: tags})},
 		{"tag", ui.Tag(ui.TagView{Page: tags, Label: "databases", Count: 7, List: list})},
@@ -61,6 +66,19 @@ func readerExhibits(t *testing.T, base string) []exhibit {
 		{"search-odd", ui.Search(ui.SearchView{Page: fakePage("Search", base), Query: `"AND NEAR(*`, Message: "There is no word in that. Try some letters."})},
 		{"search-none", ui.Search(ui.SearchView{Page: fakePage("Search", base), Query: "xyzzy"})},
 	}
+}
+
+// fakeYears are the same posts again and again, in three years.
+func fakeYears() []ui.ArchiveYear {
+	var years []ui.ArchiveYear
+	for i, from := range []int{0, 2, 6} {
+		y := ui.ArchiveYear{Year: 2026 - i}
+		for _, c := range fakeCards()[from:] {
+			y.Posts = append(y.Posts, ui.ArchivePost{ID: c.ID - int64(100*i), Slug: c.Slug, Title: c.Title, PublishedAt: c.PublishedAt.AddDate(-i, 0, 0)})
+		}
+		years = append(years, y)
+	}
+	return years
 }
 
 func searchView(base string) ui.SearchView {

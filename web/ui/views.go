@@ -179,6 +179,26 @@ type TagView struct {
 	Pager Pager
 }
 
+// ArchiveView fills Archive.
+type ArchiveView struct {
+	Page  Page
+	Years []ArchiveYear // newest first
+}
+
+// ArchiveYear is the posts of a year of the blog's zone, newest first.
+type ArchiveYear struct {
+	Year  int
+	Posts []ArchivePost
+}
+
+// ArchivePost is a line of the archive.
+type ArchivePost struct {
+	ID          int64
+	Slug        string
+	Title       string
+	PublishedAt time.Time
+}
+
 // Segment is a piece of a search result's text.
 type Segment struct {
 	Text string
