@@ -90,7 +90,7 @@ func TestTokenIsTheOwnersAlone(t *testing.T) {
 	if err := os.WriteFile(token, []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(token, 0o644); err != nil { //nolint:gosec // what is tested
+	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s := mustOpen(t, c)
