@@ -30,7 +30,8 @@ const howToWrite = "write 2024-05-01, 2024-05-01 10:30 or 2024-05-01T10:30:00+02
 // each alone or followed by a time (10:30, 10:30:00.5, 9:05 pm) and a zone (Z,
 // UTC, GMT, +02:00, +0200, +02, UTC+2, Europe/Berlin, [Europe/Berlin]). Days
 // with the year last in figures are refused, for 01/02/2024 is two days; so are
-// zone abbreviations, for CST is three zones.
+// zone abbreviations, for CST is three zones. Behind an offset, which settles it,
+// any name may stand: +0200 CEST.
 func ParseDate(text string, loc *time.Location) (time.Time, *DateError) {
 	s := strings.Join(strings.Fields(text), " ")
 	year, month, day, rest, err := parseDay(s)
@@ -140,6 +141,9 @@ func parseZone(s string) (*time.Location, *DateError) {
 		if s = strings.TrimSpace(offset); s == "" {
 			s = name
 		}
+	}
+	if m := regexp.MustCompile(`^((?:UTC|GMT)?[+-]\d[\d:]*) (?:\(?[A-Za-z][A-Za-z0-9_+/-]*\)?|[+-]\d+)$`).FindStringSubmatch(s); m != nil {
+		s = m[1] // what Go, Ruby and e-mail write: an offset with the zone's name
 	}
 	switch strings.ToUpper(s) {
 	case "Z", "UTC", "GMT":
