@@ -80,6 +80,30 @@ type Extra struct {
 	Line      int
 }
 
+// LineOf returns the line of the file, from 1, that says what the field named
+// key is: that of its key, of the text for "body", else the first. "date" and
+// "published_at" are one field.
+func (f File) LineOf(key string) int {
+	if key == "body" {
+		return max(f.parts.firstOfBody, 1)
+	}
+	for _, it := range f.items {
+		if it.field != none && it.field == known(key) {
+			return it.line
+		}
+	}
+	return 1
+}
+
+// LineWith returns the line, from 1, in which the text first holds part, else
+// the text's first.
+func (f File) LineWith(part string) int {
+	if at := bytes.Index(f.Raw[min(f.parts.body, len(f.Raw)):], []byte(part)); at >= 0 && part != "" {
+		return lineOf(f.Raw, f.parts.body+at)
+	}
+	return f.LineOf("body")
+}
+
 // Problem is one thing that is wrong with a file, or worth a mention. It is an
 // error unless Warning is set.
 type Problem struct {

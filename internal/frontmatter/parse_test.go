@@ -218,6 +218,26 @@ func TestProblemsNameTheLineAndTheCure(t *testing.T) {
 	}
 }
 
+func TestLinesOfFields(t *testing.T) {
+	f, problems := frontmatter.Parse("a.md", []byte("---\r\nmood: calm\r\ntitle: A\r\ntags:\r\n  - x\r\ndate: 2024-05-01\r\n---\r\n\r\nText.\r\n![x](y.png)\r\n"), nil)
+	if frontmatter.Failed(problems) {
+		t.Fatal(problems)
+	}
+	for key, want := range map[string]int{"title": 3, "tags": 4, "published_at": 6, "date": 6, "slug": 1, "mood": 1, "": 1, "body": 9} {
+		if got := f.LineOf(key); got != want {
+			t.Errorf("%s: line %d, want %d", key, got, want)
+		}
+	}
+	for part, want := range map[string]int{"y.png": 10, "nowhere": 9, "": 9} {
+		if got := f.LineWith(part); got != want {
+			t.Errorf("%s: line %d, want %d", part, got, want)
+		}
+	}
+	if got := (frontmatter.File{}).LineWith("x"); got != 1 {
+		t.Errorf("no file: line %d", got)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
