@@ -267,6 +267,9 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 	}
 	switch d.do {
 	case "upload":
+		if d.picture == nil {
+			return true, s.notSaved(w, r, p, *d, repo.InvalidFields(map[string]string{"image": "choose a picture first"}))
+		}
 		s.write(w, r, http.StatusOK, ui.Editor(s.editorView(r, p, *d, ui.Form{})))
 		return true, nil
 	case "preview":

@@ -92,6 +92,17 @@ func TestWhatIsNoPicture(t *testing.T) {
 			}
 		}
 	}
+	// None at all, as browsers send it: a file without a name and without content.
+	id := MustDo(t, w.primary, posts.Create{Title: "Stored"}).ID
+	for _, action := range []string{"/admin/posts", fmt.Sprintf("/admin/posts/%d", id)} {
+		typed := editor("do", "upload", "body", hostileText)
+		a := b.Upload(t, action, typed, "", nil).Must(t, http.StatusUnprocessableEntity)
+		MustKeep(t, a, typed)
+		if !strings.Contains(a.text(t, "#f-image-error"), "choose a picture first") || a.find(t, ".field-error").Length() != 1 {
+			t.Errorf("%s without a file: %s", action, a.text(t, ".summary"))
+		}
+	}
+	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: id}})
 	typed := editor("do", "save", "body", hostileText)
 	a := b.Upload(t, "/admin/posts", typed, "large.png", make([]byte, 20<<20)).Must(t, http.StatusRequestEntityTooLarge)
 	MustKeep(t, a, typed)
