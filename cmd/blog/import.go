@@ -155,9 +155,44 @@ func fatal(err error) bool {
 
 // one imports one file. The error is why it was not.
 func (i *importer) one(name string, out *importedFile) error {
+	f, err := i.parse(name, out)
+	if err != nil {
+		return err
+	}
+	files, err := i.send(f, out)
+	if err != nil {
+		return err
+	}
+	if i.DryRun {
+		out.Status = statusChecked
+		return located(f, check(f))
+	}
+	cmd := posts.NewImport(f, files)
+	cmd.Force = i.Force
+	ctx, cancel := i.within(i.s.operator())
+	defer cancel()
+	ref, receipt, err := repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name)))
+	if err != nil {
+		return located(f, err)
+	}
+	post := i.s.written(ref)
+	out.Post, out.Seq, out.Replayed = &post, receipt.Seq, receipt.Replayed
+	switch {
+	case ref.Unchanged:
+		out.Status = statusUnchanged
+	case ref.Revision == 1:
+		out.Status = statusNew
+	default:
+		out.Status = statusUpdated
+	}
+	return nil
+}
+
+// parse reads a file.
+func (i *importer) parse(name string, out *importedFile) (frontmatter.File, error) {
 	data, err := readWithin(i.root, name, frontmatter.MaxSize)
 	if err != nil {
-		return repo.InvalidFields(map[string]string{"file": reason(err)})
+		return frontmatter.File{}, repo.InvalidFields(map[string]string{"file": reason(err)})
 	}
 	f, problems := frontmatter.Parse(name, data, i.loc)
 	fields := map[string]string{}
@@ -175,41 +210,15 @@ func (i *importer) one(name string, out *importedFile) error {
 		}
 	}
 	if err := repo.InvalidFields(fields); err != nil {
-		return err
+		return f, err
 	}
 	// Two files of one post would overwrite each other at every run.
 	slug, _ := posts.CheckSlug(f.Slug)
 	if other, taken := i.slugs[slug]; taken && slug != "" {
-		return repo.InvalidFields(map[string]string{"slug": fmt.Sprintf("%s: the slug %q is that of %s, too; give one of them another `slug:`", name, slug, other)})
+		return f, refusedAt(f, f.LineOf("slug"), "slug", fmt.Sprintf("%q is that of %s, too", slug, shown(other)), "give one of them another `slug:`")
 	}
 	i.slugs[slug] = name
-	files, err := i.send(f, out)
-	if err != nil {
-		return err
-	}
-	if i.DryRun {
-		out.Status = statusChecked
-		return nil
-	}
-	cmd := posts.NewImport(f, files)
-	cmd.Force = i.Force
-	ctx, cancel := i.within(i.s.operator())
-	defer cancel()
-	ref, receipt, err := repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name)))
-	if err != nil {
-		return err
-	}
-	post := i.s.written(ref)
-	out.Post, out.Seq, out.Replayed = &post, receipt.Seq, receipt.Replayed
-	switch {
-	case ref.Unchanged:
-		out.Status = statusUnchanged
-	case ref.Revision == 1:
-		out.Status = statusNew
-	default:
-		out.Status = statusUpdated
-	}
-	return nil
+	return f, nil
 }
 
 // keyOf derives a file's key from the import's.
@@ -246,20 +255,28 @@ func (i *importer) note(out importedFile, err error) {
 		_, _ = fmt.Fprintln(i.s.err, w)
 	}
 	if out.Error != nil {
-		_, _ = fmt.Fprintf(i.s.err, "%s: %s: %s\n", shown(out.File), out.Status, lineOf(out.Error))
+		for _, line := range linesOf(out) {
+			_, _ = fmt.Fprintln(i.s.err, line)
+		}
 	}
 }
 
-// lineOf is an error in one line.
-func lineOf(e *repo.Error) string {
-	if len(e.Fields) == 0 {
-		return e.Message
+// linesOf is what is wrong with a file: a line for each field that has one in
+// it, and what else there is to say behind the file's name.
+func linesOf(out importedFile) []string {
+	name := shown(out.File)
+	if len(out.Error.Fields) == 0 {
+		return []string{name + ": " + out.Status + ": " + out.Error.Message}
 	}
-	var parts []string
-	for _, name := range sortedKeys(e.Fields) {
-		parts = append(parts, name+": "+e.Fields[name])
+	var lines []string
+	for _, field := range sortedKeys(out.Error.Fields) {
+		line := out.Error.Fields[field]
+		if !strings.HasPrefix(line, name+":") && !strings.HasPrefix(line, out.File+":") {
+			line = name + ": " + out.Status + ": " + field + ": " + line
+		}
+		lines = append(lines, line)
 	}
-	return strings.Join(parts, "; ")
+	return lines
 }
 
 // report prints the summary. err is why the import broke off, nil when it did not.

@@ -24,19 +24,21 @@ import (
 func (i *importer) send(f frontmatter.File, out *importedFile) (map[string]string, error) {
 	doc, err := i.render.Render(f.Body, markdown.Options{})
 	if err != nil {
-		return nil, repo.InvalidFields(map[string]string{"body": "cannot be rendered: " + err.Error()})
+		return nil, refusedAt(f, f.LineOf("body"), "body", "cannot be rendered: "+err.Error(), "")
 	}
 	files := map[string]string{}
 	for _, dest := range doc.Images {
 		place := path.Join(path.Dir(f.Name), dest)
 		if !filepath.IsLocal(filepath.FromSlash(place)) {
-			return nil, repo.InvalidFields(map[string]string{"image": shown(dest) + " leads out of the folder that is imported: move the picture into it"})
+			return nil, refusedAt(f, f.LineWith(dest), "image", shown(dest)+" leads out of the folder that is imported", "move the picture into it")
 		}
 		hash, err := i.picture(place)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			out.Warnings = append(out.Warnings, fmt.Sprintf("%s: the picture %s does not exist; its alternative text is shown instead", shown(f.Name), shown(dest)))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("%s:%d: the picture %s does not exist; its alternative text is shown instead", shown(f.Name), f.LineWith(dest), shown(dest)))
 			continue
+		case repo.AsError(err).Fields["image"] != "":
+			return nil, refusedAt(f, f.LineWith(dest), "image", repo.AsError(err).Fields["image"], "")
 		case err != nil:
 			return nil, err
 		}
