@@ -59,6 +59,7 @@ func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui
 		v.Page.Title, v.Page.Active = "Edit a post", ui.NavAdmin
 		v.Form.Action = adminURL(d.id, "")
 		v.DraftKey = strconv.FormatInt(d.id, 10)
+		v.Status = "" // not known, or not to be told
 	}
 	if p != nil {
 		v.Page.Title, v.Status, v.ViewURL = "Edit: "+p.Title, string(p.State), postURL(p.Slug)

@@ -243,6 +243,9 @@ func TestASessionThatEndsWhileWriting(t *testing.T) {
 			a.find(t, ".summary a[href='/login']").Length() == 0 {
 			t.Errorf("%s: %s", action, a.text(t, "body"))
 		}
+		if known := a.text(t, ".page-head .badge"); known != "" && action != "/admin/posts" {
+			t.Errorf("the post is said to be %q", known)
+		}
 		if strings.Contains(a.body, "Secret title") || strings.Contains(a.body, "Its text") {
 			t.Error("somebody who is not signed in sees the post")
 		}

@@ -140,6 +140,12 @@ func statusText(status string) string {
 	}
 }
 
+// mostlySaves reports whether saving is what the form is for most likely: not
+// when its post has yet to be published.
+func mostlySaves(v EditorView) bool {
+	return v.Status == StatusPublished || v.Status == "" && !v.New
+}
+
 func saveText(status string) string {
 	if status == StatusPublished {
 		return "Save changes"

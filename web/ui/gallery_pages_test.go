@@ -104,10 +104,12 @@ func authorExhibits(t *testing.T, base string) []exhibit {
 	refused.Title, refused.Slug = "", "feed"
 	away := editorView(base)
 	away.Unavailable = true
+	signedOut := editorView(base)
+	signedOut.Page.User, signedOut.SignedOut, signedOut.Status, signedOut.ViewURL, signedOut.Uploads = nil, true, "", "", nil
 	preview := editorView(base)
 	post := fakePost(t)
 	preview.Preview = &ui.Preview{Post: post}
-	fresh := ui.EditorView{Page: signedIn(fakePage("New post", base)), Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Zone: "Europe/Berlin", Key: "k1"}
+	fresh := ui.EditorView{Page: signedIn(fakePage("New post", base)), Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Status: ui.StatusDraft, Zone: "Europe/Berlin", Key: "k1"}
 	return []exhibit{
 		{"login", ui.Login(ui.LoginView{Page: fakePage("Sign in", base), Form: ui.Form{Action: "/login"}, Next: "/admin"})},
 		{"login-wrong", ui.Login(ui.LoginView{Page: fakePage("Sign in", base), Form: ui.Form{Action: "/login", Message: "That is not right. Please try again."}, Email: "ada@blog.example"})},
@@ -119,6 +121,7 @@ func authorExhibits(t *testing.T, base string) []exhibit {
 		{"editor-new", ui.Editor(fresh)},
 		{"editor-refused", ui.Editor(refused)},
 		{"editor-away", ui.Editor(away)},
+		{"editor-signed-out", ui.Editor(signedOut)},
 		{"editor-preview", ui.Editor(preview)},
 		{"conflict", ui.Conflict(conflictView(base))},
 		{"delete", ui.DeleteConfirm(ui.DeleteView{Page: signedIn(fakePage("Delete this post?", base)), Form: ui.Form{Action: "/admin/posts/40/delete"}, Title: fakeCards()[0].Title, URL: "/posts/post-a", CancelURL: "/admin/posts/40", Revision: "3", Key: "k"})},

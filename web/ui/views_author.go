@@ -102,7 +102,7 @@ type EditorView struct {
 	Form        Form
 	New         bool
 	DraftKey    string // names the browser's own copy: "new" or the post's id
-	Status      string // StatusDraft, ...
+	Status      string // StatusDraft, ...; empty: not known
 	Title       string
 	Slug        string
 	Description string
