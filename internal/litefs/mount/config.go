@@ -1,7 +1,6 @@
 package mount
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -156,7 +155,11 @@ func Load(path string, env func(string) string) (Config, error) {
 		return Config{}, err
 	}
 	cfg := defaults()
-	dec := yaml.NewDecoder(bytes.NewReader([]byte(expand(string(text), env))))
+	expanded, err := expand(string(text), env)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	dec := yaml.NewDecoder(strings.NewReader(expanded))
 	dec.KnownFields(true)
 	if err := dec.Decode(&cfg); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, oneLine(err))
@@ -212,8 +215,10 @@ var (
 )
 
 // expand replaces $NAME, ${NAME} and comparisons such as ${REGION == 'ams'}, which become true or false, as
-// LiteFS does. HOSTNAME falls back to the system's.
-func expand(s string, env func(string) string) string {
+// LiteFS does. HOSTNAME falls back to the system's. Two variables that are both not set are an error here, where
+// LiteFS finds them equal.
+func expand(s string, env func(string) string) (string, error) {
+	var blank error
 	get := func(name string) string {
 		if v := env(name); v != "" || name != "HOSTNAME" {
 			return v
@@ -221,16 +226,20 @@ func expand(s string, env func(string) string) string {
 		host, _ := os.Hostname() // as in LiteFS: no name is an empty one
 		return host
 	}
-	return os.Expand(s, func(expr string) string {
+	out := os.Expand(s, func(expr string) string {
 		expr = strings.TrimSpace(expr)
 		if m := compareText.FindStringSubmatch(expr); m != nil {
 			return strconv.FormatBool((get(m[1]) == m[3]+m[4]) == (m[2] == "=="))
 		}
 		if m := compareVar.FindStringSubmatch(expr); m != nil {
+			if get(m[1]) == "" && get(m[3]) == "" {
+				blank = fmt.Errorf("${%s}: neither %s nor %s is set, which would make them equal on every node; set both", expr, m[1], m[3])
+			}
 			return strconv.FormatBool((get(m[1]) == get(m[3])) == (m[2] == "=="))
 		}
 		return get(expr)
 	})
+	return out, blank
 }
 
 // UnmarshalYAML implements yaml.Unmarshaler. A nested Decode is not strict, so the keys are checked here.

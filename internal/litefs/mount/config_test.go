@@ -50,6 +50,19 @@ func TestLoadDefaults(t *testing.T) {
 	}
 }
 
+// TestTwoUnsetVariablesAreNotEqual: with none of them set every node would be a
+// candidate, and with a static lease the primary of a database of its own.
+func TestTwoUnsetVariablesAreNotEqual(t *testing.T) {
+	text := static + "skip-sync: ${REGION == PRIMARY_REGION}\n"
+	_, err := mount.Load(mustWriteFile(t, text), environ(nil))
+	if err == nil || !strings.Contains(err.Error(), "neither REGION nor PRIMARY_REGION is set") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := mount.Load(mustWriteFile(t, text), environ(map[string]string{"REGION": "ams"})); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLoadExpands(t *testing.T) {
 	text := static + `
 fuse: {dir: "${DIR}/mnt"}
