@@ -31,16 +31,14 @@ func (s *session) end(err error) int {
 		_, _ = fmt.Fprintln(s.err, "blog:", err)
 		return child.Code
 	case errors.As(err, &wrong):
-		_, _ = fmt.Fprintf(s.err, "blog: %v\n", err)
+		s.endUsage(wrong)
 		return exitUsage
 	case errors.As(err, &reported):
 		return codeOf(reported.err)
 	}
 	e := plain(err)
 	if s.json {
-		s.print(struct {
-			Error *repo.Error `json:"error"`
-		}{e})
+		s.printError(e)
 		return codeOf(err)
 	}
 	_, _ = fmt.Fprintln(s.err, "blog:", e.Message)
@@ -51,6 +49,37 @@ func (s *session) end(err error) int {
 		_, _ = fmt.Fprintf(s.err, "  To ask again: the same command with --key %s\n", e.Key)
 	}
 	return codeOf(err)
+}
+
+func (s *session) endUsage(wrong *usageError) {
+	if s.json {
+		s.printError(&repo.Error{Code: repo.Invalid, Message: wrong.message})
+		return
+	}
+	_, _ = fmt.Fprintln(s.err, "blog:", wrong.message)
+	if wrong.help {
+		_, _ = fmt.Fprintln(s.err, "blog --help says more.")
+	}
+}
+
+// shownError is an error as it is printed: fields are always there.
+type shownError struct {
+	*repo.Error
+	Fields map[string]string `json:"fields"`
+}
+
+func shownIn(e *repo.Error) *shownError {
+	fields := e.Fields
+	if fields == nil {
+		fields = map[string]string{}
+	}
+	return &shownError{e, fields}
+}
+
+func (s *session) printError(e *repo.Error) {
+	s.print(struct {
+		Error *shownError `json:"error"`
+	}{shownIn(e)})
 }
 
 func codeOf(err error) int {

@@ -13,10 +13,16 @@ import (
 
 type imported struct {
 	New, Updated, Unchanged, Conflicts, Refused int
-	Files                                       []struct {
-		File, Status string
-		Warnings     []string
-		Error        struct {
+
+	Key, Cursor string
+	Seq         int64
+	Replayed    bool
+	Files       []struct {
+		File, Status, Cursor string
+		Seq                  int64
+		Replayed             bool
+		Warnings             []string
+		Error                struct {
 			Code    string
 			Message string
 			Fields  map[string]string
@@ -37,6 +43,13 @@ func TestContentGoesThereAndBack(t *testing.T) {
 	first := mustJSON[imported](t, w, "import", content)
 	if first.New < 20 || first.New != len(first.Files) {
 		t.Errorf("first: %d new of %d", first.New, len(first.Files))
+	}
+	last := first.Files[len(first.Files)-1]
+	if first.Seq == 0 || first.Seq != last.Seq || first.Cursor == "" || first.Cursor != last.Cursor || first.Replayed {
+		t.Errorf("first: %+v", first)
+	}
+	if again := mustJSON[imported](t, w, "import", content, "--key", first.Key); !again.Replayed || again.Seq != first.Seq || again.Cursor != first.Cursor || again.New != first.New {
+		t.Errorf("the same key again: %+v", again)
 	}
 	before := mustJSON[map[string]any](t, w, "status")["seq"]
 	second := mustJSON[imported](t, w, "import", content)

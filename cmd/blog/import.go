@@ -40,10 +40,11 @@ type importedFile struct {
 	File     string       `json:"file"`
 	Status   string       `json:"status"`
 	Seq      int64        `json:"seq,omitempty"`
+	Cursor   repo.Cursor  `json:"cursor,omitzero"`
 	Replayed bool         `json:"replayed,omitempty"`
 	Post     *writtenPost `json:"post,omitempty"`
 	Warnings []string     `json:"warnings,omitempty"`
-	Error    *repo.Error  `json:"error,omitempty"`
+	Error    *shownError  `json:"error,omitempty"`
 }
 
 // importSummary is the answer of an import.
@@ -54,8 +55,11 @@ type importSummary struct {
 	Conflicts int            `json:"conflicts"`
 	Refused   int            `json:"refused"`
 	Key       string         `json:"key"`
+	Seq       int64          `json:"seq,omitempty"`   // of the newest write that a file came from
+	Cursor    repo.Cursor    `json:"cursor,omitzero"` // likewise
+	Replayed  bool           `json:"replayed"`        // every file had been seen with this key
 	Files     []importedFile `json:"files"`
-	Error     *repo.Error    `json:"error,omitempty"` // why it broke off
+	Error     *shownError    `json:"error,omitempty"` // why it broke off
 }
 
 // Run imports the folder. One file after the other: a file may rely on the slug
@@ -176,7 +180,7 @@ func (i *importer) one(name string, out *importedFile) error {
 		return located(f, err)
 	}
 	post := i.s.written(ref)
-	out.Post, out.Seq, out.Replayed = &post, receipt.Seq, receipt.Replayed
+	out.Post, out.Seq, out.Cursor, out.Replayed = &post, receipt.Seq, receipt.Cursor, receipt.Replayed
 	switch {
 	case ref.Unchanged:
 		out.Status = statusUnchanged
@@ -230,7 +234,7 @@ func (i *importer) keyOf(name string) string {
 // note counts what became of a file, and says what needs a look.
 func (i *importer) note(out importedFile, err error) {
 	if err != nil {
-		out.Status, out.Error = statusRefused, plain(err)
+		out.Status, out.Error = statusRefused, shownIn(plain(err))
 		if repo.HasReason(err, posts.Edited) {
 			out.Status = statusConflict
 		}
@@ -247,6 +251,10 @@ func (i *importer) note(out importedFile, err error) {
 	case statusRefused:
 		i.sum.Refused++
 	}
+	if out.Seq > i.sum.Seq {
+		i.sum.Seq, i.sum.Cursor = out.Seq, out.Cursor
+	}
+	i.sum.Replayed = out.Replayed && (i.sum.Replayed || len(i.sum.Files) == 0)
 	i.sum.Files = append(i.sum.Files, out)
 	if i.s.json {
 		return
@@ -285,7 +293,7 @@ func (i *importer) report(err error) error {
 	err = again(err, i.Key)
 	if i.s.json {
 		if err != nil {
-			sum.Error = plain(err)
+			sum.Error = shownIn(plain(err))
 		}
 		i.s.print(sum)
 	} else if err == nil || len(sum.Files) > 0 {

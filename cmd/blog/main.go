@@ -76,11 +76,12 @@ func run(ctx context.Context, args []string) int {
 		return exitUsage
 	}
 	command, err := parser.Parse(goFlags(args))
+	s := &session{ctx: ctx, json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	if err != nil {
-		_, _ = fmt.Fprintf(os.Stderr, "blog: %v\nblog --help says more.\n", err)
-		return exitUsage
+		s.json = asksJSON(args) // the parser may have given up before it
+		return s.end(&usageError{message: err.Error(), help: true})
 	}
-	s := &session{ctx: ctx, config: c.Defaults(), json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	s.config = c.Defaults()
 	return s.end(command.Run(s))
 }
 
@@ -99,8 +100,20 @@ func goFlags(args []string) []string {
 	return out
 }
 
-// usageError is a wrong use that kong cannot see.
-type usageError struct{ message string }
+func asksJSON(args []string) bool {
+	for _, a := range args {
+		if a == "--json" || a == "--" {
+			return a == "--json"
+		}
+	}
+	return false
+}
+
+// usageError is a wrong use of the command line.
+type usageError struct {
+	message string
+	help    bool // --help would help
+}
 
 func (e *usageError) Error() string { return e.message }
 

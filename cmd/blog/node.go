@@ -9,14 +9,22 @@ import (
 	"time"
 
 	"blog/internal/app"
+	"blog/internal/repo"
 )
 
 type migrateCmd struct{}
 
+// migrated is the answer of a migration. What the schema is only the server of
+// this machine can say, where there is one.
+type migrated struct {
+	Message string `json:"message"`
+	*repo.Health
+}
+
 // Run migrates a plain database. Under LiteFS that is the primary's work.
 func (migrateCmd) Run(s *session) error {
 	if s.config.UnderLiteFS() {
-		s.say("Under LiteFS the node that becomes primary migrates, before it takes writes. There is nothing to do here; `blog status` says which schema this node has.")
+		s.migrated("Under LiteFS the node that becomes primary migrates, before it takes writes. There is nothing to do here; `blog status` says which schema this node has.")
 		return nil
 	}
 	lock, err := s.lockOrServer()
@@ -24,7 +32,7 @@ func (migrateCmd) Run(s *session) error {
 		return err
 	}
 	if lock == nil {
-		s.say("A server runs on %s: it has migrated at its start.", s.config.DatabasePath)
+		s.migrated(fmt.Sprintf("A server runs on %s: it has migrated at its start.", s.config.DatabasePath))
 		return nil
 	}
 	r, err := s.openLocal()
@@ -32,11 +40,24 @@ func (migrateCmd) Run(s *session) error {
 		return errors.Join(err, lock.Close())
 	}
 	h := r.Health(s.ctx)
+	line := fmt.Sprintf("%s is at schema %d.", s.config.DatabasePath, h.SchemaHave)
 	if s.json {
-		s.print(h)
+		s.print(migrated{line, &h})
 	}
-	s.say("%s is at schema %d.", s.config.DatabasePath, h.SchemaHave)
+	s.say("%s", line)
 	return errors.Join(r.Close(), lock.Close())
+}
+
+// migrated answers where there is nothing to do.
+func (s *session) migrated(line string) {
+	if s.json {
+		answer := migrated{Message: line}
+		if st, err := s.server(); err == nil {
+			answer.Health = &st.Health
+		}
+		s.print(answer)
+	}
+	s.say("%s", line)
 }
 
 type statusCmd struct{}
@@ -45,16 +66,23 @@ type statusCmd struct{}
 // seconds when the database is locked.
 const statusLimit = 15 * time.Second
 
-// Run asks this machine's server.
-func (statusCmd) Run(s *session) error {
+// server asks this machine's server how it is.
+func (s *session) server() (app.Status, error) {
+	var st app.Status
 	t, err := s.transport()
 	if err != nil {
-		return err
+		return st, err
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, statusLimit)
 	defer cancel()
-	var st app.Status
-	if err := t.Ask(ctx, s.base(), app.PathStatus, &st); err != nil {
+	err = t.Ask(ctx, s.base(), app.PathStatus, &st)
+	return st, err
+}
+
+// Run asks this machine's server.
+func (statusCmd) Run(s *session) error {
+	st, err := s.server()
+	if err != nil {
 		return err
 	}
 	if s.json {

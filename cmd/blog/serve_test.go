@@ -20,6 +20,10 @@ func TestUsageErrors(t *testing.T) {
 		if o := w.run(t, args...); o.code != 2 || o.err == "" {
 			t.Errorf("blog %v: exit code %d: %s", args, o.code, o.err)
 		}
+		o := w.run(t, append([]string{"--json"}, args...)...)
+		if r := decode[refusal](t, o.out); o.code != 2 || r.Error.Code != "invalid" || r.Error.Message == "" || r.Error.Fields == nil || o.err != "" {
+			t.Errorf("blog --json %v: exit code %d: %s%s", args, o.code, o.out, o.err)
+		}
 	}
 	if o := w.run(t, "--help"); o.code != 0 || !strings.Contains(o.out, "honoured for 30 days") {
 		t.Errorf("--help: %d %s", o.code, o.out)
@@ -68,6 +72,9 @@ func TestNoServerUnderLiteFS(t *testing.T) {
 	if r := decode[refusal](t, o.out); o.code != 3 || r.Error.Code != "unavailable" || r.Error.Key == "" {
 		t.Errorf("exit code %d: %s", o.code, o.out)
 	}
+	if m := mustJSON[map[string]any](t, w, "migrate"); m["message"] == "" {
+		t.Errorf("migrate --json: %v", m)
+	}
 	if o := w.run(t, "status"); o.code != 3 {
 		t.Errorf("status: exit code %d: %s", o.code, o.err)
 	}
@@ -113,6 +120,7 @@ func TestServe(t *testing.T) {
 	if o := w.run(t, "migrate"); o.code != 0 {
 		t.Errorf("migrate beside a server: %d %s", o.code, o.err)
 	}
+	beside := mustJSON[map[string]any](t, w, "migrate")
 	w.mustAuthor(t)
 	s.mustStop(t)
 	// The next start finds everything, and asks for no author.
@@ -122,6 +130,12 @@ func TestServe(t *testing.T) {
 		t.Errorf("a link although there is an author: %s", s.out.String())
 	}
 	w.must(t, "migrate")
+	alone := mustJSON[map[string]any](t, w, "migrate")
+	for _, m := range []map[string]any{beside, alone} {
+		if m["message"] == "" || m["schema"] == nil || m["schema"] != m["schema_wanted"] {
+			t.Errorf("migrate --json beside a server %v, without %v", beside, alone)
+		}
+	}
 	if o := w.run(t, "status"); o.code != 3 {
 		t.Errorf("status without a server: %d %s", o.code, o.err)
 	}

@@ -103,7 +103,7 @@ func editTwice(t *testing.T, w *world, slug string) {
 func refused(t *testing.T, o outcome, code, reason string) refusal {
 	t.Helper()
 	r := decode[refusal](t, o.out)
-	if o.code != 1 || r.Error.Code != code || r.Error.Reason != reason || r.Error.Message == "" || o.err != "" {
+	if o.code != 1 || r.Error.Code != code || r.Error.Reason != reason || r.Error.Message == "" || r.Error.Fields == nil || o.err != "" {
 		t.Errorf("want %s %s, exit code 1; got %d: %s%s", code, reason, o.code, o.out, o.err)
 	}
 	return r
