@@ -116,10 +116,9 @@ type Link struct {
 
 // HomeView fills Home.
 type HomeView struct {
-	Page  Page
-	List  List
-	Tags  []TagCount
-	Intro string // sanitised HTML; empty shows the blog's description
+	Page Page
+	List List
+	Tags []TagCount
 }
 
 // PostListView fills PostList.
