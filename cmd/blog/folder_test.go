@@ -162,6 +162,9 @@ func TestImportRefusesFileByFile(t *testing.T) {
 		"g-latin.md":     "---\ntitle: Latin \xe9\n---\nText.\n",
 		"h-missing.md":   "---\ntitle: Missing\n---\n![words instead](nothing.png)\n",
 		"i-slug.md":      "---\ntitle: Slug\nslug: feed\n---\nText.\n",
+		".hidden.md":     "---\ntitle: Hidden\n---\nText.\n",
+		"._z.md":         "\x00\x05\x16\x07",
+		".git/x.md":      "---\ntitle: Hidden, too\n---\nText.\n",
 		"z-also-good.md": "---\ntitle: Also good\n---\nText.\n",
 	} {
 		mustWriteFile(t, filepath.Join(in, name), text)
@@ -196,8 +199,8 @@ func TestImportRefusesFileByFile(t *testing.T) {
 	if text.code != 1 || !strings.Contains(text.out, "0 new, 0 updated, 3 unchanged, 0 conflicts, 8 refused") || !strings.Contains(text.err, "SVG") {
 		t.Errorf("exit code %d: %s%s", text.code, text.out, text.err)
 	}
-	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 {
-		t.Errorf("dry run: exit code %d: %s", o.code, o.err)
+	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 || o.out != "11 checked, 8 refused\n" {
+		t.Errorf("dry run: exit code %d: %s%s", o.code, o.out, o.err)
 	}
 }
 

@@ -54,6 +54,7 @@ type importSummary struct {
 	Unchanged int            `json:"unchanged"`
 	Conflicts int            `json:"conflicts"`
 	Refused   int            `json:"refused"`
+	Checked   int            `json:"checked,omitempty"` // with --dry-run: files read, those refused among them
 	Key       string         `json:"key"`
 	Seq       int64          `json:"seq,omitempty"`   // of the newest write that a file came from
 	Cursor    repo.Cursor    `json:"cursor,omitzero"` // likewise
@@ -95,15 +96,17 @@ func (c importCmd) Run(s *session) error {
 }
 
 // markdownFiles lists the files to import, in the order of their names. Hidden
-// folders are somebody's tools.
+// files and folders are somebody's tools.
 func markdownFiles(root *os.Root) ([]string, error) {
 	var names []string
 	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
-			return fs.SkipDir
+		case name != "." && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
 		case !d.IsDir() && strings.EqualFold(path.Ext(name), ".md"):
 			names = append(names, name)
 		}
@@ -255,6 +258,9 @@ func (i *importer) note(out importedFile, err error) {
 		i.sum.Seq, i.sum.Cursor = out.Seq, out.Cursor
 	}
 	i.sum.Replayed = out.Replayed && (i.sum.Replayed || len(i.sum.Files) == 0)
+	if i.DryRun {
+		i.sum.Checked++
+	}
 	i.sum.Files = append(i.sum.Files, out)
 	if i.s.json {
 		return
@@ -296,6 +302,8 @@ func (i *importer) report(err error) error {
 			sum.Error = shownIn(plain(err))
 		}
 		i.s.print(sum)
+	} else if i.DryRun {
+		i.s.say("%d checked, %d refused", sum.Checked, sum.Refused)
 	} else if err == nil || len(sum.Files) > 0 {
 		i.s.say("%d new, %d updated, %d unchanged, %d conflicts, %d refused", sum.New, sum.Updated, sum.Unchanged, sum.Conflicts, sum.Refused)
 	}
