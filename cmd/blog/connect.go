@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"blog/internal/accounts"
@@ -118,6 +119,12 @@ func (s *session) openLocal() (*repo.Repo, error) {
 // view gives fn a way to read this machine's own copy, beside the server that
 // may have it open.
 func (s *session) view(fn func(view viewFunc) error) (err error) {
+	if s.config.LiteFSURL != "" {
+		// A wrong path would look like a database that has not arrived yet.
+		if err := litefs.CheckMount(s.config.DatabasePath); err != nil {
+			return repo.Errorf(repo.Unavailable, "%s.", strings.TrimPrefix(err.Error(), "litefs: "))
+		}
+	}
 	if !s.config.UnderLiteFS() {
 		if _, err := os.Stat(s.config.DatabasePath); errors.Is(err, fs.ErrNotExist) {
 			return repo.Errorf(repo.NotFound, "There is no database at %s: DATABASE_PATH names another one, or `blog serve` makes it.", s.config.DatabasePath)

@@ -78,6 +78,11 @@ func TestNoServerUnderLiteFS(t *testing.T) {
 	if o := w.run(t, "status"); o.code != 3 {
 		t.Errorf("status: exit code %d: %s", o.code, o.err)
 	}
+	for _, args := range [][]string{{"post", "list"}, {"tag", "list"}, {"export", filepath.Join(w.dir, "out")}} {
+		if o := w.run(t, args...); o.code != 3 || !strings.Contains(o.err, "DATABASE_PATH "+filepath.Join(w.dir, "blog.db")+" is not inside LiteFS's mount") {
+			t.Errorf("%v outside the mount: exit code %d: %s", args, o.code, o.err)
+		}
+	}
 	if o := w.run(t, "import", w.dir); o.code != 0 { // no file, no call
 		t.Errorf("import of nothing: exit code %d: %s", o.code, o.err)
 	}
