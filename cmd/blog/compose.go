@@ -34,7 +34,7 @@ func (c postNewCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	at, err := date(s.config, c.At)
+	at, err := s.date(c.At)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func hasFront(text []byte) bool {
 
 // fromFile returns the post that a file with front matter describes.
 func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
-	loc, err := s.config.Location()
+	loc, err := s.location()
 	if err != nil {
 		return posts.Create{}, err
 	}
@@ -141,7 +141,7 @@ func (c postEditCmd) Run(s *session) error {
 	if c.Permalink != nil {
 		update.Permalinks = &c.Permalink
 	}
-	at, err := date(s.config, c.At)
+	at, err := s.date(c.At)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,15 @@ func (s *session) readText(file string) ([]byte, error) {
 	return text, nil
 }
 
-func parseDate(text string, loc *time.Location) (*time.Time, error) {
+// date reads a date as the command line has it, nil for none.
+func (s *session) date(text string) (*time.Time, error) {
+	if text == "" {
+		return nil, nil // no date is none
+	}
+	loc, err := s.location()
+	if err != nil {
+		return nil, err
+	}
 	t, problem := frontmatter.ParseDate(strings.TrimSpace(text), loc)
 	if problem != nil {
 		return nil, repo.InvalidFields(map[string]string{"published_at": problem.Message + "; " + problem.Hint})

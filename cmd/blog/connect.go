@@ -98,6 +98,19 @@ func (s *session) client() (*repo.Client, error) {
 	return repo.NewClient(s.base(), t), nil
 }
 
+// location is the zone of days and of dates that name none. Pages show days in
+// the server's, so where one runs its word counts: whoever types here may have
+// another environment. One that does not answer takes no write either.
+func (s *session) location() (*time.Location, error) {
+	c := s.config
+	if c.UnderLiteFS() || app.Announced(c.DatabasePath) != "" {
+		if st, err := s.server(); err == nil && st.Zone != "" {
+			c.Timezone = st.Zone
+		}
+	}
+	return c.Location()
+}
+
 // openLocal opens a plain database for writing. The caller has the lock. What is
 // due is released by the next server.
 func (s *session) openLocal() (*repo.Repo, error) {

@@ -39,7 +39,7 @@ type exportSummary struct {
 
 // Run writes all posts of this node's copy, with their pictures.
 func (c exportCmd) Run(s *session) error {
-	loc, err := s.config.Location()
+	loc, err := s.location()
 	if err != nil {
 		return err
 	}

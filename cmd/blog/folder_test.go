@@ -251,3 +251,31 @@ func TestImportOfTwoFilesWithOneSlug(t *testing.T) {
 		}
 	}
 }
+
+// TestDaysAreThoseOfTheServer: whoever types the command may have another
+// BLOG_TIMEZONE than the server, which shows the days.
+func TestDaysAreThoseOfTheServer(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	in, out := filepath.Join(w.dir, "in"), filepath.Join(w.dir, "out")
+	file := filepath.Join(in, "a.md")
+	mustWriteFile(t, file, "---\ntitle: A\npublished_at: 2024-05-01\n---\nText.\n")
+	s := w.with("BLOG_TIMEZONE=Asia/Tokyo").mustServe(t)
+	w.must(t, "import", in)
+	w.must(t, "post", "new", "--slug", "b", file)
+	w.must(t, "post", "new", "--title", "C", "--slug", "c", "--at", "2024-05-01")
+	for _, slug := range []string{"a", "b", "c"} {
+		if p := mustJSON[map[string]any](t, w, "post", "show", slug); p["published_at"] != "2024-04-30T15:00:00Z" {
+			t.Errorf("%s: %v", slug, p["published_at"])
+		}
+	}
+	w.must(t, "export", out)
+	if text, err := os.ReadFile(filepath.Join(out, "a.md")); err != nil || !strings.Contains(string(text), "published_at: 2024-05-01\n") {
+		t.Errorf("exported: %v: %s", err, text)
+	}
+	s.mustStop(t)
+	w.with("BLOG_TIMEZONE=America/New_York").must(t, "post", "new", "--title", "D", "--slug", "d", "--at", "2024-05-01")
+	if p := mustJSON[map[string]any](t, w, "post", "show", "d"); p["published_at"] != "2024-05-01T04:00:00Z" {
+		t.Errorf("without a server: %v", p["published_at"])
+	}
+}

@@ -66,7 +66,7 @@ type importSummary struct {
 // Run imports the folder. One file after the other: a file may rely on the slug
 // that another one has given up.
 func (c importCmd) Run(s *session) error {
-	loc, err := s.config.Location()
+	loc, err := s.location()
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"blog/internal/app"
 	"blog/internal/posts"
 	"blog/internal/repo"
 )
@@ -80,7 +79,7 @@ type postPublishCmd struct {
 
 // Run publishes the post.
 func (c postPublishCmd) Run(s *session) error {
-	at, err := date(s.config, c.At)
+	at, err := s.date(c.At)
 	if err != nil {
 		return err
 	}
@@ -195,16 +194,4 @@ func (c postShowCmd) Run(s *session) error {
 	}
 	s.say("%s\n%s\n\n%s", head, s.postURL(p.Slug), p.Body)
 	return nil
-}
-
-// date reads a date as the command line has it, nil for none.
-func date(c app.Config, text string) (*time.Time, error) {
-	if text == "" {
-		return nil, nil // no date is none
-	}
-	loc, err := c.Location()
-	if err != nil {
-		return nil, err
-	}
-	return parseDate(text, loc)
 }

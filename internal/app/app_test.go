@@ -163,14 +163,14 @@ func TestSocketsOfAnEncryptedSite(t *testing.T) {
 }
 
 func TestPrivateListenerKnowsItsCallers(t *testing.T) {
-	s := mustOpen(t, app.Config{Node: "n1", Region: "ams"})
+	s := mustOpen(t, app.Config{Node: "n1", Region: "ams", Timezone: "Asia/Tokyo"})
 	defer mustClose(t, s)
 	base := "http://" + s.PrivateAddr.String()
 	var st app.Status
 	if err := repo.NewTransport(s.Secret).Ask(t.Context(), base, app.PathStatus, &st); err != nil {
 		t.Fatal(err)
 	}
-	if st.Node != "n1" || st.Region != "ams" || st.Role != "primary" || !st.Ready || st.Version != "test" {
+	if st.Node != "n1" || st.Region != "ams" || st.Role != "primary" || !st.Ready || st.Version != "test" || st.Zone != "Asia/Tokyo" {
 		t.Errorf("status: %+v", st)
 	}
 	err := repo.NewTransport("not the secret").Ask(t.Context(), base, app.PathStatus, &st)

@@ -24,6 +24,7 @@ type Status struct {
 	Role    string    `json:"role"`
 	Primary string    `json:"primary,omitempty"` // its name, on a replica
 	LiteFS  bool      `json:"litefs"`
+	Zone    string    `json:"zone"` // of days and of dates without one
 	Seq     int64     `json:"seq"`
 	repo.Health
 	Live live.Stats `json:"live"`
@@ -35,7 +36,7 @@ func (s *Server) Status(ctx context.Context) Status {
 	health := s.Repo.Health(ctx)
 	return Status{
 		Node: s.config.Node, Region: s.config.Region, Version: s.options.Version, Started: s.started.UTC(),
-		Role: role.State.String(), Primary: role.Host, LiteFS: s.config.LiteFSURL != "", Seq: health.Cursor.Seq,
+		Role: role.State.String(), Primary: role.Host, LiteFS: s.config.LiteFSURL != "", Zone: s.config.Timezone, Seq: health.Cursor.Seq,
 		Health: health, Live: s.hub.Stats(),
 	}
 }
