@@ -95,7 +95,7 @@ func (f fail) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 		return "", errors.New("the secret path /srv/x is gone")
 	case "duplicate":
 		_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'again')")
-		if repo.Duplicate(err) {
+		if err != nil {
 			return "", repo.Errorf(repo.Conflict, "There is one already.")
 		}
 		return "", err
@@ -145,6 +145,15 @@ func (l loud) Apply(ctx context.Context, tx *repo.Tx) (bool, error) {
 	if l.Query != "" {
 		_, _ = tx.ExecContext(ctx, l.Query)
 		_, _ = tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'done')")
+		var id int64
+		_ = tx.QueryRowContext(ctx, "INSERT INTO items (name, value) VALUES ('more', 'done') RETURNING id").Scan(&id)
+		if rows, err := tx.QueryContext(ctx, "INSERT INTO items (name, value) VALUES ('most', 'done') RETURNING id"); err == nil {
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				_ = rows.Scan(&id)
+			}
+			_ = rows.Err()
+		}
 	}
 	return true, nil
 }

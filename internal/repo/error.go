@@ -114,7 +114,7 @@ func (c Code) known() bool {
 	return slices.ContainsFunc(statuses(), func(p codeStatus) bool { return p.code == c })
 }
 
-// Status returns the HTTP status of the code. CodeOf is its inverse.
+// Status returns the HTTP status of the code.
 func (c Code) Status() int {
 	for _, p := range statuses() {
 		if p.code == c {
@@ -122,17 +122,6 @@ func (c Code) Status() int {
 		}
 	}
 	return http.StatusInternalServerError
-}
-
-// CodeOf returns the code that an HTTP status stands for, Internal for a
-// status that no code has.
-func CodeOf(status int) Code {
-	for _, p := range statuses() {
-		if p.status == status {
-			return p.code
-		}
-	}
-	return Internal
 }
 
 type codeStatus struct {

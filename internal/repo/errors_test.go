@@ -88,9 +88,4 @@ func TestErrorText(t *testing.T) {
 	if e := repo.AsError(context.DeadlineExceeded); e.Code != repo.Unavailable {
 		t.Errorf("a context's end is %v", e.Code)
 	}
-	for _, c := range []repo.Code{repo.Invalid, repo.NotFound, repo.Conflict, repo.Unauthorized, repo.Forbidden, repo.Unavailable, repo.Internal} {
-		if back := repo.CodeOf(c.Status()); back != c {
-			t.Errorf("%s becomes %d becomes %s", c, c.Status(), back)
-		}
-	}
 }

@@ -154,15 +154,6 @@ func interrupted(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || primaryCode(sqliteCode(err)) == int(sqlite3.ErrInterrupt)
 }
 
-// Duplicate reports that a statement broke a UNIQUE or PRIMARY KEY constraint.
-func Duplicate(err error) bool {
-	switch sqlite3.ErrNoExtended(sqliteCode(err)) {
-	case sqlite3.ErrConstraintUnique, sqlite3.ErrConstraintPrimaryKey, sqlite3.ErrConstraintRowID:
-		return true
-	}
-	return false
-}
-
 // discard closes the connection behind conn instead of giving it back to the
 // pool, which opens another when it needs one.
 func discard(conn *sql.Conn) {

@@ -48,13 +48,22 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	return tx.tx.ExecContext(ctx, query, args...)
 }
 
-// QueryContext is sql.Tx's.
+// QueryContext is sql.Tx's. A query may write as well: INSERT ... RETURNING.
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := tx.alive(); err != nil {
+		return nil, err
+	}
 	return tx.tx.QueryContext(ctx, query, args...)
 }
 
-// QueryRowContext is sql.Tx's.
+// QueryRowContext is sql.Tx's. Where SQLite has ended the transaction, Scan gives
+// context.Canceled: a Row has no other way to carry an error of ours.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := tx.alive(); err != nil {
+		over, cancel := context.WithCancelCause(ctx)
+		cancel(err)
+		return tx.tx.QueryRowContext(over, query, args...)
+	}
 	return tx.tx.QueryRowContext(ctx, query, args...)
 }
 
