@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -118,4 +119,36 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 	wantFields(t, err, "body")
 	_, err = posts.Preview(w.ctx, w.replica, 0, "|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
 	wantFields(t, err, "body")
+}
+
+// counting counts the read transactions, and fails where one is opened in another.
+type counting struct {
+	posts.Viewer
+	tb          testing.TB
+	views, open int
+}
+
+func (c *counting) View(ctx context.Context, fn func(rd repo.Reader) error) error {
+	if c.views, c.open = c.views+1, c.open+1; c.open > 1 {
+		c.tb.Error("a read transaction stays open while the text is rendered")
+	}
+	defer func() { c.open-- }()
+	return c.Viewer.View(ctx, fn)
+}
+
+// An open read holds up LiteFS: none may last as long as a rendering.
+func TestPreviewRendersOutsideOfReads(t *testing.T) {
+	w := mustWorld(t)
+	var body strings.Builder
+	for n := range 3 {
+		fmt.Fprintf(&body, "![](/media/%s/a.png)\n\n", mustUpload(w, n+4).Hash)
+	}
+	c := &counting{Viewer: w.replica, tb: t}
+	doc, err := posts.Preview(w.ctx, c, 0, body.String())
+	if err != nil || strings.Count(doc.HTML, "<img") != 3 {
+		t.Errorf("got %s, %v", doc.HTML, err)
+	}
+	if c.views != 4 { // the post's pictures, and each of these
+		t.Errorf("%d read transactions", c.views)
+	}
 }

@@ -29,7 +29,7 @@ var renderer = markdown.New(markdown.Words{})
 // path that the text names them with; pictures named by their own address are
 // found by it.
 func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[string]string) (rendered, error) {
-	pictures := newPictures(ctx, rd, files)
+	pictures := newPictures(files, func(hash string) (media.Picture, error) { return media.Lookup(ctx, rd, hash) })
 	out := rendered{anchor: anchor, media: pictures.used}
 	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: pictures.image})
 	switch {
@@ -57,8 +57,7 @@ func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[
 
 // pictures finds the stored pictures that a text names.
 type pictures struct {
-	ctx    context.Context //nolint:containedctx // of one rendering: the renderer's callback has none
-	rd     repo.Reader
+	lookup func(hash string) (media.Picture, error)
 	files  map[string]string  // hash by path
 	used   map[string]string  // what was found, hash by path
 	found  map[string]picture // by destination: a text may show one a thousand times
@@ -72,8 +71,8 @@ type picture struct {
 	ok            bool
 }
 
-func newPictures(ctx context.Context, rd repo.Reader, files map[string]string) *pictures {
-	return &pictures{ctx: ctx, rd: rd, files: files, used: map[string]string{}, found: map[string]picture{}}
+func newPictures(files map[string]string, lookup func(hash string) (media.Picture, error)) *pictures {
+	return &pictures{lookup: lookup, files: files, used: map[string]string{}, found: map[string]picture{}}
 }
 
 // image is markdown.Options.Image.
@@ -94,7 +93,7 @@ func (p *pictures) find(dest string) picture {
 	if !ok || p.failed != nil {
 		return picture{}
 	}
-	m, err := media.Lookup(p.ctx, p.rd, hash)
+	m, err := p.lookup(hash)
 	if err != nil {
 		if !errors.Is(err, repo.NotFound) {
 			p.failed = err
@@ -158,25 +157,39 @@ func addMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]strin
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
+// Viewer is what Preview needs of the repository.
+type Viewer interface {
+	View(ctx context.Context, fn func(rd repo.Reader) error) error
+}
+
 // Preview renders body on this node as saving it into the post with that id (0:
-// a new post) would on the primary.
-func Preview(ctx context.Context, r *repo.Repo, id int64, body string) (doc markdown.Document, err error) {
+// a new post) would on the primary. It renders outside of any read transaction,
+// which would hold up the node's writes and replication all the while: each
+// picture is looked up in one of its own.
+func Preview(ctx context.Context, v Viewer, id int64, body string) (doc markdown.Document, err error) {
 	f := checker{}
 	body = f.body(body)
 	if err := f.err(); err != nil {
 		return doc, err
 	}
-	err = r.View(ctx, func(rd repo.Reader) error {
-		files, err := mediaOf(ctx, rd, id)
-		if err != nil {
-			return err
-		}
-		pictures := newPictures(ctx, rd, files)
-		doc, err = renderer.Render(body, markdown.Options{Prefix: "preview", Image: pictures.image})
-		return errors.Join(err, pictures.failed)
+	var files map[string]string
+	err = v.View(ctx, func(rd repo.Reader) (err error) {
+		files, err = mediaOf(ctx, rd, id)
+		return err
 	})
-	if errors.Is(err, markdown.ErrTooComplex) {
-		err = repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + strings.TrimPrefix(err.Error(), markdown.ErrTooComplex.Error()+": ")})
+	if err != nil {
+		return doc, err
 	}
-	return doc, err
+	pictures := newPictures(files, func(hash string) (m media.Picture, err error) {
+		err = v.View(ctx, func(rd repo.Reader) (err error) {
+			m, err = media.Lookup(ctx, rd, hash)
+			return err
+		})
+		return m, err
+	})
+	doc, err = renderer.Render(body, markdown.Options{Prefix: "preview", Image: pictures.image})
+	if errors.Is(err, markdown.ErrTooComplex) {
+		return doc, repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + strings.TrimPrefix(err.Error(), markdown.ErrTooComplex.Error()+": ")})
+	}
+	return doc, errors.Join(err, pictures.failed)
 }
