@@ -88,26 +88,60 @@ func TestLimiterByAddress(t *testing.T) {
 	}
 }
 
-func TestLimiterForgetsTheLongestUnused(t *testing.T) {
+// Whatever else is tried meanwhile, the attempts at one account stay used up.
+func TestLimiterForgetsNoAccount(t *testing.T) {
 	t.Parallel()
 	l, _ := mustLimiter(t)
-	if got := attempts(t, func(int) error { return l.Try(email, v4(1)) }); got != 10 {
+	guesses := 0
+	for round := range 3 {
+		for l.Try(email, v4(round)) == nil {
+			guesses++
+		}
+		for i := range 12_000 { // from one address, which is refused soon, and from as many
+			_ = l.Try(fmt.Sprintf("%d@example.org", i), v4(10))
+			_ = l.Try(fmt.Sprintf("%d-%d@example.com", round, i), v4(20+i))
+		}
+	}
+	if guesses != 10 {
+		t.Errorf("%d guesses", guesses)
+	}
+}
+
+// An address that is refused takes nothing from the accounts that it names.
+func TestLimiterAsksTheAddressFirst(t *testing.T) {
+	t.Parallel()
+	l, _ := mustLimiter(t)
+	one := v4(1)
+	if got := attempts(t, func(int) error { return l.TryAddr(one) }); got != 20 {
 		t.Fatalf("%d attempts", got)
 	}
-	for i := range 9_999 {
-		if err := l.Try(fmt.Sprintf("%d@example.org", i), v4(i+2)); err != nil {
-			t.Fatal(err)
+	if got := attempts(t, func(int) error { return l.Try(email, one) }); got != 0 {
+		t.Errorf("%d attempts from an address that is refused", got)
+	}
+	if got := attempts(t, func(i int) error { return l.Try(email, v4(i+2)) }); got != 10 {
+		t.Errorf("%d attempts from others", got)
+	}
+}
+
+func TestLimiterForgetsTheLongestUnusedAddress(t *testing.T) {
+	t.Parallel()
+	l, _ := mustLimiter(t)
+	fill := func(from, n int) {
+		for i := range n {
+			if err := l.TryAddr(v4(from + i)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if err := l.Try(email, v4(20_000)); err == nil {
-		t.Error("an account was forgotten too early")
+	if got := attempts(t, func(int) error { return l.TryAddr(v4(1)) }); got != 20 {
+		t.Fatalf("%d attempts", got)
 	}
-	for i := range 10_000 {
-		if err := l.Try(fmt.Sprintf("%d@example.com", i), v4(i+30_000)); err != nil {
-			t.Fatal(err)
-		}
+	fill(2, 9_999)
+	if err := l.TryAddr(v4(1)); err == nil {
+		t.Error("an address was forgotten too early")
 	}
-	if err := l.Try(email, v4(50_000)); err != nil {
+	fill(30_000, 10_000)
+	if err := l.TryAddr(v4(1)); err != nil {
 		t.Errorf("the table has no bound: %v", err)
 	}
 }

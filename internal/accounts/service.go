@@ -194,7 +194,8 @@ type PasswordInput struct {
 
 // ChangePassword gives the acting user a new password, ends all their sessions
 // and starts a new one for who has changed it. Invalid has the fields current
-// and password. Guessing at the current one is limited like a login.
+// and password. Guessing at the current one is limited like a login, apart from
+// those: strangers who guess there cannot keep an author from changing it.
 func (s *Service) ChangePassword(ctx context.Context, in PasswordInput) (Signed, error) {
 	u, err := s.acting(ctx)
 	if err != nil {
@@ -205,7 +206,8 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordInput) (Signed,
 	if err := repo.InvalidFields(fields); err != nil {
 		return Signed{}, err
 	}
-	if err := s.limiter.Try(u.Email, in.Addr); err != nil {
+	guessedAt := own(u.ID)
+	if err := s.limiter.try(guessedAt, in.Addr); err != nil {
 		return Signed{}, err
 	}
 	u, _, err = s.check(ctx, u.Email, in.Current)
@@ -213,10 +215,10 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordInput) (Signed,
 	case errors.Is(err, repo.Unauthorized):
 		return Signed{}, repo.InvalidFields(map[string]string{"current": "is not your present password"})
 	case err != nil:
-		s.limiter.GiveBack(u.Email, in.Addr)
+		s.limiter.undo(guessedAt, in.Addr)
 		return Signed{}, err
 	}
-	s.limiter.Succeeded(u.Email, in.Addr)
+	s.limiter.succeeded(guessedAt, in.Addr)
 	key := repo.NewKey()
 	hash, err := s.hasher.Hash(ctx, in.Password, key)
 	if err != nil {

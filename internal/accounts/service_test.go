@@ -320,3 +320,31 @@ func TestLoginIsLimited(t *testing.T) {
 		t.Errorf("a minute later: %v", err)
 	}
 }
+
+func TestStrangersCannotKeepAnAuthorFromChangingThePassword(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, _ := mustLogin(t, w)
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i & 0xff)}) }
+	for i := range 11 {
+		_, _ = on.Login(t.Context(), accounts.LoginInput{Email: email, Password: "guess", Addr: addr(i)})
+	}
+	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password, Addr: addr(20)}); !repo.HasReason(err, accounts.Limited) {
+		t.Fatalf("got %v", err)
+	}
+	change := accounts.PasswordInput{Current: mistyped, Password: changedTo, Addr: addr(21)}
+	for range 10 {
+		_, err := on.ChangePassword(ctx, change)
+		wantFields(t, err, "current")
+	}
+	if _, err := on.ChangePassword(ctx, change); !repo.HasReason(err, accounts.Limited) {
+		t.Errorf("guesses of who is signed in: %v", err)
+	}
+	w.clock.Advance(time.Minute)
+	change.Current = password
+	if _, err := on.ChangePassword(long(ctx, t), change); err != nil {
+		t.Errorf("the author: %v", err)
+	}
+}
