@@ -131,7 +131,9 @@ func (f *Feed) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			pause = rereadFirst
-		case HasReason(err, NoDatabase): // there is nothing to try: its arrival is an event
+		case f.repo.absent(err): // there is nothing to try: its arrival is an event
+		case cantOpen(err): // such as no file descriptor left, the end of which is no event
+			again = time.After(rereadLast)
 		default:
 			if AsError(err).Code != Unavailable {
 				f.repo.log.Error("read the change feed", "err", err)

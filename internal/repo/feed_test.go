@@ -2,7 +2,10 @@ package repo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -213,5 +216,28 @@ func TestTailAttachedBeforeTheDatabaseArrives(t *testing.T) {
 	r.Feed().Attach(k)
 	MustExec(t, MustRaw(t, p.path), "VACUUM INTO ?", path)
 	node.Notify()
+	eventually(t, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+}
+
+// A file that is there and cannot be opened, as when file descriptors have run
+// out: when that ends no event tells.
+func TestFeedTriesAgainWhatItCannotOpen(t *testing.T) {
+	t.Parallel() // it is tried every 5 s
+	p := MustPair(t)
+	MustPut(t, p.a, "1")
+	dir := t.TempDir()
+	path, ready := filepath.Join(dir, "late.db"), filepath.Join(dir, "ready.db")
+	if err := os.Symlink(path, path); err != nil { // there, and leads nowhere
+		t.Fatal(err)
+	}
+	o := options(t, path, newSeat(newBus(), unknownRole()))
+	o.LiteFS = true
+	r := MustOpen(t, o)
+	k := &tape{}
+	r.Feed().Attach(k)
+	MustExec(t, MustRaw(t, p.path), "VACUUM INTO ?", ready)
+	if err := errors.Join(os.Remove(path), os.Rename(ready, path)); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -43,6 +44,16 @@ func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 		return unavailable(Busy, "The database on this node is busy taking in changes.", time.Second, err)
 	}
 	return err
+}
+
+// absent reports that err is what it is because the database, or a table of it,
+// has not arrived here.
+func (r *Repo) absent(err error) bool {
+	if missingTable(err) {
+		return true
+	}
+	_, gone := os.Stat(r.path)
+	return cantOpen(err) && errors.Is(gone, os.ErrNotExist)
 }
 
 func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err error) {
