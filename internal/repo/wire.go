@@ -83,8 +83,10 @@ func (t *Transport) Send(ctx context.Context, base, path string, call *Call) err
 	if err != nil {
 		return fmt.Errorf("encode call: %w", err)
 	}
+	// From the moment when there is a connection the call counts as sent: when its
+	// first byte leaves is the transport's affair, and "nothing was saved" must be true.
 	var sent atomic.Bool
-	tctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	tctx := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
 	req, err := http.NewRequestWithContext(tctx, http.MethodPost, strings.TrimSuffix(base, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("address of the primary: %w", err)
