@@ -222,15 +222,16 @@ func (s *Site) tag(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query().Get("q")
+	// Spaces mean nothing, so they make no other page.
+	query := strings.Join(strings.Fields(strings.ToValidUTF8(r.URL.Query().Get("q"), "\ufffd")), " ")
 	page := pageNumber(r)
 	key := searchURL(query, listURL("/search", nil, page))
-	return s.show(w, r, view{key: key, cache: s.caches.searches, topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: key, cache: s.caches.searches, search: query != "", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		found, err := posts.Search(ctx, rd, query, page)
 		if err != nil {
 			return nil, err
 		}
-		v := ui.SearchView{Page: s.page(r, "Search", ui.NavSearch), Query: strings.ToValidUTF8(query, "\ufffd"), Message: found.Message, Total: found.Total}
+		v := ui.SearchView{Page: s.page(r, "Search", ui.NavSearch), Query: query, Message: found.Message, Total: found.Total}
 		v.Page.NoIndex = true
 		for _, f := range found.List {
 			v.Results = append(v.Results, ui.Result{Slug: f.Slug, Title: uiSegments(f.Title), Snippet: uiSegments(f.Snippet), PublishedAt: f.PublishedAt, Tags: f.Labels})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -20,6 +21,8 @@ type view struct {
 	cache       *cache   // nil means that of pages
 	topics      []string // a write that touches one of them makes the page outdated
 	contentType string   // "" means HTML
+	search      bool     // it takes its turn, and little time
+	signed      bool     // who asks is; set by show
 	// read queries all that the page shows, in one transaction, and returns what
 	// renders it afterwards.
 	read func(ctx context.Context, rd repo.Reader) (templ.Component, error)
@@ -33,19 +36,45 @@ const (
 
 // show answers with a view: from the cache for who is not signed in.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
-	_, signed := userOf(r.Context())
-	if v.contentType == "" {
-		v.contentType = typeHTML
+	if _, v.signed = userOf(r.Context()); v.signed {
+		v.key = ""
 	}
+	v.contentType = cmp.Or(v.contentType, typeHTML)
 	if v.cache == nil {
 		v.cache = s.caches.pages
 	}
-	if !signed && v.key != "" {
-		if doc := v.cache.get(v.key); doc != nil {
-			s.advance(w, r, doc.seen)
-			s.send(w, r, doc)
-			return nil
+	doc := v.kept()
+	if doc == nil {
+		var err error
+		if doc, err = s.render(w, r, v); err != nil {
+			return err
 		}
+	}
+	s.advance(w, r, doc.seen)
+	s.send(w, r, doc)
+	return nil
+}
+
+// kept returns the view as it is in the cache, nil when it is not.
+func (v view) kept() *document {
+	if v.key == "" {
+		return nil
+	}
+	return v.cache.get(v.key)
+}
+
+// render makes the view's document and keeps it.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document, error) {
+	if v.search {
+		ctx, leave, err := s.turn(r.Context(), v.signed)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		if doc := v.kept(); doc != nil { // who was before had the same question
+			return doc, nil
+		}
+		r = r.WithContext(ctx)
 	}
 	epoch := v.cache.now()
 	var c templ.Component
@@ -55,19 +84,18 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, ended(r.Context(), v, err)
 	}
 	body, err := bytesOf(r.Context(), c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	doc := newDocument(v.contentType, body)
 	doc.seen = seen
-	if !signed && v.key != "" {
+	if v.key != "" {
 		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
-	s.send(w, r, doc)
-	return nil
+	return doc, nil
 }
 
 // look runs read in one transaction on this node's copy and returns the newest

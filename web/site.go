@@ -42,6 +42,8 @@ type Options struct {
 	Limit time.Duration
 	// CatchUp is how long a reader's position is waited for; 2 s when 0.
 	CatchUp time.Duration
+	// SearchLimit is how long a search may take, and wait for its turn; 1 s when 0.
+	SearchLimit time.Duration
 }
 
 // Site is the blog as browsers see it.
@@ -58,6 +60,7 @@ type Site struct {
 	log      *slog.Logger
 	limit    time.Duration
 	patience time.Duration
+	lanes    lanes
 	leaving  atomic.Bool
 }
 
@@ -68,7 +71,7 @@ func New(o Options) *Site {
 		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
 		caches: caches{pages: newCache(pageBytes), searches: newCache(searchBytes)},
 		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
-		patience: cmp.Or(o.CatchUp, catchUp),
+		patience: cmp.Or(o.CatchUp, catchUp), lanes: newLanes(cmp.Or(o.SearchLimit, defaultSearchLimit)),
 	}
 }
 
