@@ -86,6 +86,8 @@ func Rerenderer(log *slog.Logger) repo.Task {
 			_, err = repo.Write(ctx, r, Rerender{ID: id, Version: markdown.Version})
 			switch {
 			case errors.Is(err, repo.Conflict): // edited meanwhile: look again
+			case errors.Is(err, repo.NotFound): // deleted meanwhile: done
+				after = id
 			case errors.Is(err, repo.Unavailable) && ctx.Err() == nil:
 				log.Warn("render again", "post", id, "err", err)
 				pause(ctx, retryRerender)

@@ -97,6 +97,28 @@ func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
 	wantFields(t, err, "body")
 }
 
+// A post that is deleted before its turn comes is done with: nothing is wrong.
+func TestRenderingAgainSkipsWhatIsDeletedMeanwhile(t *testing.T) {
+	w := mustWorld(t)
+	for _, title := range []string{"One", "Two"} {
+		must(w, posts.Create{Title: title, Body: "text"})
+	}
+	w.age("true")
+	r := w.open(replicaNode{w.node, w.url}, true, func(next repo.Handler) repo.Handler {
+		return func(ctx context.Context, call *repo.Call) error {
+			if w.count("SELECT COUNT(*) FROM posts WHERE id = 1") == 1 {
+				must(w, posts.Delete{Target: posts.Target{ID: 1}})
+			}
+			return next(ctx, call)
+		}
+	})
+	var log strings.Builder
+	posts.Rerenderer(slog.New(slog.NewTextHandler(&log, nil)))(repo.As(t.Context(), repo.Actor{Name: repo.System}), r)
+	if log.Len() > 0 || w.stale() != 0 || w.post(2).HTML == "old" {
+		t.Errorf("%d are left: %s", w.stale(), &log)
+	}
+}
+
 func TestRenderingAgainGivesWayToAnEdit(t *testing.T) {
 	w := mustWorld(t)
 	ref := must(w, posts.Create{Title: "One", Body: "text"})

@@ -58,6 +58,7 @@ type world struct {
 	tb      testing.TB
 	path    string
 	node    *litefs.Static
+	url     string // of the primary
 	clock   *clock
 	primary *repo.Repo
 	replica *repo.Repo
@@ -88,7 +89,8 @@ func mustEmpty(tb testing.TB) *world {
 	w.primary = w.open(w.node, false)
 	server := httptest.NewServer(repo.NewHandler(w.primary, secret, slog.New(slog.DiscardHandler)))
 	tb.Cleanup(server.Close)
-	w.replica = w.open(replicaNode{w.node, server.URL}, true)
+	w.url = server.URL
+	w.replica = w.open(replicaNode{w.node, w.url}, true)
 	tb.Cleanup(func() { w.checkIndex() })
 	return w
 }
@@ -104,13 +106,13 @@ func registry(tb testing.TB) *repo.Registry {
 	return g
 }
 
-func (w *world) open(node repo.Node, underLiteFS bool) *repo.Repo {
+func (w *world) open(node repo.Node, underLiteFS bool, middleware ...repo.Middleware) *repo.Repo {
 	w.tb.Helper()
 	transport := repo.NewTransport(secret)
 	r, err := repo.Open(w.tb.Context(), repo.Options{
 		Path: w.path, LiteFS: underLiteFS, Node: node, Registry: registry(w.tb), Migrations: migrations.FS,
 		Transport: transport, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
-		Authorize: accounts.Authorize,
+		Authorize: accounts.Authorize, Middleware: middleware,
 	})
 	if err != nil {
 		w.tb.Fatal(err)
