@@ -160,7 +160,8 @@ func (n *node) start(ctx context.Context, primary *node, secret string, out *syn
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() { // such as the link for the first author
-			if lines.Text() != "" {
+			// Where each node is is said below; all of them know one public address.
+			if lines.Text() != "" && !strings.HasPrefix(lines.Text(), "The blog is at ") {
 				say(out, n.name+"  "+lines.Text())
 			}
 		}
