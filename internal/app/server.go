@@ -191,6 +191,7 @@ func (s *Server) openRepo(ctx context.Context) error {
 		Tasks: []repo.Task{
 			posts.Releaser(s.log, s.options.Now),
 			posts.Rerenderer(s.log),
+			media.Sweeper(s.log, s.options.Now),
 			accounts.SetupTask(s.announceSetup, s.log),
 		},
 		Middleware: []repo.Middleware{repo.Log(s.log, s.node), countWrites(s.metrics)},

@@ -42,8 +42,11 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 		return Stored{}, err
 	}
 	if _, err := Lookup(ctx, tx, p.Hash); err == nil {
-		tx.NoChange()
-		return Stored{Hash: p.Hash, Complete: true}, nil
+		changed, err := wanted(ctx, tx, p.Hash)
+		if !changed {
+			tx.NoChange()
+		}
+		return Stored{Hash: p.Hash, Complete: err == nil}, err
 	} else if !errors.Is(err, repo.NotFound) {
 		return Stored{}, err
 	}
@@ -110,7 +113,8 @@ func (p Put) store(ctx context.Context, tx *repo.Tx) (changed bool, err error) {
 		}
 		changed = changed || n > 0
 	}
-	return changed, nil
+	late, err := wanted(ctx, tx, p.Hash) // of an upload that broke off long ago
+	return changed || late, err
 }
 
 func (p Put) check() error {

@@ -93,4 +93,6 @@ func RemoveUnused(ctx context.Context, tx *repo.Tx, hash string) error {
 }
 
 // Commands are the commands of this package, for repo.NewRegistry.
-func Commands() []repo.Registration { return []repo.Registration{repo.Register[Put]()} }
+func Commands() []repo.Registration {
+	return []repo.Registration{repo.Register[Put](), repo.Register[Sweep]()}
+}

@@ -41,10 +41,7 @@ func probes(tb testing.TB, now time.Time) []probe {
 	changed, forced := file, file
 	changed.Raw, changed.Body = []byte("raw 2"), "text 2"
 	forced.Raw, forced.Body, forced.Force = []byte("raw 3"), "text 3", true
-	put := mustPut(tb, mustPNG(tb, 5))
-	wrong := put
-	wrong.Type = "text/html"
-	return []probe{
+	return append(mediaProbes(tb), []probe{
 		probeOf(posts.Create{Title: "One", Body: "text", Tags: []string{"a"}, Publish: true}, repo.WithKey("one")),
 		probeOf(posts.Create{Title: "One", Body: "text", Tags: []string{"a"}, Publish: true}, repo.WithKey("one")),
 		probeOf(posts.Create{Title: "Other"}, repo.WithKey("one")),
@@ -88,6 +85,18 @@ func probes(tb testing.TB, now time.Time) []probe {
 		asSystem(probeOf(posts.Rerender{ID: 99, Version: 1})),
 		asSystem(probeOf(posts.Rerender{ID: 1, Version: 99})),
 		probeOf(posts.Rerender{ID: 1, Version: 1}),
+		probeOf(posts.Delete{Target: one, Revision: 1}),
+		probeOf(posts.Delete{Target: one}),
+		probeOf(posts.Delete{Target: one}),
+	}...)
+}
+
+func mediaProbes(tb testing.TB) []probe {
+	tb.Helper()
+	put := mustPut(tb, mustPNG(tb, 5))
+	wrong := put
+	wrong.Type = "text/html"
+	return []probe{
 		probeOf(wrong),
 		probeOf(put),
 		probeOf(put),
@@ -95,9 +104,8 @@ func probes(tb testing.TB, now time.Time) []probe {
 		probeOf(media.Put{Hash: put.Hash, Size: 10, Chunks: 2, N: 5}),
 		probeOf(media.Put{Hash: put.Hash, Size: 10, Chunks: 1, N: 5, Data: []byte("x")}),
 		probeOf(media.Put{Hash: put.Hash, Size: 10, Chunks: 1, Data: []byte("x")}),
-		probeOf(posts.Delete{Target: one, Revision: 1}),
-		probeOf(posts.Delete{Target: one}),
-		probeOf(posts.Delete{Target: one}),
+		probeOf(media.Sweep{Hash: put.Hash}),
+		asSystem(probeOf(media.Sweep{Hash: put.Hash})),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"blog/internal/media"
+	"blog/internal/posts"
+	"blog/internal/repo"
 )
 
 // mustPNG makes a picture of its own for each n.
@@ -36,4 +38,40 @@ func mustPut(tb testing.TB, data []byte) media.Put {
 		tb.Fatal(err)
 	}
 	return media.Put{Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height, Size: int64(len(clean)), Chunks: 1, Data: clean}
+}
+
+// A picture that an edit takes out has a day, however long ago it was uploaded:
+// the next edit may put it back. Then it goes.
+func TestPicturesTakenOut(t *testing.T) {
+	w := mustWorld(t)
+	system := repo.As(t.Context(), repo.Actor{Name: repo.System})
+	pic := mustUpload(w, 7)
+	with := "![](" + media.Address(pic.Hash, "a.png") + ")"
+	ref := must(w, posts.Create{Title: "T", Body: with})
+	longAgo := func() { w.exec("UPDATE media SET added_at = '2020-01-01T00:00:00.000Z'") }
+	swept := func() bool {
+		got, err := repo.Write(system, w.primary, media.Sweep{Hash: pic.Hash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Removed
+	}
+	edit := func(body string) {
+		ref = must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Body: &body})
+	}
+	longAgo()
+	if edit(with + " and more"); swept() {
+		t.Error("removed although the post shows it")
+	}
+	if edit("nothing"); swept() {
+		t.Error("removed at once")
+	}
+	if edit(with); w.count("SELECT COUNT(*) FROM post_media") != 1 {
+		t.Error("not put back")
+	}
+	edit("nothing")
+	longAgo()
+	if !swept() {
+		t.Error("kept for ever")
+	}
 }

@@ -90,8 +90,9 @@ func (r Release) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return after.ref(), nil
 }
 
-// Delete removes a post with its old slugs and permalinks. Pictures that no
-// other post shows go with it. Revision 0 takes any.
+// Delete removes a post with its old slugs and permalinks. The pictures that it
+// shows now, and no other post, go with it; what it showed before its last edit
+// is the Sweeper's (package media). Revision 0 takes any.
 type Delete struct {
 	Target
 	Revision int64 `json:"revision,omitempty"`

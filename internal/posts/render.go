@@ -134,10 +134,26 @@ func mediaOf(ctx context.Context, rd repo.Reader, id int64) (_ map[string]string
 }
 
 func setMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {
+	before, err := mediaOf(ctx, tx, id)
+	if err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM post_media WHERE post_id = ?", id); err != nil {
 		return fmt.Errorf("clear pictures: %w", err)
 	}
-	return addMedia(ctx, tx, id, files)
+	if err := addMedia(ctx, tx, id, files); err != nil {
+		return err
+	}
+	// What was taken out is not removed at once: the next edit may put it back.
+	for path, hash := range before {
+		if files[path] == hash {
+			continue
+		}
+		if err := media.Dropped(ctx, tx, hash); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func addMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {

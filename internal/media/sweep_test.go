@@ -1,0 +1,113 @@
+package media_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"blog/internal/media"
+	"blog/internal/repo"
+)
+
+// age makes a picture, or what there is of it, come in longer ago.
+type age struct {
+	Hash string        `json:"hash"`
+	By   time.Duration `json:"by"`
+}
+
+func (age) Name() string { return "test.age" }
+
+func (a age) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
+	_, err := tx.ExecContext(ctx, "UPDATE media SET added_at = ? WHERE hash = ?", repo.FormatTime(tx.Now().Add(-a.By)), a.Hash)
+	return "", err
+}
+
+const aDay = 24*time.Hour + time.Minute
+
+// sweep runs the task until ok.
+func sweep(t *testing.T, r *repo.Repo, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(repo.As(t.Context(), repo.Actor{Name: repo.System}))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		media.Sweeper(slog.New(slog.DiscardHandler), time.Now)(ctx, r)
+	}()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("not swept within 20 s")
+		}
+	}
+	cancel()
+	<-ended
+}
+
+func TestSweeperRemovesWhatNoPostShowsForADay(t *testing.T) {
+	ctx, primary, replica := mustRepos(t)
+	upload := func(seed uint64, by time.Duration) string {
+		pic, err := media.Upload(ctx, replica, MustNoise(t, 60, seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		repo.MustWrite(ctx, replica, age{pic.Hash, by})
+		return pic.Hash
+	}
+	shown, young, old := upload(1, 30*aDay), upload(2, aDay-time.Hour), upload(3, aDay)
+	repo.MustWrite(ctx, replica, show{shown})
+	half := puts(t, MustNoise(t, 720, 4))[0] // an upload that broke off
+	repo.MustWrite(ctx, replica, half)
+	repo.MustWrite(ctx, replica, age{half.Hash, aDay})
+	rows := count(t, primary, "SELECT COUNT(*) FROM writes")
+	sweep(t, primary, func() bool { return count(t, primary, "SELECT COUNT(*) FROM media") <= 2 })
+	for hash, want := range map[string]int{shown: 1, young: 1, old: 0, half.Hash: 0} {
+		if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks WHERE hash = ?", hash); n != want {
+			t.Errorf("%d chunks of %s, want %d", n, hash, want)
+		}
+	}
+	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != rows+2 {
+		t.Errorf("%d writes", n-rows)
+	}
+}
+
+func TestSweepLooksAgain(t *testing.T) {
+	ctx, primary, _ := mustRepos(t)
+	system := repo.As(ctx, repo.Actor{Name: repo.System})
+	data := MustNoise(t, 60, 5)
+	pic, err := media.Upload(ctx, primary, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keeps := func(when string) {
+		t.Helper()
+		if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || got.Removed {
+			t.Errorf("%s: %+v, %v", when, got, err)
+		}
+	}
+	keeps("just uploaded")
+	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
+	if _, err := repo.Write(ctx, primary, media.Sweep{Hash: pic.Hash}); !errors.Is(err, repo.Forbidden) {
+		t.Errorf("the operator: %v", err)
+	}
+	if _, err := media.Upload(ctx, primary, data); err != nil {
+		t.Fatal(err)
+	}
+	keeps("uploaded again")
+	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
+	repo.MustWrite(ctx, primary, show{pic.Hash})
+	keeps("in a post")
+	rows := count(t, primary, "SELECT COUNT(*) FROM writes")
+	if _, err := media.Upload(ctx, primary, data); err != nil || count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
+		t.Errorf("what is in use was written anew: %v", err)
+	}
+	repo.MustWrite(ctx, primary, show{media.Hash(nil)}) // another one
+	if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || !got.Removed {
+		t.Errorf("in none: %+v, %v", got, err)
+	}
+}
