@@ -1,7 +1,10 @@
 package web
 
 import (
+	"bufio"
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -43,61 +46,109 @@ func draftOf(v url.Values) draft {
 func (d draft) typed() bool { return d.title+d.description+d.tags+d.body != "" }
 
 // readDraft reads the editor's form as it comes in. With an error it returns what
-// was read before it, so that the form can be shown again.
-func readDraft(w http.ResponseWriter, r *http.Request) (draft, error) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+// was read before it, so that the form can be shown again. free is to be called
+// when the picture is needed no more. Who is not signed in gets their text back
+// and nothing else, so their pictures are read past, and those of somebody
+// without as much as a session's cookie not even that.
+func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free func(), err error) {
+	_, signed := userOf(r.Context())
+	limit, free := int64(maxUpload), func() {}
+	if !signed && s.sessionToken(r) == "" {
+		limit = maxForm
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	parts, err := r.MultipartReader()
 	if errors.Is(err, http.ErrNotMultipart) {
 		if err := form(w, r); err != nil {
-			return draft{}, err
+			return draft{}, free, err
 		}
-		return draftOf(r.PostForm), nil
+		return draftOf(r.PostForm), free, nil
 	}
 	if err != nil {
-		return draft{}, errForm(err)
+		return draft{}, free, errForm(err)
 	}
-	values := url.Values{}
-	pic, err := readParts(parts, values)
-	d := draftOf(values)
-	d.picture = pic
-	return d, err
+	f := fields{values: url.Values{}}
+	if signed {
+		f.enter = func() bool {
+			ctx, cancel := s.writing(r.Context())
+			defer cancel()
+			if !s.lanes.pictures.enter(ctx) {
+				return false
+			}
+			free = s.lanes.pictures.leave
+			return true
+		}
+	}
+	err = cmp.Or(f.read(parts), f.problem)
+	d = draftOf(f.values)
+	d.picture = f.picture
+	return d, free, err
 }
 
-func readParts(parts *multipart.Reader, values url.Values) (*picture, error) {
+// fields are what is read of a form in parts.
+type fields struct {
+	values  url.Values
+	enter   func() bool // waits for room for a picture; nil reads past pictures
+	entered bool
+	picture *picture
+	problem error // of the picture alone: the rest of the form is read
+}
+
+func (f *fields) read(parts *multipart.Reader) error {
 	const perField = 100 // bytes that a field is counted with beside its text
-	var pic *picture
-	var tooLarge error
 	room := maxForm
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF { //nolint:errorlint // wrapped, it is a form that broke off
-			return pic, tooLarge
+			return nil
 		}
 		if err != nil {
-			return nil, errForm(err)
+			return errForm(err)
 		}
 		name := part.FormName()
 		if name == "image" {
-			data, err := io.ReadAll(io.LimitReader(part, media.MaxBytes+1))
-			switch {
-			case err != nil:
-				return nil, errForm(err)
-			case len(data) > media.MaxBytes: // what is left of it is read past
-				tooLarge = errPicture()
-			case len(data) > 0:
-				pic = &picture{name: part.FileName(), data: data}
+			if err := f.readPicture(part); err != nil {
+				return errForm(err)
 			}
 			continue
 		}
 		text, err := io.ReadAll(io.LimitReader(part, int64(room)+1))
 		if err != nil {
-			return nil, errForm(err)
+			return errForm(err)
 		}
 		if room -= len(text) + len(name) + perField; room < 0 {
-			return nil, errTooLarge()
+			return errTooLarge()
 		}
-		values.Add(name, string(text))
+		f.values.Add(name, string(text))
 	}
+}
+
+// readPicture reads a file. What it leaves of it is read past.
+func (f *fields) readPicture(part *multipart.Part) error {
+	content := bufio.NewReader(part)
+	_, err := content.Peek(1)
+	switch {
+	case err == io.EOF: //nolint:errorlint // wrapped, it is a form that broke off
+		return nil // no file was chosen
+	case err != nil:
+		return fmt.Errorf("read picture: %w", err)
+	case f.enter == nil:
+		return nil
+	case !f.entered && !f.enter():
+		f.problem = &repo.Error{Code: repo.Unavailable, Message: "Many pictures are being stored right now. Send the form again in a moment.", RetryAfter: 2}
+		return nil
+	}
+	f.entered, f.picture = true, nil
+	data, err := io.ReadAll(io.LimitReader(content, media.MaxBytes+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read picture: %w", err)
+	case len(data) > media.MaxBytes:
+		f.problem = errPicture()
+	default:
+		f.picture = &picture{name: part.FileName(), data: data}
+	}
+	return nil
 }
 
 // errPicture is a 413 that the editor shows beside the field.

@@ -68,7 +68,8 @@ func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui
 }
 
 func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
-	d, err := readDraft(w, r)
+	d, free, err := s.readDraft(w, r)
+	defer free()
 	if _, ok := userOf(r.Context()); !ok {
 		return s.signedOut(w, r, d, err)
 	}
@@ -96,7 +97,8 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d, err := readDraft(w, r)
+	d, free, err := s.readDraft(w, r)
+	defer free()
 	d.id = t.ID
 	if _, ok := userOf(r.Context()); !ok {
 		return s.signedOut(w, r, d, err)
@@ -227,6 +229,9 @@ func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err er
 	v := s.editorView(r, nil, d, ui.Form{})
 	status := http.StatusUnauthorized
 	v.SignedOut, v.Form.Message = true, "You are not signed in any more."
+	if tooLarge, _, _ := statusOf(err); err != nil && tooLarge == http.StatusRequestEntityTooLarge {
+		status = tooLarge
+	}
 	if missing(r.Context()) && s.sessionToken(r) != "" {
 		status, v.SignedOut, v.Unavailable = http.StatusServiceUnavailable, false, true
 		w.Header().Set("Retry-After", "2")

@@ -18,10 +18,15 @@ type lanes struct {
 	// them, each beginning before the other ends, would stop a replica's copy.
 	search      lane
 	searchLimit time.Duration
+	// pictures are forms with a picture, which is in memory until it is stored.
+	pictures lane
 }
 
+// picturesAtOnce is how many pictures are in memory for being stored.
+const picturesAtOnce = 4
+
 func newLanes(searchLimit time.Duration) lanes {
-	return lanes{search: make(lane, 1), searchLimit: searchLimit}
+	return lanes{search: make(lane, 1), searchLimit: searchLimit, pictures: make(lane, picturesAtOnce)}
 }
 
 // lane has room for as many as its capacity.
