@@ -22,9 +22,11 @@ const viewLimit = 10 * time.Second
 // fn must materialise what it reads and do no network I/O, since LiteFS cannot
 // apply a transaction while a read is open. It may run several times, when
 // replication held the lock for longer than the busy timeout.
-// After 10 s the transaction is ended under it, whatever fn does: an open read
-// holds up the writes of a primary and the replication of a replica.
-// Without a database (yet) the error is Unavailable.
+// After 10 s, or when ctx ends, the query that runs is ended and the transaction
+// with it, whatever fn does and whatever context it gives its queries: an open
+// read holds up the writes of a primary and the replication of a replica. The
+// error is then Unavailable, reason Interrupted.
+// Without a database (yet) the error is Unavailable as well.
 func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 	const tries = 4
 	ctx, cancel := context.WithTimeout(ctx, viewLimit)
@@ -38,6 +40,8 @@ func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 	switch {
 	case err == nil:
 		return nil
+	case ctx.Err() != nil && ended(err):
+		return unavailable(Interrupted, "This took too long and was ended.", time.Second, err)
 	case missingTable(err), cantOpen(err):
 		return unavailable(NoDatabase, "The database has not arrived on this node yet.", time.Second, err)
 	case retryable(err):
@@ -66,5 +70,21 @@ func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err erro
 			err = errors.Join(err, fmt.Errorf("end read: %w", rerr))
 		}
 	}()
-	return fn(tx)
+	return fn(bounded{ctx, tx})
+}
+
+// bounded is a Reader all of whose queries end with ctx, View's own. Callers have
+// only the context that they gave to View, which knows nothing of its limit; that
+// context is ctx's parent, so its end is kept.
+type bounded struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+func (b bounded) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return b.tx.QueryContext(b.ctx, query, args...) //nolint:contextcheck // b.ctx is what bounded is for
+}
+
+func (b bounded) QueryRowContext(_ context.Context, query string, args ...any) *sql.Row {
+	return b.tx.QueryRowContext(b.ctx, query, args...) //nolint:contextcheck // b.ctx is what bounded is for
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -152,6 +153,12 @@ func missingTable(err error) bool {
 // interrupted reports that a context or SQLite's own interruption ended err's operation.
 func interrupted(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || primaryCode(sqliteCode(err)) == int(sqlite3.ErrInterrupt)
+}
+
+// ended reports what a read gives whose transaction was taken from it: between two
+// queries database/sql says it, and has no error value for closed rows.
+func ended(err error) bool {
+	return interrupted(err) || errors.Is(err, sql.ErrTxDone) || errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "sql: Rows are closed")
 }
 
 // discard closes the connection behind conn instead of giving it back to the

@@ -99,6 +99,9 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 			known, err = e.look(ctx, rd)
 			return err
 		})
+		if HasReason(err, Interrupted) {
+			return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+		}
 		if known || err != nil {
 			return e.refusal(err)
 		}

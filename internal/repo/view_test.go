@@ -2,8 +2,10 @@ package repo_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"blog/internal/repo"
 )
@@ -105,7 +107,52 @@ func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
 		t.Errorf("the write: %v", err)
 	}
 	close(written)
-	if err := <-done; err == nil {
-		t.Error("the reader kept its transaction")
+	if err := <-done; !repo.HasReason(err, repo.Interrupted) {
+		t.Errorf("the reader was told %v", err)
+	}
+}
+
+// Whatever context fn gives to its queries, they end with View's.
+func TestViewEndsItsQueries(t *testing.T) {
+	c := MustCluster(t)
+	MustPut(t, c.primary, "a")
+	elsewhere := context.Background()
+	for name, read := range map[string]func(ctx context.Context, rd repo.Reader) error{
+		"in a query": func(_ context.Context, rd repo.Reader) error {
+			var n int
+			return rd.QueryRowContext(elsewhere, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c").Scan(&n)
+		},
+		"between queries": func(_ context.Context, rd repo.Reader) error {
+			for {
+				var n int
+				if err := rd.QueryRowContext(elsewhere, "SELECT COUNT(*) FROM items").Scan(&n); err != nil {
+					return err
+				}
+			}
+		},
+		"between rows": func(ctx context.Context, rd repo.Reader) error {
+			rows, err := rd.QueryContext(elsewhere, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			var n int
+			for rows.Next() {
+				if err := rows.Scan(&n); err != nil {
+					return err
+				}
+			}
+			<-ctx.Done()
+			return errors.Join(rows.Scan(&n), rows.Err())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			err := c.primary.View(ctx, func(rd repo.Reader) error { return read(ctx, rd) })
+			if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.Interrupted {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
