@@ -111,7 +111,7 @@ func credentials(ctx context.Context, rd repo.Reader, email string) (u User, has
 func First(ctx context.Context, rd repo.Reader) (User, error) {
 	u, err := oneUser(rd.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users AS u ORDER BY u.id LIMIT 1"))
 	if errors.Is(err, repo.NotFound) {
-		return u, repo.Errorf(repo.NotFound, "There is no author yet: open the link that the primary printed at its start, or run `blog user add EMAIL --name NAME --password-file FILE`.")
+		return u, repo.Errorf(repo.NotFound, "There is no author yet. Make one with `blog user add EMAIL --name NAME --password-file FILE`, or follow the link that `blog serve` printed at its start.")
 	}
 	return u, err
 }

@@ -86,7 +86,7 @@ func CheckPassword(password, email string) string {
 	return ""
 }
 
-// author collects the messages by field of a new author.
+// checkAuthor collects the messages by field of a new author.
 func checkAuthor(email, name string) map[string]string {
 	fields := map[string]string{}
 	note(fields, "email", checkEmail(email))

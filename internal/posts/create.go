@@ -3,12 +3,11 @@ package posts
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/text/unicode/norm"
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
@@ -84,17 +83,23 @@ func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 	user, isUser := strings.CutPrefix(tx.Actor().Name, "user:")
 	switch {
 	case email != "":
-		err = tx.QueryRowContext(ctx, "SELECT id FROM users WHERE email = ? OR name = ? ORDER BY email = ? DESC, id LIMIT 1", accounts.NormalEmail(email), norm.NFC.String(strings.Join(strings.Fields(email), " ")), accounts.NormalEmail(email)).Scan(&id)
+		err = tx.QueryRowContext(ctx, `
+			SELECT id FROM users WHERE email = ?1 OR name = ?2
+			ORDER BY email = ?1 DESC, id
+			LIMIT 1`, accounts.NormalEmail(email), oneLine(email)).Scan(&id)
 		if noRows(err) {
 			return 0, repo.InvalidFields(map[string]string{"author": "is nobody here; make one with `blog user add EMAIL --name NAME --password-file FILE`"})
 		}
 	case isUser:
 		id, err = strconv.ParseInt(user, 10, 64)
 	default:
-		err = tx.QueryRowContext(ctx, "SELECT id FROM users ORDER BY id LIMIT 1").Scan(&id)
-		if noRows(err) {
-			return 0, &repo.Error{Code: repo.Invalid, Reason: NoAuthor, Message: "There is no author yet, and every post has one. Make one with `blog user add EMAIL --name NAME --password-file FILE`, or follow the link that `blog serve` printed at its start.",
-				Fields: map[string]string{"author": "does not exist yet"}}
+		var first accounts.User
+		first, err = accounts.First(ctx, tx)
+		if id = first.ID; errors.Is(err, repo.NotFound) {
+			return 0, &repo.Error{
+				Code: repo.Invalid, Reason: NoAuthor, Message: repo.AsError(err).Message,
+				Fields: map[string]string{"author": "does not exist yet"},
+			}
 		}
 	}
 	if err != nil {

@@ -2,13 +2,13 @@ package posts
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"blog/internal/accounts"
 	"blog/internal/frontmatter"
 	"blog/internal/repo"
 	"blog/internal/tags"
@@ -56,11 +56,11 @@ func Export(ctx context.Context, rd repo.Reader, id int64) (Exported, error) {
 	if e.Pictures, err = mediaOf(ctx, rd, id); err != nil {
 		return e, err
 	}
-	var first sql.NullInt64
-	if err := rd.QueryRowContext(ctx, "SELECT MIN(id) FROM users").Scan(&first); err != nil {
+	first, err := accounts.First(ctx, rd) // there is one: the post has an author
+	if err != nil {
 		return e, fmt.Errorf("find first author: %w", err)
 	}
-	e.byFirst = first.Int64 == e.AuthorID
+	e.byFirst = first.ID == e.AuthorID
 	err = rd.QueryRowContext(ctx, "SELECT path, raw, revision FROM imports WHERE post_id = ?", id).Scan(&e.path, &e.raw, &e.revision)
 	if err != nil && !noRows(err) {
 		return e, fmt.Errorf("read imported file: %w", err)

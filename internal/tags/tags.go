@@ -1,7 +1,7 @@
 // Package tags owns labels: their form, the rows they make, and which of them
 // readers see. A tag exists as long as a post carries it: it is made on use, in
-// the transaction that uses it, and goes with its last post. What a post is, the
-// package does not know.
+// the transaction that uses it, and goes with its last post. Of posts the package
+// knows their ids and that they are visible when published, and nothing else.
 package tags
 
 import (
