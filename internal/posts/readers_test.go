@@ -42,52 +42,59 @@ func seen(id int64, slug string, labels ...string) []string {
 	return slices.Compact(out)
 }
 
+// change is what is done to a post that exists.
+type change struct {
+	run   func(ref posts.Ref) error
+	after map[posts.State]posts.State // where it is not as before
+	extra func(id int64, slug string) []string
+}
+
+func changes(w *world) map[string]change {
+	return map[string]change{
+		"text": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Body: to("new")})
+			return err
+		}},
+		"slug": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Slug: to(ref.Slug + "-new")})
+			return err
+		}, extra: func(_ int64, slug string) []string { return []string{"post:" + slug + "-new"} }},
+		"tags": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Tags: to([]string{"b", "c"})})
+			return err
+		}, extra: func(id int64, _ string) []string { return []string{fmt.Sprintf("tag:c %d", id)} }},
+		"publish": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Publish{Target: posts.Target{ID: ref.ID}, At: to(w.clock.Now().Add(-time.Hour))})
+			return err
+		}, after: map[posts.State]posts.State{posts.Draft: posts.Published, posts.Scheduled: posts.Published}},
+		"schedule": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Publish{Target: posts.Target{ID: ref.ID}, At: to(w.clock.Now().Add(2 * time.Hour))})
+			return err
+		}, after: map[posts.State]posts.State{posts.Draft: posts.Scheduled, posts.Published: posts.Scheduled}},
+		"unpublish": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
+			return err
+		}, after: map[posts.State]posts.State{posts.Scheduled: posts.Draft, posts.Published: posts.Draft}},
+		"delete": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Delete{Target: posts.Target{ID: ref.ID}})
+			return err
+		}},
+		"render again": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Rerender{ID: ref.ID, Version: 1})
+			return err
+		}},
+		"import": {run: func(ref posts.Ref) error {
+			_, err := try(w, posts.Import{Path: "x.md", Title: "New", Slug: ref.Slug, Body: "new", Tags: []string{"a", "b"}, Force: true})
+			return err
+		}, after: map[posts.State]posts.State{posts.Draft: posts.Published}},
+	}
+}
+
 func TestTopicsTouched(t *testing.T) {
 	w := mustWorld(t)
 	n := 0
 	for _, before := range states {
-		for name, s := range map[string]struct {
-			run   func(ref posts.Ref) error
-			after map[posts.State]posts.State // where it is not as before
-			extra func(id int64, slug string) []string
-		}{
-			"text": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Body: to("new")})
-				return err
-			}},
-			"slug": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Slug: to(ref.Slug + "-new")})
-				return err
-			}, extra: func(_ int64, slug string) []string { return []string{"post:" + slug + "-new"} }},
-			"tags": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Tags: to([]string{"b", "c"})})
-				return err
-			}, extra: func(id int64, _ string) []string { return []string{fmt.Sprintf("tag:c %d", id)} }},
-			"publish": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Publish{Target: posts.Target{ID: ref.ID}, At: to(w.clock.Now().Add(-time.Hour))})
-				return err
-			}, after: map[posts.State]posts.State{posts.Draft: posts.Published, posts.Scheduled: posts.Published}},
-			"schedule": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Publish{Target: posts.Target{ID: ref.ID}, At: to(w.clock.Now().Add(2 * time.Hour))})
-				return err
-			}, after: map[posts.State]posts.State{posts.Draft: posts.Scheduled, posts.Published: posts.Scheduled}},
-			"unpublish": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
-				return err
-			}, after: map[posts.State]posts.State{posts.Scheduled: posts.Draft, posts.Published: posts.Draft}},
-			"delete": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Delete{Target: posts.Target{ID: ref.ID}})
-				return err
-			}},
-			"render again": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Rerender{ID: ref.ID, Version: 1})
-				return err
-			}},
-			"import": {run: func(ref posts.Ref) error {
-				_, err := try(w, posts.Import{Path: "x.md", Title: "New", Slug: ref.Slug, Body: "new", Tags: []string{"a", "b"}, Force: true})
-				return err
-			}, after: map[posts.State]posts.State{posts.Draft: posts.Published}},
-		} {
+		for name, s := range changes(w) {
 			n++
 			slug := fmt.Sprintf("p%d", n)
 			ref := w.in(before, slug)
@@ -119,9 +126,12 @@ func TestTopicsTouched(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTopicsTouchedByNewPosts(t *testing.T) {
+	w := mustWorld(t)
 	for _, state := range states {
-		n++
-		ref := w.in(state, fmt.Sprintf("p%d", n))
+		ref := w.in(state, "new-"+string(state))
 		var want []string
 		if state == posts.Published {
 			want = seen(ref.ID, ref.Slug, "a", "b")
@@ -130,6 +140,10 @@ func TestTopicsTouched(t *testing.T) {
 			t.Errorf("a new one, %s, touches %v", state, got)
 		}
 	}
+}
+
+func TestTopicsTouchedByARelease(t *testing.T) {
+	w := mustWorld(t)
 	due := w.in(posts.Scheduled, "due")
 	w.clock.Advance(time.Hour)
 	at := w.post(due.ID).PublishedAt

@@ -143,6 +143,27 @@ func TestSlugsThatCollide(t *testing.T) {
 	}
 }
 
+// leads checks where each address leads, as a page would ask; "" is nowhere.
+func (w *world) leads(want map[string]string) {
+	w.tb.Helper()
+	for slug, to := range want {
+		got, err := tryView(w, func(rd repo.Reader) (string, error) {
+			if p, err := posts.BySlug(w.ctx, rd, slug); err == nil && p.Visible() {
+				return p.Title, nil
+			}
+			moved, err := posts.Moved(w.ctx, rd, slug)
+			if err != nil {
+				return "", err
+			}
+			p, err := posts.BySlug(w.ctx, rd, moved)
+			return "moved to " + p.Title, err
+		})
+		if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, repo.NotFound) {
+			w.tb.Errorf("%s leads to %q, want %q; %v", slug, got, to, err)
+		}
+	}
+}
+
 func TestOldSlugs(t *testing.T) {
 	w := mustWorld(t)
 	rev := map[int64]int64{}
@@ -155,58 +176,38 @@ func TestOldSlugs(t *testing.T) {
 		t.Helper()
 		rev[p.ID] = must(w, posts.Update{Target: p, Revision: rev[p.ID], Slug: &slug}).Revision
 	}
-	// leads checks where each address leads, as a page would ask; "" is nowhere.
-	leads := func(want map[string]string) {
-		t.Helper()
-		for slug, to := range want {
-			got, err := tryView(w, func(rd repo.Reader) (string, error) {
-				if p, err := posts.BySlug(w.ctx, rd, slug); err == nil && p.Visible() {
-					return p.Title, nil
-				}
-				moved, err := posts.Moved(w.ctx, rd, slug)
-				if err != nil {
-					return "", err
-				}
-				p, err := posts.BySlug(w.ctx, rd, moved)
-				return "moved to " + p.Title, err
-			})
-			if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, repo.NotFound) {
-				t.Errorf("%s leads to %q, want %q; %v", slug, got, to, err)
-			}
-		}
-	}
 	a := create("A", "a", true)
 	rename(a, "b")
 	rename(a, "c")
-	leads(map[string]string{"a": "moved to A", "b": "moved to A", "c": "A", "d": ""})
+	w.leads(map[string]string{"a": "moved to A", "b": "moved to A", "c": "A", "d": ""})
 	rename(a, "a") // taken back
-	leads(map[string]string{"a": "A", "b": "moved to A", "c": "moved to A"})
+	w.leads(map[string]string{"a": "A", "b": "moved to A", "c": "moved to A"})
 	rename(a, "c")
 
 	// A draft takes a's old address, hides nothing by that, and gives it back.
 	d := create("Draft", "a", false)
-	leads(map[string]string{"a": "moved to A"})
+	w.leads(map[string]string{"a": "moved to A"})
 	rename(d, "elsewhere")
-	leads(map[string]string{"a": "moved to A", "elsewhere": ""})
+	w.leads(map[string]string{"a": "moved to A", "elsewhere": ""})
 	rename(d, "a")
 	must(w, posts.Publish{Target: d})
-	leads(map[string]string{"a": "Draft", "c": "A"}) // a living post's own slug wins
+	w.leads(map[string]string{"a": "Draft", "c": "A"}) // a living post's own slug wins
 	rev[d.ID] = w.post(d.ID).Revision
 	rename(d, "z")
-	leads(map[string]string{"a": "moved to Draft", "b": "moved to A"}) // who lived there last
+	w.leads(map[string]string{"a": "moved to Draft", "b": "moved to A"}) // who lived there last
 
 	must(w, posts.Unpublish{Target: a})
-	leads(map[string]string{"b": "", "c": "", "a": "moved to Draft"})
+	w.leads(map[string]string{"b": "", "c": "", "a": "moved to Draft"})
 	must(w, posts.Delete{Target: d})
-	leads(map[string]string{"a": "", "z": ""})
+	w.leads(map[string]string{"a": "", "z": ""})
 	// What is made of a title takes no other's old address.
 	if ref := must(w, posts.Create{Title: "B", Publish: true}); ref.Slug != "b-2" {
 		t.Errorf("got %s", ref.Slug)
 	}
 	must(w, posts.Publish{Target: a})
-	leads(map[string]string{"b": "moved to A"})
+	w.leads(map[string]string{"b": "moved to A"})
 	if got := must(w, posts.Create{Title: "B", Slug: "b", Publish: true}); got.Slug != "b" {
 		t.Errorf("got %s", got.Slug)
 	}
-	leads(map[string]string{"b": "B"})
+	w.leads(map[string]string{"b": "B"})
 }
