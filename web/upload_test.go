@@ -56,7 +56,7 @@ func TestPictures(t *testing.T) {
 			t.Errorf("no picture at %s", to)
 		}
 		pic := stranger.Get(t, src).Must(t, http.StatusOK)
-		if pic.header.Get("Cache-Control") != "public, max-age=31536000, immutable" || len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
+		if pic.header.Get("Cache-Control") != "public, max-age=31536000, s-maxage=300, immutable" || len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
 			t.Errorf("%v", pic.header)
 		}
 		h := stranger.Do(t, http.MethodHead, src, nil).Must(t, http.StatusOK)
