@@ -170,7 +170,7 @@ func (c postShowCmd) Run(s *session) error {
 	var p posts.Post
 	err := s.read(func(rd repo.Reader) error {
 		var err error
-		p, err = posts.BySlug(s.ctx, rd, c.Slug)
+		p, err = c.post().Find(s.ctx, rd)
 		return err
 	})
 	if err != nil {

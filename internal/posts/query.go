@@ -95,7 +95,8 @@ func (f Filter) clauses() (where, order string, args []any, err error) {
 	return where, order, args, nil
 }
 
-// BySlug returns the post that has slug now, visible or not. NotFound otherwise.
+// BySlug returns the post that has exactly this slug now, visible or not: a page
+// has one address. NotFound otherwise.
 func BySlug(ctx context.Context, rd repo.Reader, slug string) (Post, error) {
 	return one(ctx, rd, "p.slug = ?", slug)
 }
@@ -103,6 +104,14 @@ func BySlug(ctx context.Context, rd repo.Reader, slug string) (Post, error) {
 // ByID returns the post with id, visible or not. NotFound otherwise.
 func ByID(ctx context.Context, rd repo.Reader, id int64) (Post, error) {
 	return one(ctx, rd, "p.id = ?", id)
+}
+
+// Find returns the post that t names, visible or not. NotFound otherwise.
+func (t Target) Find(ctx context.Context, rd repo.Reader) (Post, error) {
+	if t.ID != 0 {
+		return ByID(ctx, rd, t.ID)
+	}
+	return BySlug(ctx, rd, t.slug())
 }
 
 func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, error) {

@@ -39,19 +39,24 @@ type Target struct {
 	Post string `json:"post,omitempty"`
 }
 
+// slug returns the slug that t names as it is stored.
+func (t Target) slug() string {
+	slug, problem := CheckSlug(t.Post)
+	if problem != "" {
+		return t.Post
+	}
+	return slug
+}
+
 // load reads the post that t names. NotFound when there is none.
 func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 	var r record
 	var published *string
 	var labels string
-	slug, problem := CheckSlug(t.Post)
-	if problem != "" {
-		slug = t.Post
-	}
 	err := rd.QueryRowContext(ctx, `
 		SELECT id, slug, title, description, body, author_id, state, published_at, revision, labels, anchor
 		FROM posts
-		WHERE (?1 <> 0 AND id = ?1) OR (?1 = 0 AND slug = ?2)`, t.ID, slug).
+		WHERE (?1 <> 0 AND id = ?1) OR (?1 = 0 AND slug = ?2)`, t.ID, t.slug()).
 		Scan(&r.id, &r.slug, &r.title, &r.description, &r.body, &r.authorID, &r.state, &published, &r.revision, &labels, &r.anchor)
 	if noRows(err) {
 		return r, repo.Errorf(repo.NotFound, "There is no such post.")

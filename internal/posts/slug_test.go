@@ -211,3 +211,24 @@ func TestOldSlugs(t *testing.T) {
 	}
 	w.leads(map[string]string{"b": "B"})
 }
+
+// A person at a keyboard names a post in any letter case and composition; an
+// address is one.
+func TestFindByWhatSomebodyTyped(t *testing.T) {
+	w := mustWorld(t)
+	ref := must(w, posts.Create{Title: "T", Slug: "über"})
+	for _, target := range []posts.Target{{ID: ref.ID}, {Post: "über"}, {Post: "ÜBER"}, {Post: " U\u0308ber "}} {
+		p, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return target.Find(w.ctx, rd) })
+		if err != nil || p.ID != ref.ID {
+			t.Errorf("%+v: %v", target, err)
+		}
+	}
+	for _, target := range []posts.Target{{}, {ID: 9}, {Post: "uber"}, {Post: "\xff"}} {
+		if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return target.Find(w.ctx, rd) }); !errors.Is(err, repo.NotFound) {
+			t.Errorf("%+v: %v", target, err)
+		}
+	}
+	if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return posts.BySlug(w.ctx, rd, "Über") }); !errors.Is(err, repo.NotFound) {
+		t.Errorf("another address: %v", err)
+	}
+}
