@@ -2,7 +2,10 @@ package web
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+
+	"blog/internal/repo"
 )
 
 // health says that the process answers, whatever the database does.
@@ -12,16 +15,20 @@ func (s *Site) health(w http.ResponseWriter, _ *http.Request) {
 
 // readyz says whether this node can serve readers, and why not. What is missing
 // although it can is said as well: a migration that the primary has not run, or
-// no known primary.
+// no known primary. Anybody can ask: what is wrong in detail is in the log.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	h := s.repo.Health(r.Context())
-	out := map[string]any{"ready": h.Ready, "schema": h.SchemaHave, "schema_wanted": h.SchemaWant}
-	if h.Reason != "" {
-		out["reason"] = h.Reason
+	if r.Context().Err() == nil {
+		s.logReadiness(h)
 	}
-	if s.leaving.Load() {
-		out["ready"], out["reason"] = false, "this node is shutting down"
-		h.Ready = false
+	leaving := s.leaving.Load()
+	h.Ready = h.Ready && !leaving
+	out := map[string]any{"ready": h.Ready, "schema": h.SchemaHave, "schema_wanted": h.SchemaWant}
+	switch {
+	case leaving:
+		out["reason"] = "this node is shutting down"
+	case h.Reason != "":
+		out["reason"] = publicReason(h)
 	}
 	status := http.StatusOK
 	if !h.Ready {
@@ -29,6 +36,33 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "2")
 	}
 	writeJSON(w, status, out)
+}
+
+// logReadiness says what has changed, once, however often it is asked for.
+func (s *Site) logReadiness(h repo.Health) {
+	before := ""
+	if p := s.unhealthy.Swap(&h.Reason); p != nil {
+		before = *p
+	}
+	if h.Reason != before {
+		s.log.Info("readiness", "ready", h.Ready, "reason", h.Reason)
+	}
+}
+
+// publicReason tells strangers the kind of what is wrong.
+func publicReason(h repo.Health) string {
+	behind := h.SchemaHave < h.SchemaWant
+	switch {
+	case h.Ready && behind:
+		return fmt.Sprintf("reads only what schema %d has: the primary has not brought schema %d yet", h.SchemaHave, h.SchemaWant)
+	case h.Ready:
+		return "no primary is known: reads only"
+	case h.SchemaHave == 0:
+		return "no database yet"
+	case behind:
+		return fmt.Sprintf("schema %d is too old: this release needs %d", h.SchemaHave, h.SchemaWant)
+	}
+	return "the database does not work here"
 }
 
 // Leave makes /readyz answer 503, so that proxies send readers elsewhere.

@@ -59,7 +59,7 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Unknown}}, true)
-	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason == "" {
+	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "no database yet" {
 		t.Errorf("%+v", r)
 	}
 	b := MustOpen(t, n)
@@ -73,6 +73,27 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable)
 	if got := b.Get(t, "//evil.example/x").attr(t, "main .button", "href"); strings.HasPrefix(got, "//") {
 		t.Errorf("the way back leads to %s", got)
+	}
+}
+
+// What is wrong in detail is for the log, once.
+func TestReadinessGivesNoDetailsAway(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	// Its file has a journal mode that a primary under LiteFS refuses.
+	n := w.MustNode(t, w.path, &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Primary}}, true)
+	eventually(t, "the log says why", func() bool {
+		if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "the database does not work here" {
+			t.Errorf("%+v", r)
+		}
+		return strings.Contains(n.log.String(), "journal mode")
+	})
+	lines := strings.Count(n.log.String(), "msg=readiness")
+	for range 10 {
+		MustReady(t, n, http.StatusServiceUnavailable)
+	}
+	if got := strings.Count(n.log.String(), "msg=readiness"); lines == 0 || got > lines+1 {
+		t.Errorf("said %d times, then %d times", lines, got)
 	}
 }
 

@@ -62,6 +62,8 @@ type Site struct {
 	patience time.Duration
 	lanes    lanes
 	leaving  atomic.Bool
+	// unhealthy is the reason that the last look at the database gave.
+	unhealthy atomic.Pointer[string]
 }
 
 // New returns the site. Attach its Cache to the feed before anything that tells
