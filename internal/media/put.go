@@ -21,6 +21,8 @@ type Put struct {
 	Chunks int    `json:"chunks"`
 	N      int    `json:"n"` // from 0
 	Data   []byte `json:"data"`
+
+	checked *verdict // by Prepare; nil when this is not the last chunk
 }
 
 // Stored is the result of Put.
@@ -64,7 +66,7 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 		}
 		return Stored{Hash: p.Hash}, nil
 	}
-	refusal, err := p.verify(ctx, tx)
+	refusal, err := p.verdict(ctx, tx)
 	switch {
 	case err != nil:
 		return Stored{}, err
@@ -141,30 +143,6 @@ func (p Put) check() error {
 		}
 	}
 	return repo.InvalidFields(fields)
-}
-
-// verify reads the whole picture back: bytes never become public under a type
-// that they do not have, nor with what Strip removes.
-func (p Put) verify(ctx context.Context, tx *repo.Tx) (refusal, err error) {
-	data, err := read(ctx, tx, p.Hash, p.Chunks)
-	if err != nil {
-		return nil, err
-	}
-	if Hash(data) != p.Hash {
-		return refuse("is not what it was announced as"), nil
-	}
-	info, err := Inspect(data)
-	if err != nil {
-		return refuse(err.Error()), nil
-	}
-	clean, err := Strip(data)
-	switch {
-	case err != nil:
-		return refuse(err.Error()), nil
-	case info != (Info{Type: p.Type, Ext: p.Ext, Width: p.Width, Height: p.Height}), Hash(clean) != p.Hash:
-		return refuse("is not what it was announced as"), nil
-	}
-	return nil, nil //nolint:nilnil // there is nothing to refuse
 }
 
 func refuse(problem string) error { return repo.InvalidFields(map[string]string{"image": problem}) }

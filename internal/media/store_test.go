@@ -72,7 +72,7 @@ func mustRepos(tb testing.TB) (ctx context.Context, primary, replica *repo.Repo)
 	path := filepath.Join(tb.TempDir(), "blog.db")
 	log := slog.New(slog.DiscardHandler)
 	open := func(node repo.Node, underLiteFS bool) *repo.Repo {
-		registry, err := repo.NewRegistry(media.Commands(), []repo.Registration{repo.Register[show](), repo.Register[drop](), repo.Register[age]()})
+		registry, err := repo.NewRegistry(media.Commands(), []repo.Registration{repo.Register[show](), repo.Register[drop](), repo.Register[age](), repo.Register[late]()})
 		if err != nil {
 			tb.Fatal(err)
 		}
