@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"blog/internal/litefs"
 )
 
 // Reader is what queries need: a read transaction, or a Tx inside Apply.
@@ -61,7 +63,19 @@ func (r *Repo) absent(err error) bool {
 }
 
 func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err error) {
-	tx, err := r.reads.BeginTx(ctx, nil)
+	// The connection first: who has been let in must not wait for anything.
+	conn, err := r.reads.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("take a reading connection: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	if r.gate != nil && r.node.Role().State != litefs.Primary {
+		if err := r.gate.enter(ctx); err != nil {
+			return fmt.Errorf("wait for replication: %w", err)
+		}
+		defer r.gate.leave()
+	}
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)
 	}

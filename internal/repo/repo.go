@@ -53,6 +53,7 @@ type Task func(ctx context.Context, r *Repo)
 type Repo struct {
 	path      string
 	reads     *sql.DB
+	gate      *gate // nil: nothing replicates into this database
 	node      Node
 	registry  *Registry
 	authorize func(ctx context.Context, tx *Tx) error
@@ -87,6 +88,9 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	if r.authorize == nil {
 		r.authorize = func(context.Context, *Tx) error { return Errorf(Unauthorized, "There are no users here.") }
+	}
+	if o.LiteFS {
+		r.gate = newGate()
 	}
 	r.feed = newFeed(r)
 	r.primary = newPrimary(r, o.LiteFS, o.Tasks)
