@@ -79,4 +79,9 @@ func newRequestIDs() requestIDs {
 	return requestIDs{process: rand.Text()[:12] + "-", last: new(atomic.Uint64)}
 }
 
-func (i requestIDs) next() string { return i.process + strconv.FormatUint(i.last.Add(1), 36) }
+// next returns an id of 21 characters: equal requests get answers of equal length.
+func (i requestIDs) next() string {
+	const digits = 8
+	n := strconv.FormatUint(i.last.Add(1), 36)
+	return i.process + "00000000"[:max(0, digits-len(n))] + n
+}
