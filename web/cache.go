@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"blog/internal/repo"
+	"blog/web/negotiate"
 )
 
 // What rendered answers may take in memory, variants included, in bytes. Anybody
@@ -75,22 +76,16 @@ func newVariant(encoding string, body []byte) variant {
 	return v
 }
 
-// Encodings a document can be sent in, the preferred one first.
-const (
-	encBrotli = iota
-	encGzip
-)
-
 // smallest is where compression starts to be worth it, in bytes.
 const smallest = 512
 
-func (d *document) in(enc int) variant {
+func (d *document) in(enc negotiate.Encoding) variant {
 	c := &d.compressed[enc]
 	c.once.Do(func() {
 		var buf bytes.Buffer
 		var err error
 		name := "br"
-		if enc == encBrotli {
+		if enc == negotiate.Brotli {
 			w := brotli.NewWriterLevel(&buf, 5)
 			_, err = w.Write(d.identity.body)
 			err = firstError(err, w.Close())

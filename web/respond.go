@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/a-h/templ"
 
 	"blog/internal/repo"
+	"blog/web/negotiate"
 )
 
 // view is a page to be read: what it depends on and how it is made.
@@ -120,17 +119,14 @@ func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx contex
 func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	v := doc.identity
 	if len(v.body) >= smallest {
-		switch accepted(r.Header.Get("Accept-Encoding")) {
-		case encBrotli:
-			v = doc.in(encBrotli)
-		case encGzip:
-			v = doc.in(encGzip)
+		if enc := negotiate.Accepted(r.Header.Get("Accept-Encoding")); enc != negotiate.None {
+			v = doc.in(enc)
 		}
 	}
 	h := w.Header()
 	h["Cache-Control"] = s.caching(w, r)
 	h["Etag"] = v.etags
-	if matches(r.Header.Get("If-None-Match"), v.etag) {
+	if negotiate.Known(r.Header.Get("If-None-Match"), v.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -153,40 +149,6 @@ func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
 	return s.fixed.public
 }
 
-// accepted returns the encoding to use, -1 for none (RFC 9110, 12.5.3: a
-// quality of 0 refuses, and * stands for what is not named).
-func accepted(header string) int {
-	const unnamed = -1.0
-	quality, others := [...]float64{encBrotli: unnamed, encGzip: unnamed}, unnamed
-	for part := range strings.SplitSeq(header, ",") {
-		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-		q := 1.0
-		if v, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); ok {
-			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil {
-				q = f
-			}
-		}
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "br":
-			quality[encBrotli] = q
-		case "gzip", "x-gzip":
-			quality[encGzip] = q
-		case "*":
-			others = q
-		}
-	}
-	best, highest := -1, 0.0
-	for enc, q := range quality {
-		if q == unnamed {
-			q = others
-		}
-		if q > highest {
-			best, highest = enc, q
-		}
-	}
-	return best
-}
-
 // redirect leads to a path of this site. One for good may be kept for an hour.
 func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, status int) {
 	switch {
@@ -198,16 +160,4 @@ func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, sta
 		w.Header().Set("Cache-Control", "max-age=3600")
 	}
 	http.Redirect(w, r, path, status) //nolint:gosec // every caller made the path here, or had localPath look at it
-}
-
-// matches reports whether an If-None-Match header names the tag. Comparison is
-// weak, as it has to be there (RFC 9110, 13.1.2).
-func matches(header, etag string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		part = strings.TrimSpace(part)
-		if part == "*" || strings.TrimPrefix(part, "W/") == etag {
-			return true
-		}
-	}
-	return false
 }

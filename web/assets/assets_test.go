@@ -83,7 +83,7 @@ func TestHandler(t *testing.T) {
 	plain := get(t, set, http.MethodGet, set.Base()+"main.js", nil).body
 	etags := make(map[string]bool)
 	for accept, want := range map[string]string{
-		"": "", "gzip": "gzip", "gzip, deflate, br": "br", "br;q=0, gzip": "gzip", "BR": "br", "identity": "", "*": "", "gzip;q=nonsense": "",
+		"": "", "gzip": "gzip", "gzip, deflate, br": "br", "br;q=0, gzip": "gzip", "BR": "br", "identity": "", "*": "br", "gzip;q=nonsense": "",
 	} {
 		res := get(t, set, http.MethodGet, set.Base()+"main.js", map[string]string{"Accept-Encoding": accept})
 		if got := res.header.Get("Content-Encoding"); got != want {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
+
+	"blog/web/negotiate"
 )
 
 // file is one file in all the encodings in which it is sent. They are made
@@ -75,33 +77,20 @@ func encoded(body []byte, writer func(io.Writer) (io.WriteCloser, error)) func()
 	})
 }
 
-// accepts tells whether an Accept-Encoding header names coding with a weight
-// above zero. Wildcards are not taken up: plain bytes are always right.
-func accepts(header, coding string) bool {
-	for part := range strings.SplitSeq(header, ",") {
-		name, params, _ := strings.Cut(part, ";")
-		if !strings.EqualFold(strings.TrimSpace(name), coding) {
-			continue
-		}
-		q, found := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(params), " ", ""), "q=")
-		if !found {
-			return true
-		}
-		weight, err := strconv.ParseFloat(q, 64)
-		return err == nil && weight > 0
-	}
-	return false
-}
-
 // pick returns the bytes to send and the name of their encoding.
 func (f *file) pick(header string) ([]byte, string) {
-	if accepts(header, "br") && len(f.brotli()) < len(f.plain) {
-		return f.brotli(), "br"
+	body, name := f.plain, ""
+	switch negotiate.Accepted(header) {
+	case negotiate.Brotli:
+		body, name = f.brotli(), "br"
+	case negotiate.Gzip:
+		body, name = f.gzip(), "gzip"
+	case negotiate.None:
 	}
-	if accepts(header, "gzip") && len(f.gzip()) < len(f.plain) {
-		return f.gzip(), "gzip"
+	if len(body) == len(f.plain) { // nothing gained
+		return f.plain, ""
 	}
-	return f.plain, ""
+	return body, name
 }
 
 func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +117,7 @@ func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("ETag", etag)
-	if matches(r.Header.Get("If-None-Match"), etag) {
+	if negotiate.Known(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -141,14 +130,4 @@ func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, _ = w.Write(body) // the reader has gone: nobody is left to tell
-}
-
-func matches(header, etag string) bool {
-	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-		if tag == etag || tag == "*" {
-			return true
-		}
-	}
-	return false
 }
