@@ -182,3 +182,21 @@ func TestARewrittenHistoryDropsEveryPage(t *testing.T) {
 	w.lost.Notify()
 	eventually(t, "the page of the other history", func() bool { return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history") })
 }
+
+// Anybody can make up tags: lists without a post are not kept.
+func TestEmptyListsAreNotKept(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	MustPublish(t, w.primary, "Title", "Body.", "go")
+	b := MustOpen(t, w.primary)
+	for _, path := range []string{"/posts?tag=none", "/posts?tag=go"} {
+		b.Get(t, path).Must(t, http.StatusOK)
+	}
+	// No write, so nobody can know: only a page that is not kept shows it.
+	MustExec(t, w, "UPDATE tags SET label = 'none' WHERE label = 'go'")
+	for _, path := range []string{"/posts?tag=none", "/posts?tag=go"} {
+		if n := b.Get(t, path).find(t, "main li[id^=post-]").Length(); n != 1 {
+			t.Errorf("%s has %d posts: an empty list is kept, or another is not", path, n)
+		}
+	}
+}

@@ -68,10 +68,10 @@ func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free 
 		return draft{}, free, errForm(err)
 	}
 	f := fields{values: url.Values{}}
+	ctx, cancel := s.writing(r.Context())
+	defer cancel()
 	if signed {
 		f.enter = func() bool {
-			ctx, cancel := s.writing(r.Context())
-			defer cancel()
 			if !s.lanes.pictures.enter(ctx) {
 				return false
 			}

@@ -89,6 +89,9 @@ func (s *Site) postList(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 		v.Page.Live, err = follow(ctx, rd, mode, own...)
+		if len(list) == 0 && len(chosen) > 0 {
+			return unkept{ui.PostList(v)}, err
+		}
 		return ui.PostList(v), err
 	}})
 }

@@ -54,6 +54,9 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	return nil
 }
 
+// unkept is what is not worth keeping: anybody can ask for any number of them.
+type unkept struct{ templ.Component }
+
 // kept returns the view as it is in the cache, nil when it is not.
 func (v view) kept() *document {
 	if v.key == "" {
@@ -91,7 +94,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document
 	}
 	doc := newDocument(v.contentType, body)
 	doc.seen = seen
-	if v.key != "" {
+	if _, once := c.(unkept); v.key != "" && !once {
 		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
 	return doc, nil
