@@ -21,7 +21,8 @@ func allowed() map[string][]string {
 		"internal/markdown":     nil,
 		"internal/litefs":       nil,
 		"internal/litefs/mount": nil,
-		"web/assets":            nil,
+		"web/negotiate":         nil,
+		"web/assets":            {"web/negotiate"},
 		"web/ui":                nil,
 		"internal/repo":         {"internal/litefs", "migrations"},
 		"internal/tags":         {"internal/repo"},
@@ -29,7 +30,7 @@ func allowed() map[string][]string {
 		"internal/media":        {"internal/repo"},
 		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
 		"internal/live":         {"internal/repo"},
-		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets"}, nouns...),
+		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
 		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
 	}
 }
