@@ -188,10 +188,16 @@ func (n *Node) Stop(tb testing.TB) int {
 	if err := n.signal(syscall.SIGTERM); err != nil {
 		tb.Fatalf("stop %s: %v", n.Name, err)
 	}
+	return n.Wait(tb)
+}
+
+// Wait waits for the end of the node's process and returns its exit code. It fails the test after 20 s.
+func (n *Node) Wait(tb testing.TB) int {
+	tb.Helper()
 	select {
 	case <-n.ended:
 	case <-time.After(stopLimit):
-		tb.Fatalf("%s did not end within %s of SIGTERM", n.Name, stopLimit)
+		tb.Fatalf("%s did not end within %s", n.Name, stopLimit)
 	}
 	return n.cmd.ProcessState.ExitCode()
 }

@@ -45,10 +45,16 @@ func StartConsul(tb testing.TB) *Consul {
 }
 
 // Pause stops the process where it is: connections stay open and nothing answers.
-func (c *Consul) Pause(tb testing.TB) { c.signal(tb, syscall.SIGSTOP) }
+func (c *Consul) Pause(tb testing.TB) {
+	tb.Helper()
+	c.signal(tb, syscall.SIGSTOP)
+}
 
 // Resume ends Pause.
-func (c *Consul) Resume(tb testing.TB) { c.signal(tb, syscall.SIGCONT) }
+func (c *Consul) Resume(tb testing.TB) {
+	tb.Helper()
+	c.signal(tb, syscall.SIGCONT)
+}
 
 func (c *Consul) signal(tb testing.TB, sig syscall.Signal) {
 	tb.Helper()

@@ -51,8 +51,10 @@ type consulLeaser struct {
 	stepDown func()
 	// current is the lease taken last, until it is closed or over. After a hand-off it is somebody else's.
 	current atomic.Pointer[consulLease]
-	// left are sessions that are to end and could not be told so. Only LiteFS's goroutine uses it.
+	// What only LiteFS's goroutine uses: sessions that are to end and of which Consul could not be told, and the
+	// reason not to be elected that the log has already.
 	left []string
+	told string
 }
 
 func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser, error) {
@@ -264,10 +266,10 @@ func (c *consulLeaser) inspect(ctx context.Context) error {
 	}
 	switch {
 	case have != "" && v.clusterID != "" && have != v.clusterID:
-		return fmt.Errorf("Consul's key %s belongs to cluster %s, but data.dir %s to %s: two clusters cannot share a key; set LITEFS_CONSUL_KEY to another, or empty data.dir",
+		return fmt.Errorf("the key %s in Consul belongs to cluster %s, but data.dir %s to %s: two clusters cannot share a key; set LITEFS_CONSUL_KEY to another, or empty data.dir",
 			c.lockKey(), v.clusterID, c.data.dir, have)
 	case have != "" && v.set == nil:
-		c.log.Error(errSetLost.Error(), "key", c.syncKey())
+		c.tell(errSetLost)
 	case have == "" && v.clusterID != "" && !v.held():
 		c.log.Warn("this node is empty and nobody is primary: it waits for a node that has the data; if there is none any more, delete these keys in Consul to begin anew",
 			"keys", c.clusterIDKey()+" "+c.syncKey(), "cluster", v.clusterID)

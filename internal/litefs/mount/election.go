@@ -31,6 +31,7 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 		return nil, litefs.ErrPrimaryExists
 	}
 	ops, err := c.eligible(v)
+	c.tell(err)
 	if err != nil {
 		return nil, err
 	}
@@ -42,6 +43,16 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 		return nil, err
 	}
 	return c.take(ctx, session, sent, ops)
+}
+
+// tell logs why this node is not elected, once for each reason: LiteFS repeats it at every attempt.
+func (c *consulLeaser) tell(why error) {
+	if why == nil {
+		c.told = ""
+	} else if c.told != why.Error() {
+		c.told = why.Error()
+		c.log.Error("this node cannot be primary", "reason", why, "key", c.lockKey())
+	}
 }
 
 // eligible returns the operations that make sure, in the transaction that takes the lock, that this node may.

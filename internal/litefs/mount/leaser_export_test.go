@@ -79,6 +79,7 @@ type Bare struct {
 
 	server  *litefshttp.Server
 	control *control
+	closed  bool
 }
 
 // OpenBare starts a bare node.
@@ -107,8 +108,12 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 	return b, nil
 }
 
-// Close closes what Node.Close closes, in its order.
+// Close closes what Node.Close closes, in its order, once.
 func (b *Bare) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
 	b.Control.Close()
 	err := b.control.Close()
 	if e := b.server.Close(); !errors.Is(e, http.ErrServerClosed) {

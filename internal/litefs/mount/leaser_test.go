@@ -140,24 +140,38 @@ func newProxy(t *testing.T, consulURL string) *proxy {
 	return p
 }
 
-func TestElection(t *testing.T) {
-	c := cluster.StartConsul(t)
-	for name, test := range map[string]func(*testing.T, testCluster){
-		"first start": testFirstStart, "outside": testOutside, "handoff": testHandoff, "handoff to outside": testHandoffOutside,
-		"stock": testStock, "data lost": testDataLost, "released": testReleased, "unknown lock": testUnknownLock,
-		"unknown cluster id": testUnknownClusterID, "foreign": testForeign,
-		"change": testChange, "unknown change": testUnknownChange, "lost session": testLostSession,
-		"deleted lock": testDeletedLock, "accept loss": testAcceptLoss, "lease's clock": testLeaseClock,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newCluster(t, c.URL, "t/"+strings.ReplaceAll(name, " ", "-")))
-		})
-	}
+// suite is the tests of one leaser or two that share a Consul. Each has a key of its own.
+type suite struct{ consul *cluster.Consul }
+
+func (s suite) cluster(t *testing.T) testCluster {
+	t.Helper()
+	t.Parallel()
+	return newCluster(t, s.consul.URL, "t/"+t.Name())
 }
 
-// testFirstStart: of two that start at once one makes the set and has the lease.
-func testFirstStart(t *testing.T, c testCluster) {
+func TestLeaser(t *testing.T) {
+	s := suite{cluster.StartConsul(t)}
+	t.Run("FirstStart", s.firstStart)
+	t.Run("Outside", s.outside)
+	t.Run("Handoff", s.handoff)
+	t.Run("HandoffOutside", s.handoffOutside)
+	t.Run("Stock", s.stock)
+	t.Run("DataLost", s.dataLost)
+	t.Run("Released", s.released)
+	t.Run("UnknownLock", s.unknownLock)
+	t.Run("UnknownClusterID", s.unknownClusterID)
+	t.Run("Foreign", s.foreign)
+	t.Run("Change", s.change)
+	t.Run("UnknownChange", s.unknownChange)
+	t.Run("LostSession", s.lostSession)
+	t.Run("DeletedLock", s.deletedLock)
+	t.Run("AcceptLoss", s.acceptLoss)
+	t.Run("LeaseClock", s.leaseClock)
+}
+
+// firstStart: of two that start at once one makes the set and has the lease.
+func (s suite) firstStart(t *testing.T) {
+	c := s.cluster(t)
 	for range 10 {
 		c.key += "x" // no key begins the other's run
 		peers := []*mount.Peer{c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")}
@@ -188,8 +202,9 @@ func testFirstStart(t *testing.T, c testCluster) {
 	}
 }
 
-// testOutside: without being in the set a node does not even begin.
-func testOutside(t *testing.T, c testCluster) {
+// outside: without being in the set a node does not even begin.
+func (s suite) outside(t *testing.T) {
+	c := s.cluster(t)
 	a := c.mustPeer(t, "a", "")
 	if err := mustAcquire(t, a).Close(); err != nil {
 		t.Fatal(err)
@@ -206,8 +221,9 @@ func testOutside(t *testing.T, c testCluster) {
 	mustAcquire(t, a)
 }
 
-// testHandoff: the session stays the same, so the lock's index tells the holders apart.
-func testHandoff(t *testing.T, c testCluster) {
+// handoff: the session stays the same, so the lock's index tells the holders apart.
+func (s suite) handoff(t *testing.T) {
+	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	old := mustAcquire(t, a)
 	set := mustAdd(t, a, b)
@@ -233,8 +249,9 @@ func testHandoff(t *testing.T, c testCluster) {
 	mustAdd(t, b)
 }
 
-// testHandoffOutside: a lease that was handed to a wrong node is free at once.
-func testHandoffOutside(t *testing.T, c testCluster) {
+// handoffOutside: a lease that was handed to a wrong node is free at once.
+func (s suite) handoffOutside(t *testing.T) {
+	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	lease := mustAcquire(t, a)
 	if _, err := a.PrimaryInfo(t.Context()); err == nil || !strings.Contains(err.Error(), "own name") {
@@ -254,8 +271,9 @@ func mustNoPrimary(t *testing.T, p *mount.Peer) {
 	}
 }
 
-// testStock: LiteFS's own leaser understands the lock, but is not followed when there is a set.
-func testStock(t *testing.T, c testCluster) {
+// stock: LiteFS's own leaser understands the lock, but is not followed when there is a set.
+func (s suite) stock(t *testing.T) {
+	c := s.cluster(t)
 	stock := consul.NewLeaser(c.url, c.key, "s", "http://s")
 	if err := stock.Open(); err != nil {
 		t.Fatal(err)
@@ -277,8 +295,9 @@ func testStock(t *testing.T, c testCluster) {
 	}
 }
 
-// testDataLost: Consul has forgotten everything; only an operator can say which node to keep.
-func testDataLost(t *testing.T, c testCluster) {
+// dataLost: Consul has forgotten everything; only an operator can say which node to keep.
+func (s suite) dataLost(t *testing.T) {
+	c := s.cluster(t)
 	id := litefs.GenerateClusterID()
 	a, b := c.mustPeer(t, "a", id), c.mustPeer(t, "b", id)
 	for _, p := range []*mount.Peer{a, b} {
@@ -296,8 +315,9 @@ func testDataLost(t *testing.T, c testCluster) {
 	mustAcquire(t, b)
 }
 
-// testReleased: a holder that dies while it lets go leaves a value that nobody holds.
-func testReleased(t *testing.T, c testCluster) {
+// released: a holder that dies while it lets go leaves a value that nobody holds.
+func (s suite) released(t *testing.T) {
+	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", litefs.GenerateClusterID()), c.mustPeer(t, "b", "")
 	lock, _ := b.Keys()
 	if _, err := c.raw.KV().Put(&api.KVPair{Key: lock, Value: []byte(`{"hostname":"gone"}`)}, nil); err != nil {
@@ -310,8 +330,9 @@ func testReleased(t *testing.T, c testCluster) {
 	mustAcquire(t, a)
 }
 
-// testUnknownLock: without an answer the session is ended, later if it cannot be now.
-func testUnknownLock(t *testing.T, c testCluster) {
+// unknownLock: without an answer the session is ended, later if it cannot be now.
+func (s suite) unknownLock(t *testing.T) {
+	c := s.cluster(t)
 	between := newProxy(t, c.url)
 	direct := c.mustPeer(t, "direct", "")
 	c.url = between.url
@@ -334,8 +355,9 @@ func testUnknownLock(t *testing.T, c testCluster) {
 	mustAcquire(t, a)
 }
 
-// testUnknownClusterID: LiteFS would never be primary again if it took this for a failure.
-func testUnknownClusterID(t *testing.T, c testCluster) {
+// unknownClusterID: LiteFS would never be primary again if it took this for a failure.
+func (s suite) unknownClusterID(t *testing.T) {
+	c := s.cluster(t)
 	between := newProxy(t, c.url)
 	c.url = between.url
 	a := c.mustPeer(t, "a", "")
@@ -350,8 +372,9 @@ func testUnknownClusterID(t *testing.T, c testCluster) {
 	}
 }
 
-// testForeign: two clusters on one key are told so.
-func testForeign(t *testing.T, c testCluster) {
+// foreign: two clusters on one key are told so.
+func (s suite) foreign(t *testing.T) {
+	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", litefs.GenerateClusterID()), c.mustPeer(t, "b", litefs.GenerateClusterID())
 	if err := a.SetClusterID(t.Context(), litefs.GenerateClusterID()); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 	"blog/internal/litefs/mount"
 )
 
-func testChange(t *testing.T, c testCluster) {
+func (s suite) change(t *testing.T) {
+	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	mustAcquire(t, a)
 	first := mustSet(t, a)
@@ -46,8 +47,9 @@ func testChange(t *testing.T, c testCluster) {
 	}
 }
 
-// testUnknownChange: without an answer the set may have changed or not.
-func testUnknownChange(t *testing.T, c testCluster) {
+// unknownChange: without an answer the set may have changed or not.
+func (s suite) unknownChange(t *testing.T) {
+	c := s.cluster(t)
 	between := newProxy(t, c.url)
 	c.url = between.url
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
@@ -73,7 +75,8 @@ func testUnknownChange(t *testing.T, c testCluster) {
 	mustErr(t, err, node.ErrSetChanged)
 }
 
-func testLostSession(t *testing.T, c testCluster) {
+func (s suite) lostSession(t *testing.T) {
+	c := s.cluster(t)
 	a := c.mustPeer(t, "a", "")
 	lease := mustAcquire(t, a)
 	set := mustSet(t, a)
@@ -87,8 +90,9 @@ func testLostSession(t *testing.T, c testCluster) {
 	mustAcquire(t, a)
 }
 
-// testDeletedLock: the session lives on, and is not enough.
-func testDeletedLock(t *testing.T, c testCluster) {
+// deletedLock: the session lives on, and is not enough.
+func (s suite) deletedLock(t *testing.T) {
+	c := s.cluster(t)
 	a := c.mustPeer(t, "a", "")
 	lease := mustAcquire(t, a)
 	if err := lease.Renew(t.Context()); err != nil {
@@ -115,8 +119,9 @@ func mustExpired(t *testing.T, lease litefs.Lease) {
 	}
 }
 
-// testLeaseClock: where LiteFS forgets to renew, the lease steps down by itself.
-func testLeaseClock(t *testing.T, c testCluster) {
+// leaseClock: where LiteFS forgets to renew, the lease steps down by itself.
+func (s suite) leaseClock(t *testing.T) {
+	c := s.cluster(t)
 	a := c.mustPeer(t, "a", "")
 	began := time.Now()
 	lease := mustAcquire(t, a)
@@ -131,7 +136,8 @@ func testLeaseClock(t *testing.T, c testCluster) {
 	mustExpired(t, lease)
 }
 
-func testAcceptLoss(t *testing.T, c testCluster) {
+func (s suite) acceptLoss(t *testing.T) {
+	c := s.cluster(t)
 	id := litefs.GenerateClusterID()
 	a, b, empty := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", id), c.mustPeer(t, "c", "")
 	far := c.lease("far")
