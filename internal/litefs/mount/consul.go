@@ -4,6 +4,7 @@ package mount
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,6 +52,8 @@ type consulLeaser struct {
 	stepDown func()
 	// current is the lease taken last, until it is closed or over. After a hand-off it is somebody else's.
 	current atomic.Pointer[consulLease]
+	// unsettled is the index that a change without an answer was for; 0: there is none.
+	unsettled atomic.Uint64
 	// What only LiteFS's goroutine uses: sessions that are to end and of which Consul could not be told, and the
 	// reason not to be elected that the log has already.
 	left []string
@@ -231,10 +234,14 @@ func (c *consulLeaser) unchanged(v *view) api.KVTxnOp {
 	return api.KVTxnOp{Verb: api.KVCheckIndex, Key: c.syncKey(), Index: v.set.Index}
 }
 
-// putSet sets the sync set if it is still at index; 0 means that there is none.
+// putSet sets the sync set if it is still at index; 0 means that there is none. The value is never the one before:
+// Consul would leave the index as it is, and a late change from before could then still be carried out.
 func (c *consulLeaser) putSet(index uint64, set node.SyncSet) (api.KVTxnOp, error) {
 	set.Index = 0 // Consul's to know
-	value, err := json.Marshal(set)
+	value, err := json.Marshal(struct {
+		node.SyncSet
+		Change string `json:"change"`
+	}{set, rand.Text()})
 	if err != nil {
 		return api.KVTxnOp{}, fmt.Errorf("encode the sync set: %w", err)
 	}

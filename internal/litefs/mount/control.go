@@ -110,9 +110,9 @@ func (c *control) standing(ctx context.Context) (node.Standing, error) {
 		return s, nil
 	}
 	s.Lease = c.leaser.ttl
-	v, err := c.leaser.read(ctx)
+	v, err := c.leaser.settled(ctx)
 	if err != nil {
-		return node.Standing{}, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
+		return node.Standing{}, err
 	}
 	s.Set = v.set
 	// As of after the read: the set may then be older than the term, and never of a later one.

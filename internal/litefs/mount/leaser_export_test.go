@@ -58,6 +58,15 @@ func (p *Peer) Set(ctx context.Context) (*node.SyncSet, error) {
 	return v.set, nil
 }
 
+// Settled is the sync set that no earlier change of the peer's can alter any more.
+func (p *Peer) Settled(ctx context.Context) (*node.SyncSet, error) {
+	v, err := p.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.set, nil
+}
+
 // Keys are the lock's and the sync set's.
 func (p *Peer) Keys() (lock, sync string) { return p.lockKey(), p.syncKey() }
 

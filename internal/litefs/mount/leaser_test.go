@@ -3,6 +3,7 @@
 package mount_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -104,8 +105,10 @@ func mustErr(t *testing.T, err, want error) {
 type proxy struct {
 	url      string
 	swallow  atomic.Pointer[string] // part of method and path: requests arrive, their answers do not
-	lose     atomic.Pointer[string] // requests do not arrive
-	sessions atomic.Int32           // made through it
+	lose     atomic.Pointer[string] // requests do not arrive, but for those that deliver sends later
+	late     chan *http.Request
+	sessions atomic.Int32 // made through it
+	forward  http.Handler
 }
 
 func newProxy(t *testing.T, consulURL string) *proxy {
@@ -114,7 +117,7 @@ func newProxy(t *testing.T, consulURL string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{}
+	p := &proxy{late: make(chan *http.Request, 9)}
 	forward := httputil.NewSingleHostReverseProxy(target)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hit := func(part *atomic.Pointer[string]) bool {
@@ -122,6 +125,13 @@ func newProxy(t *testing.T, consulURL string) *proxy {
 			return s != nil && strings.Contains(r.Method+" "+r.URL.Path, *s)
 		}
 		if hit(&p.lose) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			later := r.Clone(context.WithoutCancel(r.Context()))
+			later.Body = io.NopCloser(bytes.NewReader(body))
+			p.late <- later
 			panic(http.ErrAbortHandler)
 		}
 		if hit(&p.swallow) {
@@ -136,8 +146,15 @@ func newProxy(t *testing.T, consulURL string) *proxy {
 		forward.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	p.url = server.URL
+	p.url, p.forward = server.URL, forward
 	return p
+}
+
+// deliver sends a request that was lost, and returns the status of Consul's answer, which nobody waits for.
+func (p *proxy) deliver() int {
+	rec := httptest.NewRecorder()
+	p.forward.ServeHTTP(rec, <-p.late)
+	return rec.Code
 }
 
 // suite is the tests of one leaser or two that share a Consul. Each has a key of its own.
@@ -163,6 +180,7 @@ func TestLeaser(t *testing.T) {
 	t.Run("Foreign", s.foreign)
 	t.Run("Change", s.change)
 	t.Run("UnknownChange", s.unknownChange)
+	t.Run("LateChange", s.lateChange)
 	t.Run("LostSession", s.lostSession)
 	t.Run("DeletedLock", s.deletedLock)
 	t.Run("AcceptLoss", s.acceptLoss)

@@ -4,6 +4,7 @@ package mount
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/consul/api"
@@ -23,7 +24,13 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 	if err := c.checkMembers(&set); err != nil {
 		return none, err
 	}
-	put, err := c.putSet(change.Index, set)
+	return c.put(ctx, l, change.Index, set)
+}
+
+// put sets the sync set under the lease l.
+func (c *consulLeaser) put(ctx context.Context, l *consulLease, index uint64, set node.SyncSet) (node.SyncSet, error) {
+	var none node.SyncSet
+	put, err := c.putSet(index, set)
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", node.ErrRefused, err)
 	}
@@ -33,6 +40,7 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 		put)
 	switch {
 	case err != nil:
+		c.unsettled.Store(index)
 		return none, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	case r.done:
 		set.Index = r.index[c.syncKey()]
@@ -42,6 +50,29 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 	default:
 		return none, fmt.Errorf("%w: %s", node.ErrSetChanged, r.refused[c.syncKey()])
 	}
+}
+
+// settled reads from Consul what no earlier change of this node's can alter any more. One that got no answer may
+// still be under way: if it were to put a standby into the set after the child has read that it is not in there, the
+// child would acknowledge alone what an electable node lacks. So the same set is written once more, at a new index.
+func (c *consulLeaser) settled(ctx context.Context) (*view, error) {
+	v, err := c.read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
+	}
+	index := c.unsettled.Load()
+	if l := c.current.Load(); l != nil && index != 0 && v.set != nil && v.set.Index == index {
+		set, err := c.put(ctx, l, index, *v.set)
+		switch {
+		case err == nil:
+			v.set = &set
+		case errors.Is(err, node.ErrNotHeld): // then no change of this term can be carried out either
+		default: // it has just been carried out, or there is no answer again
+			return nil, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
+		}
+	}
+	c.unsettled.CompareAndSwap(index, 0)
+	return v, nil
 }
 
 // checkMembers refuses a set without this node: nobody else could be elected who has what it acknowledges.

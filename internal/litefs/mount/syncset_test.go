@@ -3,6 +3,7 @@
 package mount_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,40 @@ func (s suite) unknownChange(t *testing.T) {
 	between.swallow.Store(nil)
 	_, err = a.Change(t.Context(), change)
 	mustErr(t, err, node.ErrSetChanged)
+}
+
+// lateChange: a change without an answer is still under way when the primary looks whether it was done. It must not
+// be done after that: the primary goes by what it has read.
+func (s suite) lateChange(t *testing.T) {
+	c := s.cluster(t)
+	between := newProxy(t, c.url)
+	c.url = between.url
+	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
+	mustAcquire(t, a)
+	before := mustSet(t, a)
+	txn := "/txn"
+	between.lose.Store(&txn)
+	_, err := a.Change(t.Context(), node.SyncChange{
+		Term: a.Term(), Index: before.Index, Members: []node.Member{{ID: a.ID}, {ID: b.ID}},
+	})
+	mustErr(t, err, node.ErrNoAnswer)
+	_, err = a.Settled(t.Context()) // nobody can know yet
+	mustErr(t, err, node.ErrNoAnswer)
+	between.lose.Store(nil)
+	set, err := a.Settled(t.Context())
+	if err != nil || set.Has(b.ID) || set.Index == before.Index {
+		t.Fatalf("got %+v, %v", set, err)
+	}
+	if status := between.deliver(); status != http.StatusConflict {
+		t.Errorf("the late change: status %d", status)
+	}
+	if got := mustSet(t, a); got.Has(b.ID) || got.Index != set.Index {
+		t.Errorf("the set is %+v", got)
+	}
+	again, err := a.Settled(t.Context())
+	if err != nil || again.Index != set.Index {
+		t.Errorf("what is settled is written again: %+v, %v", again, err)
+	}
 }
 
 func (s suite) lostSession(t *testing.T) {
