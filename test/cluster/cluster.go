@@ -41,6 +41,7 @@ type Cluster struct {
 
 	opts   Options
 	root   string
+	tmp    string // the nodes' folder for temporary files
 	litefs string // the stock program, "" unless Options.Stock
 	ports  ports
 	toxi   *toxiproxy
@@ -79,6 +80,7 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		tb.Fatalf("these tests mount file systems: %v", err)
 	}
 	dir := tb.TempDir()
+	c.tmp = mustShortDir(tb)
 	if opts.Proxies {
 		c.toxi = startToxiproxy(tb, &c.ports, filepath.Join(dir, "toxiproxy.log"))
 	}
@@ -98,6 +100,18 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		n.WaitReady(tb)
 	}
 	return c
+}
+
+// mustShortDir makes a folder for sockets, whose names have a limit that the folder of a test with a long name is over.
+// A node that is killed leaves its own behind.
+func mustShortDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "nodes-*")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { MustClose(tb, dir, os.RemoveAll(dir)) })
+	return dir
 }
 
 // Primary returns the node that is primary by configuration.

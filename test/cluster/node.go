@@ -74,7 +74,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		hostname, advertise = private, n.LiteFSURL
 	}
 	n.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
 		// A process with the race detector sleeps a second at its end otherwise.
 		"GORACE=atexit_sleep_ms=50",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,

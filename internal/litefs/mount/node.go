@@ -150,11 +150,7 @@ func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
 // Close ends the node: first what others ask it through, then the mount, then the store, which releases the lease. A
 // mount that someone still uses is detached: it disappears and ends with its last user.
 func (n *Node) Close() error {
-	errs := []error{n.control.Close()}
-	// LiteFS's server now and then reports its own closing as an error.
-	if err := n.server.Close(); err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
-		errs = append(errs, fmt.Errorf("close the API: %w", err))
-	}
+	errs := []error{n.control.Close(), closeAPI(n.server)}
 	if err := n.fsys.Unmount(); err != nil {
 		n.log.Warn("the mount is in use, detaching it", "mount", n.cfg.FUSE.Dir, "err", err)
 		errs = append(errs, detach(n.cfg.FUSE.Dir))
@@ -164,6 +160,15 @@ func (n *Node) Close() error {
 	}
 	n.log.Info("node is closed")
 	return errors.Join(errs...)
+}
+
+// closeAPI closes LiteFS's server, which now and then reports its own closing as an error, in one of two ways.
+func closeAPI(server *http.Server) error {
+	err := server.Close()
+	if err == nil || errors.Is(err, nethttp.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("close the API: %w", err)
 }
 
 // localHost is a name of this machine under which the API can be reached from it.
