@@ -109,8 +109,8 @@ func consulClient(limit time.Duration) *http.Client {
 	}}
 }
 
-// urgent is the limit of a call whose time counts against the lease. LiteFS believes in a lease only after up to five
-// of them (session, lock, cluster id read, written and read again), which must fit into the lease.
+// urgent is the limit of a call whose time counts against the lease: LiteFS believes in a lease only after three of
+// them (session, lock, cluster id), and asks for its renewal, two more, half a TTL later.
 func (c *consulLeaser) urgent() time.Duration { return c.ttl / 8 }
 
 func (c *consulLeaser) Close() error         { return nil }

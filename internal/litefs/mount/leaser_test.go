@@ -5,6 +5,7 @@ package mount_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +19,17 @@ import (
 	"blog/test/cluster"
 )
 
-// testTTL is the shortest lease with which the calls have time on a busy machine.
-const testTTL = 2 * time.Second
+// testTTL is short for the tests that wait for its end. The others take one with which a call has time on a busy
+// machine.
+const (
+	testTTL = 2 * time.Second
+	longTTL = 10 * time.Second
+)
 
 // testCluster is one key in Consul.
 type testCluster struct {
 	url, key string
+	ttl      time.Duration
 	raw      *api.Client // what nobody but an operator would do
 }
 
@@ -33,13 +39,13 @@ func newCluster(t *testing.T, consulURL, key string) testCluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return testCluster{url: consulURL, key: key, raw: raw}
+	return testCluster{url: consulURL, key: key, ttl: testTTL, raw: raw}
 }
 
 func (c testCluster) lease(name string) mount.Lease {
 	return mount.Lease{
 		Type: "consul", Hostname: name, AdvertiseURL: "http://" + name, Candidate: true,
-		Consul: mount.Consul{URL: c.url, Key: c.key, TTL: testTTL, LockDelay: time.Millisecond},
+		Consul: mount.Consul{URL: c.url, Key: c.key, TTL: c.ttl, LockDelay: time.Millisecond},
 	}
 }
 
@@ -100,7 +106,9 @@ type suite struct{ consul *cluster.Consul }
 func (s suite) cluster(t *testing.T) testCluster {
 	t.Helper()
 	t.Parallel()
-	return newCluster(t, s.consul.URL, "t/"+t.Name())
+	c := newCluster(t, s.consul.URL, "t/"+t.Name())
+	c.ttl = longTTL
+	return c
 }
 
 func TestLeaser(t *testing.T) {
@@ -313,15 +321,29 @@ func (s suite) unknownLock(t *testing.T) {
 // unknownClusterID: LiteFS would never be primary again if it took this for a failure.
 func (s suite) unknownClusterID(t *testing.T) {
 	c := s.cluster(t)
+	direct := c.mustPeer(t, "direct", "")
 	between := newProxy(t, c.url)
 	c.url = between.url
 	a := c.mustPeer(t, "a", "")
-	put, id := "PUT /v1/kv/", litefs.GenerateClusterID()
-	between.swallow.Store(&put)
-	if err := a.SetClusterID(t.Context(), id); err != nil {
-		t.Error(err)
+	all, id := "/v1/kv/", litefs.GenerateClusterID()
+	between.swallow.Store(&all)
+	done := make(chan error, 1)
+	go func() { done <- a.SetClusterID(t.Context(), id) }()
+	cluster.Poll(t, limit, "the id in Consul", func(ctx context.Context) error {
+		if have, err := direct.ClusterID(ctx); err != nil || have != id {
+			return fmt.Errorf("it is %q, %w", have, err)
+		}
+		return nil
+	})
+	select {
+	case err := <-done:
+		t.Errorf("got %v before anything is known", err)
+	default:
 	}
 	between.swallow.Store(nil)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	if err := a.SetClusterID(t.Context(), litefs.GenerateClusterID()); err == nil {
 		t.Error("another id is taken")
 	}
