@@ -12,8 +12,8 @@ import (
 )
 
 // primary owns the one writing connection. It exists only while this node is
-// primary, and nothing outside super can reach it. take and drop are called by
-// one goroutine at a time: Open's, then follow's, then Close's.
+// primary, and nothing outside super can reach it. take is called by one goroutine
+// at a time: Open's, then follow's.
 type primary struct {
 	repo   *Repo
 	litefs bool
@@ -23,6 +23,8 @@ type primary struct {
 	db     *sql.DB        // nil: not (yet) primary
 	using  sync.WaitGroup // transactions on db
 	cause  error          // why db is nil although the role is primary
+	over   bool           // retired: db stays nil
+	leads  bool           // Durability allowed it and has not been told of the end
 	cancel context.CancelFunc
 	active sync.WaitGroup // tasks
 }
@@ -34,22 +36,37 @@ func newPrimary(r *Repo, underLiteFS bool, tasks []Task) *primary {
 // retakeEvery is how soon opening the writing connection is tried again after a failure.
 const retakeEvery = time.Second
 
-// follow opens and closes the writing connection as the role changes.
+// follow opens and closes the writing connection as the role changes. After each
+// change it begins anew, even when this node is primary before and after: another
+// may have been so in between, with another history.
 func (p *primary) follow(ctx context.Context) {
-	for ctx.Err() == nil {
+	for first := true; ctx.Err() == nil; first = false {
 		changed := p.repo.node.Changed()
+		if !first {
+			if err := p.drop(); err != nil {
+				p.repo.log.Error("close writing connection", "err", err)
+			}
+		}
+		p.lead(ctx, changed)
+	}
+}
+
+// lead has the writing connection open, where this node is primary, until the role
+// changes.
+func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
+	for {
 		var again <-chan time.Time
 		if p.repo.node.Role().State == litefs.Primary {
 			if err := p.take(ctx); err != nil && ctx.Err() == nil {
 				p.repo.log.Error("cannot take writes", "err", err)
 				again = time.After(retakeEvery)
 			}
-		} else if err := p.drop(); err != nil {
-			p.repo.log.Error("close writing connection", "err", err)
 		}
 		select {
 		case <-ctx.Done():
+			return
 		case <-changed:
+			return
 		case <-again:
 		}
 	}
@@ -59,16 +76,20 @@ func (p *primary) follow(ctx context.Context) {
 // It does nothing when that has been done. Calls that come meanwhile are told
 // that the primary is starting; they do not wait here.
 func (p *primary) take(ctx context.Context) error {
-	if p.open() {
+	if p.open() || p.retired() {
 		return nil
 	}
 	db, err := p.prepare(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.db, p.cause = db, err
+	p.cause, p.leads = err, p.leads || err == nil
 	if err != nil {
 		return err
 	}
+	if p.over { // meanwhile
+		return db.Close()
+	}
+	p.db = db
 	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
 	p.cancel = cancel
 	for _, task := range p.tasks {
@@ -84,7 +105,32 @@ func (p *primary) open() bool {
 	return p.db != nil
 }
 
-func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
+func (p *primary) retired() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over
+}
+
+// retire is shut for good. What has been written goes on waiting for a standby.
+func (p *primary) retire() error {
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	return p.shut()
+}
+
+// prepare asks whether this node may lead, and opens the database for that.
+func (p *primary) prepare(ctx context.Context) (_ *sql.DB, err error) {
+	if d := p.repo.durability; d != nil {
+		if err := d.Lead(ctx); err != nil {
+			return nil, fmt.Errorf("this node may not lead: %w", err)
+		}
+		defer func() {
+			if err != nil {
+				d.Resign()
+			}
+		}()
+	}
 	journal := journalWAL
 	if p.litefs {
 		journal = journalDelete
@@ -99,9 +145,16 @@ func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
-// drop ends the tasks, waits for the call that is being carried out and closes
-// the writing connection.
+// drop ends what take began.
 func (p *primary) drop() error {
+	err := p.shut()
+	p.resign()
+	return err
+}
+
+// shut ends the tasks, waits for the call that is being carried out and closes the
+// writing connection.
+func (p *primary) shut() error {
 	db := p.end()
 	if db == nil {
 		return nil
@@ -112,7 +165,7 @@ func (p *primary) drop() error {
 	return nil
 }
 
-// end is drop that leaves closing to the caller. It returns nil when there is
+// end is shut that leaves closing to the caller. It returns nil when there is
 // nothing to close.
 func (p *primary) end() *sql.DB {
 	p.mu.Lock()
@@ -127,6 +180,17 @@ func (p *primary) end() *sql.DB {
 	p.active.Wait()
 	p.using.Wait()
 	return db
+}
+
+// resign tells Durability of the end.
+func (p *primary) resign() {
+	p.mu.Lock()
+	led := p.leads
+	p.leads = false
+	p.mu.Unlock()
+	if led && p.repo.durability != nil {
+		p.repo.durability.Resign()
+	}
 }
 
 // ready says whether a call may start here: nil, or where the primary is, or
@@ -150,6 +214,9 @@ func (p *primary) acquire() (*sql.DB, func(), error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.db == nil {
+		if p.over {
+			return nil, nil, unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+		}
 		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
 	}
 	p.using.Add(1)

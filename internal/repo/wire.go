@@ -141,7 +141,7 @@ func lostAnswer(call *Call, err error) error {
 // What comes in at PathSuper is logged here, since it passes no chain.
 func NewHandler(r *Repo, secret string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.super)))
+	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.received)))
 	mux.Handle("POST "+PathCall, receive(r.Call))
 	return Authenticated(mux, secret, log)
 }
