@@ -236,3 +236,15 @@ func (p *primary) check(ctx context.Context) error {
 	}
 	return tx.Rollback()
 }
+
+// Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning
+// a transaction. That it has no time for one is no failure, nor that it is starting.
+func (r *Repo) Canary(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	err := r.primary.check(ctx)
+	if sqliteCode(err) == 0 || diskFull(err) {
+		return nil
+	}
+	return err
+}
