@@ -109,10 +109,11 @@ const (
 func (c *Cluster) joinLocked(l *lead, now time.Time) *change {
 	if j := l.join; j != nil {
 		p := c.nodes[j.id]
-		if l.covered[j.id] >= j.target {
+		stays := p.live(now) && !p.leaving
+		if stays && l.covered[j.id] >= j.target {
 			return &change{with: p.member(), why: "its copy is complete"}
 		}
-		if now.After(j.until) || !p.live(now) {
+		if now.After(j.until) || !stays {
 			l.join = nil
 			l.settle()
 			p.notBefore = now.Add(joinAgain)

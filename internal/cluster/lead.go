@@ -15,6 +15,7 @@ import (
 type lead struct {
 	self  litefs.Member
 	term  string
+	over  <-chan struct{} // closed when the role ends
 	since time.Time
 	set   litefs.SyncSet // as Consul has it, as far as is known
 
@@ -48,7 +49,7 @@ type joining struct {
 
 // Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
 // and is in the sync set.
-func (c *Cluster) Lead(ctx context.Context) error {
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error {
 	select {
 	case <-c.attached:
 	case <-ctx.Done():
@@ -69,7 +70,7 @@ func (c *Cluster) Lead(ctx context.Context) error {
 	}
 	run, stop := context.WithCancel(c.run)
 	l := &lead{
-		self: standing.Self, term: standing.Term, since: time.Now(), set: *standing.Set, stop: stop, done: make(chan struct{}),
+		self: standing.Self, term: standing.Term, over: over, since: time.Now(), set: *standing.Set, stop: stop, done: make(chan struct{}),
 		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},
 	}
 	l.settle()
@@ -120,20 +121,19 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 	for {
 		c.mu.Lock()
 		l := c.lead
-		if l == nil {
+		if l == nil || l.over != over { // another term has another history
 			c.mu.Unlock()
 			return "", errNotLeading
-		}
-		select {
-		case <-over: // l may be another term, with another history
-			c.mu.Unlock()
-			return "", errRoleOver
-		default:
 		}
 		c.registerLocked(l, seen)
 		enough, assurance := l.enough(seen, c.o.Policy), l.assurance()
 		changed := c.changed
 		c.mu.Unlock()
+		select {
+		case <-over: // what has been heard may not be true any more
+			return "", errRoleOver
+		default:
+		}
 		if enough {
 			return assurance, nil
 		}

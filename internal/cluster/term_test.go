@@ -55,13 +55,14 @@ func TestAnUnknownChange(t *testing.T) {
 		w.keeper.mu.Lock()
 		w.keeper.down = true
 		w.keeper.mu.Unlock()
+		b.seat.hold(true)
 		b.cluster.Leave()
 		end := w.write(t.Context(), a, "one", "k")
 		waits(t, end)
 		w.keeper.mu.Lock()
 		w.keeper.down = false
 		w.keeper.mu.Unlock()
-		if got := MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
+		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
 			t.Errorf("%+v, %v", got.receipt, got.err)
 		}
 	})
@@ -78,7 +79,7 @@ func TestALostRole(t *testing.T) {
 	b.seat.set(litefs.Role{State: litefs.Primary})
 	a.seat.set(replicaOf(b))
 	b.seat.hold(false)
-	got := MustEnd(t, mine)
+	got := w.MustEnd(t, mine)
 	if got.err != nil || !got.receipt.Replayed {
 		t.Errorf("%+v, %v: the new primary has the row", got.receipt, got.err)
 	}
@@ -87,19 +88,21 @@ func TestALostRole(t *testing.T) {
 	}
 }
 
-// TestAShortLossOfTheRole is one all the same: another may have been primary meanwhile.
+// TestAShortLossOfTheRole is one all the same: another was primary meanwhile, and the
+// row that the call waits for is not in its history.
 func TestAShortLossOfTheRole(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	b.seat.hold(true)
 	end := w.write(t.Context(), a, "one", "k")
 	waits(t, end)
+	w.rewrite(t, 1, "somebody else's")
 	w.keeper.hand("a") // another term
 	a.seat.set(litefs.Role{})
 	a.seat.set(litefs.Role{State: litefs.Primary})
 	b.seat.hold(false)
-	// Asked again in the new term, where the standby has it.
-	if got := MustEnd(t, end); got.err != nil || !got.receipt.Replayed {
+	// Asked again in the new term, which knows nothing of it.
+	if got := w.MustEnd(t, end); got.err != nil || got.receipt.Replayed || got.receipt.Seq != 2 {
 		t.Errorf("%+v, %v", got.receipt, got.err)
 	}
 }
@@ -116,7 +119,7 @@ func TestOutsideTheSetNobodyLeads(t *testing.T) {
 	a.seat.set(replicaOf(b))
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if got := MustEnd(t, w.write(ctx, b, "two", "k")); !repo.HasReason(got.err, repo.NoPrimary) {
+	if got := w.MustEnd(t, w.write(ctx, b, "two", "k")); !repo.HasReason(got.err, repo.NoPrimary) {
 		t.Errorf("%+v, %v", got.receipt, got.err)
 	}
 	eventually(t, "b gives the lease up", func() bool {
@@ -151,7 +154,7 @@ func TestHandOff(t *testing.T) {
 	}
 	a.cluster.Leave()
 	w.MustSet(t, "b") // although DURABILITY_WAIT is a minute
-	if got := MustEnd(t, late); got.err != nil || got.receipt.Replayed {
+	if got := w.MustEnd(t, late); got.err != nil || got.receipt.Replayed {
 		t.Errorf("%+v, %v: a's own user is served by b", got.receipt, got.err)
 	}
 }
@@ -173,7 +176,7 @@ func TestAbandon(t *testing.T) {
 	end := w.write(t.Context(), a, "one", "k")
 	waits(t, end)
 	a.repo.Abandon()
-	if got := MustEnd(t, end); !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" {
+	if got := w.MustEnd(t, end); !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" {
 		t.Errorf("%v", got.err)
 	}
 }

@@ -67,8 +67,8 @@ func (c *Cluster) uplinks() {
 
 // complain says what keeps the uplink from coming up, once it is no passing thing.
 func (c *Cluster) complain(role litefs.Role, up bool, failing time.Time, err error) {
+	c.log.Debug("there is no uplink", "primary", role.Host, "was", up, "err", err)
 	if up || err == nil {
-		c.log.Debug("the uplink has ended", "primary", role.Host, "err", err)
 		return
 	}
 	problem := ""

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -324,6 +325,24 @@ func (w *world) replicate() {
 	}
 }
 
+// rewrite makes the row at seq that of another history.
+func (w *world) rewrite(t *testing.T, seq int64, key string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, table := range []string{"writes", "topics"} {
+		if _, err := db.ExecContext(t.Context(), "UPDATE "+table+" SET mark = ? WHERE seq = ?", bytes.Repeat([]byte{7}, 32), seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), "UPDATE writes SET key = ? WHERE seq = ?", key, seq); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // written is what came of a write.
 type written struct {
 	receipt repo.Receipt
@@ -344,18 +363,11 @@ func (w *world) write(ctx context.Context, n *node, item, key string) <-chan wri
 // MustWrite writes on n and wants an answer that rests on want.
 func (w *world) MustWrite(t *testing.T, n *node, item string, want repo.Assurance) repo.Receipt {
 	t.Helper()
-	end := w.write(t.Context(), n, item, "key of "+item)
-	for {
-		select {
-		case got := <-end:
-			if got.err != nil || got.receipt.Assurance != want {
-				t.Fatalf("write %s: %+v, %v, want %s", item, got.receipt, got.err, want)
-			}
-			return got.receipt
-		case <-time.After(5 * time.Millisecond):
-			w.replicate()
-		}
+	got := w.MustEnd(t, w.write(t.Context(), n, item, "key of "+item))
+	if got.err != nil || got.receipt.Assurance != want {
+		t.Fatalf("write %s: %+v, %v, want %s", item, got.receipt, got.err, want)
 	}
+	return got.receipt
 }
 
 // eventually polls until ok, and fails the test when that takes too long.
