@@ -19,7 +19,8 @@ type Options struct {
 	// forwarded writes: see Node.Replication and Node.Forwarding.
 	Proxies bool
 	// Consul keeps the lease in a Consul agent of the test's own, with every node a candidate: the first becomes
-	// primary by being started first. It does not go together with Proxies. The lease lasts 2 s.
+	// primary by being started first, and is the only member of the sync set until its child puts others into it. It
+	// does not go together with Proxies. The lease lasts 2 s.
 	Consul bool
 	Env    []string // KEY=value for every node, winning over what Start sets
 	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
@@ -35,13 +36,14 @@ type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
 	Secret string
+	// Consul keeps the lease; nil unless Options.Consul.
+	Consul *Consul
 
 	opts   Options
 	root   string
 	litefs string // the stock program, "" unless Options.Stock
 	ports  ports
 	toxi   *toxiproxy
-	consul string // its address, "" unless Options.Consul
 }
 
 // regions are the names the nodes get, in order.
@@ -81,7 +83,7 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		c.toxi = startToxiproxy(tb, &c.ports, filepath.Join(dir, "toxiproxy.log"))
 	}
 	if opts.Consul {
-		c.consul = startConsul(tb, &c.ports, dir)
+		c.Consul = startConsul(tb, &c.ports, dir)
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
