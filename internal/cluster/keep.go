@@ -83,8 +83,14 @@ func (c *Cluster) lostLocked(l *lead, id string, now, awake time.Time) string {
 	if at, gone := c.left[id]; gone && (p == nil || !p.heard.After(at)) {
 		return "it has left"
 	}
-	if p != nil && p.heard.After(since) {
+	switch {
+	case p != nil && p.heard.After(since):
 		since = p.heard
+	case c.primary.From == id && since.Equal(l.since):
+		// The primary before was heard of by its words, and has been silent for the
+		// whole of the election. It gets the time to come back as a standby, not
+		// DURABILITY_WAIT once more: an author waits for it.
+		since = latest(c.told, l.since.Add(lostAfter-max(c.o.Wait, lostAfter)))
 	}
 	if now.Sub(since) >= max(c.o.Wait, lostAfter) {
 		return "no report for " + now.Sub(since).Round(time.Second/10).String()
@@ -93,6 +99,13 @@ func (c *Cluster) lostLocked(l *lead, id string, now, awake time.Time) string {
 		return "it reports, but its copy stands still"
 	}
 	return ""
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Joining: how far behind a standby may be to begin with, how long writes wait for it

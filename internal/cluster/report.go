@@ -57,6 +57,7 @@ type Report struct {
 
 // Word is what the primary says to a node: as a heartbeat, and when it wants something.
 type Word struct {
+	From       string      `json:"from"`   // the primary's id
 	Cursor     repo.Cursor `json:"cursor"` // the primary's newest write
 	Durability string      `json:"durability,omitempty"`
 	SyncSet    []string    `json:"sync_set,omitempty"`

@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -178,5 +179,30 @@ func TestAbandon(t *testing.T) {
 	a.repo.Abandon()
 	if got := w.MustEnd(t, end); !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" {
 		t.Errorf("%v", got.err)
+	}
+}
+
+// TestTheOldPrimaryIsNotWaitedForTwice: it has been silent for DURABILITY_WAIT when this
+// node becomes primary.
+func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
+	w := MustWorld(t)
+	const wait = 4 * time.Second
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = wait })
+	w.MustWrite(t, a, "one", repo.Two)
+	if err := a.cluster.Close(); err != nil { // as if it were dead
+		t.Fatal(err)
+	}
+	b.seat.set(litefs.Role{})
+	silent := time.Now()
+	eventually(t, "the election has taken its time", func() bool { return time.Since(silent) > wait })
+	w.keeper.hand("b")
+	led := time.Now()
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	w.MustWrite(t, b, "two", repo.Alone)
+	if took := time.Since(led); took < 2*time.Second {
+		t.Errorf("alone after %s: it could have come back as a standby", took)
+	}
+	if !strings.Contains(b.log.String(), "out of the sync set") {
+		t.Error("the log does not say so")
 	}
 }
