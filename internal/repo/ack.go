@@ -1,14 +1,78 @@
 package repo
 
-import "context"
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
 
-// acknowledge decides when the answer to a call may be given; it is the only
-// place that knows about durability. seen is the newest row of the call's
-// transaction: its own row, or for a replay or a refusal the newest row that it
-// found, since an answer may only rest on what will last.
-//
-// Here a write is acknowledged at the primary's commit. What it will wait for is
-// a standby's report of seen or of a later row in the same chain of marks.
-func (r *Repo) acknowledge(ctx context.Context, seen Cursor) error {
-	return nil
+// Assurance says what an answer rests on.
+type Assurance string
+
+// The assurances.
+const (
+	Two   Assurance = "two"   // a standby in the sync set has the row as well
+	Alone Assurance = "alone" // the primary is the only member of the sync set: nobody else can be elected
+	Local Assurance = "local" // the primary's disk: nothing else was asked for
+)
+
+// Durability decides who may write here and when an answer may be given: the one
+// place that knows what it takes for a row to last. Package cluster has the one
+// for nodes that fail over; without any, a commit is enough.
+type Durability interface {
+	// Lead is asked when this node has become primary, before the writing
+	// connection is opened and the schema brought up. An error keeps both from
+	// happening; it is asked again as long as the role lasts. over is closed at its
+	// end.
+	Lead(ctx context.Context, over <-chan struct{}) error
+	// Resign ends what Lead began. It is called once for each Lead that was allowed.
+	Resign()
+	// Await returns when the row at seen, and with it all before it, will last
+	// whatever one node does next, and says on what that rests. over is closed when
+	// this node is no longer the primary that it was when the row was written: it is
+	// the one that Lead was given, or another term's. Await gives an error at its end,
+	// for another term, and at the end of ctx.
+	Await(ctx context.Context, seen Cursor, over <-chan struct{}) (Assurance, error)
 }
+
+// maxWaiting is how many calls a primary works on at once: one writes, the others
+// wait for it, or for a standby. What comes on top is refused at once.
+const maxWaiting = 1000
+
+// admit counts a call in, and gives what counts it out again.
+func admit(waiting *atomic.Int64) (func(), error) {
+	if waiting.Add(1) > maxWaiting {
+		waiting.Add(-1)
+		return nil, unavailable(Overloaded, "The primary has more writes to do than it can hold; nothing was saved. Try again in a moment.", 2*time.Second, nil)
+	}
+	return func() { waiting.Add(-1) }, nil
+}
+
+// acknowledge decides when the answer to a call may be given. seen is the newest
+// row of the call's transaction: its own row, or for a replay or a refusal the
+// newest row that it found, since an answer may only rest on what will last.
+// The writing connection is not held meanwhile.
+func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, over <-chan struct{}) error {
+	if r.durability == nil {
+		call.Reply.Assurance = Local
+		return nil
+	}
+	if seen.Zero() {
+		return nil // it rests on nothing
+	}
+	assurance, err := r.durability.Await(ctx, seen, over)
+	if err == nil {
+		call.Reply.Assurance = assurance
+		return nil
+	}
+	call.Reply = Reply{} // what is not known to last is not told
+	return &Error{
+		Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 1, cause: errors.Join(errUnconfirmed, err),
+		Message: "The primary has this, but no second node has confirmed it, so it is not known whether it will last. Ask again with the same key: it is carried out once at the most.",
+	}
+}
+
+// errUnconfirmed is in the cause of an answer that had to be given before it was
+// known whether the row lasts.
+var errUnconfirmed = errors.New("not confirmed by a standby")

@@ -29,11 +29,14 @@ type Call struct {
 }
 
 // Reply is what a carried-out (or replayed) call gives. After a refusal only
-// Cursor is set: the newest row that the refusing transaction saw.
+// Cursor, the newest row that the refusing transaction saw, and Assurance are set.
 type Reply struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 	Cursor   Cursor          `json:"cursor"`
 	Replayed bool            `json:"replayed,omitempty"`
+	// Assurance is what the answer rests on, a refusal's too. "" when it rests on
+	// no row, or comes from an older release.
+	Assurance Assurance `json:"durability,omitempty"`
 }
 
 // Actor is who acts. Name is "user:ID", "operator" (the command line),

@@ -137,6 +137,8 @@ type Receipt struct {
 	Cursor   Cursor `json:"cursor"`
 	Key      string `json:"key"`
 	Replayed bool   `json:"replayed"` // the key had been seen; nothing was done again
+	// Assurance is what the answer rests on.
+	Assurance Assurance `json:"durability,omitempty"`
 }
 
 // Writer carries a call to where it is carried out and sets its Reply.
@@ -169,7 +171,8 @@ func Do[R any](ctx context.Context, w Writer, cmd Command[R], opts ...Option) (R
 		o(call)
 	}
 	err = w.Call(ctx, call)
-	receipt := Receipt{Seq: call.Reply.Cursor.Seq, Cursor: call.Reply.Cursor, Key: call.Key, Replayed: call.Reply.Replayed}
+	reply := call.Reply
+	receipt := Receipt{Seq: reply.Cursor.Seq, Cursor: reply.Cursor, Key: call.Key, Replayed: reply.Replayed, Assurance: reply.Assurance}
 	if err != nil {
 		return result, receipt, fmt.Errorf("%s: %w", cmd.Name(), err)
 	}

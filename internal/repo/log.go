@@ -27,6 +27,7 @@ func Log(log *slog.Logger, node Node) Middleware {
 				slog.String("request_id", call.RequestID),
 				slog.String("role", role.String()),
 				slog.Duration("took", time.Since(start)),
+				slog.String("durability", string(call.Reply.Assurance)),
 			}
 			level, message := slog.LevelInfo, "write"
 			if err == nil {

@@ -12,17 +12,20 @@ import (
 )
 
 // primary owns the one writing connection. It exists only while this node is
-// primary, and nothing outside super can reach it. take and drop are called by
-// one goroutine at a time: Open's, then follow's, then Close's.
+// primary, and nothing outside super can reach it. take is called by one goroutine
+// at a time: Open's, then follow's.
 type primary struct {
 	repo   *Repo
 	litefs bool
 	tasks  []Task
 
-	mu     sync.Mutex     // guards the fields below; never held across I/O
-	db     *sql.DB        // nil: not (yet) primary
-	using  sync.WaitGroup // transactions on db
-	cause  error          // why db is nil although the role is primary
+	mu     sync.Mutex      // guards the fields below; never held across I/O
+	db     *sql.DB         // nil: not (yet) primary
+	using  sync.WaitGroup  // transactions on db
+	term   <-chan struct{} // closed when the role ends for which db was opened
+	cause  error           // why db is nil although the role is primary
+	over   bool            // retired: db stays nil
+	leads  bool            // Durability allowed it and has not been told of the end
 	cancel context.CancelFunc
 	active sync.WaitGroup // tasks
 }
@@ -34,22 +37,37 @@ func newPrimary(r *Repo, underLiteFS bool, tasks []Task) *primary {
 // retakeEvery is how soon opening the writing connection is tried again after a failure.
 const retakeEvery = time.Second
 
-// follow opens and closes the writing connection as the role changes.
+// follow opens and closes the writing connection as the role changes. After each
+// change it begins anew, even when this node is primary before and after: another
+// may have been so in between, with another history.
 func (p *primary) follow(ctx context.Context) {
-	for ctx.Err() == nil {
+	for first := true; ctx.Err() == nil; first = false {
 		changed := p.repo.node.Changed()
+		if !first {
+			if err := p.drop(); err != nil {
+				p.repo.log.Error("close writing connection", "err", err)
+			}
+		}
+		p.lead(ctx, changed)
+	}
+}
+
+// lead has the writing connection open, where this node is primary, until the role
+// changes.
+func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
+	for {
 		var again <-chan time.Time
 		if p.repo.node.Role().State == litefs.Primary {
-			if err := p.take(ctx); err != nil && ctx.Err() == nil {
+			if err := p.take(ctx, changed); err != nil && ctx.Err() == nil {
 				p.repo.log.Error("cannot take writes", "err", err)
 				again = time.After(retakeEvery)
 			}
-		} else if err := p.drop(); err != nil {
-			p.repo.log.Error("close writing connection", "err", err)
 		}
 		select {
 		case <-ctx.Done():
+			return
 		case <-changed:
+			return
 		case <-again:
 		}
 	}
@@ -57,18 +75,23 @@ func (p *primary) follow(ctx context.Context) {
 
 // take opens the writing connection, brings the schema up and starts the tasks.
 // It does nothing when that has been done. Calls that come meanwhile are told
-// that the primary is starting; they do not wait here.
-func (p *primary) take(ctx context.Context) error {
-	if p.open() {
+// that the primary is starting; they do not wait here. over is closed when the
+// role ends.
+func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
+	if p.open() || p.retired() {
 		return nil
 	}
-	db, err := p.prepare(ctx)
+	db, err := p.prepare(ctx, over)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.db, p.cause = db, err
+	p.cause, p.leads = err, p.leads || err == nil
 	if err != nil {
 		return err
 	}
+	if p.over { // meanwhile
+		return db.Close()
+	}
+	p.db, p.term = db, over
 	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
 	p.cancel = cancel
 	for _, task := range p.tasks {
@@ -84,7 +107,32 @@ func (p *primary) open() bool {
 	return p.db != nil
 }
 
-func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
+func (p *primary) retired() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.over
+}
+
+// retire is shut for good. What has been written goes on waiting for a standby.
+func (p *primary) retire() error {
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	return p.shut()
+}
+
+// prepare asks whether this node may lead, and opens the database for that.
+func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB, err error) {
+	if d := p.repo.durability; d != nil {
+		if err := d.Lead(ctx, over); err != nil {
+			return nil, fmt.Errorf("this node may not lead: %w", err)
+		}
+		defer func() {
+			if err != nil {
+				d.Resign()
+			}
+		}()
+	}
 	journal := journalWAL
 	if p.litefs {
 		journal = journalDelete
@@ -99,9 +147,16 @@ func (p *primary) prepare(ctx context.Context) (*sql.DB, error) {
 	return db, nil
 }
 
-// drop ends the tasks, waits for the call that is being carried out and closes
-// the writing connection.
+// drop ends what take began.
 func (p *primary) drop() error {
+	err := p.shut()
+	p.resign()
+	return err
+}
+
+// shut ends the tasks, waits for the call that is being carried out and closes the
+// writing connection.
+func (p *primary) shut() error {
 	db := p.end()
 	if db == nil {
 		return nil
@@ -112,7 +167,7 @@ func (p *primary) drop() error {
 	return nil
 }
 
-// end is drop that leaves closing to the caller. It returns nil when there is
+// end is shut that leaves closing to the caller. It returns nil when there is
 // nothing to close.
 func (p *primary) end() *sql.DB {
 	p.mu.Lock()
@@ -127,6 +182,17 @@ func (p *primary) end() *sql.DB {
 	p.active.Wait()
 	p.using.Wait()
 	return db
+}
+
+// resign tells Durability of the end.
+func (p *primary) resign() {
+	p.mu.Lock()
+	led := p.leads
+	p.leads = false
+	p.mu.Unlock()
+	if led && p.repo.durability != nil {
+		p.repo.durability.Resign()
+	}
 }
 
 // ready says whether a call may start here: nil, or where the primary is, or
@@ -150,7 +216,15 @@ func (p *primary) acquire() (*sql.DB, func(), error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.db == nil {
+		if p.over {
+			return nil, nil, unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+		}
 		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
+	}
+	select {
+	case <-p.term: // another has been primary meanwhile, or may have been
+		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, nil)
+	default:
 	}
 	p.using.Add(1)
 	return p.db, p.using.Done, nil
@@ -168,4 +242,16 @@ func (p *primary) check(ctx context.Context) error {
 		return begun(err)
 	}
 	return tx.Rollback()
+}
+
+// Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning
+// a transaction. That it has no time for one is no failure, nor that it is starting.
+func (r *Repo) Canary(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	err := r.primary.check(ctx)
+	if sqliteCode(err) == 0 || diskFull(err) {
+		return nil
+	}
+	return err
 }

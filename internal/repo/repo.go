@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blog/internal/litefs"
@@ -26,7 +27,8 @@ type Node interface {
 	Notify()
 }
 
-// Options are what Open needs. All but Authorize, Tasks and Middleware are required.
+// Options are what Open needs. All but Authorize, Tasks, Middleware and Durability
+// are required.
 type Options struct {
 	Path       string    // the database file, inside LiteFS's mount if LiteFS is set
 	LiteFS     bool      // journal mode delete, and a role that changes
@@ -44,6 +46,9 @@ type Options struct {
 	Tasks []Task
 	// Middleware goes in front of Await and Forward.
 	Middleware []Middleware
+	// Durability decides who may write and when an answer may be given. Nil: this
+	// node when it is primary, and at the commit.
+	Durability Durability
 }
 
 // Task is work that only the primary does, such as the release of posts that are due.
@@ -63,6 +68,11 @@ type Repo struct {
 	primary   *primary
 	feed      *Feed
 	handler   Handler
+
+	durability Durability
+	waiting    atomic.Int64    // calls in super
+	patience   context.Context // ends with Abandon
+	abandon    context.CancelFunc
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -84,8 +94,9 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r := &Repo{
 		path: o.Path, reads: reads, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, schema: sch,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, schema: sch, durability: o.Durability,
 	}
+	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {
 		r.authorize = func(context.Context, *Tx) error { return Errorf(Unauthorized, "There are no users here.") }
 	}
@@ -100,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	if !o.LiteFS {
-		if err := r.primary.take(background); err != nil {
+		if err := r.primary.take(background, r.node.Changed()); err != nil {
 			stop()
 			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
 		}
@@ -117,7 +128,28 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 }
 
 // Call sends a call down the chain. Use Write or Do.
-func (r *Repo) Call(ctx context.Context, call *Call) error { return r.handler(ctx, call) }
+func (r *Repo) Call(ctx context.Context, call *Call) error {
+	ctx, cancel := r.patient(ctx)
+	defer cancel()
+	return r.handler(ctx, call)
+}
+
+// patient returns a context that ends with ctx and with Abandon.
+func (r *Repo) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(r.patience, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// Retire closes the writing connection for good: this node is about to leave, and
+// what is written on it from now on would have to reach another in time. It waits
+// for the transaction under way. Calls that come later are told to ask again, and
+// those of this node's own users wait for the next primary.
+func (r *Repo) Retire() error { return r.primary.retire() }
+
+// Abandon ends the waiting of all calls: each is answered at once, with its key
+// where it may have been done. New calls get the same.
+func (r *Repo) Abandon() { r.abandon() }
 
 // Feed is the tail of this node's own copy.
 func (r *Repo) Feed() *Feed { return r.feed }
@@ -130,10 +162,12 @@ func (r *Repo) Close() error {
 	// The writing connection goes last: only the last connection to a plain file
 	// takes its write-ahead log in, and one that may only read cannot.
 	writing := r.primary.end()
+	r.abandon()
 	err := r.reads.Close()
 	if writing != nil {
 		err = errors.Join(err, writing.Close())
 	}
+	r.primary.resign()
 	return err
 }
 

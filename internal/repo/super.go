@@ -37,6 +37,9 @@ func (r *Repo) super(ctx context.Context, call *Call) error {
 
 func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	call.Reply = Reply{}
+	// Taken before anything else: any change of the role from here on, however
+	// short, may mean that the row is gone.
+	over := r.node.Changed()
 	if err := call.check(); err != nil {
 		return err
 	}
@@ -58,6 +61,11 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if err := r.primary.ready(); err != nil {
 		return err
 	}
+	leave, err := admit(&r.waiting)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	run := &execution{repo: r, call: call, digest: digest(call.Name, call.Actor, canon)}
 	err = run.do(ctx, entry)
 	if run.wrote {
@@ -66,10 +74,17 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if again(err) {
 		return err // rests on no row
 	}
-	if ackErr := r.acknowledge(ctx, run.seen); ackErr != nil {
+	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
 		return ackErr
 	}
 	return err
+}
+
+// received carries out what another node sent. It ends with Abandon.
+func (r *Repo) received(ctx context.Context, call *Call) error {
+	ctx, cancel := r.patient(ctx)
+	defer cancel()
+	return r.super(ctx, call)
 }
 
 // execution is one call's way through Prepare, Apply and COMMIT.

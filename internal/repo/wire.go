@@ -67,6 +67,10 @@ func NewTransport(secret string) *Transport {
 	}}
 }
 
+// Header is what authenticates this node at a private listener, for requests that are
+// no calls.
+func (t *Transport) Header() http.Header { return http.Header{"Authorization": {t.auth}} }
+
 // errNotSent is in the cause of an error of Send when nothing left this node.
 var errNotSent = errors.New("not sent")
 
@@ -141,7 +145,7 @@ func lostAnswer(call *Call, err error) error {
 // What comes in at PathSuper is logged here, since it passes no chain.
 func NewHandler(r *Repo, secret string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.super)))
+	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.received)))
 	mux.Handle("POST "+PathCall, receive(r.Call))
 	return Authenticated(mux, secret, log)
 }

@@ -23,9 +23,12 @@ import (
 	node "blog/internal/litefs"
 )
 
-// streamLimit bounds connecting to the primary, the silence after which it is asked for a sign of life, and the wait
+// streamLimit bounds the silence after which it is asked for a sign of life, and the wait
 // for that sign. LiteFS sends a heartbeat a second, so a stream that is silent for twice this is dead.
 const streamLimit = 2 * time.Second
+
+// dialLimit bounds connecting alone: while a dead primary is being dialled nobody looks whether it can be followed.
+const dialLimit = time.Second
 
 // mountHelper is the program that mounts and unmounts FUSE file systems.
 const mountHelper = "fusermount3"
@@ -138,7 +141,7 @@ func newClient() *http.Client {
 	c := http.NewClient()
 	c.HTTPClient = &nethttp.Client{Transport: &nethttp.Transport{
 		Protocols:   protocols,
-		DialContext: (&net.Dialer{Timeout: streamLimit}).DialContext,
+		DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext,
 		HTTP2:       &nethttp.HTTP2Config{SendPingTimeout: streamLimit, PingTimeout: streamLimit},
 	}}
 	return c

@@ -99,7 +99,10 @@ func childCommands(cfg Config, argv []string) ([][]string, error) {
 
 // childEnv adds what the child cannot know otherwise. What the operator has set stays.
 func childEnv(cfg Config, n *Node, env []string) []string {
-	env = append(env, node.ControlVariable+"="+n.control.path)
+	env = append(env, "LITEFS_MEMBER="+n.control.self.ID, fmt.Sprintf("LITEFS_CANDIDATE=%t", cfg.Lease.Candidate))
+	if n.control.leaser != nil { // without a sync set there is nothing to ask
+		env = append(env, node.ControlVariable+"="+n.control.path)
+	}
 	if os.Getenv("LITEFS_URL") == "" {
 		env = append(env, "LITEFS_URL=http://"+net.JoinHostPort(n.localHost(), fmt.Sprint(n.server.Port())))
 	}
