@@ -164,7 +164,7 @@ func (s *Server) acceptLoss(ctx context.Context) (Loss, error) {
 	}
 	done, err := s.control.AcceptLoss(ctx)
 	switch {
-	case errors.Is(err, litefs.ErrRefused), errors.Is(err, litefs.ErrSetChanged), errors.Is(err, litefs.ErrNotSupported):
+	case errors.Is(err, litefs.ErrRefused), errors.Is(err, litefs.ErrSetChanged):
 		return Loss{}, repo.Errorf(repo.Conflict, "%s.", strings.TrimSuffix(strings.TrimPrefix(err.Error(), litefs.ErrRefused.Error()+": "), "."))
 	case err != nil:
 		return Loss{}, repo.Errorf(repo.Unavailable, "Consul does not answer, so it is not known whether this node was chosen: ask again.")
