@@ -85,10 +85,10 @@ type Accepted struct {
 
 // The reasons of a ControlProblem. ErrNoAnswer is the only one after which it is not known whether the set changed.
 var (
-	ErrNotHeld      = errors.New("the lease is not held under that term")
-	ErrSetChanged   = errors.New("the sync set has changed meanwhile")
-	ErrNoAnswer     = errors.New("the keeper of the lease did not answer")
-	ErrRefused      = errors.New("refused")                       // its text says why and what to do
+	ErrNotHeld    = errors.New("the lease is not held under that term")
+	ErrSetChanged = errors.New("the sync set has changed meanwhile")
+	ErrNoAnswer   = errors.New("the keeper of the lease did not answer")
+	ErrRefused    = errors.New("refused") // its text says why and what to do
 )
 
 // ControlProblem is the wire form of a refusal.
