@@ -61,7 +61,7 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 	role := s.node.Role()
 	i := cluster.Info{
 		ID: c.LiteFSMember, Node: c.Node, Region: c.Region, Role: role.State.String(), Candidate: c.LiteFSCandidate,
-		Release: s.options.Version, Sockets: int(s.hub.Stats().Sockets),
+		Release: s.options.Version, Sockets: s.hub.Stats().Sockets,
 	}
 	if i.ID == "" {
 		i.ID = "node " + c.Node // no data directory of ours: a stock LiteFS, or none
