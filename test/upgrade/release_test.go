@@ -3,6 +3,7 @@ package upgrade_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,8 +66,8 @@ func newer(t *testing.T) string {
 	})
 }
 
-// edited is a file of the tree with texts replaced: old, new, ... Each old text must be
-// there once.
+// edited is a file of the tree with texts replaced: old and new in turn. Each old text
+// must be there once.
 func edited(t *testing.T, path string, pairs ...string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(cluster.Root(t), filepath.Clean(path)))
@@ -74,11 +75,11 @@ func edited(t *testing.T, path string, pairs ...string) string {
 		t.Fatal(err)
 	}
 	text := string(raw)
-	for i := 0; i < len(pairs); i += 2 {
-		if n := strings.Count(text, pairs[i]); n != 1 {
-			t.Fatalf("%s has %q %d times: this test has to follow", path, pairs[i], n)
+	for pair := range slices.Chunk(pairs, 2) {
+		if n := strings.Count(text, pair[0]); n != 1 {
+			t.Fatalf("%s has %q %d times: this test has to follow", path, pair[0], n)
 		}
-		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+		text = strings.Replace(text, pair[0], pair[len(pair)-1], 1)
 	}
 	return text
 }
