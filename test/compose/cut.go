@@ -75,6 +75,21 @@ func (n *Node) HoldReplication(ctx context.Context) error {
 	return n.rules(ctx, rules)
 }
 
+// HoldCopies lets replicas connect to this node's stream and keeps what is large
+// from leaving: a first copy never arrives whole.
+func (n *Node) HoldCopies(ctx context.Context) error {
+	all, err := n.endpoints(ctx)
+	if err != nil {
+		return err
+	}
+	rules := [][]string{{"-o", "lo", "-j", "RETURN"}, {"-i", "lo", "-j", "RETURN"}}
+	for _, e := range all {
+		rules = append(rules, []string{"-d", e.gateway, "-j", "RETURN"})
+	}
+	port := strconv.Itoa(n.litefsPort)
+	return n.rules(ctx, append(rules, []string{"-p", "tcp", "--sport", port, "-m", "length", "--length", "700:65535", "-j", "DROP"}))
+}
+
 func (n *Node) rules(ctx context.Context, rules [][]string) error {
 	cmds := [][]string{}
 	if !n.cut {

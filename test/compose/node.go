@@ -81,13 +81,13 @@ func (n *Node) Exec(ctx context.Context, args ...string) (string, error) {
 	return run(ctx, nil, "docker", append([]string{"exec", n.id}, args...)...)
 }
 
-// Process is one of the container's, as this machine sees it.
+// Process is a `blog mount` or `blog serve` of the container, as this machine sees it.
 type Process struct {
 	PID  int
-	Args string
+	Name string // mount or serve
 }
 
-// Processes returns what runs in the container, oldest first.
+// Processes returns those that run.
 func (n *Node) Processes(ctx context.Context) ([]Process, error) {
 	out, err := run(ctx, nil, "docker", "top", n.id, "-eo", "pid,args")
 	if err != nil {
@@ -96,31 +96,33 @@ func (n *Node) Processes(ctx context.Context) ([]Process, error) {
 	var all []Process
 	for line := range strings.Lines(out) {
 		pid, args, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if id, err := strconv.Atoi(pid); err == nil {
-			all = append(all, Process{id, strings.TrimSpace(args)})
+		id, err := strconv.Atoi(pid)
+		if f := strings.Fields(args); err == nil && len(f) == 2 && filepath.Base(f[0]) == "blog" {
+			all = append(all, Process{id, f[1]})
 		}
 	}
 	return all, nil
 }
 
-// KillProcess sends SIGKILL to the process whose command line begins with args.
-func (n *Node) KillProcess(ctx context.Context, args string) error {
+// KillProcess sends SIGKILL to the process with that name.
+func (n *Node) KillProcess(ctx context.Context, name string) error {
 	all, err := n.Processes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range all {
-		if strings.HasPrefix(p.Args, args) {
+		if p.Name == name {
 			return unix.Kill(p.PID, unix.SIGKILL)
 		}
 	}
-	return fmt.Errorf("%s has no process %q: %v", n.Name, args, all)
+	return fmt.Errorf("%s has no process %s: %v", n.Name, name, all)
 }
 
 // Info is LiteFS's own word on a node's role.
 type Info struct {
-	IsPrimary bool `json:"isPrimary"`
-	Candidate bool `json:"candidate"`
+	ClusterID string `json:"clusterID"`
+	IsPrimary bool   `json:"isPrimary"`
+	Candidate bool   `json:"candidate"`
 	Primary   struct {
 		Hostname string `json:"hostname"`
 	} `json:"primary"`

@@ -222,14 +222,14 @@ func (s *Storm) Primary(tb testing.TB) (primary, standby *Node) {
 }
 
 // AwaitAcks waits until a write that was asked for after since is acknowledged on
-// each of the nodes, and returns when the first was.
+// each of the nodes, and returns when the first of them was.
 func (s *Storm) AwaitAcks(tb testing.TB, since time.Duration, nodes ...*Node) time.Duration {
 	tb.Helper()
 	first := never
 	cluster.Poll(tb, ackLimit, "writes are acknowledged", func(context.Context) error {
 		have := map[string]int{}
 		for _, a := range s.Ledger.Asks() {
-			if a.Start > since && a.Outcome == OK {
+			if a.Start > since && a.Outcome == OK && slices.ContainsFunc(nodes, func(n *Node) bool { return n.Name == a.Node }) {
 				have[a.Node]++
 				first = min(first, a.End)
 			}
@@ -399,4 +399,23 @@ func (s *Storm) sum(ops []Op, asks []Ask, sights []Sight) string {
 // others are the nodes but for some.
 func (s *Storm) others(but ...*Node) []*Node {
 	return slices.DeleteFunc(slices.Clone(s.Nodes), func(n *Node) bool { return slices.Contains(but, n) })
+}
+
+// Counted checks that the run has tried what it is about: some outcome was
+// unknown, and some answer replayed.
+func (s *Storm) Counted(tb testing.TB) {
+	tb.Helper()
+	unknown, replayed := 0, 0
+	for _, a := range s.Ledger.Asks() {
+		if a.Outcome == Unknown {
+			unknown++
+		}
+		if a.Replayed {
+			replayed++
+		}
+	}
+	tb.Logf("%d answers were lost, %d replayed", unknown, replayed)
+	if unknown == 0 || replayed == 0 {
+		tb.Errorf("%d outcomes were unknown and %d answers replayed: this run has shown nothing", unknown, replayed)
+	}
 }

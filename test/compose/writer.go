@@ -27,7 +27,7 @@ const (
 // Writer asks for writes through one node's private listener.
 type Writer struct {
 	node   *Node
-	client *repo.Client
+	client atomic.Pointer[repo.Client]
 	ledger *Ledger
 	board  *Board
 	fault  func() string // what goes on
@@ -39,8 +39,13 @@ type Writer struct {
 
 // NewWriter returns the writer of a node.
 func NewWriter(n *Node, t *repo.Transport, l *Ledger, b *Board, fault func() string) *Writer {
-	return &Writer{node: n, client: repo.NewClient(n.Private, t), ledger: l, board: b, fault: fault, asks: make(chan struct{}, maxAsks)}
+	w := &Writer{node: n, ledger: l, board: b, fault: fault, asks: make(chan struct{}, maxAsks)}
+	w.Use(repo.NewClient(n.Private, t))
+	return w
 }
+
+// Use makes it ask through c from now on.
+func (w *Writer) Use(c *repo.Client) { w.client.Store(c) }
 
 // Run asks at the pace until ctx ends, but for the time of a Hush.
 func (w *Writer) Run(ctx context.Context) {
@@ -79,7 +84,7 @@ func (w *Writer) Ask(ctx context.Context, write Write, limit time.Duration) Told
 	// The end of the test ends no ask: what was told must be known.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	ref, receipt, err := repo.Do(repo.As(ctx, repo.Actor{Name: repo.Operator}), w.client, write.command(), repo.WithKey(write.Key))
+	ref, receipt, err := repo.Do(repo.As(ctx, repo.Actor{Name: repo.Operator}), w.client.Load(), write.command(), repo.WithKey(write.Key))
 	told := Told{
 		Outcome: OK, PostID: ref.ID, Slug: ref.Slug, Revision: ref.Revision,
 		Cursor: receipt.Cursor.String(), Seq: receipt.Seq, Replayed: receipt.Replayed, Assurance: receipt.Assurance,
