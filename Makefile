@@ -8,13 +8,15 @@ TAGS    := sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev generate test check cluster bench clean
+.PHONY: help build run dev generate test check cluster images image bench clean
 
 help:
 	@echo "make build    bin/blog"
 	@echo "make run      the blog on this machine, with its database in data/"
 	@echo "make dev      the same, built again and reloaded in the browser at each save"
 	@echo "make cluster  three regions on this machine: real LiteFS nodes"
+	@echo "make images   the images that the next needs and compose.yml uses, pulled or made"
+	@echo "make image    the image of a node, blog:dev"
 	@echo "make test     every test (installs what they need)"
 	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
 	@echo "make bench    one table of ratios (docs/performance.md), in about three minutes"
@@ -54,6 +56,16 @@ check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
 cluster: build
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=fuse3
 	@go run ./test/cluster/cmd
+
+# What is there already stays as it is; the first time takes some minutes.
+images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
+	@sh tools/images/make.sh
+
+# RACE=1 builds with the race detector; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
+IMAGE ?= blog:dev
+image: $(TOOLS_BIN)/docker-buildx
+	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) \
+		--build-arg GOPROXY=$$(go env GOPROXY) --build-arg GOSUMDB=$$(go env GOSUMDB) .
 
 # nginx is what pages are compared with. Where it cannot be installed the table says so.
 bench: tools

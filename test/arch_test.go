@@ -20,7 +20,7 @@ func allowed() map[string][]string {
 		"internal/frontmatter":  nil,
 		"internal/markdown":     nil,
 		"internal/litefs":       nil,
-		"internal/litefs/mount": nil,
+		"internal/litefs/mount": {"internal/litefs"}, // both sides of the control socket
 		"web/negotiate":         nil,
 		"web/assets":            {"web/negotiate"},
 		"web/ui":                nil,
@@ -30,8 +30,9 @@ func allowed() map[string][]string {
 		"internal/media":        {"internal/repo"},
 		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
 		"internal/live":         {"internal/repo"},
+		"internal/cluster":      {"internal/repo", "internal/litefs"},
 		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
-		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
+		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
 	}
 }
 

@@ -4,12 +4,18 @@
 TOOLS_BIN := .cache/bin
 TOOLS     := $(addprefix $(TOOLS_BIN)/,templ litefs toxiproxy golangci-lint consul)
 
+# What images and compose need besides: two plugins of Docker's command line. They are called by their own names, so
+# what the user has installed for `docker`, and its configuration, stay as they are.
+DOCKER_TOOLS := $(addprefix $(TOOLS_BIN)/,docker-buildx docker-compose toxiproxy-cli)
+
 # Debian's packages that the tests use: a browser with fonts for every script, FUSE's mount helper.
 APT_PACKAGES := chromium fuse3 fonts-dejavu-core fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji
 
-.PHONY: tools apt
+.PHONY: tools docker-tools apt
 
 tools: $(TOOLS)
+
+docker-tools: $(DOCKER_TOOLS)
 
 $(TOOLS_BIN)/templ: tools/templ/go.sum
 	$(call build_tool,tools/templ,github.com/a-h/templ/cmd/templ)
@@ -20,11 +26,20 @@ $(TOOLS_BIN)/litefs: tools/litefs/go.sum
 $(TOOLS_BIN)/toxiproxy: tools/toxiproxy/go.sum
 	$(call build_tool,tools/toxiproxy,github.com/Shopify/toxiproxy/v2/cmd/server)
 
+$(TOOLS_BIN)/toxiproxy-cli: tools/toxiproxy/go.sum
+	$(call build_tool,tools/toxiproxy,github.com/Shopify/toxiproxy/v2/cmd/cli)
+
 $(TOOLS_BIN)/golangci-lint: tools/golangci/go.sum
 	$(call build_tool,tools/golangci,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
 
 $(TOOLS_BIN)/consul: tools/consul/go.sum
 	$(call build_tool,tools/consul,github.com/hashicorp/consul)
+
+$(TOOLS_BIN)/docker-buildx: tools/buildx/go.sum
+	$(call build_tool,tools/buildx,github.com/docker/buildx/cmd/buildx)
+
+$(TOOLS_BIN)/docker-compose: tools/compose/go.sum
+	$(call build_tool,tools/compose,github.com/docker/compose/v2/cmd)
 
 # build_tool FOLDER,PACKAGE: the target appears only when the build succeeded.
 define build_tool

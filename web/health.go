@@ -21,12 +21,14 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	if r.Context().Err() == nil {
 		s.logReadiness(h)
 	}
-	leaving := s.leaving.Load()
-	h.Ready = h.Ready && !leaving
+	leaving, notYet := s.leaving.Load(), s.notYet()
+	h.Ready = h.Ready && !leaving && notYet == ""
 	out := map[string]any{"ready": h.Ready, "schema": h.SchemaHave, "schema_wanted": h.SchemaWant}
 	switch {
 	case leaving:
 		out["reason"] = "this node is shutting down"
+	case notYet != "":
+		out["reason"] = notYet
 	case h.Reason != "":
 		out["reason"] = publicReason(h)
 	}

@@ -42,6 +42,9 @@ type Options struct {
 	Limit time.Duration
 	// CatchUp is how long a reader's position is waited for; 2 s when 0.
 	CatchUp time.Duration
+	// NotYet says why this node is not to be given readers yet although it could serve
+	// them, "" when it is. Nil: always.
+	NotYet func() string
 	// SearchLimit is how long a search may take, and wait for its turn; 1 s when 0.
 	SearchLimit time.Duration
 }
@@ -62,6 +65,7 @@ type Site struct {
 	patience time.Duration
 	lanes    lanes
 	leaving  atomic.Bool
+	notYet   func() string
 	// unhealthy is the reason that the last look at the database gave.
 	unhealthy atomic.Pointer[string]
 }
@@ -69,8 +73,11 @@ type Site struct {
 // New returns the site. Attach its Cache to the feed before anything that tells
 // browsers of changes, then serve Handler.
 func New(o Options) *Site {
+	if o.NotYet == nil {
+		o.NotYet = func() string { return "" }
+	}
 	return &Site{
-		Config: o.Config, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
+		Config: o.Config, notYet: o.NotYet, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
 		caches: caches{pages: newCache(pageBytes), searches: newCache(searchBytes)},
 		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
 		patience: cmp.Or(o.CatchUp, catchUp), lanes: newLanes(cmp.Or(o.SearchLimit, defaultSearchLimit)),

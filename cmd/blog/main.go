@@ -26,16 +26,17 @@ type cli struct {
 
 	JSON bool `name:"json" help:"Answer in JSON, errors too, on standard output."`
 
-	Serve   serveCmd   `cmd:"" help:"Serve the blog on this machine."`
-	Mount   mountCmd   `cmd:"" help:"Be a LiteFS node, with the server (or another program) as its child."`
-	Migrate migrateCmd `cmd:"" help:"Bring the schema of the database up to this release."`
-	Import  importCmd  `cmd:"" help:"Import a folder of Markdown files with their pictures."`
-	Export  exportCmd  `cmd:"" help:"Write all posts as Markdown files with their pictures."`
-	User    userCmd    `cmd:"" help:"The authors."`
-	Post    postCmd    `cmd:"" help:"The posts."`
-	Tag     tagCmd     `cmd:"" help:"The tags."`
-	Status  statusCmd  `cmd:"" help:"Say how this node is."`
-	Version versionCmd `cmd:"" help:"Say which build this is."`
+	Serve      serveCmd      `cmd:"" help:"Serve the blog on this machine."`
+	Mount      mountCmd      `cmd:"" help:"Be a LiteFS node, with the server (or another program) as its child."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the schema of the database up to this release."`
+	Import     importCmd     `cmd:"" help:"Import a folder of Markdown files with their pictures."`
+	Export     exportCmd     `cmd:"" help:"Write all posts as Markdown files with their pictures."`
+	User       userCmd       `cmd:"" help:"The authors."`
+	Post       postCmd       `cmd:"" help:"The posts."`
+	Tag        tagCmd        `cmd:"" help:"The tags."`
+	Status     statusCmd     `cmd:"" help:"Say how this node is."`
+	AcceptLoss acceptLossCmd `cmd:"" help:"Let this node be elected although it may lack acknowledged writes."`
+	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 }
 
 const about = `A blog that runs in many regions at once.

@@ -1,15 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"blog/internal/app"
-	"blog/internal/repo"
+	"blog/internal/cluster"
 )
 
 type migrateCmd struct{}
@@ -17,8 +21,9 @@ type migrateCmd struct{}
 // migrated is the answer of a migration. What the schema is only the server of
 // this machine can say, where there is one.
 type migrated struct {
-	Message string `json:"message"`
-	*repo.Health
+	Message    string `json:"message"`
+	Schema     int64  `json:"schema,omitempty"`
+	SchemaWant int64  `json:"schema_wanted,omitempty"`
 }
 
 // Run migrates a plain database. Under LiteFS that is the primary's work.
@@ -42,7 +47,7 @@ func (migrateCmd) Run(s *session) error {
 	h := r.Health(s.ctx)
 	line := fmt.Sprintf("%s is at schema %d.", s.config.DatabasePath, h.SchemaHave)
 	if s.json {
-		s.print(migrated{line, &h})
+		s.print(migrated{line, h.SchemaHave, h.SchemaWant})
 	}
 	s.say("%s", line)
 	return errors.Join(r.Close(), lock.Close())
@@ -53,7 +58,7 @@ func (s *session) migrated(line string) {
 	if s.json {
 		answer := migrated{Message: line}
 		if st, err := s.server(); err == nil {
-			answer.Health = &st.Health
+			answer.Schema, answer.SchemaWant = st.Schema, st.SchemaWant
 		}
 		s.print(answer)
 	}
@@ -89,6 +94,12 @@ func (statusCmd) Run(s *session) error {
 		s.print(st)
 		return nil
 	}
+	s.say("%s", statusText(st))
+	return nil
+}
+
+// statusText is the status for people: this node, and a line for each that is known.
+func statusText(st app.Status) string {
 	role := st.Role
 	if st.Primary != "" && st.Role == "replica" {
 		role += " of " + st.Primary
@@ -100,9 +111,50 @@ func (statusCmd) Run(s *session) error {
 	if st.Reason != "" {
 		ready += ": " + st.Reason
 	}
-	s.say("node      %s\nregion    %s\nrole      %s\nready     %s\nschema    %d of %d\nposition  %d\nsockets   %d, following %d topics\nrunning   %s since %s",
-		st.Node, st.Region, role, ready, st.SchemaHave, st.SchemaWant, st.Seq, st.Live.Sockets, st.Live.Topics, st.Version, st.Started.Format(time.RFC3339))
-	return nil
+	durability := cmp.Or(st.Durability, "not known")
+	if len(st.SyncSet) > 0 {
+		durability += ", every acknowledged write is on " + strings.Join(st.SyncSet, " and ")
+	}
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) // a Builder gives no error
+	}
+	line("node", "%s", st.Node)
+	line("region", "%s", st.Region)
+	line("role", "%s", role)
+	line("ready", "%s", ready)
+	line("schema", "%d of %d", st.Schema, st.SchemaWant)
+	line("position", "%d", st.Seq)
+	line("durability", "%s", durability)
+	line("sockets", "%d, following %d topics", st.Live.Sockets, st.Live.Topics)
+	line("running", "%s since %s", st.Version, st.Started.Format(time.RFC3339))
+	if st.Problem != "" {
+		line("problem", "%s", st.Problem)
+	}
+	if len(st.Nodes) > 1 {
+		b.WriteString("\n")
+		nodeTable(&b, st.Nodes)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// nodeTable is a line for each node.
+func nodeTable(out io.Writer, nodes []cluster.Info) {
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "NODE\tREGION\tROLE\tCANDIDATE\tRELEASE\tSCHEMA\tPOSITION\tLAG\tSOCKETS\tHEARD\tPROBLEM")
+	for _, n := range nodes {
+		heard := "-"
+		if n.Heard > 0 {
+			heard = (time.Duration(n.Heard) * time.Millisecond).Round(time.Second / 10).String()
+		}
+		candidate := "no"
+		if n.Candidate {
+			candidate = "yes"
+		}
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n",
+			n.Node, n.Region, n.Role, candidate, n.Release, n.Schema, n.Seq, n.Lag, n.Sockets, heard, n.Problem)
+	}
+	_ = t.Flush() // into a Builder
 }
 
 type versionCmd struct{}

@@ -82,14 +82,14 @@ func Reach(addr string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// serve begins to answer. At the end the sockets are closed first, then the
-// listeners, and only then what answers rest on.
+// serve begins to answer. At the end this node first lets go of what others wait
+// for, then the listeners are closed, and only then what answers rest on.
 func (s *Server) serve() {
 	s.public.Handler = s.site.Handler(s.sockets())
 	s.private.Handler = s.privateHandler()
 	s.closing(shut(s.private))
 	s.closing(shut(s.public))
-	s.closing(s.hub.Close)
+	s.closing(s.leave)
 	for i, srv := range []*http.Server{s.public, s.private} {
 		go func() {
 			if err := srv.Serve(s.listeners[i]); !errors.Is(err, http.ErrServerClosed) {

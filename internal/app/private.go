@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"blog/internal/cluster"
 	"blog/internal/live"
 	"blog/internal/repo"
 )
@@ -15,30 +16,42 @@ import (
 // PathStatus is where the private listener answers with Status.
 const PathStatus = "/internal/status"
 
-// Status is what `blog status` says of a node.
+// Status is what `blog status` says: of the node that is asked, and through the uplinks
+// of all.
 type Status struct {
-	Node    string    `json:"node"`
-	Region  string    `json:"region"`
+	cluster.Info
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
-	Role    string    `json:"role"`
-	Primary string    `json:"primary,omitempty"` // its name, on a replica
 	LiteFS  bool      `json:"litefs"`
 	Zone    string    `json:"zone"` // of days and of dates without one
-	Seq     int64     `json:"seq"`
-	repo.Health
-	Live live.Stats `json:"live"`
+	// Health's own position is the Info's.
+	SchemaWant int64      `json:"schema_wanted"`
+	Ready      bool       `json:"ready"`
+	Reason     string     `json:"reason,omitempty"`
+	Live       live.Stats `json:"live"`
+	// Nodes are this node and those that the primary knows; this one is the first.
+	Nodes []cluster.Info `json:"nodes"`
 }
 
-// Status returns what this node is and how it is.
+// Status returns what this node is and how it is, and all nodes.
 func (s *Server) Status(ctx context.Context) Status {
-	role := s.node.Role()
 	health := s.Repo.Health(ctx)
-	return Status{
-		Node: s.config.Node, Region: s.config.Region, Version: s.options.Version, Started: s.started.UTC(),
-		Role: role.State.String(), Primary: role.Host, LiteFS: s.config.LiteFSURL != "", Zone: s.config.Timezone, Seq: health.Cursor.Seq,
-		Health: health, Live: s.hub.Stats(),
+	st := Status{
+		Version: s.options.Version, Started: s.started.UTC(), LiteFS: s.config.LiteFSURL != "", Zone: s.config.Timezone,
+		SchemaWant: health.SchemaWant, Ready: health.Ready, Reason: health.Reason, Live: s.hub.Stats(),
 	}
+	if s.cluster == nil {
+		st.Info = s.info(ctx)
+		st.Clock, st.Durability = s.options.Now().UTC(), string(cluster.Local)
+		st.Seq, st.Mark = health.Cursor.Seq, health.Cursor.String()
+		st.Nodes = []cluster.Info{st.Info}
+		return st
+	}
+	st.Info, st.Nodes = s.cluster.Self(), s.cluster.Nodes(ctx, s.transport)
+	if why := s.notYet(); st.Ready && why != "" {
+		st.Ready, st.Reason = false, why
+	}
+	return st
 }
 
 // privateHandler takes calls and questions from whoever has the secret. Metrics
@@ -49,7 +62,15 @@ func (s *Server) privateHandler() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s.Status(r.Context())) // the caller is gone: nobody to tell
 	})
+	status.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
+	status.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
 	mux := http.NewServeMux()
+	if s.cluster != nil {
+		among := repo.Authenticated(s.cluster.Handler(), s.Secret, s.log)
+		mux.Handle(cluster.PathUplink, among)
+		mux.Handle(cluster.PathNodes, among)
+	}
+	mux.Handle(PathAcceptLoss, repo.Authenticated(status, s.Secret, s.log))
 	mux.Handle("/", repo.NewHandler(s.Repo, s.Secret, s.log))
 	mux.Handle(PathStatus, repo.Authenticated(status, s.Secret, s.log))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))

@@ -10,11 +10,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"blog/internal/accounts"
+	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/live"
 	"blog/internal/markdown"
@@ -49,6 +52,12 @@ type Server struct {
 	node    litefs.NodeCloser
 	site    *web.Site
 	hub     *live.Hub
+	// transport carries calls to other nodes.
+	transport *repo.Transport
+	// cluster is nil without LiteFS, control where there is no sync set.
+	cluster *cluster.Cluster
+	control *litefs.Control
+	warm    atomic.Bool // this node has been in the sync set, or need not be
 	metrics *prometheus.Registry
 	started time.Time
 
@@ -72,6 +81,13 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 	if started != nil {
 		started(s)
 	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var watch sync.WaitGroup
+	if c.LiteFSURL != "" {
+		watch.Go(func() { s.watch(watching) })
+	}
+	defer watch.Wait()
+	defer stop()
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping")
@@ -89,7 +105,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{config: c, options: o, log: o.Logger, metrics: prometheus.NewRegistry(), started: o.Now(), failed: make(chan error, 2)}
+	s := &Server{config: c, options: o, log: o.Logger, metrics: prometheus.NewRegistry(), started: o.Now(), failed: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -182,12 +198,13 @@ func (s *Server) openRepo(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register commands: %w", err)
 	}
-	transport := repo.NewTransport(s.Secret)
-	s.closing(func(context.Context) error { transport.Close(); return nil })
+	s.transport = repo.NewTransport(s.Secret)
+	s.closing(func(context.Context) error { s.transport.Close(); return nil })
+	s.openCluster(ctx)
 	s.Repo, err = repo.Open(ctx, repo.Options{
 		Path: s.config.DatabasePath, LiteFS: s.config.LiteFSURL != "", Node: s.node, Registry: registry,
-		Migrations: migrations.FS, Transport: transport, Now: s.options.Now, Logger: s.log,
-		Authorize: accounts.Authorize,
+		Migrations: migrations.FS, Transport: s.transport, Now: s.options.Now, Logger: s.log,
+		Authorize: accounts.Authorize, Durability: s.durability(),
 		Tasks: []repo.Task{
 			posts.Releaser(s.log, s.options.Now),
 			posts.Rerenderer(s.log),
@@ -229,12 +246,16 @@ func (s *Server) openSite(ctx context.Context) error {
 			Title: c.Title, Description: c.Description, Language: c.Language, Location: location, Zone: c.Timezone,
 			PublicURL: s.PublicURL, ClientIPHeader: c.ClientIPHeader,
 		},
-		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.options.Now, Logger: s.log,
+		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.options.Now, Logger: s.log, NotYet: s.notYet,
 	})
 	s.hub = live.New(ctx, live.Options{
 		View: s.Repo.View, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
 		Identity: s.site.Identity, OriginPatterns: s.origins(),
 	})
+	// Whoever waits for this node's copy is told of it first.
+	if s.cluster != nil {
+		s.cluster.Attach(s.Repo)
+	}
 	// The cache must know first: a page fetched on a frame's word shows what the
 	// frame shows.
 	s.Repo.Feed().Attach(s.site.Cache())

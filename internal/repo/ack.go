@@ -23,14 +23,16 @@ const (
 type Durability interface {
 	// Lead is asked when this node has become primary, before the writing
 	// connection is opened and the schema brought up. An error keeps both from
-	// happening; it is asked again as long as the role lasts.
-	Lead(ctx context.Context) error
+	// happening; it is asked again as long as the role lasts. over is closed at its
+	// end.
+	Lead(ctx context.Context, over <-chan struct{}) error
 	// Resign ends what Lead began. It is called once for each Lead that was allowed.
 	Resign()
 	// Await returns when the row at seen, and with it all before it, will last
 	// whatever one node does next, and says on what that rests. over is closed when
-	// this node is no longer the primary that it was when the row was written; Await
-	// then gives an error, as it does at the end of ctx.
+	// this node is no longer the primary that it was when the row was written: it is
+	// the one that Lead was given, or another term's. Await gives an error at its end,
+	// for another term, and at the end of ctx.
 	Await(ctx context.Context, seen Cursor, over <-chan struct{}) (Assurance, error)
 }
 

@@ -15,7 +15,16 @@ import (
 // nothing, and decodes its JSON into v. When nothing answers there the error is
 // Unavailable with reason NoServer.
 func (t *Transport) Ask(ctx context.Context, base, path string, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+path, nil)
+	return t.ask(ctx, http.MethodGet, base, path, v)
+}
+
+// Tell is Ask for what changes something, but is no write.
+func (t *Transport) Tell(ctx context.Context, base, path string, v any) error {
+	return t.ask(ctx, http.MethodPost, base, path, v)
+}
+
+func (t *Transport) ask(ctx context.Context, method, base, path string, v any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, nil)
 	if err != nil {
 		return fmt.Errorf("address of the private listener: %w", err)
 	}

@@ -73,6 +73,20 @@ func (s schema) have(ctx context.Context, rd Reader) (int64, error) {
 	return v.Int64, nil
 }
 
+// Schema returns the schema that the database here has, 0 when there is none yet.
+func (r *Repo) Schema(ctx context.Context) (int64, error) {
+	var v int64
+	err := r.View(ctx, func(rd Reader) error {
+		var err error
+		v, err = r.schema.have(ctx, rd)
+		return err
+	})
+	if HasReason(err, NoDatabase) {
+		return 0, nil
+	}
+	return v, err
+}
+
 // Health is what /readyz and `blog status` say of the database here.
 type Health struct {
 	SchemaHave int64  `json:"schema"`

@@ -19,12 +19,13 @@ type primary struct {
 	litefs bool
 	tasks  []Task
 
-	mu     sync.Mutex     // guards the fields below; never held across I/O
-	db     *sql.DB        // nil: not (yet) primary
-	using  sync.WaitGroup // transactions on db
-	cause  error          // why db is nil although the role is primary
-	over   bool           // retired: db stays nil
-	leads  bool           // Durability allowed it and has not been told of the end
+	mu     sync.Mutex      // guards the fields below; never held across I/O
+	db     *sql.DB         // nil: not (yet) primary
+	using  sync.WaitGroup  // transactions on db
+	term   <-chan struct{} // closed when the role ends for which db was opened
+	cause  error           // why db is nil although the role is primary
+	over   bool            // retired: db stays nil
+	leads  bool            // Durability allowed it and has not been told of the end
 	cancel context.CancelFunc
 	active sync.WaitGroup // tasks
 }
@@ -57,7 +58,7 @@ func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 	for {
 		var again <-chan time.Time
 		if p.repo.node.Role().State == litefs.Primary {
-			if err := p.take(ctx); err != nil && ctx.Err() == nil {
+			if err := p.take(ctx, changed); err != nil && ctx.Err() == nil {
 				p.repo.log.Error("cannot take writes", "err", err)
 				again = time.After(retakeEvery)
 			}
@@ -74,12 +75,13 @@ func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 
 // take opens the writing connection, brings the schema up and starts the tasks.
 // It does nothing when that has been done. Calls that come meanwhile are told
-// that the primary is starting; they do not wait here.
-func (p *primary) take(ctx context.Context) error {
+// that the primary is starting; they do not wait here. over is closed when the
+// role ends.
+func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
 	if p.open() || p.retired() {
 		return nil
 	}
-	db, err := p.prepare(ctx)
+	db, err := p.prepare(ctx, over)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cause, p.leads = err, p.leads || err == nil
@@ -89,7 +91,7 @@ func (p *primary) take(ctx context.Context) error {
 	if p.over { // meanwhile
 		return db.Close()
 	}
-	p.db = db
+	p.db, p.term = db, over
 	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
 	p.cancel = cancel
 	for _, task := range p.tasks {
@@ -120,9 +122,9 @@ func (p *primary) retire() error {
 }
 
 // prepare asks whether this node may lead, and opens the database for that.
-func (p *primary) prepare(ctx context.Context) (_ *sql.DB, err error) {
+func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB, err error) {
 	if d := p.repo.durability; d != nil {
-		if err := d.Lead(ctx); err != nil {
+		if err := d.Lead(ctx, over); err != nil {
 			return nil, fmt.Errorf("this node may not lead: %w", err)
 		}
 		defer func() {
@@ -219,6 +221,11 @@ func (p *primary) acquire() (*sql.DB, func(), error) {
 		}
 		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
 	}
+	select {
+	case <-p.term: // another has been primary meanwhile, or may have been
+		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, nil)
+	default:
+	}
 	p.using.Add(1)
 	return p.db, p.using.Done, nil
 }
@@ -235,4 +242,16 @@ func (p *primary) check(ctx context.Context) error {
 		return begun(err)
 	}
 	return tx.Rollback()
+}
+
+// Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning
+// a transaction. That it has no time for one is no failure, nor that it is starting.
+func (r *Repo) Canary(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	err := r.primary.check(ctx)
+	if sqliteCode(err) == 0 || diskFull(err) {
+		return nil
+	}
+	return err
 }

@@ -111,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	if !o.LiteFS {
-		if err := r.primary.take(background); err != nil {
+		if err := r.primary.take(background, r.node.Changed()); err != nil {
 			stop()
 			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
 		}

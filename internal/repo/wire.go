@@ -67,6 +67,10 @@ func NewTransport(secret string) *Transport {
 	}}
 }
 
+// Header is what authenticates this node at a private listener, for requests that are
+// no calls.
+func (t *Transport) Header() http.Header { return http.Header{"Authorization": {t.auth}} }
+
 // errNotSent is in the cause of an error of Send when nothing left this node.
 var errNotSent = errors.New("not sent")
 

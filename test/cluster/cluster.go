@@ -19,7 +19,8 @@ type Options struct {
 	// forwarded writes: see Node.Replication and Node.Forwarding.
 	Proxies bool
 	// Consul keeps the lease in a Consul agent of the test's own, with every node a candidate: the first becomes
-	// primary by being started first. It does not go together with Proxies. The lease lasts 2 s.
+	// primary by being started first, and is the only member of the sync set until its child puts others into it. It
+	// does not go together with Proxies. The lease lasts 2 s.
 	Consul bool
 	Env    []string // KEY=value for every node, winning over what Start sets
 	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
@@ -35,13 +36,15 @@ type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
 	Secret string
+	// Consul keeps the lease; nil unless Options.Consul.
+	Consul *Consul
 
 	opts   Options
 	root   string
+	tmp    string // the nodes' folder for temporary files
 	litefs string // the stock program, "" unless Options.Stock
 	ports  ports
 	toxi   *toxiproxy
-	consul string // its address, "" unless Options.Consul
 }
 
 // regions are the names the nodes get, in order.
@@ -77,11 +80,12 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		tb.Fatalf("these tests mount file systems: %v", err)
 	}
 	dir := tb.TempDir()
+	c.tmp = mustShortDir(tb)
 	if opts.Proxies {
 		c.toxi = startToxiproxy(tb, &c.ports, filepath.Join(dir, "toxiproxy.log"))
 	}
 	if opts.Consul {
-		c.consul = startConsul(tb, &c.ports, dir)
+		c.Consul = startConsul(tb, &c.ports, dir)
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
@@ -96,6 +100,18 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		n.WaitReady(tb)
 	}
 	return c
+}
+
+// mustShortDir makes a folder for sockets, whose names have a limit that the folder of a test with a long name is over.
+// A node that is killed leaves its own behind.
+func mustShortDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "nodes-*")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { MustClose(tb, dir, os.RemoveAll(dir)) })
+	return dir
 }
 
 // Primary returns the node that is primary by configuration.

@@ -1,11 +1,78 @@
 package cluster_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"blog/internal/litefs"
 	"blog/test/cluster"
 )
+
+// lease is that of the nodes here.
+const lease = 2 * time.Second
+
+func mustStanding(t *testing.T, n *cluster.Node) litefs.Standing {
+	t.Helper()
+	var s litefs.Standing
+	cluster.Poll(t, limit, n.Name+"'s standing", func(ctx context.Context) error {
+		return call(ctx, http.MethodGet, n.PublicURL+"/standing", &s)
+	})
+	return s
+}
+
+// mustJoin has the primary put the standby into the sync set, which in earnest the application does. The caller has
+// seen that the standby has everything.
+func mustJoin(t *testing.T, primary, standby *cluster.Node) {
+	t.Helper()
+	s := mustStanding(t, primary)
+	body, err := json.Marshal(litefs.SyncChange{
+		Term: s.Term, Index: s.Set.Index, Members: []litefs.Member{s.Self, mustStanding(t, standby).Self},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, primary.PublicURL+"/sync", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	cluster.MustClose(t, "the answer", errors.Join(err, resp.Body.Close()))
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s puts %s into the set: %s", primary.Name, standby.Name, text)
+	}
+}
+
+// mustNotBeElected waits until the lease is free, and then until the node has said that it does not take it.
+func mustNotBeElected(t *testing.T, n *cluster.Node, why string) {
+	t.Helper()
+	cluster.Poll(t, limit, n.Name+" refusing", func(ctx context.Context) error {
+		var role litefs.Role
+		if err := call(ctx, http.MethodGet, n.PublicURL+"/role", &role); err != nil {
+			return err
+		}
+		if role.State == litefs.Primary {
+			t.Fatalf("%s is elected", n.Name)
+		}
+		if !strings.Contains(n.Log(t), why) {
+			return fmt.Errorf("it has not said %q", why)
+		}
+		return nil
+	})
+}
 
 // TestConsul: the lease moves when the primary dies and when it stops, and follows the node that comes back.
 func TestConsul(t *testing.T) {
@@ -13,6 +80,7 @@ func TestConsul(t *testing.T) {
 	first, second := c.Nodes[0], c.Nodes[1]
 	mustWrite(t, first, 1)
 	awaitRows(t, second, 1)
+	mustJoin(t, first, second)
 	if role := awaitRole(t, second, litefs.Replica); role.URL != first.PrivateURL {
 		t.Errorf("the replica forwards to %q, want %q", role.URL, first.PrivateURL)
 	}
@@ -34,4 +102,128 @@ func TestConsul(t *testing.T) {
 	mustWrite(t, first, 3)
 	second.Restart(t)
 	awaitRows(t, second, 3)
+
+	var none any
+	if err := call(t.Context(), http.MethodPost, second.PublicURL+"/promote", &none); err != nil {
+		t.Fatal(err)
+	}
+	awaitRole(t, second, litefs.Primary)
+	mustWrite(t, second, 4)
+	awaitRows(t, first, 4)
+}
+
+// TestOutsideTheSet: who may lack a write waits for one who has it.
+func TestOutsideTheSet(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true})
+	first, second := c.Nodes[0], c.Nodes[1]
+	mustWrite(t, first, 1)
+	awaitRows(t, second, 1)
+
+	first.Kill(t)
+	mustNotBeElected(t, second, "outside the sync set")
+	awaitRows(t, second, 1) // reads go on
+	first.Restart(t)
+	awaitRole(t, first, litefs.Primary)
+	mustWrite(t, first, 2)
+	awaitRows(t, second, 2)
+}
+
+// TestWipedStandby: a member that has lost its disk is somebody else, and none that could be elected.
+func TestWipedStandby(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
+	first, second := c.Nodes[0], c.Nodes[1]
+	awaitRole(t, first, litefs.Primary)
+	mustWrite(t, first, 1)
+	awaitRows(t, second, 1)
+	mustJoin(t, first, second)
+	before := mustStanding(t, second).Self
+
+	second.Stop(t)
+	if err := os.RemoveAll(second.Data); err != nil {
+		t.Fatal(err)
+	}
+	second.Restart(t)
+	awaitRows(t, second, 1)
+	after := mustStanding(t, second)
+	if after.Self.ID == before.ID || after.Self.Name != before.Name || after.Set.Has(after.Self.ID) {
+		t.Errorf("it was %+v and stands so now: %+v", before, after)
+	}
+	first.Kill(t)
+	mustNotBeElected(t, second, "outside the sync set")
+
+	// What is left may be kept only by the word of an operator.
+	var accepted litefs.Accepted
+	if err := call(t.Context(), http.MethodPost, second.PublicURL+"/accept-loss", &accepted); err != nil {
+		t.Fatal(err)
+	}
+	awaitRole(t, second, litefs.Primary)
+	mustWrite(t, second, 2)
+	first.Restart(t)
+	awaitRows(t, first, 2)
+}
+
+// TestChildKilled: the node goes with its child and lets go of the lease at once.
+func TestChildKilled(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true})
+	first, second := c.Nodes[0], c.Nodes[1]
+	mustWrite(t, first, 1)
+	awaitRows(t, second, 1)
+	mustJoin(t, first, second)
+	var pid int
+	if err := call(t.Context(), http.MethodGet, first.PublicURL+"/pid", &pid); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code := first.Wait(t); code != 128+int(syscall.SIGKILL) {
+		t.Errorf("exit code %d", code)
+	}
+	if mounted(t, first) {
+		t.Error("the mount is left behind")
+	}
+	awaitRole(t, second, litefs.Primary)
+	t.Logf("elected %s after the death", time.Since(killed).Round(time.Millisecond))
+	mustWrite(t, second, 2)
+	first.Restart(t)
+	awaitRows(t, first, 2)
+}
+
+// TestConsulPaused: reads go on, no process ends, and writes come back with Consul.
+func TestConsulPaused(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true})
+	first, second := c.Nodes[0], c.Nodes[1]
+	mustWrite(t, first, 1)
+	awaitRows(t, second, 1)
+	pids := []int{first.PID(), second.PID()}
+
+	paused := time.Now()
+	c.Consul.Pause(t)
+	awaitRole(t, first, litefs.Unknown)
+	if took := time.Since(paused); took > 2*lease {
+		t.Errorf("it was primary for %s without Consul", took)
+	}
+	for _, n := range c.Nodes {
+		awaitRows(t, n, 1)
+	}
+	if err := call(t.Context(), http.MethodPost, first.PublicURL+"/write?v=x", new(int)); err == nil {
+		t.Error("a node without a lease took a write")
+	}
+	c.Consul.Resume(t)
+	awaitRole(t, first, litefs.Primary)
+	mustWrite(t, first, 2)
+	awaitRows(t, second, 2)
+	if first.PID() != pids[0] || second.PID() != pids[1] {
+		t.Error("a process was restarted")
+	}
+}
+
+// TestConsulUnderStockLiteFS: the parser of a stock LiteFS, which is strict, takes litefs.yml with a lease in Consul,
+// too. (With a static lease: TestReplication.)
+func TestConsulUnderStockLiteFS(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true, Stock: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
+	awaitRole(t, c.Nodes[0], litefs.Primary)
+	mustWrite(t, c.Nodes[0], 1)
+	awaitRows(t, c.Nodes[1], 1)
 }

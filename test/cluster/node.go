@@ -68,13 +68,13 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
-	lease, primaryRegion := "static", regions(0)
-	if c.consul != "" { // each node goes by its own name, and any may win
-		lease, primaryRegion = "consul", n.Region
+	lease, primaryRegion, consul := "static", regions(0), ""
+	if c.Consul != nil { // each node goes by its own name, and any may win
+		lease, primaryRegion, consul = "consul", n.Region, c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
 	}
 	n.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
 		// A process with the race detector sleeps a second at its end otherwise.
 		"GORACE=atexit_sleep_ms=50",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,
@@ -83,7 +83,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
 		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + primaryRegion,
-		"LITEFS_CONSUL_URL=" + c.consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
+		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
 	}, c.opts.Env...)
 	return n
 }
@@ -188,10 +188,16 @@ func (n *Node) Stop(tb testing.TB) int {
 	if err := n.signal(syscall.SIGTERM); err != nil {
 		tb.Fatalf("stop %s: %v", n.Name, err)
 	}
+	return n.Wait(tb)
+}
+
+// Wait waits for the end of the node's process and returns its exit code. It fails the test after 20 s.
+func (n *Node) Wait(tb testing.TB) int {
+	tb.Helper()
 	select {
 	case <-n.ended:
 	case <-time.After(stopLimit):
-		tb.Fatalf("%s did not end within %s of SIGTERM", n.Name, stopLimit)
+		tb.Fatalf("%s did not end within %s", n.Name, stopLimit)
 	}
 	return n.cmd.ProcessState.ExitCode()
 }

@@ -7,12 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // startTool starts a program that ends with the test. Its output goes to logPath.
-func startTool(tb testing.TB, logPath string, argv ...string) {
+func startTool(tb testing.TB, logPath string, argv ...string) *exec.Cmd {
 	tb.Helper()
 	log, err := os.Create(filepath.Clean(logPath))
 	if err != nil {
@@ -28,10 +29,41 @@ func startTool(tb testing.TB, logPath string, argv ...string) {
 		_ = cmd.Wait() // "signal: killed"
 		_ = log.Close()
 	})
+	return cmd
 }
 
-// startConsul starts a Consul agent that allows leases of a second, and returns its address.
-func startConsul(tb testing.TB, ports *ports, dir string) string {
+// Consul is a running Consul agent that allows leases of a second. It keeps what it is told in memory.
+type Consul struct {
+	URL string
+	cmd *exec.Cmd
+}
+
+// StartConsul starts the pinned Consul, which ends with the test, and waits until it can store something.
+func StartConsul(tb testing.TB) *Consul {
+	tb.Helper()
+	return startConsul(tb, new(ports), tb.TempDir())
+}
+
+// Pause stops the process where it is: connections stay open and nothing answers.
+func (c *Consul) Pause(tb testing.TB) {
+	tb.Helper()
+	c.signal(tb, syscall.SIGSTOP)
+}
+
+// Resume ends Pause.
+func (c *Consul) Resume(tb testing.TB) {
+	tb.Helper()
+	c.signal(tb, syscall.SIGCONT)
+}
+
+func (c *Consul) signal(tb testing.TB, sig syscall.Signal) {
+	tb.Helper()
+	if err := c.cmd.Process.Signal(sig); err != nil {
+		tb.Fatalf("signal Consul: %v", err)
+	}
+}
+
+func startConsul(tb testing.TB, ports *ports, dir string) *Consul {
 	tb.Helper()
 	addrs := ports.free(tb, 4)
 	port := func(i int) string {
@@ -41,7 +73,7 @@ func startConsul(tb testing.TB, ports *ports, dir string) string {
 		}
 		return p
 	}
-	startTool(tb, filepath.Join(dir, "consul.log"), Tool(tb, "consul"), "agent", "-dev", "-node=dev",
+	cmd := startTool(tb, filepath.Join(dir, "consul.log"), Tool(tb, "consul"), "agent", "-dev", "-node=dev",
 		"-bind=127.0.0.1", "-client=127.0.0.1", "-http-port="+port(0), "-server-port="+port(1),
 		"-serf-lan-port="+port(2), "-serf-wan-port="+port(3),
 		"-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1", "-log-level=warn", "-hcl", `session_ttl_min="1s"`)
@@ -52,5 +84,5 @@ func startConsul(tb testing.TB, ports *ports, dir string) string {
 		// Ready when it can store something, which needs a leader.
 		return do(ctx, http.MethodPut, url+"/v1/kv/ready", "yes")
 	})
-	return url
+	return &Consul{URL: url, cmd: cmd}
 }

@@ -4,9 +4,12 @@ package mount
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -16,6 +19,8 @@ import (
 
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
+
+	node "blog/internal/litefs"
 )
 
 // LiteFS's defaults for Consul's lease.
@@ -24,38 +29,44 @@ const (
 	defaultLockDelay = time.Second
 )
 
-// newLeaser returns the lease policy that l asks for.
-func newLeaser(l Lease) (litefs.Leaser, error) {
-	if l.Type == leaseStatic {
-		return litefs.NewStaticLeaser(l.Candidate, l.Hostname, l.AdvertiseURL), nil
-	}
-	return newConsulLeaser(l)
-}
-
 var _ litefs.Leaser = (*consulLeaser)(nil)
 
-// consulLeaser keeps the lease in Consul, in the same keys and values as LiteFS's own leaser (its consul
-// package), so that nodes of both kinds make one cluster. It differs in three points: every call has a time limit, a
-// Consul that is away at the start is no error, and a renewal counts from before it was sent, so that this node
-// never believes in its lease for longer than Consul does.
+// consulLeaser keeps the lease and the sync set in Consul. DESIGN.md has the model, the transactions and the faults.
+// The lease is in the keys and values of LiteFS's own leaser (its consul package), so that a stock LiteFS finds it.
+//
+// LiteFS calls it from one goroutine, the control socket from others.
 type consulLeaser struct {
+	log          *slog.Logger
 	client       *api.Client
+	data         identity
+	candidate    bool
 	prefix       string // path in the URL, as Fly gives it; it also names a node of the catalog
 	key          string
 	hostname     string
 	advertiseURL string
 	ttl          time.Duration
 	lockDelay    time.Duration
-	limit        time.Duration // of one call
 	registered   atomic.Bool
+	// primary says whether LiteFS believes in a lease, and stepDown makes it let go.
+	primary  func() bool
+	stepDown func()
+	// current is the lease taken last, until it is closed or over. After a hand-off it is somebody else's.
+	current atomic.Pointer[consulLease]
+	// unsettled is the index that a change without an answer was for; 0: there is none.
+	unsettled atomic.Uint64
+	// What only LiteFS's goroutine uses: sessions that are to end and of which Consul could not be told, and the
+	// reason not to be elected that the log has already.
+	left []string
+	told string
 }
 
-func newConsulLeaser(l Lease) (*consulLeaser, error) {
+func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser, error) {
 	u, err := url.Parse(l.Consul.URL)
 	if err != nil {
 		return nil, fmt.Errorf("lease.consul.url: %w", err)
 	}
 	c := &consulLeaser{
+		log: logger, data: data, candidate: l.Candidate, primary: func() bool { return false }, stepDown: func() {},
 		prefix: strings.Trim(u.Path, "/"), key: l.Consul.Key,
 		hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
 		ttl: l.Consul.TTL, lockDelay: l.Consul.LockDelay,
@@ -66,13 +77,9 @@ func newConsulLeaser(l Lease) (*consulLeaser, error) {
 	if c.lockDelay <= 0 {
 		c.lockDelay = defaultLockDelay
 	}
-	// Two renewals that get no answer must fit into what is left of the lease.
-	c.limit = min(streamLimit, c.ttl/4)
-
 	config := api.DefaultConfig()
 	config.Address, config.Scheme = u.Host, u.Scheme
-	// The limit of the client bounds what a context cannot: reading the answer.
-	config.HttpClient = &http.Client{Timeout: c.limit, Transport: http.DefaultTransport}
+	config.HttpClient = consulClient(min(streamLimit, c.ttl/4))
 	if token, ok := u.User.Password(); ok {
 		config.Token = token
 	}
@@ -82,13 +89,40 @@ func newConsulLeaser(l Lease) (*consulLeaser, error) {
 	return c, nil
 }
 
+// serve makes this the store's leaser.
+func (c *consulLeaser) serve(store *litefs.Store) {
+	c.primary, c.stepDown = store.IsPrimary, store.Demote
+	store.Leaser = c
+}
+
+// consulClient returns a client none of whose calls takes longer than limit. It speaks HTTP/1 only: a connection that
+// a call has timed out on is closed then, while HTTP/2 would send the next call into the same dead one.
+func consulClient(limit time.Duration) *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Client{Timeout: limit, Transport: &http.Transport{
+		Protocols:           protocols,
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: limit}).DialContext,
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     time.Minute,
+	}}
+}
+
+// urgent is the limit of a call whose time counts against the lease: LiteFS believes in a lease only after three of
+// them (session, lock, cluster id), and asks for its renewal, two more, half a TTL later.
+func (c *consulLeaser) urgent() time.Duration { return c.ttl / 8 }
+
 func (c *consulLeaser) Close() error         { return nil }
 func (c *consulLeaser) Type() string         { return leaseConsul }
 func (c *consulLeaser) Hostname() string     { return c.hostname }
 func (c *consulLeaser) AdvertiseURL() string { return c.advertiseURL }
 
 func (c *consulLeaser) lockKey() string      { return path.Join(c.prefix, c.key) }
-func (c *consulLeaser) clusterIDKey() string { return path.Join(c.prefix, c.key, "clusterid") }
+func (c *consulLeaser) syncKey() string      { return path.Join(c.prefix, c.key, "sync") }
+func (c *consulLeaser) clusterIDKey() string { return path.Join(c.prefix, c.key, clusterIDFile) }
+
+func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id, Name: c.hostname} }
 
 // nodeName is the catalog's node that owns the sessions: one for the cluster where the URL has a path, and the
 // Consul agent's own otherwise.
@@ -112,165 +146,140 @@ func (c *consulLeaser) register(ctx context.Context) error {
 	return nil
 }
 
-// Acquire implements litefs.Leaser.
-func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
-	if err := c.register(ctx); err != nil {
-		return nil, err
-	}
-	sent := time.Now()
-	id, _, err := c.client.Session().CreateNoChecks(&api.SessionEntry{
-		Node:      c.nodeName(),
-		Name:      "litefs",
-		Behavior:  api.SessionBehaviorDelete,
-		LockDelay: c.lockDelay,
-		TTL:       c.ttl.String(),
-	}, new(api.WriteOptions).WithContext(ctx))
+// holder is the value of the lock: LiteFS's, and who it is.
+type holder struct {
+	litefs.PrimaryInfo
+	MemberID string `json:"member-id,omitempty"` // "": a stock LiteFS
+}
+
+// view is everything that Consul has of the cluster, as of one moment.
+type view struct {
+	lock      *api.KVPair // nil: there is none
+	holder    holder      // of lock, if it is held
+	set       *node.SyncSet
+	clusterID string
+}
+
+func (v *view) held() bool { return v.lock != nil && v.lock.Session != "" }
+
+// read reads the keys consistently. It lists them, which Consul does in one read transaction: the verb for a key that
+// may be absent (get-or-empty) is not to be had before its release 1.14.
+func (c *consulLeaser) read(ctx context.Context) (*view, error) {
+	opts := (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx)
+	pairs, _, err := c.client.KV().List(c.lockKey(), opts)
 	if err != nil {
-		c.registered.Store(false) // Consul may have lost the node
-		return nil, fmt.Errorf("create session: %w", err)
+		return nil, fmt.Errorf("read %s from Consul: %w", c.lockKey(), err)
 	}
-	lease := c.newLease(id, sent)
-	if err := c.lock(ctx, id); err != nil {
-		// A courtesy to Consul, whatever comes of it: the session ends by itself, too.
-		_, _ = c.client.Session().Destroy(id, nil)
-		return nil, err
+	v := &view{}
+	for _, p := range pairs { // other clusters' keys, too, if they begin like this one's
+		switch p.Key {
+		case c.lockKey():
+			v.lock = p
+			if v.held() {
+				err = json.Unmarshal(p.Value, &v.holder)
+			}
+		case c.syncKey():
+			v.set = &node.SyncSet{}
+			err = json.Unmarshal(p.Value, v.set)
+			v.set.Index = p.ModifyIndex
+		case c.clusterIDKey():
+			v.clusterID = string(p.Value)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decode Consul's key %s: %w", p.Key, err)
+		}
 	}
-	return lease, nil
+	return v, nil
 }
 
-// AcquireExisting implements litefs.Leaser: it takes over the session of a primary that hands off.
-func (c *consulLeaser) AcquireExisting(ctx context.Context, id string) (litefs.Lease, error) {
-	lease := c.newLease(id, time.Now())
-	if err := lease.Renew(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.lock(ctx, id); err != nil {
-		return nil, err
-	}
-	return lease, nil
+// result is the outcome of a transaction that Consul answered.
+type result struct {
+	done    bool
+	index   map[string]uint64 // ModifyIndex by key, when done
+	refused map[string]string // Consul's reason by key, otherwise
 }
 
-// lock writes this node's name into the key under the session. It returns litefs.ErrPrimaryExists, unwrapped as
-// LiteFS compares it, when another has it.
-func (c *consulLeaser) lock(ctx context.Context, session string) error {
-	value, err := json.Marshal(litefs.PrimaryInfo{Hostname: c.hostname, AdvertiseURL: c.advertiseURL})
+// transact does all of ops or none. After an error it is not known which.
+func (c *consulLeaser) transact(ctx context.Context, ops ...api.KVTxnOp) (result, error) {
+	txn := make(api.TxnOps, len(ops))
+	for i := range ops {
+		txn[i] = &api.TxnOp{KV: &ops[i]}
+	}
+	done, answer, _, err := c.client.Txn().Txn(txn, new(api.QueryOptions).WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("encode lease: %w", err)
+		return result{}, fmt.Errorf("a transaction of Consul's on %s: %w", c.lockKey(), err)
 	}
-	ok, _, err := c.client.KV().Acquire(
-		&api.KVPair{Key: c.lockKey(), Value: value, Session: session},
-		new(api.WriteOptions).WithContext(ctx))
+	r := result{done: done, index: map[string]uint64{}, refused: map[string]string{}}
+	for _, one := range answer.Results { // not one for each of ops
+		if one != nil && one.KV != nil {
+			r.index[one.KV.Key] = one.KV.ModifyIndex
+		}
+	}
+	for _, one := range answer.Errors {
+		if one != nil && one.OpIndex >= 0 && one.OpIndex < len(ops) {
+			r.refused[ops[one.OpIndex].Key] = one.What
+		}
+	}
+	if !done && len(r.refused) == 0 {
+		return result{}, errors.New("Consul refused a transaction without saying why")
+	}
+	return r, nil
+}
+
+// unchanged is the check that the sync set is still the one of v.
+func (c *consulLeaser) unchanged(v *view) api.KVTxnOp {
+	if v.set == nil {
+		return api.KVTxnOp{Verb: api.KVCheckNotExists, Key: c.syncKey()}
+	}
+	return api.KVTxnOp{Verb: api.KVCheckIndex, Key: c.syncKey(), Index: v.set.Index}
+}
+
+// putSet sets the sync set if it is still at index; 0 means that there is none. The value is never the one before:
+// Consul would leave the index as it is, and a late change from before could then still be carried out.
+func (c *consulLeaser) putSet(index uint64, set node.SyncSet) (api.KVTxnOp, error) {
+	set.Index = 0 // Consul's to know
+	value, err := json.Marshal(struct {
+		node.SyncSet
+		Change string `json:"change"`
+	}{set, rand.Text()})
 	if err != nil {
-		return fmt.Errorf("lock %s: %w", c.lockKey(), err)
+		return api.KVTxnOp{}, fmt.Errorf("encode the sync set: %w", err)
 	}
-	if !ok {
-		return litefs.ErrPrimaryExists
-	}
-	return nil
+	return api.KVTxnOp{Verb: api.KVCAS, Key: c.syncKey(), Index: index, Value: value}, nil
 }
 
-// PrimaryInfo implements litefs.Leaser.
-func (c *consulLeaser) PrimaryInfo(ctx context.Context) (info litefs.PrimaryInfo, err error) {
-	kv, err := c.read(ctx, c.lockKey())
+// takeLock takes the lock, or takes it over if the session has it already.
+func (c *consulLeaser) takeLock(session string) (api.KVTxnOp, error) {
+	value, err := json.Marshal(holder{
+		PrimaryInfo: litefs.PrimaryInfo{Hostname: c.hostname, AdvertiseURL: c.advertiseURL}, MemberID: c.data.id,
+	})
 	if err != nil {
-		return info, err
+		return api.KVTxnOp{}, fmt.Errorf("encode the lease: %w", err)
 	}
-	if kv == nil || len(kv.Value) == 0 {
-		return info, litefs.ErrNoPrimary
-	}
-	if err := json.Unmarshal(kv.Value, &info); err != nil {
-		return info, fmt.Errorf("decode %s: %w", c.lockKey(), err)
-	}
-	return info, nil
+	return api.KVTxnOp{Verb: api.KVLock, Key: c.lockKey(), Value: value, Session: session}, nil
 }
 
-// ClusterID implements litefs.Leaser. "" means that none has been set.
-func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
-	kv, err := c.read(ctx, c.clusterIDKey())
-	if err != nil || kv == nil {
-		return "", err
-	}
-	return string(kv.Value), nil
-}
-
-// SetClusterID implements litefs.Leaser. It is set once: index 0 makes Consul refuse a key that exists.
-func (c *consulLeaser) SetClusterID(ctx context.Context, id string) error {
-	ok, _, err := c.client.KV().CAS(
-		&api.KVPair{Key: c.clusterIDKey(), Value: []byte(id)},
-		new(api.WriteOptions).WithContext(ctx))
+// inspect looks before the node starts for what no waiting would cure. A Consul that does not answer is none of that:
+// the node serves reads without it.
+func (c *consulLeaser) inspect(ctx context.Context) error {
+	have, err := c.data.clusterID()
 	if err != nil {
-		return fmt.Errorf("set %s: %w", c.clusterIDKey(), err)
+		return err
 	}
-	if !ok {
-		return errors.New("the cluster has an id already")
-	}
-	return nil
-}
-
-func (c *consulLeaser) read(ctx context.Context, key string) (*api.KVPair, error) {
-	kv, _, err := c.client.KV().Get(key, new(api.QueryOptions).WithContext(ctx))
+	v, err := c.read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	return kv, nil
-}
-
-var _ litefs.Lease = (*consulLease)(nil)
-
-// consulLease is a held lock. LiteFS calls all but Handoff from one goroutine.
-type consulLease struct {
-	leaser  *consulLeaser
-	id      string
-	renewed time.Time
-	handoff chan uint64
-}
-
-func (c *consulLeaser) newLease(id string, renewed time.Time) *consulLease {
-	return &consulLease{leaser: c, id: id, renewed: renewed, handoff: make(chan uint64)}
-}
-
-func (l *consulLease) ID() string               { return l.id }
-func (l *consulLease) TTL() time.Duration       { return l.leaser.ttl }
-func (l *consulLease) RenewedAt() time.Time     { return l.renewed }
-func (l *consulLease) HandoffCh() <-chan uint64 { return l.handoff }
-
-// Renew implements litefs.Lease. litefs.ErrLeaseExpired is returned as it is: LiteFS compares it.
-func (l *consulLease) Renew(ctx context.Context) error {
-	sent := time.Now()
-	entry, _, err := l.leaser.client.Session().Renew(l.id, new(api.WriteOptions).WithContext(ctx))
-	if err != nil {
-		return fmt.Errorf("renew session: %w", err)
-	}
-	if entry == nil {
-		return litefs.ErrLeaseExpired
-	}
-	l.renewed = sent
-	return nil
-}
-
-// handoffLimit is LiteFS's own.
-const handoffLimit = 5 * time.Second
-
-// Handoff implements litefs.Lease.
-func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
-	limit := time.NewTimer(handoffLimit)
-	defer limit.Stop()
-	select {
-	case l.handoff <- node:
+		c.log.Error("Consul cannot be read: this node serves reads and waits for it; is LITEFS_CONSUL_URL right?", "err", err)
 		return nil
-	case <-limit.C:
-		return errors.New("hand off: the lease did not answer in time")
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
-}
-
-// Close implements litefs.Lease: it releases the key and ends the session, so that another can be primary at once.
-// It has no context; the client's own limit bounds it.
-func (l *consulLease) Close() error {
-	_, _, err := l.leaser.client.KV().Release(&api.KVPair{Key: l.leaser.lockKey(), Session: l.id}, nil)
-	if _, e := l.leaser.client.Session().Destroy(l.id, nil); e != nil {
-		err = errors.Join(err, fmt.Errorf("destroy session: %w", e))
+	switch {
+	case have != "" && v.clusterID != "" && have != v.clusterID:
+		return fmt.Errorf("the key %s in Consul belongs to cluster %s, but data.dir %s to %s: two clusters cannot share a key; set LITEFS_CONSUL_KEY to another, or empty data.dir",
+			c.lockKey(), v.clusterID, c.data.dir, have)
+	case have != "" && v.set == nil:
+		c.tell(errSetLost)
+	case have == "" && v.clusterID != "" && !v.held():
+		c.log.Warn("this node is empty and nobody is primary: it waits for a node that has the data; if there is none any more, delete these keys in Consul to begin anew",
+			"keys", c.clusterIDKey()+" "+c.syncKey(), "cluster", v.clusterID)
 	}
-	return err
+	return nil
 }

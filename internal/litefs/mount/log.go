@@ -64,7 +64,10 @@ const retryQuiet = 30 * time.Second
 
 // retryLines are the beginnings, after the node's id, of what LiteFS says at each attempt to reach a primary.
 func retryLines() []string {
-	return []string{"existing primary found", "disconnected from primary", "cannot acquire lease or find primary", "cannot find primary"}
+	return []string{
+		"existing primary found", "disconnected from primary", "cannot acquire lease or find primary", "cannot find primary",
+		"cannot fetch cluster ID", "cannot connect,", "cannot become primary",
+	}
 }
 
 func newLineWriter(logger *slog.Logger, now func() time.Time) *lineWriter {

@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,31 +19,46 @@ import (
 	"github.com/superfly/litefs/fuse"
 	"github.com/superfly/litefs/http"
 	"golang.org/x/sys/unix"
+
+	node "blog/internal/litefs"
 )
 
-// streamLimit bounds connecting to the primary, the silence after which it is asked for a sign of life, and the wait
+// streamLimit bounds the silence after which it is asked for a sign of life, and the wait
 // for that sign. LiteFS sends a heartbeat a second, so a stream that is silent for twice this is dead.
 const streamLimit = 2 * time.Second
+
+// dialLimit bounds connecting alone: while a dead primary is being dialled nobody looks whether it can be followed.
+const dialLimit = time.Second
 
 // mountHelper is the program that mounts and unmounts FUSE file systems.
 const mountHelper = "fusermount3"
 
-// Node is a running LiteFS node: store, lease, HTTP API and mount.
+// Node is a running LiteFS node: store, lease, HTTP API, control socket and mount.
 type Node struct {
-	cfg    Config
-	log    *slog.Logger
-	store  *litefs.Store
-	server *http.Server
-	fsys   *fuse.FileSystem
+	cfg     Config
+	log     *slog.Logger
+	store   *litefs.Store
+	server  *http.Server
+	control *control
+	fsys    *fuse.FileSystem
 }
 
 // Open starts the node: it listens, opens the databases in data.dir, mounts fuse.dir and joins the cluster in the
-// background. Errors are one line and say what to do where that is not plain.
-func Open(cfg Config, logger *slog.Logger) (_ *Node, err error) {
+// background. ctx bounds only the look at Consul before. Errors are one line and say what to do where that is not
+// plain.
+func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err error) {
 	if err := preflight(cfg); err != nil {
 		return nil, err
 	}
+	self, err := openIdentity(cfg.Data.Dir)
+	if err != nil {
+		return nil, err
+	}
 	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+	leaser, err := n.newLeaser(ctx, self)
+	if err != nil {
+		return nil, err
+	}
 
 	// Listening first finds out early when another node runs here: it would lose its mount to this one.
 	server := http.NewServer(n.store, cfg.HTTP.Addr)
@@ -55,20 +71,23 @@ func Open(cfg Config, logger *slog.Logger) (_ *Node, err error) {
 	}
 	n.server = server
 
-	n.store.Leaser, err = newLeaser(cfg.Lease)
-	if err != nil {
+	n.control = &control{
+		log: logger, store: n.store, leaser: leaser, client: newClient(),
+		self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
+	}
+	if err := n.control.open(); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	invalidator := new(invalidator)
 	n.store.Invalidator = invalidator
 	if err := n.store.Open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w", cfg.Data.Dir, err), server.Close())
+		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w", cfg.Data.Dir, err), n.control.Close(), server.Close())
 	}
 	fsys := fuse.NewFileSystem(cfg.FUSE.Dir, n.store)
 	fsys.AllowOther = cfg.FUSE.AllowOther
 	fsys.Debug = cfg.FUSE.Debug
 	if err := fsys.Mount(false); err != nil {
-		return nil, errors.Join(fmt.Errorf("mount fuse.dir %s: %w", cfg.FUSE.Dir, err), server.Close(), n.store.Close())
+		return nil, errors.Join(fmt.Errorf("mount fuse.dir %s: %w", cfg.FUSE.Dir, err), n.control.Close(), server.Close(), n.store.Close())
 	}
 	invalidator.fsys.Store(fsys)
 	n.fsys = fsys
@@ -76,6 +95,24 @@ func Open(cfg Config, logger *slog.Logger) (_ *Node, err error) {
 	logger.Info("node is up", "mount", cfg.FUSE.Dir, "data", cfg.Data.Dir, "api", server.URL(),
 		"lease", cfg.Lease.Type, "hostname", cfg.Lease.Hostname, "candidate", cfg.Lease.Candidate)
 	return n, nil
+}
+
+// newLeaser gives the store the lease policy that the configuration asks for. It returns nil for a static one.
+func (n *Node) newLeaser(ctx context.Context, self identity) (*consulLeaser, error) {
+	l := n.cfg.Lease
+	if l.Type == leaseStatic {
+		n.store.Leaser = litefs.NewStaticLeaser(l.Candidate, l.Hostname, l.AdvertiseURL)
+		return nil, nil
+	}
+	leaser, err := newConsulLeaser(l, self, n.log)
+	if err != nil {
+		return nil, err
+	}
+	if err := leaser.inspect(ctx); err != nil {
+		return nil, err
+	}
+	leaser.serve(n.store)
+	return leaser, nil
 }
 
 func newStore(cfg Config, logger *slog.Logger) *litefs.Store {
@@ -104,7 +141,7 @@ func newClient() *http.Client {
 	c := http.NewClient()
 	c.HTTPClient = &nethttp.Client{Transport: &nethttp.Transport{
 		Protocols:   protocols,
-		DialContext: (&net.Dialer{Timeout: streamLimit}).DialContext,
+		DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext,
 		HTTP2:       &nethttp.HTTP2Config{SendPingTimeout: streamLimit, PingTimeout: streamLimit},
 	}}
 	return c
@@ -113,14 +150,10 @@ func newClient() *http.Client {
 // Ready is closed once the node is primary or has everything the primary had when it connected.
 func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
 
-// Close ends the node: first the API, then the mount, then the store, which releases the lease. A mount that
-// someone still uses is detached: it disappears and ends with its last user.
+// Close ends the node: first what others ask it through, then the mount, then the store, which releases the lease. A
+// mount that someone still uses is detached: it disappears and ends with its last user.
 func (n *Node) Close() error {
-	errs := []error{}
-	// LiteFS's server now and then reports its own closing as an error.
-	if err := n.server.Close(); err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
-		errs = append(errs, fmt.Errorf("close the API: %w", err))
-	}
+	errs := []error{n.control.Close(), closeAPI(n.server)}
 	if err := n.fsys.Unmount(); err != nil {
 		n.log.Warn("the mount is in use, detaching it", "mount", n.cfg.FUSE.Dir, "err", err)
 		errs = append(errs, detach(n.cfg.FUSE.Dir))
@@ -130,6 +163,15 @@ func (n *Node) Close() error {
 	}
 	n.log.Info("node is closed")
 	return errors.Join(errs...)
+}
+
+// closeAPI closes LiteFS's server, which now and then reports its own closing as an error, in one of two ways.
+func closeAPI(server *http.Server) error {
+	err := server.Close()
+	if err == nil || errors.Is(err, nethttp.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("close the API: %w", err)
 }
 
 // localHost is a name of this machine under which the API can be reached from it.

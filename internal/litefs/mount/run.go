@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+
+	node "blog/internal/litefs"
 )
 
 // Run opens the node cfg describes, waits until it is primary or has caught up with the primary (at once with
@@ -16,9 +18,12 @@ import (
 //
 // argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program
 // with `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM
-// and Run waits for it: pass a context that SIGINT and SIGTERM end. The child's environment is this one's and,
-// where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the name under which this
-// node would be primary (not for a replica under a static lease, whose configuration names the primary).
+// and Run waits for it: pass a context that SIGINT and SIGTERM end. The child's environment is this one's, the path of
+// the control socket, and, where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the
+// name under which this node would be primary (not for a replica under a static lease, whose configuration names the
+// primary).
+//
+// After runs that ended soon after their start it waits before it does anything: a loop of restarts gets slower.
 //
 // The error is an *ExitError when the child ended with another code than 0. Only one node can run in a process:
 // the standard library's log, which LiteFS uses, goes to logger meanwhile.
@@ -26,16 +31,21 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	restore := captureLog(logger)
 	defer restore()
 
-	node, err := Open(cfg, logger)
+	starts, ok := awaitStart(ctx, cfg.Data.Dir, logger)
+	if !ok {
+		return nil
+	}
+	defer func() { starts.end(err) }()
+	n, err := Open(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, node.Close()) }()
+	defer func() { err = errors.Join(err, n.Close()) }()
 
 	if !cfg.SkipSync {
 		logger.Info("waiting for the cluster", "lease", cfg.Lease.Type)
 		select {
-		case <-node.Ready():
+		case <-n.Ready():
 			logger.Info("connected to the cluster")
 		case <-ctx.Done():
 			return nil
@@ -45,7 +55,7 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	env := childEnv(cfg, node, os.Environ())
+	env := childEnv(cfg, n, os.Environ())
 	for _, c := range commands {
 		if err := runChild(ctx, c, env, logger); err != nil {
 			return err
@@ -88,9 +98,13 @@ func childCommands(cfg Config, argv []string) ([][]string, error) {
 }
 
 // childEnv adds what the child cannot know otherwise. What the operator has set stays.
-func childEnv(cfg Config, node *Node, env []string) []string {
+func childEnv(cfg Config, n *Node, env []string) []string {
+	env = append(env, "LITEFS_MEMBER="+n.control.self.ID, fmt.Sprintf("LITEFS_CANDIDATE=%t", cfg.Lease.Candidate))
+	if n.control.leaser != nil { // without a sync set there is nothing to ask
+		env = append(env, node.ControlVariable+"="+n.control.path)
+	}
 	if os.Getenv("LITEFS_URL") == "" {
-		env = append(env, "LITEFS_URL=http://"+net.JoinHostPort(node.localHost(), fmt.Sprint(node.server.Port())))
+		env = append(env, "LITEFS_URL=http://"+net.JoinHostPort(n.localHost(), fmt.Sprint(n.server.Port())))
 	}
 	if os.Getenv("LITEFS_SELF") == "" && (cfg.Lease.Type == leaseConsul || cfg.Lease.Candidate) {
 		env = append(env, "LITEFS_SELF="+cfg.Lease.Hostname)

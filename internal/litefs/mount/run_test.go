@@ -19,20 +19,20 @@ import (
 	"blog/test/cluster"
 )
 
-// node is a single node as a process, to be run to its end.
-type node struct {
+// single is a node as a process, to be run to its end.
+type single struct {
 	bin, dir, addr, config string
 	out                    bytes.Buffer
 }
 
 // newNode writes a configuration with a free port and the extra lines given.
-func newNode(t *testing.T, extra string) *node {
+func newNode(t *testing.T, extra string) *single {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{bin: cluster.Build(t, "./test/cluster/testdata/node"), dir: t.TempDir(), addr: l.Addr().String()}
+	n := &single{bin: cluster.Build(t, "./test/cluster/testdata/node"), dir: t.TempDir(), addr: l.Addr().String()}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +52,9 @@ func newNode(t *testing.T, extra string) *node {
 	return n
 }
 
-func (n *node) mnt() string { return filepath.Join(n.dir, "mnt") }
+func (n *single) mnt() string { return filepath.Join(n.dir, "mnt") }
 
-func (n *node) mounted(t *testing.T) bool {
+func (n *single) mounted(t *testing.T) bool {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -63,7 +63,7 @@ func (n *node) mounted(t *testing.T) bool {
 	return strings.Contains(string(mounts), " "+n.mnt()+" ")
 }
 
-func (n *node) command(ctx context.Context, child ...string) *exec.Cmd {
+func (n *single) command(ctx context.Context, child ...string) *exec.Cmd {
 	args := []string{"mount", "--config", n.config}
 	if len(child) > 0 {
 		args = append(append(args, "--"), child...)
@@ -75,7 +75,7 @@ func (n *node) command(ctx context.Context, child ...string) *exec.Cmd {
 }
 
 // run runs the node to its end and returns its exit code.
-func (n *node) run(t *testing.T, child ...string) int {
+func (n *single) run(t *testing.T, child ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -217,7 +217,7 @@ func TestClearErrors(t *testing.T) {
 }
 
 // mustFail wants exit code 1 and one line with part.
-func (n *node) mustFail(t *testing.T, part string) {
+func (n *single) mustFail(t *testing.T, part string) {
 	t.Helper()
 	code := n.run(t, "true")
 	if out := n.out.String(); code != 1 || !strings.Contains(out, part) || strings.Count(out, "\n") != 1 {

@@ -102,6 +102,9 @@ func serve(ctx context.Context, logger *slog.Logger) error {
 		n, err := a.count(r.Context())
 		answer(w, n, err)
 	})
+	control := litefs.NewControl(os.Getenv(litefs.ControlVariable))
+	defer control.Close()
+	controlled(mux, control)
 	public := &http.Server{Addr: os.Getenv("LISTEN_ADDR"), Handler: mux, ReadHeaderTimeout: time.Second}
 	private := &http.Server{Addr: os.Getenv("PRIVATE_ADDR"), Handler: mux, ReadHeaderTimeout: time.Second}
 	failed := make(chan error, 2)
@@ -113,6 +116,29 @@ func serve(ctx context.Context, logger *slog.Logger) error {
 	case <-ctx.Done():
 	}
 	return errors.Join(err, public.Close(), private.Close(), read.Close(), node.Close())
+}
+
+// controlled lets the tests use the control socket.
+func controlled(mux *http.ServeMux, c *litefs.Control) {
+	mux.HandleFunc("GET /standing", func(w http.ResponseWriter, r *http.Request) {
+		standing, err := c.Standing(r.Context())
+		answer(w, standing, err)
+	})
+	mux.HandleFunc("PUT /sync", func(w http.ResponseWriter, r *http.Request) {
+		var change litefs.SyncChange
+		if err := json.NewDecoder(r.Body).Decode(&change); err != nil {
+			answer(w, nil, err)
+			return
+		}
+		set, err := c.Change(r.Context(), change)
+		answer(w, set, err)
+	})
+	mux.HandleFunc("POST /promote", func(w http.ResponseWriter, r *http.Request) { answer(w, nil, c.Promote(r.Context())) })
+	mux.HandleFunc("POST /accept-loss", func(w http.ResponseWriter, r *http.Request) {
+		accepted, err := c.AcceptLoss(r.Context())
+		answer(w, accepted, err)
+	})
+	mux.HandleFunc("GET /pid", func(w http.ResponseWriter, _ *http.Request) { answer(w, os.Getpid(), nil) })
 }
 
 // write inserts a row with a connection of its own, whatever the role: what LiteFS says to a wrong write is what

@@ -1,0 +1,206 @@
+package cluster_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// waits reports that nothing is answered within a moment. A slow machine can only let a
+// fault through here, never make one up.
+func waits(t *testing.T, end <-chan written) {
+	t.Helper()
+	select {
+	case got := <-end:
+		t.Fatalf("answered: %+v, %v", got.receipt, got.err)
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// MustEnd gives what came of a write, while replication goes on where it is not held.
+func (w *world) MustEnd(t *testing.T, end <-chan written) written {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case got := <-end:
+			return got
+		case <-time.After(5 * time.Millisecond):
+			w.replicate()
+		case <-limit:
+			t.Fatal("no answer")
+		}
+	}
+}
+
+// TestAnAnswerWaitsForTheStandby: its own row, a replay's and a refusal's newest row.
+func TestAnAnswerWaitsForTheStandby(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "first", repo.Two)
+	b.seat.hold(true)
+	second := w.write(t.Context(), a, "second", "k")
+	waits(t, second)
+	replay := w.write(t.Context(), a, "second", "k")
+	refused := w.write(t.Context(), a, "other", "k") // the key is another's
+	waits(t, replay)
+	waits(t, refused)
+	b.seat.hold(false)
+	if got := w.MustEnd(t, second); got.err != nil || got.receipt.Assurance != repo.Two {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+	if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed {
+		t.Errorf("replay: %+v, %v", got.receipt, got.err)
+	}
+	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
+		t.Errorf("refusal: %v", got.err)
+	}
+}
+
+// TestWhatIsNotConfirmedIsUnknown, at the deadline; the key then finds the row.
+func TestWhatIsNotConfirmedIsUnknown(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	b.seat.hold(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	got := w.MustEnd(t, w.write(ctx, a, "one", "k"))
+	if !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" || !got.receipt.Cursor.Zero() {
+		t.Fatalf("%+v, %v", got.receipt, got.err)
+	}
+	b.seat.hold(false)
+	if got := w.MustEnd(t, w.write(t.Context(), a, "one", "k")); got.err != nil || !got.receipt.Replayed {
+		t.Errorf("asked again: %+v, %v", got.receipt, got.err)
+	}
+}
+
+// TestAStandbyForwards: the way of a whole write from the standby itself.
+func TestAStandbyForwards(t *testing.T) {
+	w := MustWorld(t)
+	_, b := w.MustPair(t)
+	if r := w.MustWrite(t, b, "from b", repo.Two); r.Seq != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestALostStandby is taken out of the set before anything is acknowledged without it,
+// and comes back when it has everything.
+func TestALostStandby(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
+	w.MustWrite(t, a, "first", repo.Two)
+	b.seat.set(litefs.Role{State: litefs.Primary}) // it believes so; its uplink ends
+	w.MustWrite(t, a, "alone", repo.Alone)
+	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("acknowledged alone with the set %v", got)
+	}
+	b.seat.hold(true) // when it comes back it does not have what it missed
+	b.seat.set(replicaOf(a))
+	w.MustWrite(t, a, "still alone", repo.Alone)
+	b.seat.hold(false)
+	w.MustSet(t, "a", "b")
+	w.MustWrite(t, a, "two again", repo.Two)
+}
+
+// TestAStandbyThatLeaves is not waited for, however long DURABILITY_WAIT is.
+func TestAStandbyThatLeaves(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	b.cluster.Leave()
+	w.MustSet(t, "a")
+	w.MustWrite(t, a, "alone", repo.Alone)
+}
+
+// TestAStandbyThatStandsStill reports, but its copy does not move on.
+func TestAStandbyThatStandsStill(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Stall = time.Second })
+	b.seat.hold(true)
+	w.MustWrite(t, a, "one", repo.Alone)
+	if !strings.Contains(a.log.String(), "its copy stands still") {
+		t.Error("the log does not say why")
+	}
+}
+
+// TestStrict never acknowledges on one node.
+func TestStrict(t *testing.T) {
+	w := MustWorld(t)
+	strict := func(o *cluster.Options, _ *cluster.Info) {
+		o.Policy, o.Wait, o.Stall = cluster.Strict, time.Second, time.Second
+	}
+	a := w.MustNode(t, "a", strict)
+	waits(t, w.write(t.Context(), a, "without any", "k1"))
+	b := w.MustNode(t, "b", strict)
+	w.MustSet(t, "a", "b")
+	w.MustWrite(t, a, "two", repo.Two)
+	b.seat.hold(true)
+	b.cluster.Leave()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	if got := w.MustEnd(t, w.write(ctx, a, "it has left", "k2")); !repo.HasReason(got.err, repo.OutcomeUnknown) {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+	if got := w.keeper.members(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v", got)
+	}
+}
+
+// TestWhoMayBeAStandby: a candidate in the primary's region, and only one.
+func TestWhoMayBeAStandby(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustNode(t, "far", func(_ *cluster.Options, i *cluster.Info) { i.Region = "nrt" })
+	w.MustNode(t, "reader", func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
+	eventually(t, "both report", func() bool { return len(a.cluster.Nodes(t.Context(), nil)) == 3 })
+	w.MustWrite(t, a, "alone", repo.Alone)
+	w.MustNode(t, "b")
+	w.MustSet(t, "a", "b")
+	c := w.MustNode(t, "c")
+	eventually(t, "the third is told", func() bool {
+		return strings.Contains(c.log.String(), "There are 4 candidates") || strings.Contains(c.log.String(), "There are 3 candidates")
+	})
+	problems := map[string]string{}
+	for _, n := range a.cluster.Nodes(t.Context(), nil) {
+		problems[n.Node] = n.Problem
+	}
+	if !strings.Contains(problems["far"], "set the same PRIMARY_REGION") || problems["reader"] != "" || !strings.Contains(problems["a"], "candidates") {
+		t.Errorf("%q", problems)
+	}
+	if got := w.keeper.members(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v", got)
+	}
+}
+
+// TestNodesAreKnownEverywhere is what `blog status` shows.
+func TestNodesAreKnownEverywhere(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	transport := repo.NewTransport(secret)
+	defer transport.Close()
+	eventually(t, "b knows everything", func() bool {
+		nodes := b.cluster.Nodes(t.Context(), transport)
+		return len(nodes) == 2 && nodes[0].Node == "b" && nodes[0].Seq == 1 && nodes[0].Durability == "two" &&
+			nodes[1].Node == "a" && nodes[1].Seq == 1 && nodes[1].StandbySeq == 1 && slices.Equal(nodes[1].SyncSet, []string{"a", "b"})
+	})
+}
+
+// TestAnotherSecret is told on the node that has it.
+func TestAnotherSecret(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	wrong := repo.NewTransport("another secret of the tests")
+	defer wrong.Close()
+	b := w.MustNode(t, "b", func(o *cluster.Options, _ *cluster.Info) { o.Header = wrong.Header() })
+	eventually(t, "b says why", func() bool { return strings.Contains(b.log.String(), "CLUSTER_SECRET differs") })
+	w.MustWrite(t, a, "alone", repo.Alone)
+	if p := b.cluster.Self().Problem; !strings.Contains(p, "CLUSTER_SECRET") {
+		t.Errorf("status says %q", p)
+	}
+}

@@ -1,0 +1,199 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// Control is what is asked of the LiteFS node: see litefs.Control.
+type Control interface {
+	Standing(ctx context.Context) (litefs.Standing, error)
+	Change(ctx context.Context, change litefs.SyncChange) (litefs.SyncSet, error)
+	Promote(ctx context.Context) error
+	Demote(ctx context.Context) error
+}
+
+// Node is this node's role.
+type Node interface {
+	Role() litefs.Role
+	Changed() <-chan struct{}
+}
+
+// Policy says what an acknowledgement rests on.
+type Policy string
+
+// The policies.
+const (
+	Two    Policy = "two"    // two nodes; the primary alone when the standby is lost
+	Strict Policy = "strict" // two nodes, always: no standby, no acknowledgement
+	Local  Policy = "local"  // the primary's disk: a plain file, or a static lease
+)
+
+// Times. A heartbeat is a quarter of what a standby may be silent for.
+const (
+	heartbeat = 500 * time.Millisecond
+	lostAfter = 2 * time.Second // without a report a standby is not there
+
+	// DefaultWait is how long a standby may be silent before the primary goes on
+	// alone, and DefaultStall how long a standby that reports may stand still while
+	// writes wait for it.
+	DefaultWait  = 5 * time.Second
+	DefaultStall = 20 * time.Second
+)
+
+// Options are what New needs. Control is nil where there is no sync set: then
+// uplinks are kept, for status, and nothing else.
+type Options struct {
+	Node    Node
+	Control Control
+	Policy  Policy
+	// Wait is how long after a standby's last report, or after becoming primary if
+	// that is later, the primary takes it out of the sync set and goes on alone.
+	Wait time.Duration
+	// Stall is the same for a standby that reports, but whose copy stands still while
+	// writes wait for it.
+	Stall time.Duration
+	// Header authenticates this node at another's private listener.
+	Header http.Header
+	// Info says how this node is. It may take its time: it is asked once a second, and
+	// reports do not wait for it.
+	Info   func(ctx context.Context) Info
+	Logger *slog.Logger
+}
+
+// Cluster is this node among the others. It is repo.Durability.
+type Cluster struct {
+	o   Options
+	log *slog.Logger
+
+	run   context.Context // ends with Close
+	stop  context.CancelFunc
+	works sync.WaitGroup
+
+	attached chan struct{} // closed by Attach, which sets view
+	view     func(ctx context.Context, fn func(rd repo.Reader) error) error
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at each change of what is below
+	self    Info          // as of the last look
+	at      repo.Cursor   // newest row of this node's own copy
+	leaving bool
+	primary Word // what the primary said last, while this node is none
+	told    time.Time
+
+	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
+	left  map[string]time.Time // who said that it leaves
+	lead  *lead                // nil unless this node leads
+}
+
+var _ repo.Durability = (*Cluster)(nil)
+
+// New returns a cluster that does nothing before Attach.
+func New(ctx context.Context, o Options) *Cluster {
+	if o.Wait <= 0 {
+		o.Wait = DefaultWait
+	}
+	if o.Stall <= 0 {
+		o.Stall = DefaultStall
+	}
+	c := &Cluster{
+		o: o, log: o.Logger, attached: make(chan struct{}), changed: make(chan struct{}),
+		nodes: map[string]*peer{}, left: map[string]time.Time{},
+	}
+	c.run, c.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return c
+}
+
+// Attach gives the cluster the repository whose positions it reports, and starts it.
+// It must be the feed's first tail: what others wait for is told first.
+func (c *Cluster) Attach(r *repo.Repo) {
+	c.view = r.View
+	c.moved(r.Feed().Attach(tail{c}))
+	c.look()
+	close(c.attached)
+	c.works.Go(c.lookOften)
+	c.works.Go(c.uplinks)
+}
+
+// Close ends the uplinks, in both directions, and what leading began.
+func (c *Cluster) Close() error {
+	c.stop()
+	c.Resign()
+	c.works.Wait()
+	return nil
+}
+
+// changedLocked wakes all who wait for a change.
+func (c *Cluster) changedLocked() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// tail hears of this node's own copy.
+type tail struct{ c *Cluster }
+
+// Rows implements repo.Tail.
+func (t tail) Rows(_ context.Context, rows []repo.Row) {
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if l := t.c.lead; l != nil {
+		for _, row := range rows {
+			t.c.registerLocked(l, row.Cursor)
+		}
+	}
+	t.c.at = rows[len(rows)-1].Cursor
+	t.c.changedLocked()
+}
+
+// Reset implements repo.Tail.
+func (t tail) Reset(_ context.Context, now repo.Cursor) { t.c.moved(now) }
+
+func (c *Cluster) moved(to repo.Cursor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = to
+	c.changedLocked()
+}
+
+// lookEvery is how often Info is asked.
+const lookEvery = time.Second
+
+func (c *Cluster) lookOften() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			c.look()
+		case <-c.run.Done():
+			return
+		}
+	}
+}
+
+func (c *Cluster) look() {
+	info := c.o.Info(c.run)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.self = info
+}
+
+// Leave says to the primary that this node goes, so that nobody waits for it.
+func (c *Cluster) Leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leaving = true
+	c.changedLocked()
+}
+
+var (
+	errNotLeading = errors.New("this node does not lead")
+	errRoleOver   = errors.New("this node has lost the primary's role meanwhile")
+)

@@ -1,0 +1,252 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// lead is one term of this node as primary. Cluster.mu guards it.
+type lead struct {
+	self  litefs.Member
+	term  string
+	over  <-chan struct{} // closed when the role ends
+	since time.Time
+	set   litefs.SyncSet // as Consul has it, as far as is known
+
+	// need are the nodes, by id, without whose report nothing is acknowledged: all
+	// other members of the set, and of any set that it may be by now.
+	need map[string]bool
+	// doubt says that the outcome of a change is not known: Consul is asked before
+	// anything else.
+	doubt bool
+	// broken says that this term cannot go on; only a new one can.
+	broken bool
+	join   *joining
+
+	own    map[int64]repo.Mark // rows of this history: the newest when the term began, and all since
+	newest repo.Cursor
+	// behind is since when a needed node's copy has not moved although there is more.
+	behind  map[string]time.Time
+	covered map[string]int64 // by id: up to which seq its copy is this history
+
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// joining is a standby that is about to come into the set: what is acknowledged
+// meanwhile waits for it already.
+type joining struct {
+	id     string
+	target int64 // the newest write when it began
+	until  time.Time
+}
+
+// Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
+// and is in the sync set.
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error {
+	select {
+	case <-c.attached:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	standing, err := c.o.Control.Standing(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !standing.Primary:
+		return errors.New("the lease is not held")
+	case !standing.Set.Has(standing.Self.ID):
+		return errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
+	}
+	head, err := c.newest(ctx)
+	if err != nil {
+		return err
+	}
+	run, stop := context.WithCancel(c.run)
+	l := &lead{
+		self: standing.Self, term: standing.Term, over: over, since: time.Now(), set: *standing.Set, stop: stop, done: make(chan struct{}),
+		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},
+	}
+	l.settle()
+	c.mu.Lock()
+	c.lead = l
+	c.registerLocked(l, head)
+	c.at = head
+	c.changedLocked()
+	c.mu.Unlock()
+	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
+	go func() {
+		defer close(l.done)
+		c.keep(run, l)
+	}()
+	return nil
+}
+
+// newest reads the newest row of this node's copy, the zero Cursor where there is no
+// database yet.
+func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
+	var at repo.Cursor
+	err := c.view(ctx, func(rd repo.Reader) error {
+		var err error
+		at, err = repo.Newest(ctx, rd)
+		return err
+	})
+	if repo.HasReason(err, repo.NoDatabase) {
+		return repo.Cursor{}, nil
+	}
+	return at, err
+}
+
+// Resign implements repo.Durability.
+func (c *Cluster) Resign() {
+	c.mu.Lock()
+	l := c.lead
+	c.lead = nil
+	c.changedLocked()
+	c.mu.Unlock()
+	if l != nil {
+		l.stop()
+		<-l.done
+	}
+}
+
+// Await implements repo.Durability.
+func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+	for {
+		c.mu.Lock()
+		l := c.lead
+		if l == nil || l.over != over { // another term has another history
+			c.mu.Unlock()
+			return "", errNotLeading
+		}
+		c.registerLocked(l, seen)
+		enough, assurance := l.enough(seen, c.o.Policy), l.assurance()
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-over: // what has been heard may not be true any more
+			return "", errRoleOver
+		default:
+		}
+		if enough {
+			return assurance, nil
+		}
+		select {
+		case <-changed:
+		case <-over:
+			return "", errRoleOver
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// enough reports whether the row at seen will last: every node that may be in the
+// sync set has it, or this node is alone in there.
+func (l *lead) enough(seen repo.Cursor, p Policy) bool {
+	if l.broken || l.own[seen.Seq] != seen.Mark {
+		return false
+	}
+	for id := range l.need {
+		if l.covered[id] < seen.Seq {
+			return false
+		}
+	}
+	return len(l.need) > 0 || p != Strict
+}
+
+// assurance says what an acknowledgement rests on now.
+func (l *lead) assurance() repo.Assurance {
+	if len(l.set.Members) > 1 {
+		return repo.Two
+	}
+	return repo.Alone
+}
+
+// settle makes need follow from the set.
+func (l *lead) settle() {
+	l.need = map[string]bool{}
+	for _, m := range l.set.Members {
+		if m.ID != l.self.ID {
+			l.need[m.ID] = true
+		}
+	}
+	if l.join != nil {
+		l.need[l.join.id] = true
+	}
+}
+
+// keepOwn is how many of this term's rows are remembered: a standby that is further
+// behind is not about to be waited for.
+const keepOwn = 20_000
+
+// registerLocked notes a row of this node's own history and looks which standbys have
+// it: their report may have come before the commit returned here.
+func (c *Cluster) registerLocked(l *lead, at repo.Cursor) {
+	if at.Zero() || l.own[at.Seq] == at.Mark {
+		return
+	}
+	if mark, known := l.own[at.Seq]; known && mark != at.Mark {
+		l.broken = true // cannot be: nobody rewrites the history of a term
+		c.log.Error("the history was rewritten within a term", "seq", at.Seq)
+		return
+	}
+	l.own[at.Seq] = at.Mark
+	delete(l.own, at.Seq-keepOwn)
+	if at.Seq > l.newest.Seq {
+		l.newest = at
+	}
+	for id, p := range c.nodes {
+		c.coverLocked(l, id, p.cursor)
+	}
+	c.changedLocked()
+}
+
+// coverLocked notes that the copy of the node with that id has reached at, if that is
+// a row of this history.
+func (c *Cluster) coverLocked(l *lead, id string, at repo.Cursor) {
+	now := time.Now()
+	mark, known := l.own[at.Seq]
+	if known && mark == at.Mark && at.Seq > l.covered[id] {
+		l.covered[id] = at.Seq
+		delete(l.behind, id)
+	}
+	switch _, waited := l.behind[id]; {
+	case l.covered[id] >= l.newest.Seq:
+		delete(l.behind, id)
+	case !waited:
+		l.behind[id] = now
+	}
+}
+
+// names returns the members' names for people.
+func (c *Cluster) names(s *litefs.SyncSet) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return "[" + strings.Join(c.namesLocked(s), " ") + "]"
+}
+
+// namesLocked calls nodes what they call themselves, as far as that is known.
+func (c *Cluster) namesLocked(s *litefs.SyncSet) []string {
+	var out []string
+	if s == nil {
+		return nil
+	}
+	for _, m := range s.Members {
+		name := m.Name
+		if p := c.nodes[m.ID]; p != nil && p.info.Node != "" {
+			name = p.info.Node
+		}
+		if m.ID == c.self.ID {
+			name = c.self.Node
+		}
+		out = append(out, name)
+	}
+	return out
+}

@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"time"
+
+	"blog/internal/repo"
+)
+
+// PathUplink is where a primary's private listener takes uplinks: websockets with
+// JSON messages, Reports from the node and Words to it. PathNodes is where it says
+// what it knows of all nodes: a list of Info.
+const (
+	PathUplink = "/internal/uplink"
+	PathNodes  = "/internal/nodes"
+)
+
+// Info is how a node is, as it tells the primary and as `blog status` shows it.
+type Info struct {
+	ID        string `json:"id"` // of its data directory
+	Node      string `json:"node"`
+	Region    string `json:"region"`
+	Role      string `json:"role"`
+	Primary   string `json:"primary,omitempty"` // the primary's name, on a replica
+	Candidate bool   `json:"candidate"`
+	Release   string `json:"release"`
+	Schema    int64  `json:"schema"`
+	Seq       int64  `json:"seq"`  // newest write of its copy
+	Mark      string `json:"mark"` // of that write: the whole cursor
+	TXID      string `json:"txid,omitempty"`
+	Checksum  string `json:"checksum,omitempty"`
+	// Durability is what acknowledgements rest on: two, alone or local.
+	Durability string   `json:"durability,omitempty"`
+	SyncSet    []string `json:"sync_set,omitempty"` // names of who has every acknowledged write
+	// StandbySeq is the newest write that a standby in the sync set has reported.
+	StandbySeq int64 `json:"standby_seq,omitempty"`
+	// Lag is how many writes the node's copy is behind the primary's, as far as the
+	// primary knows; on a replica without an uplink it is as of the last word.
+	Lag     int64     `json:"lag"`
+	Sockets int       `json:"sockets"`
+	Clock   time.Time `json:"clock"`
+	// Heard is how long ago the primary heard of the node, in milliseconds; 0 for the
+	// node that answers.
+	Heard int64 `json:"heard_ms,omitempty"`
+	// Problem is what somebody has to put right, in a sentence.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Report is what a node says over its uplink: at once when its copy has changed, and
+// as a heartbeat.
+type Report struct {
+	Cursor repo.Cursor `json:"cursor"`
+	// Info comes with the first report and with each heartbeat.
+	Info *Info `json:"info,omitempty"`
+	// Leaving says that the node stops: it will not be there for some time.
+	Leaving bool `json:"leaving,omitempty"`
+}
+
+// Word is what the primary says to a node: as a heartbeat, and when it wants something.
+type Word struct {
+	From       string      `json:"from"`   // the primary's id
+	Cursor     repo.Cursor `json:"cursor"` // the primary's newest write
+	Durability string      `json:"durability,omitempty"`
+	SyncSet    []string    `json:"sync_set,omitempty"`
+	StandbySeq int64       `json:"standby_seq,omitempty"`
+	// InSet says that the node is in the sync set.
+	InSet bool `json:"in_set,omitempty"`
+	// Promote asks the node to become primary; Leaving is then the id of the node that
+	// asks, which will not be there for some time.
+	Promote bool   `json:"promote,omitempty"`
+	Leaving string `json:"leaving,omitempty"`
+	// Problem is what is wrong with the node's configuration.
+	Problem string `json:"problem,omitempty"`
+}

@@ -1,0 +1,208 @@
+package cluster_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// TestAnUnknownChange: while nobody knows whether the standby is in the set, nothing is
+// acknowledged without it, and what was on its way does not arrive later.
+func TestAnUnknownChange(t *testing.T) {
+	t.Run("of one that leaves", func(t *testing.T) {
+		w := MustWorld(t)
+		a, b := w.MustPair(t)
+		b.seat.hold(true)
+		w.keeper.mu.Lock()
+		w.keeper.swallow = 1
+		w.keeper.mu.Unlock()
+		b.cluster.Leave()
+		w.MustWrite(t, a, "alone", repo.Alone)
+		before := w.keeper.members()
+		w.keeper.arrive()
+		if got := w.keeper.members(); !slices.Equal(before, []string{"a"}) || !slices.Equal(got, before) {
+			t.Errorf("acknowledged with %v, and then the set is %v", before, got)
+		}
+	})
+	t.Run("of one that comes", func(t *testing.T) {
+		w := MustWorld(t)
+		a := w.MustNode(t, "a")
+		w.keeper.mu.Lock()
+		w.keeper.swallow = 1
+		w.keeper.mu.Unlock()
+		b := w.MustNode(t, "b")
+		eventually(t, "the change has been tried", func() bool {
+			w.keeper.mu.Lock()
+			defer w.keeper.mu.Unlock()
+			return w.keeper.swallow == 0
+		})
+		b.seat.hold(true)
+		b.cluster.Leave() // nobody waits for it, unless it may be in the set
+		w.MustWrite(t, a, "alone", repo.Alone)
+		w.keeper.arrive()
+		if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("a change that came late made the set %v: b can be elected without the write", got)
+		}
+	})
+	t.Run("while nobody answers", func(t *testing.T) {
+		w := MustWorld(t)
+		a, b := w.MustPair(t)
+		w.keeper.mu.Lock()
+		w.keeper.down = true
+		w.keeper.mu.Unlock()
+		b.seat.hold(true)
+		b.cluster.Leave()
+		end := w.write(t.Context(), a, "one", "k")
+		waits(t, end)
+		w.keeper.mu.Lock()
+		w.keeper.down = false
+		w.keeper.mu.Unlock()
+		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
+			t.Errorf("%+v, %v", got.receipt, got.err)
+		}
+	})
+}
+
+// TestALostRole: who waits is told that nobody knows, at once, and asks the new primary.
+func TestALostRole(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	b.seat.hold(true)
+	mine := w.write(t.Context(), a, "mine", "k")
+	waits(t, mine)
+	w.keeper.hand("b")
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	b.seat.hold(false)
+	got := w.MustEnd(t, mine)
+	if got.err != nil || !got.receipt.Replayed {
+		t.Errorf("%+v, %v: the new primary has the row", got.receipt, got.err)
+	}
+	if got := w.keeper.members(); !slices.Equal(got, []string{"b", "a"}) && !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v", got)
+	}
+}
+
+// TestAShortLossOfTheRole is one all the same: another was primary meanwhile, and the
+// row that the call waits for is not in its history.
+func TestAShortLossOfTheRole(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	b.seat.hold(true)
+	end := w.write(t.Context(), a, "one", "k")
+	waits(t, end)
+	w.rewrite(t, 1, "somebody else's")
+	w.keeper.hand("a") // another term
+	a.seat.set(litefs.Role{})
+	a.seat.set(litefs.Role{State: litefs.Primary})
+	b.seat.hold(false)
+	// Asked again in the new term, which knows nothing of it.
+	if got := w.MustEnd(t, end); got.err != nil || got.receipt.Replayed || got.receipt.Seq != 2 {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+}
+
+// TestOutsideTheSetNobodyLeads: no writing connection, no migration, and the lease is
+// given up.
+func TestOutsideTheSetNobodyLeads(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := w.MustNode(t, "b", func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
+	w.keeper.hand("b")
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if got := w.MustEnd(t, w.write(ctx, b, "two", "k")); !repo.HasReason(got.err, repo.NoPrimary) {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+	eventually(t, "b gives the lease up", func() bool {
+		w.keeper.mu.Lock()
+		defer w.keeper.mu.Unlock()
+		return slices.Contains(w.keeper.told, "demote b")
+	})
+}
+
+// TestHandOff: the standby is asked once it has everything, and does not wait for the one
+// that left.
+func TestHandOff(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	if err := a.repo.Retire(); err != nil {
+		t.Fatal(err)
+	}
+	late := w.write(t.Context(), a, "too late for a", "k")
+	done := make(chan error, 1)
+	go func() { done <- a.cluster.HandOff(t.Context()) }()
+	eventually(t, "b is asked to take over", func() bool {
+		w.keeper.mu.Lock()
+		defer w.keeper.mu.Unlock()
+		return slices.Contains(w.keeper.told, "promote b")
+	})
+	w.keeper.hand("b")
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	a.cluster.Leave()
+	w.MustSet(t, "b") // although DURABILITY_WAIT is a minute
+	if got := w.MustEnd(t, late); got.err != nil || got.receipt.Replayed {
+		t.Errorf("%+v, %v: a's own user is served by b", got.receipt, got.err)
+	}
+}
+
+// TestHandOffWithoutAStandby does not wait.
+func TestHandOffWithoutAStandby(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	if err := a.cluster.HandOff(t.Context()); err != cluster.ErrNoStandby { //nolint:errorlint // returned as it is
+		t.Error(err)
+	}
+}
+
+// TestAbandon ends all waiting with the key.
+func TestAbandon(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	b.seat.hold(true)
+	end := w.write(t.Context(), a, "one", "k")
+	waits(t, end)
+	a.repo.Abandon()
+	if got := w.MustEnd(t, end); !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" {
+		t.Errorf("%v", got.err)
+	}
+}
+
+// TestTheOldPrimaryIsNotWaitedForTwice: it has been silent for DURABILITY_WAIT when this
+// node becomes primary.
+func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
+	w := MustWorld(t)
+	const wait = 4 * time.Second
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = wait })
+	w.MustWrite(t, a, "one", repo.Two)
+	if err := a.cluster.Close(); err != nil { // as if it were dead
+		t.Fatal(err)
+	}
+	b.seat.set(litefs.Role{})
+	silent := time.Now()
+	eventually(t, "the election has taken its time", func() bool { return time.Since(silent) > wait })
+	w.keeper.hand("b")
+	led := time.Now()
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	w.MustWrite(t, b, "two", repo.Alone)
+	if took := time.Since(led); took < 2*time.Second {
+		t.Errorf("alone after %s: it could have come back as a standby", took)
+	}
+	if !strings.Contains(b.log.String(), "out of the sync set") {
+		t.Error("the log does not say so")
+	}
+}

@@ -1,0 +1,408 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+	"blog/migrations"
+)
+
+const secret = "a secret of the tests"
+
+// put is a command that changes nothing but the history.
+type put struct {
+	Item string `json:"item"`
+}
+
+func (put) Name() string { return "items.put" }
+func (p put) Apply(_ context.Context, tx *repo.Tx) (string, error) {
+	tx.Touch("items", p.Item)
+	return p.Item, nil
+}
+
+// seat is a node whose role and whose replication the test moves.
+type seat struct {
+	mu      sync.Mutex
+	role    litefs.Role
+	changed chan struct{}
+	subs    map[chan struct{}]bool
+	held    bool
+}
+
+func newSeat(r litefs.Role) *seat {
+	return &seat{role: r, changed: make(chan struct{}), subs: map[chan struct{}]bool{}}
+}
+
+func (s *seat) Role() litefs.Role {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.role
+}
+
+func (s *seat) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *seat) Subscribe() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subs[ch] = true
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.subs, ch)
+	}
+}
+
+// Notify tells this node's feed to look, unless its replication is held.
+func (s *seat) Notify() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held {
+		return
+	}
+	for ch := range s.subs {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *seat) hold(held bool) {
+	s.mu.Lock()
+	s.held = held
+	s.mu.Unlock()
+	s.Notify()
+}
+
+func (s *seat) set(r litefs.Role) {
+	s.mu.Lock()
+	s.role = r
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+	s.Notify()
+}
+
+// keeper plays Consul and the LiteFS nodes in front of it: one lock and one set. What
+// the real ones do is tested on them, in internal/litefs/mount and test/compose.
+type keeper struct {
+	mu     sync.Mutex
+	holder string
+	term   int
+	set    *litefs.SyncSet
+	index  uint64
+
+	swallow int // so many changes are made, or not, without an answer
+	late    []func()
+	down    bool
+	told    []string // what was asked of the LiteFS nodes
+}
+
+// hand gives the lock to id.
+func (k *keeper) hand(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.holder = id
+	k.term++
+	if k.set == nil {
+		k.putLocked([]litefs.Member{{ID: id, Name: id}}, 0)
+	}
+}
+
+func (k *keeper) putLocked(members []litefs.Member, seq int64) {
+	k.index++
+	k.set = &litefs.SyncSet{Members: slices.Clone(members), Seq: seq, Index: k.index}
+}
+
+func (k *keeper) members() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var out []string
+	for _, m := range k.set.Members {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+// control is the keeper as one node sees it.
+type control struct {
+	*keeper
+	id string
+}
+
+func (c control) Standing(context.Context) (litefs.Standing, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return litefs.Standing{}, litefs.ErrNoAnswer
+	}
+	s := litefs.Standing{Self: litefs.Member{ID: c.id, Name: c.id}, Candidate: true, Primary: c.holder == c.id}
+	if c.set != nil {
+		set := *c.set
+		s.Set = &set
+	}
+	if s.Primary {
+		s.Term = fmt.Sprint(c.term)
+	}
+	return s, nil
+}
+
+func (c control) Change(_ context.Context, ch litefs.SyncChange) (litefs.SyncSet, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return litefs.SyncSet{}, litefs.ErrNoAnswer
+	}
+	if c.swallow > 0 {
+		c.swallow--
+		c.late = append(c.late, func() { _, _ = c.changeLocked(ch) })
+		return litefs.SyncSet{}, litefs.ErrNoAnswer
+	}
+	return c.changeLocked(ch)
+}
+
+func (c control) changeLocked(ch litefs.SyncChange) (litefs.SyncSet, error) {
+	switch {
+	case c.holder != c.id || fmt.Sprint(c.term) != ch.Term:
+		return litefs.SyncSet{}, litefs.ErrNotHeld
+	case c.set.Index != ch.Index:
+		return litefs.SyncSet{}, litefs.ErrSetChanged
+	}
+	c.putLocked(ch.Members, ch.Seq)
+	return *c.set, nil
+}
+
+// arrive lets what was swallowed reach the keeper at last.
+func (k *keeper) arrive() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.late {
+		f()
+	}
+	k.late = nil
+}
+
+func (c control) Promote(context.Context) error { return c.tell("promote") }
+func (c control) Demote(context.Context) error  { return c.tell("demote") }
+
+func (c control) tell(what string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, what+" "+c.id)
+	return nil
+}
+
+// node is one node: a repository and a cluster over a file that all share, as if
+// replication took no time when it is not held.
+type node struct {
+	id      string
+	seat    *seat
+	repo    *repo.Repo
+	cluster *cluster.Cluster
+	server  *httptest.Server
+	log     *journal
+}
+
+func (n *node) url() string { return n.server.URL }
+
+// world is nodes around one keeper.
+type world struct {
+	path   string
+	keeper *keeper
+	nodes  []*node
+}
+
+type change func(*cluster.Options, *cluster.Info)
+
+func MustWorld(t *testing.T) *world {
+	t.Helper()
+	return &world{path: filepath.Join(t.TempDir(), "blog.db"), keeper: &keeper{}}
+}
+
+// MustNode opens a node. The first one leads.
+func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
+	t.Helper()
+	role := litefs.Role{}
+	if len(w.nodes) == 0 {
+		w.keeper.hand(id)
+		role.State = litefs.Primary
+	}
+	n := &node{id: id, seat: newSeat(role), log: &journal{}}
+	info := cluster.Info{ID: id, Node: id, Region: "fra", Candidate: true}
+	transport := repo.NewTransport(secret)
+	o := cluster.Options{
+		Node: n.seat, Control: control{w.keeper, id}, Policy: cluster.Two, Header: transport.Header(),
+		Wait: time.Minute, Stall: time.Minute, Logger: n.log.logger(),
+	}
+	for _, f := range changes {
+		f(&o, &info)
+	}
+	o.Info = func(context.Context) cluster.Info { return info }
+	n.cluster = cluster.New(t.Context(), o)
+	registry, err := repo.NewRegistry([]repo.Registration{repo.Register[put]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := migrations.FS.ReadFile("00001_writes.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.repo, err = repo.Open(t.Context(), repo.Options{
+		Path: w.path, LiteFS: true, Node: n.seat, Registry: registry, Transport: transport, Now: time.Now, Logger: n.log.logger(),
+		Migrations: fstest.MapFS{"00001_writes.sql": {Data: first}}, Durability: n.cluster,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.cluster.Attach(n.repo)
+	calls := repo.NewHandler(n.repo, secret, n.log.logger())
+	uplinks := repo.Authenticated(n.cluster.Handler(), secret, n.log.logger())
+	mux := http.NewServeMux()
+	mux.Handle(cluster.PathUplink, uplinks)
+	mux.Handle(cluster.PathNodes, uplinks)
+	mux.Handle("/", calls)
+	n.server = httptest.NewServer(mux)
+	t.Cleanup(func() {
+		if err := n.repo.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := n.cluster.Close(); err != nil {
+			t.Error(err)
+		}
+		n.server.Close()
+		transport.Close()
+	})
+	w.nodes = append(w.nodes, n)
+	if role.State == litefs.Primary {
+		eventually(t, "the first node leads", func() bool { return n.repo.Health(t.Context()).Ready })
+	} else {
+		n.seat.set(replicaOf(w.nodes[0]))
+	}
+	return n
+}
+
+// MustPair opens a leading node and a standby that is in the set.
+func (w *world) MustPair(t *testing.T, changes ...change) (a, b *node) {
+	t.Helper()
+	a = w.MustNode(t, "a", changes...)
+	b = w.MustNode(t, "b", changes...)
+	w.MustSet(t, "a", "b")
+	return a, b
+}
+
+func (w *world) MustSet(t *testing.T, ids ...string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the set is %v", ids), func() bool { return slices.Equal(w.keeper.members(), ids) })
+}
+
+func replicaOf(n *node) litefs.Role {
+	return litefs.Role{State: litefs.Replica, Host: n.id, URL: n.url()}
+}
+
+// replicate tells every node's feed that there is something new.
+func (w *world) replicate() {
+	for _, n := range w.nodes {
+		n.seat.Notify()
+	}
+}
+
+// rewrite makes the row at seq that of another history.
+func (w *world) rewrite(t *testing.T, seq int64, key string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, table := range []string{"writes", "topics"} {
+		if _, err := db.ExecContext(t.Context(), "UPDATE "+table+" SET mark = ? WHERE seq = ?", bytes.Repeat([]byte{7}, 32), seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), "UPDATE writes SET key = ? WHERE seq = ?", key, seq); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// written is what came of a write.
+type written struct {
+	receipt repo.Receipt
+	err     error
+}
+
+// write starts a write on n, tells the others of it as replication would, and gives its
+// end.
+func (w *world) write(ctx context.Context, n *node, item, key string) <-chan written {
+	out := make(chan written, 1)
+	go func() {
+		_, receipt, err := repo.Do(repo.As(ctx, repo.Actor{Name: repo.Operator}), n.repo, put{Item: item}, repo.WithKey(key))
+		out <- written{receipt, err}
+	}()
+	return out
+}
+
+// MustWrite writes on n and wants an answer that rests on want.
+func (w *world) MustWrite(t *testing.T, n *node, item string, want repo.Assurance) repo.Receipt {
+	t.Helper()
+	got := w.MustEnd(t, w.write(t.Context(), n, item, "key of "+item))
+	if got.err != nil || got.receipt.Assurance != want {
+		t.Fatalf("write %s: %+v, %v, want %s", item, got.receipt, got.err, want)
+	}
+	return got.receipt
+}
+
+// eventually polls until ok, and fails the test when that takes too long.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	limit := time.After(20 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			tb.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// journal is a log that a test can read.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
+}
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

@@ -1,0 +1,194 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/superfly/litefs"
+	"github.com/superfly/litefs/http"
+
+	node "blog/internal/litefs"
+)
+
+// staticTerm is the one term of a static lease.
+const staticTerm = "static"
+
+// promoteLimit bounds the primary's answer to the wish for a hand-off; the child gives up after 5 s.
+const promoteLimit = 4 * time.Second
+
+// control answers the child's questions (internal/litefs, control.go) on a socket that only this user can reach.
+type control struct {
+	log    *slog.Logger
+	store  *litefs.Store
+	leaser *consulLeaser // nil with a static lease
+	client *http.Client
+	self   node.Member
+
+	path   string // of the socket
+	server *nethttp.Server
+	ended  chan error
+}
+
+// open starts to listen. The folder is new, so nobody can have put something there.
+func (c *control) open() error {
+	dir, err := os.MkdirTemp("", "litefs-control-*")
+	if err != nil {
+		return fmt.Errorf("make a folder for the control socket: %w", err)
+	}
+	c.path = filepath.Join(dir, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.path, Net: "unix"})
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen on the control socket (is TMPDIR very long?): %w", err), os.Remove(dir))
+	}
+	mux := nethttp.NewServeMux()
+	mux.HandleFunc("GET "+node.ControlStanding, c.answer(func(r *nethttp.Request) (any, error) { return c.standing(r.Context()) }))
+	mux.HandleFunc("PUT "+node.ControlSync, c.answer(c.change))
+	mux.HandleFunc("POST "+node.ControlPromote, c.answer(func(r *nethttp.Request) (any, error) { return struct{}{}, c.promote(r.Context()) }))
+	mux.HandleFunc("POST "+node.ControlDemote, c.answer(func(*nethttp.Request) (any, error) { return struct{}{}, c.demote() }))
+	mux.HandleFunc("POST "+node.ControlAcceptLoss, c.answer(c.acceptLoss))
+	c.server = &nethttp.Server{Handler: mux, ReadHeaderTimeout: promoteLimit}
+	c.ended = make(chan error, 1)
+	go func() { c.ended <- c.server.Serve(l) }()
+	return nil
+}
+
+// Close ends the server and removes the socket.
+func (c *control) Close() error {
+	err := c.server.Close()
+	if e := <-c.ended; !errors.Is(e, nethttp.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, os.RemoveAll(filepath.Dir(c.path)))
+}
+
+// answer sends what do returns, as JSON.
+func (c *control) answer(do func(*nethttp.Request) (any, error)) nethttp.HandlerFunc {
+	return func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		const longest = 1 << 20
+		r.Body = nethttp.MaxBytesReader(w, r.Body, longest)
+		out, err := do(r)
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			c.log.Info("the child was refused", "path", r.URL.Path, "err", err)
+			out = node.Problem(err)
+			w.WriteHeader(problemStatus(err))
+		}
+		if err := json.NewEncoder(w).Encode(out); err != nil {
+			c.log.Warn("answer the child", "path", r.URL.Path, "err", err)
+		}
+	}
+}
+
+func problemStatus(err error) int {
+	switch {
+	case errors.Is(err, node.ErrNotSupported):
+		return nethttp.StatusNotImplemented
+	case errors.Is(err, node.ErrNoAnswer):
+		return nethttp.StatusServiceUnavailable
+	default:
+		return nethttp.StatusConflict
+	}
+}
+
+func (c *control) standing(ctx context.Context) (node.Standing, error) {
+	s := node.Standing{Self: c.self, Candidate: c.store.Candidate(), Primary: c.store.IsPrimary()}
+	if c.leaser == nil {
+		if s.Primary {
+			s.Term = staticTerm
+		}
+		return s, nil
+	}
+	s.Lease = c.leaser.ttl
+	v, err := c.leaser.settled(ctx)
+	if err != nil {
+		return node.Standing{}, err
+	}
+	s.Set = v.set
+	// As of after the read: the set may then be older than the term, and never of a later one.
+	l := c.leaser.current.Load()
+	if s.Primary = l != nil && c.store.IsPrimary(); s.Primary {
+		s.Term = l.term()
+	}
+	return s, nil
+}
+
+func (c *control) change(r *nethttp.Request) (any, error) {
+	if c.leaser == nil {
+		return nil, node.ErrNotSupported
+	}
+	var change node.SyncChange
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&change); err != nil {
+		return nil, fmt.Errorf("%w: decode the change: %w", node.ErrRefused, err)
+	}
+	set, err := c.leaser.change(r.Context(), change)
+	if err == nil {
+		c.log.Info("the sync set has changed", "members", set.Members, "seq", set.Seq)
+	}
+	return set, err
+}
+
+func (c *control) acceptLoss(r *nethttp.Request) (any, error) {
+	if c.leaser == nil {
+		return nil, node.ErrNotSupported
+	}
+	accepted, err := c.leaser.acceptLoss(r.Context())
+	if err == nil {
+		c.log.Warn("this node has been made the only member of the sync set; what others acknowledged may be lost", "before", accepted.Before)
+	}
+	return accepted, err
+}
+
+// promote asks the primary to hand off to this node. A node that could not take the lease must not ask: the primary
+// would have let go of it for nothing.
+func (c *control) promote(ctx context.Context) error {
+	if c.leaser == nil {
+		return node.ErrNotSupported
+	}
+	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
+	defer cancel()
+	primary, info := c.store.PrimaryInfo()
+	switch {
+	case primary:
+		return nil
+	case !c.store.Candidate():
+		return fmt.Errorf("%w: this node is no candidate", node.ErrRefused)
+	case info == nil:
+		return fmt.Errorf("%w: no primary is known that could hand off", node.ErrRefused)
+	}
+	v, err := c.leaser.read(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
+	}
+	if !v.set.Has(c.self.ID) {
+		return fmt.Errorf("%w: this node is outside the sync set", node.ErrRefused)
+	}
+	if err := c.client.Handoff(ctx, info.AdvertiseURL, c.store.ID()); err != nil {
+		if unreached := (*url.Error)(nil); errors.As(err, &unreached) {
+			return fmt.Errorf("%w: ask %s to hand off: %w", node.ErrNoAnswer, info.Hostname, err)
+		}
+		return fmt.Errorf("%w: %s does not hand off: %w", node.ErrRefused, info.Hostname, err)
+	}
+	return nil
+}
+
+// demote makes LiteFS give the lease up, if it has it.
+func (c *control) demote() error {
+	if c.leaser == nil {
+		return node.ErrNotSupported
+	}
+	c.store.Demote()
+	return nil
+}

@@ -1,0 +1,244 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/superfly/litefs"
+
+	node "blog/internal/litefs"
+)
+
+// Why this node is not elected. LiteFS tells it and tries again.
+var (
+	errOutside = errors.New("this node is outside the sync set: it may lack acknowledged writes and is not elected; if the members are gone for good, `blog accept-loss` on the node to keep makes it the only member")
+	errSetLost = errors.New("this node has data, but Consul has no sync set (it has lost it, or the cluster is from before there was one): nobody is elected until `blog accept-loss` has been run on the node to keep")
+)
+
+// Acquire implements litefs.Leaser. It returns litefs.ErrPrimaryExists, unwrapped as LiteFS compares it, when somebody
+// else has the lease.
+func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
+	v, err := c.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if v.held() {
+		return nil, litefs.ErrPrimaryExists
+	}
+	ops, err := c.eligible(v)
+	c.tell(err)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.register(ctx); err != nil {
+		return nil, err
+	}
+	session, sent, err := c.newSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.take(ctx, session, sent, ops)
+}
+
+// tell logs why this node is not elected, once for each reason: LiteFS repeats it at every attempt.
+func (c *consulLeaser) tell(why error) {
+	if why == nil {
+		c.told = ""
+	} else if c.told != why.Error() {
+		c.told = why.Error()
+		c.log.Error("this node cannot be primary", "reason", why, "key", c.lockKey())
+	}
+}
+
+// eligible returns the operations that make sure, in the transaction that takes the lock, that this node may.
+func (c *consulLeaser) eligible(v *view) ([]api.KVTxnOp, error) {
+	if v.set != nil {
+		if !v.set.Has(c.data.id) {
+			return nil, errOutside
+		}
+		return []api.KVTxnOp{c.unchanged(v)}, nil
+	}
+	have, err := c.data.clusterID()
+	if err != nil {
+		return nil, err
+	}
+	if have != "" || v.clusterID != "" {
+		return nil, errSetLost
+	}
+	// The very first start of the cluster.
+	put, err := c.putSet(0, node.SyncSet{Members: []node.Member{c.self()}})
+	if err != nil {
+		return nil, err
+	}
+	return []api.KVTxnOp{put}, nil
+}
+
+func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.urgent())
+	defer cancel()
+	sent = time.Now()
+	id, _, err = c.client.Session().CreateNoChecks(&api.SessionEntry{
+		Node:      c.nodeName(),
+		Name:      "litefs",
+		Behavior:  api.SessionBehaviorDelete,
+		LockDelay: c.lockDelay,
+		TTL:       c.ttl.String(),
+	}, new(api.WriteOptions).WithContext(ctx))
+	if err != nil {
+		c.registered.Store(false) // Consul may have lost the node
+		return "", sent, fmt.Errorf("create session: %w", err)
+	}
+	return id, sent, nil
+}
+
+// take does ops and takes the lock with the session, which has been alive at sent. Unless that is known to have been
+// done the session is ended: then nobody holds a lease that he does not know of.
+func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time, ops []api.KVTxnOp) (litefs.Lease, error) {
+	lock, err := c.takeLock(session)
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, c.urgent())
+	defer cancel()
+	r, err := c.transact(limited, append(ops, lock)...)
+	if err != nil || !r.done {
+		c.endSession(session)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case r.done:
+		return c.newLease(session, r.index[c.lockKey()], sent), nil
+	case r.refused[c.lockKey()] != "":
+		return nil, litefs.ErrPrimaryExists
+	default:
+		return nil, errors.New("the sync set has changed meanwhile")
+	}
+}
+
+// AcquireExisting implements litefs.Leaser: it takes over the session of a primary that hands off. A session that
+// cannot be taken over is ended, since nobody else believes in it any more.
+func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (litefs.Lease, error) {
+	v, err := c.read(ctx)
+	if err == nil {
+		switch {
+		case !c.candidate:
+			err = errors.New("the lease was handed to a node that is no candidate")
+		case !v.set.Has(c.data.id):
+			err = errOutside
+		}
+	}
+	if err != nil {
+		c.endSession(session)
+		return nil, err
+	}
+	sent := time.Now()
+	if err := c.renewSession(ctx, session); err != nil {
+		if err != litefs.ErrLeaseExpired { //nolint:errorlint // it is never wrapped
+			c.endSession(session)
+		}
+		return nil, err
+	}
+	return c.take(ctx, session, sent, []api.KVTxnOp{c.unchanged(v)})
+}
+
+// renewSession makes the session last for another TTL. litefs.ErrLeaseExpired, unwrapped, says that it is gone.
+func (c *consulLeaser) renewSession(ctx context.Context, session string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.urgent())
+	defer cancel()
+	entry, _, err := c.client.Session().Renew(session, new(api.WriteOptions).WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("renew session: %w", err)
+	}
+	if entry == nil {
+		return litefs.ErrLeaseExpired
+	}
+	return nil
+}
+
+// endSession ends a session and, with it, the lock that it holds. What Consul does not hear is told again later;
+// otherwise this node would wait for a lease of its own to run out.
+func (c *consulLeaser) endSession(session string) {
+	if _, err := c.client.Session().Destroy(session, nil); err != nil {
+		c.left = append(c.left, session)
+	}
+}
+
+// endLeft ends the sessions of which Consul could not be told. They are few: without Consul there are no new ones.
+func (c *consulLeaser) endLeft(ctx context.Context) {
+	for len(c.left) > 0 {
+		if _, err := c.client.Session().Destroy(c.left[0], new(api.WriteOptions).WithContext(ctx)); err != nil {
+			return
+		}
+		c.left = c.left[1:]
+	}
+}
+
+// PrimaryInfo implements litefs.Leaser. It returns litefs.ErrNoPrimary, unwrapped, when nobody has the lease, and
+// refuses a primary from outside the sync set: its data would replace what has been acknowledged.
+func (c *consulLeaser) PrimaryInfo(ctx context.Context) (litefs.PrimaryInfo, error) {
+	var none litefs.PrimaryInfo
+	c.endLeft(ctx)
+	v, err := c.read(ctx)
+	switch {
+	case err != nil:
+		return none, err
+	case !v.held(): // a value without a session is what a holder that died while letting go has left
+		return none, litefs.ErrNoPrimary
+	case v.holder.MemberID == c.data.id:
+		return none, errors.New("the lease is still held in this node's own name, from before; it is handed over now or ends by itself")
+	case v.set != nil && !v.set.Has(v.holder.MemberID):
+		return none, fmt.Errorf("%s holds the lease but is outside the sync set: not followed", v.holder.Hostname)
+	}
+	return v.holder.PrimaryInfo, nil
+}
+
+// ClusterID implements litefs.Leaser. "" means that none has been set.
+func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
+	if c.current.Load() != nil { // the time counts against the lease
+		limited, cancel := context.WithTimeout(ctx, c.urgent())
+		defer cancel()
+		ctx = limited
+	}
+	v, err := c.read(ctx)
+	if err != nil {
+		return "", err
+	}
+	return v.clusterID, nil
+}
+
+// SetClusterID implements litefs.Leaser. The id is set once: index 0 makes Consul refuse a key that exists.
+//
+// It goes on until it knows the outcome, even past the end of the lease. LiteFS takes an error for "not set" and forgets
+// the id; if it was set all the same this node could never be primary again. Nobody else can be meanwhile: when there
+// is no id, this node is alone in the set.
+func (c *consulLeaser) SetClusterID(ctx context.Context, id string) error {
+	if err := c.data.setClusterID(id); err != nil {
+		return fmt.Errorf("write the cluster's id: %w", err)
+	}
+	for {
+		ok, _, err := c.client.KV().CAS(
+			&api.KVPair{Key: c.clusterIDKey(), Value: []byte(id)}, new(api.WriteOptions).WithContext(ctx))
+		if err == nil && ok {
+			return nil
+		}
+		v, e := c.read(ctx)
+		switch {
+		case e == nil && v.clusterID == id: // an answer was lost
+			return nil
+		case e == nil && v.clusterID != "":
+			return errors.New("the cluster has an id already")
+		}
+		c.log.Warn("set the cluster's id, trying again", "err", errors.Join(err, e))
+		select {
+		case <-time.After(renewPause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

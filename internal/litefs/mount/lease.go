@@ -1,0 +1,150 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/superfly/litefs"
+)
+
+var _ litefs.Lease = (*consulLease)(nil)
+
+// consulLease is one holding of the lock. LiteFS calls all but Handoff from one goroutine.
+//
+// LiteFS believes in it until Renew says otherwise or until it is demoted. It asks Renew after half a TTL, but from
+// the start again after each hand-off that came to nothing, and a hand-off can keep it for 5 s. So the lease has a
+// clock of its own that demotes LiteFS at the latest when a TTL has passed since the last renewal was sent.
+type consulLease struct {
+	leaser  *consulLeaser
+	session string
+	index   uint64 // the lock's ModifyIndex: a hand-off keeps the session and changes it
+	renewed time.Time
+	over    *time.Timer
+	handoff chan uint64
+	taken   bool // by the node that it was handed to: the session is that node's now
+}
+
+func (c *consulLeaser) newLease(session string, index uint64, sent time.Time) *consulLease {
+	l := &consulLease{leaser: c, session: session, index: index, renewed: sent, handoff: make(chan uint64)}
+	c.current.Store(l)
+	l.over = time.AfterFunc(time.Until(sent.Add(c.ttl-c.margin()/2)), func() {
+		// A lease that was handed on is still the current one here when it runs out.
+		if c.current.CompareAndSwap(l, nil) && c.primary() {
+			c.log.Warn("the lease has run out without a renewal")
+			c.stepDown()
+		}
+	})
+	return l
+}
+
+// margin is how long before its end a lease is given up.
+func (c *consulLeaser) margin() time.Duration { return c.ttl / 20 }
+
+func (l *consulLease) ID() string               { return l.session }
+func (l *consulLease) TTL() time.Duration       { return l.leaser.ttl }
+func (l *consulLease) RenewedAt() time.Time     { return l.renewed }
+func (l *consulLease) HandoffCh() <-chan uint64 { return l.handoff }
+
+// term names this holding of the lock and no other.
+func (l *consulLease) term() string { return fmt.Sprintf("%s:%d", l.session, l.index) }
+
+// renewPause is between two attempts.
+const renewPause = 50 * time.Millisecond
+
+// Renew implements litefs.Lease. It tries for as long as the lease lasts, and returns nothing but nil and
+// litefs.ErrLeaseExpired, unwrapped: LiteFS would go on for up to two seconds more after another error.
+func (l *consulLease) Renew(ctx context.Context) error {
+	c := l.leaser
+	if c.current.Load() != l {
+		return litefs.ErrLeaseExpired
+	}
+	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(c.ttl-c.margin()))
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		sent := time.Now()
+		err := l.renew(ctx)
+		if err == nil {
+			l.renewed = sent
+			l.over.Reset(time.Until(sent.Add(c.ttl - c.margin()/2)))
+			return nil
+		}
+		if err == litefs.ErrLeaseExpired || ctx.Err() != nil { //nolint:errorlint // it is never wrapped
+			c.log.Warn("the lease is over", "err", err, "attempts", attempt)
+			l.end()
+			c.stepDown() // in the middle of a hand-off LiteFS does not look at what is returned here
+			return litefs.ErrLeaseExpired
+		}
+		if attempt == 1 {
+			c.log.Warn("the lease cannot be renewed, trying again", "err", err)
+		}
+		select {
+		case <-time.After(renewPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// renew asks once. A living session is not enough: the lock may have been deleted, or handed on with the session.
+func (l *consulLease) renew(ctx context.Context) error {
+	c := l.leaser
+	if err := c.renewSession(ctx, l.session); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.urgent())
+	defer cancel()
+	v, err := c.read(ctx)
+	if err != nil {
+		return err
+	}
+	mine := v.held() && v.lock.Session == l.session
+	if mine && v.lock.ModifyIndex == l.index {
+		return nil
+	}
+	l.taken = mine
+	return litefs.ErrLeaseExpired
+}
+
+// end says that this holding is over.
+func (l *consulLease) end() {
+	l.over.Stop()
+	l.leaser.current.CompareAndSwap(l, nil)
+}
+
+// handoffLimit is LiteFS's own.
+const handoffLimit = 5 * time.Second
+
+// Handoff implements litefs.Lease.
+func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
+	limit := time.NewTimer(handoffLimit)
+	defer limit.Stop()
+	select {
+	case l.handoff <- node:
+		return nil
+	case <-limit.C:
+		return errors.New("hand off: the lease did not answer in time")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close implements litefs.Lease: it releases the key and ends the session, so that another can be primary at once.
+// It has no context; the client's own limit bounds it. Ending the session alone would do, but for the lock's delay,
+// which Consul puts on a lock that is lost with its session.
+func (l *consulLease) Close() error {
+	l.end()
+	if l.taken {
+		return nil
+	}
+	c := l.leaser
+	if _, _, err := c.client.KV().Release(&api.KVPair{Key: c.lockKey(), Session: l.session}, nil); err != nil {
+		c.left = append(c.left, l.session)
+		return fmt.Errorf("release %s: %w", c.lockKey(), err)
+	}
+	c.endSession(l.session)
+	return nil
+}

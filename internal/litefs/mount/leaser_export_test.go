@@ -1,0 +1,127 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/superfly/litefs"
+	litefshttp "github.com/superfly/litefs/http"
+
+	node "blog/internal/litefs"
+)
+
+// PauseAfter is the wait after so many runs that did not last.
+var PauseAfter = pauseAfter
+
+// Leaser is the lease in Consul.
+type Leaser = consulLeaser
+
+// Peer is a leaser with its data directory and no LiteFS.
+type Peer struct {
+	*Leaser
+	ID      string
+	Demoted chan struct{} // gets a value when the leaser wants LiteFS to step down
+}
+
+// NewPeer returns a peer whose LiteFS says that it is primary.
+func NewPeer(l Lease, dir, clusterID string) (*Peer, error) {
+	data, err := openIdentity(dir)
+	if err == nil && clusterID != "" {
+		err = data.setClusterID(clusterID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := newConsulLeaser(l, data, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Leaser: c, ID: data.id, Demoted: make(chan struct{}, 9)}
+	c.primary = func() bool { return true }
+	c.stepDown = func() { p.Demoted <- struct{}{} }
+	return p, nil
+}
+
+// Term is the term of the lease that was taken last.
+func (p *Peer) Term() string { return p.current.Load().term() }
+
+// Set is the sync set as Consul has it now.
+func (p *Peer) Set(ctx context.Context) (*node.SyncSet, error) {
+	v, err := p.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.set, nil
+}
+
+// Settled is the sync set that no earlier change of the peer's can alter any more.
+func (p *Peer) Settled(ctx context.Context) (*node.SyncSet, error) {
+	v, err := p.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.set, nil
+}
+
+// Keys are the lock's and the sync set's.
+func (p *Peer) Keys() (lock, sync string) { return p.lockKey(), p.syncKey() }
+
+// Change changes the sync set.
+func (p *Peer) Change(ctx context.Context, c node.SyncChange) (node.SyncSet, error) {
+	return p.change(ctx, c)
+}
+
+// AcceptLoss makes the peer the only member.
+func (p *Peer) AcceptLoss(ctx context.Context) (node.Accepted, error) { return p.acceptLoss(ctx) }
+
+// Inspect is the look at Consul before a start.
+func (p *Peer) Inspect(ctx context.Context) error { return p.inspect(ctx) }
+
+// Bare is a node without a mount and without a child.
+type Bare struct {
+	Store   *litefs.Store
+	Control *node.Control
+
+	server  *litefshttp.Server
+	control *control
+	closed  bool
+}
+
+// OpenBare starts a bare node.
+func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, error) {
+	self, err := openIdentity(cfg.Data.Dir)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+	leaser, err := n.newLeaser(ctx, self)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bare{Store: n.store, server: litefshttp.NewServer(n.store, cfg.HTTP.Addr)}
+	if err := b.server.Listen(); err != nil {
+		return nil, err
+	}
+	b.control = &control{
+		log: logger, store: n.store, leaser: leaser, client: newClient(), self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
+	}
+	if err := errors.Join(b.control.open(), n.store.Open()); err != nil {
+		return nil, err
+	}
+	b.Control = node.NewControl(b.control.path)
+	b.server.Serve()
+	return b, nil
+}
+
+// Close closes what Node.Close closes, in its order, once.
+func (b *Bare) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	b.Control.Close()
+	return errors.Join(b.control.Close(), closeAPI(b.server), b.Store.Close())
+}
