@@ -23,6 +23,16 @@ func TestFaults(t *testing.T) {
 	s.Counted(t)
 }
 
+// TestDeterministic is what a storm meets only by luck.
+func TestDeterministic(t *testing.T) {
+	t.Run("1. not acknowledged before the standby has it", func(t *testing.T) {
+		compose.Start(t, seed(t), "DURABILITY=strict").HeldBack(t)
+	})
+	s := compose.Start(t, seed(t))
+	t.Run("2. unknown, discarded, asked again in another order", func(t *testing.T) { s.Discarded(t) })
+	t.Run("3. one key at once on two nodes during a failover", func(t *testing.T) { s.AtOnce(t) })
+}
+
 // TestChaos draws faults, victims and moments from a seed: SEED, or the time.
 // FAULTS is how many.
 func TestChaos(t *testing.T) {
