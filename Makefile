@@ -64,7 +64,7 @@ check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
 	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || { echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
 	@echo "generated"; sh tools/fresh.sh
 	@echo "go.mod";    go mod tidy -diff
-	@echo "vet";       go vet -tags $(TAGS) ./...
+	@echo "vet";       go vet -tags $(TAGS),compose ./...
 	@echo "imports";   go test -tags $(TAGS) -run '^TestImports' ./test
 	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
 

@@ -149,20 +149,21 @@ func (s *Storm) AtOnce(tb testing.TB) {
 	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
 	s.Excuse(primary)
 	var asks sync.WaitGroup
-	var told [8]Told
-	for i := range told {
-		// Pairs with one key, some before and some after the primary is dead.
-		w := Write{Key: fmt.Sprintf("pair%d", i/2), Kind: Create, Post: fmt.Sprintf("pair%d", i/2)}
-		node := []*Node{s.Node(Iad1), s.Node(Nrt1)}[i%2]
-		if i == len(told)/2 {
+	// Pairs with one key, some before and some after the primary is dead.
+	var here, there [4]Told
+	for i := range here {
+		name := fmt.Sprintf("pair%d", i)
+		w := Write{Key: name, Kind: Create, Post: name}
+		if i == len(here)/2 {
 			f.try("kill", primary.Kill)
 		}
-		asks.Go(func() { told[i] = s.Writers[node.Name].Ask(tb.Context(), w, patient) })
+		asks.Go(func() { here[i] = s.Writers[Iad1].Ask(tb.Context(), w, patient) })
+		asks.Go(func() { there[i] = s.Writers[Nrt1].Ask(tb.Context(), w, patient) })
 	}
 	asks.Wait()
 	f.becomes(standby)
-	for i := 0; i < len(told); i += 2 {
-		a, b := told[i], told[i+1]
+	for i, a := range here {
+		b := there[i]
 		if a.Outcome != OK || b.Outcome != OK || a.Cursor != b.Cursor {
 			tb.Fatalf("case 3: one key on two nodes is told as %+v and %+v", a, b)
 		}

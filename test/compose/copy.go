@@ -100,22 +100,23 @@ func integrity(ctx context.Context, db *sql.DB) error {
 	}
 	for _, name := range indexes {
 		// rank 1: compared with what is indexed, too.
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)", name)); err != nil { //nolint:gosec // its name is in the schema
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)", name)); err != nil {
 			return fmt.Errorf("full-text index %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func each(ctx context.Context, db *sql.DB, query string, row func(*sql.Rows) error) error {
+func each(ctx context.Context, db *sql.DB, query string, row func(*sql.Rows) error) (err error) {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := row(rows); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }

@@ -75,7 +75,7 @@ func (r *Roles) Primaries(since time.Duration) []string {
 	return names
 }
 
-// Fresh reports whether every named node has answered a question asked after since,
+// Deny reports whether every named node has answered a question asked after since,
 // and denied it.
 func (r *Roles) Deny(since time.Duration, names ...string) bool {
 	r.mu.Lock()
