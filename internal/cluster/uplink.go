@@ -71,7 +71,7 @@ func (c *Cluster) complain(role litefs.Role, up bool, failing time.Time, err err
 	if up || err == nil {
 		return
 	}
-	problem := ""
+	var problem string
 	var refused *refusedError
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusUnauthorized:
@@ -111,7 +111,7 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	dialed()
 	if err != nil {
 		if res != nil {
-			return false, &refusedError{res.StatusCode, err}
+			return false, &refusedError{res.StatusCode, errors.Join(err, res.Body.Close())}
 		}
 		return false, fmt.Errorf("open an uplink: %w", err)
 	}

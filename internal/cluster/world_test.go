@@ -333,12 +333,12 @@ func (w *world) rewrite(t *testing.T, seq int64, key string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	for _, table := range []string{"writes", "topics"} {
-		if _, err := db.ExecContext(t.Context(), "UPDATE "+table+" SET mark = ? WHERE seq = ?", bytes.Repeat([]byte{7}, 32), seq); err != nil {
-			t.Fatal(err)
-		}
+	mark := bytes.Repeat([]byte{7}, 32)
+	_, err = db.ExecContext(t.Context(), "UPDATE writes SET mark = ?, key = ? WHERE seq = ?", mark, key, seq)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "UPDATE topics SET mark = ? WHERE seq = ?", mark, seq)
 	}
-	if _, err := db.ExecContext(t.Context(), "UPDATE writes SET key = ? WHERE seq = ?", key, seq); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -134,21 +134,6 @@ func TestControl(t *testing.T) {
 	awaitPrimary(t, a)
 }
 
-func TestControlStatic(t *testing.T) {
-	lease := mount.Lease{Type: "static", Hostname: "h", Candidate: true}
-	b := mustBare(t, lease, t.TempDir())
-	s := awaitPrimary(t, b)
-	if s.Term != "static" || s.Set != nil || s.Lease != 0 {
-		t.Errorf("got %+v", s)
-	}
-	_, err := b.Control.Change(t.Context(), node.SyncChange{Term: s.Term, Members: []node.Member{s.Self}})
-	mustErr(t, err, node.ErrNotSupported)
-	_, err = b.Control.AcceptLoss(t.Context())
-	mustErr(t, err, node.ErrNotSupported)
-	mustErr(t, b.Control.Promote(t.Context()), node.ErrNotSupported)
-	mustErr(t, b.Control.Demote(t.Context()), node.ErrNotSupported)
-}
-
 // TestConsulHangs: a node cannot believe in its lease for longer than it lasts, whatever Consul does.
 func TestConsulHangs(t *testing.T) {
 	consul := cluster.StartConsul(t)

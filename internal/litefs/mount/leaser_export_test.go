@@ -106,7 +106,7 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 		return nil, err
 	}
 	b.control = &control{
-		log: logger, store: n.store, leaser: leaser, client: newClient(), self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
+		log: logger, store: n.store, leaser: leaser, client: newClient(),
 	}
 	if err := errors.Join(b.control.open(), n.store.Open()); err != nil {
 		return nil, err

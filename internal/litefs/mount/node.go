@@ -19,8 +19,6 @@ import (
 	"github.com/superfly/litefs/fuse"
 	"github.com/superfly/litefs/http"
 	"golang.org/x/sys/unix"
-
-	node "blog/internal/litefs"
 )
 
 // streamLimit bounds the silence after which it is asked for a sign of life, and the wait
@@ -33,13 +31,14 @@ const dialLimit = time.Second
 // mountHelper is the program that mounts and unmounts FUSE file systems.
 const mountHelper = "fusermount3"
 
-// Node is a running LiteFS node: store, lease, HTTP API, control socket and mount.
+// Node is a running LiteFS node: store, lease, HTTP API, mount and, where there is a sync set, control socket.
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	store   *litefs.Store
 	server  *http.Server
-	control *control
+	id      string   // of the data directory
+	control *control // nil with a static lease
 	fsys    *fuse.FileSystem
 }
 
@@ -54,7 +53,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+	n := &Node{cfg: cfg, log: logger, id: self.id, store: newStore(cfg, logger)}
 	leaser, err := n.newLeaser(ctx, self)
 	if err != nil {
 		return nil, err
@@ -71,12 +70,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	}
 	n.server = server
 
-	n.control = &control{
-		log: logger, store: n.store, leaser: leaser, client: newClient(),
-		self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
-	}
-	if err := n.control.open(); err != nil {
-		return nil, errors.Join(err, server.Close())
+	if leaser != nil {
+		n.control = &control{log: logger, store: n.store, leaser: leaser, client: newClient()}
+		if err := n.control.open(); err != nil {
+			return nil, errors.Join(err, server.Close())
+		}
 	}
 	invalidator := new(invalidator)
 	n.store.Invalidator = invalidator
