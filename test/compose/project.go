@@ -1,10 +1,10 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,7 +65,14 @@ func Up(tb testing.TB, keep string, env ...string) *Project {
 	}
 	p.data = filepath.Join(p.root, ".cache", "test", "compose", p.Name)
 	p.address(env)
-	tb.Cleanup(p.down)
+	r, err := p.startReaper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		p.down()
+		cluster.MustClose(tb, "reaper", r.dismiss())
+	})
 	for _, name := range []string{Fra1, Fra2} {
 		dir := filepath.Join(p.data, name)
 		if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -113,8 +120,12 @@ func (p *Project) address(env []string) {
 
 // do runs docker-compose on this project.
 func (p *Project) do(ctx context.Context, args ...string) (string, error) {
+	return run(ctx, p.env, p.compose, p.args(args...)...)
+}
+
+func (p *Project) args(args ...string) []string {
 	all := []string{"-p", p.Name, "--project-directory", p.root, "-f", filepath.Join(p.root, "compose.yml"), "-f", filepath.Join(p.root, "test", "compose", "testdata", "compose.test.yml")}
-	return run(ctx, p.env, p.compose, append(all, args...)...)
+	return append(all, args...)
 }
 
 // Node returns the node with that name.
@@ -145,11 +156,7 @@ func (p *Project) down() {
 			_ = n.Unpause(ctx) // it is not paused
 		}
 	}
-	if p.tb.Failed() {
-		if err := p.keepLogs(ctx); err != nil {
-			p.tb.Errorf("keep logs: %v", err)
-		}
-	}
+	p.checkLogs(ctx)
 	if _, err := p.do(ctx, "down", "--volumes", "--remove-orphans", "--timeout", "1"); err != nil {
 		p.tb.Errorf("take the project down: %v", err)
 	}
@@ -163,23 +170,34 @@ func (p *Project) down() {
 	}
 }
 
-// keepLogs writes what each container has printed to Keep.
-func (p *Project) keepLogs(ctx context.Context) error {
-	if err := os.MkdirAll(p.Keep, 0o750); err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
+// checkLogs fails the test for what no node may ever print, and keeps what the
+// containers have printed when the test has failed.
+func (p *Project) checkLogs(ctx context.Context) {
+	p.tb.Helper()
 	list, err := run(ctx, nil, "docker", "ps", "-a", "--filter", "label=com.docker.compose.project="+p.Name, "--format", `{{.ID}} {{.Label "com.docker.compose.service"}}`)
-	errs := []error{err}
+	if err != nil {
+		p.tb.Errorf("list containers: %v", err)
+	}
+	logs := map[string][]byte{}
 	for line := range strings.Lines(list) {
 		id, service, _ := strings.Cut(strings.TrimSpace(line), " ")
-		f, err := os.Create(filepath.Join(p.Keep, service+".log"))
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
+		// Both streams, in one order.
 		cmd := exec.CommandContext(ctx, "docker", "logs", "--timestamps", id) // #nosec G204 -- of this project
-		cmd.Stdout, cmd.Stderr = f, f
-		errs = append(errs, cmd.Run(), f.Close())
+		if logs[service], err = cmd.CombinedOutput(); err != nil {
+			p.tb.Errorf("logs of %s: %v", service, err)
+		}
+		for _, never := range []string{"WARNING: DATA RACE", "panic: ", "fatal error: "} {
+			if bytes.Contains(logs[service], []byte(never)) {
+				p.tb.Errorf("%s has printed %q", service, never)
+			}
+		}
 	}
-	return errors.Join(errs...)
+	if !p.tb.Failed() {
+		return
+	}
+	for service, text := range logs {
+		if err := os.WriteFile(filepath.Join(p.Keep, service+".log"), text, 0o600); err != nil {
+			p.tb.Error(err)
+		}
+	}
 }

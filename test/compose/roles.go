@@ -103,7 +103,7 @@ func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Dura
 
 // Both returns how long two nodes were certainly primary at once: from the end of
 // a first answer to the start of a last in a run of answers without another.
-func (r *Roles) Both(after time.Duration) time.Duration {
+func (r *Roles) Both() time.Duration {
 	type span struct {
 		node     string
 		from, to time.Duration
@@ -114,7 +114,7 @@ func (r *Roles) Both(after time.Duration) time.Duration {
 	for name, all := range r.seen {
 		for i := 0; i+1 < len(all); i++ {
 			// Of a run only its first and last answer are kept, next to each other.
-			if a, b := all[i], all[i+1]; a.primary && b.primary && a.err == nil && b.err == nil && b.start > after {
+			if a, b := all[i], all[i+1]; a.primary && b.primary && a.err == nil && b.err == nil {
 				spans = append(spans, span{name, a.end, b.start})
 			}
 		}

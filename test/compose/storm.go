@@ -330,7 +330,7 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	}
 	sights := s.Log.Sights(s.checked)
 	s.checked += len(sights)
-	errs := []error{CheckCopies(copies), CheckAnswers(asks), CheckSights(sights, ops)}
+	errs := []error{s.onePrimary(), CheckCopies(copies), CheckAnswers(asks), CheckSights(sights, ops)}
 	for _, c := range copies {
 		errs = append(errs, CheckCopy(c, ops))
 	}
@@ -343,6 +343,17 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 		tb.Fatalf("after %s:\n%v", s.now(), err)
 	}
 	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
+}
+
+// twoPrimaries is for how long two nodes may say at once that they are primary: one
+// that wakes up from a pause has to look around first.
+const twoPrimaries = time.Second
+
+func (s *Storm) onePrimary() error {
+	if both := s.Roles.Both(); both > twoPrimaries {
+		return fmt.Errorf("two nodes were primary at once for %s", both)
+	}
+	return nil
 }
 
 // socketEqual waits for the last frame, and returns what differs then.
