@@ -31,6 +31,7 @@ func (s *Storm) blows(primary, standby *Node) []blow {
 			blow{"SIGTERM", n, true, func(ctx context.Context) error { _, err := n.Stop(ctx); return err }, n.Start},
 			blow{"cut off from all", n, false, n.CutOff, n.Heal},
 			blow{"pause", n, true, n.Pause, n.Unpause},
+			blow{"unplug", n, true, n.Unplug, n.Plug},
 		)
 	}
 	for _, n := range []*Node{primary, standby} {

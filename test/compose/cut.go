@@ -62,6 +62,38 @@ func (n *Node) CutFrom(ctx context.Context, other *Node) error {
 	return n.rules(ctx, rules)
 }
 
+// Unplug takes the node out of its networks: interface and addresses are gone, and
+// so are the published ports.
+func (n *Node) Unplug(ctx context.Context) error {
+	out, err := n.inspect(ctx, "{{range $name, $net := .NetworkSettings.Networks}}{{$name}}{{range $net.Aliases}} {{.}}{{end}}\n{{end}}")
+	if err != nil {
+		return err
+	}
+	n.plugs = nil
+	for line := range strings.Lines(out) {
+		if f := strings.Fields(line); len(f) > 0 {
+			n.plugs = append(n.plugs, f)
+			_, derr := run(ctx, nil, "docker", "network", "disconnect", f[0], n.id)
+			err = errors.Join(err, derr)
+		}
+	}
+	return err
+}
+
+// Plug puts it back, under its old names; its address may be another.
+func (n *Node) Plug(ctx context.Context) error {
+	var errs []error
+	for _, p := range n.plugs {
+		args := []string{"network", "connect"}
+		for _, alias := range p[1:] {
+			args = append(args, "--alias", alias)
+		}
+		_, err := run(ctx, nil, "docker", append(args, p[0], n.id)...)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // HoldReplication keeps transactions from arriving here, from whoever is primary,
 // and nothing else: LiteFS's stream is the only thing that is on its ports.
 func (n *Node) HoldReplication(ctx context.Context) error {
@@ -92,7 +124,7 @@ func (n *Node) HoldCopies(ctx context.Context) error {
 
 func (n *Node) rules(ctx context.Context, rules [][]string) error {
 	cmds := [][]string{}
-	if !n.cut {
+	if !n.ruled(ctx) {
 		cmds = append(cmds, []string{"-N", table}, []string{"-I", "INPUT", "-j", table}, []string{"-I", "OUTPUT", "-j", table})
 	}
 	for _, r := range rules {
@@ -100,16 +132,21 @@ func (n *Node) rules(ctx context.Context, rules [][]string) error {
 		// chain, where it just never matches.
 		cmds = append(cmds, append([]string{"-A", table}, r...))
 	}
-	n.cut = true
 	return n.firewall(ctx, cmds...)
 }
 
 // Heal ends all cuts of the node.
 func (n *Node) Heal(ctx context.Context) error {
-	if !n.cut {
+	if !n.ruled(ctx) {
 		return nil
 	}
 	return n.firewall(ctx, []string{"-F", table})
+}
+
+// ruled reports whether the chain is there: a container that has started again, on
+// its own as well, has none.
+func (n *Node) ruled(ctx context.Context) bool {
+	return n.firewall(ctx, []string{"-n", "-L", table}) == nil
 }
 
 func (n *Node) firewall(ctx context.Context, cmds ...[]string) error {

@@ -28,6 +28,7 @@ func Faults() []Fault {
 		{"c. kill -9 of blog mount", func(f *spell) { processKilled(f, "mount") }},
 		{"d. SIGTERM to the primary", stopped},
 		{"e. the primary cut off from all", primaryCutOff},
+		{"e. the primary unplugged from its network", primaryUnplugged},
 		{"f. a replica cut off from all", replicaCutOff},
 		{"g. the way between fra1 and fra2 cut", pairCut},
 		{"h. the primary cut off from Consul", consulCut},
@@ -134,6 +135,22 @@ func primaryCutOff(f *spell) {
 	f.limit("the other side writes again", f.AwaitAcks(f.tb, cut, f.survive...)-cut, 3*Lease)
 	f.heal(primary.Heal)
 	f.noAcks(cut)
+}
+
+// primaryUnplugged is the same with the tools of an operator, who also asks for a
+// write there, from within.
+func primaryUnplugged(f *spell) {
+	primary, standby := f.Primary(f.tb)
+	f.survive = f.others(primary)
+	f.Excuse(primary)
+	cut := f.strike(primary.Unplug)
+	told, code := f.Blog(f.tb, primary, Write{Key: "inside", Kind: Create, Post: "inside"}, 2*Lease)
+	if code != 3 || told.Outcome == OK {
+		f.tb.Fatalf("%s: a write on it ended with %d: %+v", f.now(), code, told)
+	}
+	f.becomes(standby)
+	f.limit("the other side writes again", f.AwaitAcks(f.tb, cut, f.survive...)-cut, 3*Lease)
+	f.heal(primary.Plug)
 }
 
 func replicaCutOff(f *spell) {

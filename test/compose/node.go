@@ -24,10 +24,10 @@ type Node struct {
 	Public, Private, LiteFS string
 
 	project    *Project
-	id         string // the container's
-	litefsPort int    // inside
-	data       string // the folder that is /var/lib/litefs, "" where it is a volume of Docker's
-	cut        bool   // rules are in force
+	id         string     // the container's
+	litefsPort int        // inside
+	data       string     // the folder that is /var/lib/litefs, "" where it is a volume of Docker's
+	plugs      [][]string // networks, each with the node's names in it, while it is unplugged
 }
 
 // find learns the container's id.
@@ -60,10 +60,7 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 }
 
 // Start starts the container again.
-func (n *Node) Start(ctx context.Context) error {
-	n.cut = false // its network is new
-	return n.docker(ctx, "start")
-}
+func (n *Node) Start(ctx context.Context) error { return n.docker(ctx, "start") }
 
 // Pause freezes all its processes; connections stay open.
 func (n *Node) Pause(ctx context.Context) error { return n.docker(ctx, "pause") }
