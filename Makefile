@@ -54,7 +54,7 @@ test-compose: images
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
 	@set -o pipefail; image=blog:test-$$$$; trap "docker rmi --force $$image >/dev/null" EXIT; \
 	$(MAKE) --no-print-directory image IMAGE=$$image && \
-	BLOG_IMAGE=$$image SEED=$(SEED) FAULTS=$(FAULTS) go test -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout 12h -json ./test/compose | go run ./tools/testreport -v
+	BLOG_IMAGE=$$image SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout 12h -json ./test/compose | go run ./tools/testreport -v
 
 chaos:
 	@$(MAKE) --no-print-directory test-compose COMPOSE_TESTS='^TestChaos$$$$'
