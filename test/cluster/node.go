@@ -68,10 +68,13 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
-	lease, primaryRegion, consul := "static", regions(0), ""
-	if c.Consul != nil { // each node goes by its own name, and any may win
-		lease, primaryRegion, consul = "consul", n.Region, c.Consul.URL
+	lease, consul := "static", ""
+	if c.Consul != nil { // each node goes by its own name; the first two may be elected, and are in one region
+		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
+		if i == 1 {
+			n.Region = regions(0)
+		}
 	}
 	n.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
@@ -82,7 +85,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + primaryRegion,
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
 		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
 	}, c.opts.Env...)
 	return n
