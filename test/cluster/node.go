@@ -32,6 +32,7 @@ type Node struct {
 	Replication, Forwarding *Link
 
 	cluster *Cluster
+	binary  string
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -47,7 +48,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)
 	n := &Node{
-		Name: name, Region: regions(i), cluster: c,
+		Name: name, Region: c.region(i), cluster: c, binary: c.opts.Binary,
 		PublicURL: "http://" + public, PrivateURL: "http://" + private, LiteFSURL: "http://" + litefs,
 		Mount: filepath.Join(home, "mnt"), Data: filepath.Join(home, "data"),
 		logPath: filepath.Join(home, "log"),
@@ -68,9 +69,9 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
-	lease, primaryRegion, consul := "static", regions(0), ""
-	if c.Consul != nil { // each node goes by its own name, and any may win
-		lease, primaryRegion, consul = "consul", n.Region, c.Consul.URL
+	lease, primaryRegion, consul := "static", c.region(0), ""
+	if c.Consul != nil { // each node goes by its own name, for any candidate may win
+		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
 	}
 	n.env = append([]string{
@@ -88,6 +89,10 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	return n
 }
 
+// Use makes binary the program that this node runs from its next start on, and its commands from now on: another
+// release.
+func (n *Node) Use(binary string) { n.binary = binary }
+
 // Start starts the node's process. It does not wait: see WaitReady.
 func (n *Node) Start(tb testing.TB) {
 	tb.Helper()
@@ -95,9 +100,9 @@ func (n *Node) Start(tb testing.TB) {
 		tb.Fatalf("%s runs already", n.Name)
 	}
 	config := filepath.Join(n.cluster.root, "litefs.yml")
-	argv := []string{n.cluster.opts.Binary, "mount", "--config", config}
+	argv := []string{n.binary, "mount", "--config", config}
 	if n.cluster.opts.Stock {
-		argv = []string{n.cluster.litefs, "mount", "-config", config, "--", n.cluster.opts.Binary, "serve"}
+		argv = []string{n.cluster.litefs, "mount", "-config", config, "--", n.binary, "serve"}
 	}
 	log, err := os.OpenFile(filepath.Clean(n.logPath), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -240,7 +245,7 @@ func (n *Node) Log(tb testing.TB) string {
 // Command returns a run of the program on this node, with the node's environment: the command line of an operator
 // who is logged in there.
 func (n *Node) Command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, n.cluster.opts.Binary, args...) // #nosec G204 -- a test's own program
+	cmd := exec.CommandContext(ctx, n.binary, args...) // #nosec G204 -- a test's own program
 	cmd.Env = n.env
 	return cmd
 }
