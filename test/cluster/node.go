@@ -28,10 +28,13 @@ type Node struct {
 	PublicURL, PrivateURL, LiteFSURL string
 	Mount, Data, Database            string
 	// Replication and Forwarding are this replica's ways to the primary; nil without Options.Proxies and on the
-	// primary.
+	// primary. With Consul see To.
 	Replication, Forwarding *Link
+	// Lease is this node's way to Consul; nil unless Options.Proxies and Options.Consul.
+	Lease *Link
 
 	cluster *Cluster
+	ways    map[*Node]Way // to the other nodes; see mesh
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -63,7 +66,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		primary = c.Nodes[0]
 	}
 	hostname, advertise := strings.TrimPrefix(primary.PrivateURL, "http://"), primary.LiteFSURL
-	if c.toxi != nil && i > 0 {
+	if c.toxi != nil && c.Consul == nil && i > 0 {
 		n.Replication = c.toxi.link(tb, name+"-replication", strings.TrimPrefix(advertise, "http://"))
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
@@ -86,7 +89,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
 		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
-		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
+		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=" + c.opts.Lease.String(),
 	}, c.opts.Env...)
 	return n
 }
