@@ -49,8 +49,8 @@ func (c *Cluster) mesh(tb testing.TB) {
 	}
 }
 
-// storedValue is a value of Consul's store in its answers: base64.
-var storedValue = regexp.MustCompile(`"Value":"([A-Za-z0-9+/=]+)"`)
+// storedValue is a value of Consul's store in its answers, base64. An agent for development indents what it says.
+var storedValue = regexp.MustCompile(`"Value": *"([A-Za-z0-9+/=]+)"`)
 
 // sight serves Consul with values changed by own, and returns its address.
 func (c *Cluster) sight(tb testing.TB, own *strings.Replacer) string {
