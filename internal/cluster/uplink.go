@@ -117,6 +117,12 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	}
 	defer func() { _ = ws.CloseNow() }()
 	ws.SetReadLimit(maxReport)
+	// What this node's feed has not told yet counts as well: a row that was written here
+	// a moment ago, as primary, and that the new primary does not have. A report that
+	// left it out would say that it is gone.
+	if err := c.read(ctx); err != nil {
+		return false, err
+	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

@@ -35,6 +35,7 @@ type Node struct {
 
 	cluster *Cluster
 	ways    map[*Node]Way // to the other nodes; see mesh
+	binary  string        // the program
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -50,7 +51,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)
 	n := &Node{
-		Name: name, Region: regions(i), cluster: c,
+		Name: name, Region: regions(i), cluster: c, binary: c.opts.Binary,
 		PublicURL: "http://" + public, PrivateURL: "http://" + private, LiteFSURL: "http://" + litefs,
 		Mount: filepath.Join(home, "mnt"), Data: filepath.Join(home, "data"),
 		logPath: filepath.Join(home, "log"),
@@ -94,6 +95,9 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	return n
 }
 
+// Use makes binary the node's program from its next start on.
+func (n *Node) Use(binary string) { n.binary = binary }
+
 // Start starts the node's process. It does not wait: see WaitReady.
 func (n *Node) Start(tb testing.TB) {
 	tb.Helper()
@@ -101,9 +105,9 @@ func (n *Node) Start(tb testing.TB) {
 		tb.Fatalf("%s runs already", n.Name)
 	}
 	config := filepath.Join(n.cluster.root, "litefs.yml")
-	argv := []string{n.cluster.opts.Binary, "mount", "--config", config}
+	argv := []string{n.binary, "mount", "--config", config}
 	if n.cluster.opts.Stock {
-		argv = []string{n.cluster.litefs, "mount", "-config", config, "--", n.cluster.opts.Binary, "serve"}
+		argv = []string{n.cluster.litefs, "mount", "-config", config, "--", n.binary, "serve"}
 	}
 	log, err := os.OpenFile(filepath.Clean(n.logPath), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -246,7 +250,7 @@ func (n *Node) Log(tb testing.TB) string {
 // Command returns a run of the program on this node, with the node's environment: the command line of an operator
 // who is logged in there.
 func (n *Node) Command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, n.cluster.opts.Binary, args...) // #nosec G204 -- a test's own program
+	cmd := exec.CommandContext(ctx, n.binary, args...) // #nosec G204 -- a test's own program
 	cmd.Env = n.env
 	return cmd
 }
