@@ -28,11 +28,14 @@ type Node struct {
 	PublicURL, PrivateURL, LiteFSURL string
 	Mount, Data, Database            string
 	// Replication and Forwarding are this replica's ways to the primary; nil without Options.Proxies and on the
-	// primary.
+	// primary. With Consul see To.
 	Replication, Forwarding *Link
+	// Lease is this node's way to Consul; nil unless Options.Proxies and Options.Consul.
+	Lease *Link
 
 	cluster *Cluster
-	binary  string
+	ways    map[*Node]Way // to the other nodes; see mesh
+	binary  string        // the program
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -64,18 +67,18 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		primary = c.Nodes[0]
 	}
 	hostname, advertise := strings.TrimPrefix(primary.PrivateURL, "http://"), primary.LiteFSURL
-	if c.toxi != nil && i > 0 {
+	if c.toxi != nil && c.Consul == nil && i > 0 {
 		n.Replication = c.toxi.link(tb, name+"-replication", strings.TrimPrefix(advertise, "http://"))
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
-	lease, primaryRegion, consul := "static", c.region(0), ""
+	lease, consul := "static", ""
 	if c.Consul != nil { // each node goes by its own name, for any candidate may win
 		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
 	}
 	n.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
 		// A process with the race detector sleeps a second at its end otherwise.
 		"GORACE=atexit_sleep_ms=50",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,
@@ -83,8 +86,8 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + primaryRegion,
-		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + c.region(0),
+		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=" + c.opts.Lease.String(),
 	}, c.opts.Env...)
 	return n
 }
