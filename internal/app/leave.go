@@ -39,8 +39,10 @@ func (s *Server) handOver(ctx context.Context) error {
 	if s.control == nil {
 		return nil
 	}
+	// A primary says it, too: when it has handed over it is the new one's standby for
+	// the moments that are left, and must not be waited for.
+	s.cluster.Leave()
 	if s.node.Role().State != litefs.Primary {
-		s.cluster.Leave()
 		return nil
 	}
 	if err := s.Repo.Retire(); err != nil {

@@ -140,6 +140,7 @@ func TestHandOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := w.write(t.Context(), a, "too late for a", "k")
+	a.cluster.Leave()
 	done := make(chan error, 1)
 	go func() { done <- a.cluster.HandOff(t.Context()) }()
 	eventually(t, "b is asked to take over", func() bool {
@@ -153,11 +154,13 @@ func TestHandOff(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	a.cluster.Leave()
 	w.MustSet(t, "b") // although DURABILITY_WAIT is a minute
 	if got := w.MustEnd(t, late); got.err != nil || got.receipt.Replayed {
 		t.Errorf("%+v, %v: a's own user is served by b", got.receipt, got.err)
 	}
+	// It reports to b now, until it has ended, and is not taken into the set again.
+	eventually(t, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
+	w.MustWrite(t, b, "after", repo.Alone)
 }
 
 // TestHandOffWithoutAStandby does not wait.
