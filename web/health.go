@@ -14,8 +14,9 @@ func (s *Site) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // readyz says whether this node can serve readers, and why not. What is missing
-// although it can is said as well: a migration that the primary has not run, or
-// no known primary. Anybody can ask: what is wrong in detail is in the log.
+// although it can is said as well: a migration that the primary has not run, one
+// that this release does not know, or no known primary. Anybody can ask: what is
+// wrong in detail is in the log.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	h := s.repo.Health(r.Context())
 	if r.Context().Err() == nil {
@@ -53,15 +54,12 @@ func (s *Site) logReadiness(h repo.Health) {
 
 // publicReason tells strangers the kind of what is wrong.
 func publicReason(h repo.Health) string {
-	behind := h.SchemaHave < h.SchemaWant
 	switch {
-	case h.Ready && behind:
-		return fmt.Sprintf("reads only what schema %d has: the primary has not brought schema %d yet", h.SchemaHave, h.SchemaWant)
 	case h.Ready:
-		return "no primary is known: reads only"
+		return h.Reason
 	case h.SchemaHave == 0:
 		return "no database yet"
-	case behind:
+	case h.SchemaHave < h.SchemaWant:
 		return fmt.Sprintf("schema %d is too old: this release needs %d", h.SchemaHave, h.SchemaWant)
 	}
 	return "the database does not work here"

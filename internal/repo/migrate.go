@@ -89,11 +89,13 @@ func (r *Repo) Schema(ctx context.Context) (int64, error) {
 
 // Health is what /readyz and `blog status` say of the database here.
 type Health struct {
-	SchemaHave int64  `json:"schema"`
-	SchemaWant int64  `json:"schema_wanted"`
-	Ready      bool   `json:"ready"`
-	Reason     string `json:"reason,omitempty"` // why it is not ready, or what is missing although it is
-	Cursor     Cursor `json:"cursor"`
+	SchemaHave int64 `json:"schema"`
+	SchemaWant int64 `json:"schema_wanted"`
+	Ready      bool  `json:"ready"`
+	// Reason is why it is not ready, which may give away what is of no concern to
+	// strangers; or what is missing although it is, which does not.
+	Reason string `json:"reason,omitempty"`
+	Cursor Cursor `json:"cursor"`
 }
 
 // healthLimit bounds Health: longer than a write waits for the lock, shorter than
@@ -129,14 +131,23 @@ func (r *Repo) Health(ctx context.Context) Health {
 			h.Reason = "the writing connection does not work: " + err.Error()
 			break
 		}
-		h.Ready = true
+		h.Ready, h.Reason = true, h.missing()
 	default:
-		h.Ready = true
-		if h.SchemaHave < h.SchemaWant {
-			h.Reason = fmt.Sprintf("reads only what schema %d has: migration %d has not been run on the primary yet", h.SchemaHave, h.SchemaWant)
-		} else if role == litefs.Unknown {
+		h.Ready, h.Reason = true, h.missing()
+		if role == litefs.Unknown && h.SchemaHave >= h.SchemaWant {
 			h.Reason = "no primary is known: reads only"
 		}
 	}
 	return h
+}
+
+// missing says what a usable schema of another release lacks, or this release.
+func (h Health) missing() string {
+	switch {
+	case h.SchemaHave < h.SchemaWant:
+		return fmt.Sprintf("reads only what schema %d has: migration %d has not been run on the primary yet", h.SchemaHave, h.SchemaWant)
+	case h.SchemaHave > h.SchemaWant:
+		return fmt.Sprintf("schema %d is a newer release's, this one knows %d: what came since is missing here until this node runs that release", h.SchemaHave, h.SchemaWant)
+	}
+	return ""
 }

@@ -219,6 +219,22 @@ func TestHealth(t *testing.T) {
 			t.Errorf("got %+v", h)
 		}
 	})
+	t.Run("newer, where this node leads or follows", func(t *testing.T) {
+		// What a newer release has brought is said, and keeps nobody from being ready.
+		o := options(t, at(t, 5), newSeat(newBus(), replicaOf("http://primary.example")))
+		o.LiteFS, o.Migrations = true, schemaTo(t, 4)
+		path := filepath.Join(t.TempDir(), "blog.db")
+		newer := options(t, path, newSeat(newBus(), primaryRole()))
+		newer.Migrations = schemaTo(t, 5)
+		MustOpen(t, newer)
+		older := options(t, path, newSeat(newBus(), primaryRole()))
+		older.Migrations = schemaTo(t, 4)
+		for role, r := range map[string]*repo.Repo{"replica": MustOpen(t, o), "primary": MustOpen(t, older)} {
+			if h := r.Health(t.Context()); !h.Ready || !strings.Contains(h.Reason, "schema 5 is a newer release's") || h.SchemaHave != 5 {
+				t.Errorf("%s: got %+v", role, h)
+			}
+		}
+	})
 	t.Run("primary and replica", func(t *testing.T) {
 		c := MustCluster(t)
 		cursor := MustPut(t, c.replica, "a")

@@ -1,85 +1,115 @@
+// Package upgrade_test runs two releases of this program side by side.
+//
+// The older release is the tree. The newer one is the tree with what testdata/newer adds, laid over it by
+// `go build -overlay`: a migration after the newest, a command that needs it, and a field of posts.create that needs
+// it. It is not the other way round, a tree with its newest migration taken away, because then each new migration
+// would want another piece of the program to be taken away with it. The lines that go into files of the tree are put
+// in while the test runs, at places that must be there: the overlay cannot go stale unseen.
 package upgrade_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"blog/migrations"
 	"blog/test/cluster"
 )
 
-// The newer release's migration: a table that its command and its field write to.
-const (
-	migration = "migrations/99999_moods.sql"
-	schema    = `-- +goose Up
-CREATE TABLE moods (
-  post_id INTEGER PRIMARY KEY,
-  mood    TEXT NOT NULL
-);
-`
-)
-
-// The newer release's command.
-const command = `package posts
-
-import (
-	"context"
-
-	"blog/internal/repo"
-)
-
-// SetMood is a command that the release before does not know.
-type SetMood struct {
-	ID   int64  ` + "`json:\"id\"`" + `
-	Mood string ` + "`json:\"mood\"`" + `
+// releases are the two programs, and the newest schema that each knows.
+type releases struct {
+	older, newer   string
+	before, newest int64
 }
 
-// Name is "posts.mood".
-func (SetMood) Name() string { return "posts.mood" }
+// insertion puts text into a file of the tree, behind a line that is there once.
+type insertion struct{ file, behind, text string }
 
-// Apply writes to the table that the newest migration has made.
-func (c SetMood) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
-	_, err := tx.ExecContext(ctx, "INSERT INTO moods (post_id, mood) VALUES (?, ?) ON CONFLICT (post_id) DO UPDATE SET mood = excluded.mood", c.ID, c.Mood)
-	return c.ID, err
-}
-`
-
-// newer builds the newer release.
-func newer(t *testing.T) string {
-	t.Helper()
-	return cluster.BuildWith(t, "./cmd/blog", "newer-blog", map[string]string{
-		migration:                schema,
-		"internal/posts/mood.go": command,
-		"internal/posts/rerender.go": edited(t, "internal/posts/rerender.go",
-			"repo.Register[Create](),", "repo.Register[Create](), repo.Register[SetMood](),"),
-		"internal/posts/create.go": edited(t, "internal/posts/create.go",
-			"	rec *record\n", "	Mood string `json:\"mood,omitempty\"`\n\n	rec *record\n",
-			"	return r.ref(), nil\n", `	if c.Mood != "" {
-		if _, err := (SetMood{ID: r.ref().ID, Mood: c.Mood}).Apply(ctx, tx); err != nil {
-			return Ref{}, err
-		}
+func insertions() []insertion {
+	return []insertion{
+		{"internal/posts/rerender.go", "	return []repo.Registration{\n", "		repo.Register[Endorse](),\n"},
+		{"internal/posts/create.go", "type Create struct {\n", "	EndorsedBy string `json:\"endorsed_by,omitempty\"`\n"},
+		{"internal/posts/create.go", "	if err := save(ctx, tx, nil, r); err != nil {\n		return Ref{}, err\n	}\n", "	if err := endorse(ctx, tx, r.id, c.EndorsedBy); err != nil {\n		return Ref{}, err\n	}\n"},
+		{"cmd/blog/post.go", "type postCmd struct {\n", "	Endorse postEndorseCmd `cmd:\"\" help:\"Endorse a post.\"`\n"},
+		{"cmd/blog/compose.go", "type postNewCmd struct {\n", "	EndorsedBy string `help:\"Who endorses it.\"`\n"},
+		{"cmd/blog/compose.go", "	replace(&create.Author, c.Author)\n", "	replace(&create.EndorsedBy, c.EndorsedBy)\n"},
 	}
-	return r.ref(), nil
-`),
-	})
 }
 
-// edited is a file of the tree with texts replaced: old and new in turn. Each old text
-// must be there once.
-func edited(t *testing.T, path string, pairs ...string) string {
+// build builds both releases.
+func build(t *testing.T) releases {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(cluster.Root(t), filepath.Clean(path)))
+	r := releases{before: newestMigration(t)}
+	r.newest = r.before + 1
+	r.older = cluster.BuildAs(t, "./cmd/blog", "blog-older", "-ldflags", "-X main.version=older")
+	r.newer = cluster.BuildAs(t, "./cmd/blog", "blog-newer", "-ldflags", "-X main.version=newer", "-overlay", overlay(t, r.newest))
+	return r
+}
+
+func newestMigration(t *testing.T) int64 {
+	t.Helper()
+	names, err := fs.Glob(migrations.FS, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d migrations: %v", len(names), err)
+	}
+	number, _, _ := strings.Cut(names[len(names)-1], "_") // in order of their names
+	v, err := strconv.ParseInt(number, 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(raw)
-	for pair := range slices.Chunk(pairs, 2) {
-		if n := strings.Count(text, pair[0]); n != 1 {
-			t.Fatalf("%s has %q %d times: this test has to follow", path, pair[0], n)
-		}
-		text = strings.Replace(text, pair[0], pair[len(pair)-1], 1)
+	return v
+}
+
+// overlay writes what the newer release has in place of, or beside, the tree's files, and returns the file that tells
+// `go build` so.
+func overlay(t *testing.T, version int64) string {
+	t.Helper()
+	root, dir := cluster.Root(t), t.TempDir()
+	testdata := filepath.Join(root, "test", "upgrade", "testdata", "newer")
+	replaced := map[string]string{ // by path in the tree
+		filepath.Join(root, "migrations", fmt.Sprintf("%05d_endorsements.sql", version)): filepath.Join(testdata, "endorsements.sql"),
+		filepath.Join(root, "internal", "posts", "endorse.go"):                           filepath.Join(testdata, "posts_endorse.go"),
+		filepath.Join(root, "cmd", "blog", "endorse.go"):                                 filepath.Join(testdata, "blog_endorse.go"),
 	}
-	return text
+	for _, in := range insertions() {
+		file := filepath.Join(root, filepath.FromSlash(in.file))
+		from := file
+		if replaced[file] != "" {
+			from = replaced[file]
+		}
+		text := mustRead(t, from)
+		if strings.Count(text, in.behind) != 1 {
+			t.Fatalf("%s does not have exactly one %q: say in insertions where %q belongs now", in.file, in.behind, in.text)
+		}
+		replaced[file] = filepath.Join(dir, strings.ReplaceAll(in.file, "/", "-"))
+		mustWrite(t, replaced[file], strings.Replace(text, in.behind, in.behind+in.text, 1))
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	mustWrite(t, path, string(list))
+	return path
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func mustWrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

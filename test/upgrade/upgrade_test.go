@@ -1,118 +1,133 @@
 package upgrade_test
 
 import (
-	"encoding/json"
+	"fmt"
+	"net/http"
 	"testing"
 
-	"blog/internal/repo"
+	"blog/internal/app"
 )
 
-// TestReplicasFirst is the order to upgrade in: what the primary does not know yet is
-// refused, whole, and lands when a newer node is primary.
+// TestReplicasFirst is the order that is recommended: what the newer release adds is refused until its first node
+// leads, and lands then.
 func TestReplicasFirst(t *testing.T) {
-	w := MustWorld(t)
-	first, second, reader := w.Nodes[0], w.Nodes[1], w.Nodes[2]
-	post := w.MustCall(t, reader, create("Older", ""), "older")
-	w.upgrade(t, reader)
-	w.upgrade(t, second)
-	w.MustSet(t, "node1", "node2")
-	if st := w.MustStatus(t, second); !st.Ready || st.Schema == st.SchemaWant || st.Reason == "" {
-		t.Errorf("the newer release on the older schema: %+v", st)
+	w := open(t)
+	first, second, far := w.sites[0], w.sites[1], w.sites[2]
+	behind := fmt.Sprintf("migration %d has not been run", w.newest)
+
+	w.restart(far, w.newer)
+	w.restart(second, w.newer)
+	w.isReady(first, "older", w.before, "")
+	w.isReady(second, "newer", w.before, behind)
+	w.isReady(far, "newer", w.before, behind)
+	for _, s := range w.sites {
+		w.must(w.create(s, "Halfway-"+s.Name))
+		w.seenEverywhere("Halfway-" + s.Name)
 	}
 
-	before := w.MustStatus(t, first).Seq
-	for key, call := range map[string]call{"mood": mood(post.ID, "calm"), "moody": create("Moody", "calm")} {
-		_, err := w.call(t, reader, call, key)
-		if e := repo.AsError(err); !repo.HasReason(err, repo.UnknownCommand) || e.Code != repo.Unavailable || e.RetryAfter == 0 {
-			t.Errorf("%s at an older primary: %v", key, err)
-		}
+	for _, s := range []*site{second, far} {
+		w.refused(w.endorse(s, "first", "Bob", "endorse-1"))
+		w.refused(w.createEndorsed(s, "Praised", "Eve", "create-1"))
 	}
-	if after := w.MustStatus(t, first).Seq; after != before {
-		t.Errorf("refused calls left %d rows", after-before)
+	if res := w.call(far, "first", "Bob", "endorse-2"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("status %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
 	}
-	if status := w.status(t, first.PublicURL+"/posts/moody"); status != 404 {
-		t.Errorf("half a post: %d", status)
-	}
-	w.MustCall(t, reader, create("By the newer at the older", ""), "newer-older")
+	w.nothingOf("endorse-1", "Praised")
+	w.nothingOf("create-1", "Praised")
+	w.nothingOf("endorse-2", "Praised")
 
-	w.upgrade(t, first) // the second takes over, and migrates
-	w.MustLead(t, second)
-	for key, call := range map[string]call{"mood": mood(post.ID, "calm"), "moody": create("Moody", "calm")} {
-		w.MustCall(t, reader, call, key)
-		if again := w.MustCall(t, first, call, key); !again.reply.Replayed {
-			t.Errorf("%s was carried out twice", key)
-		}
-	}
-	if n := w.MustCount(t, second, "SELECT COUNT(*) FROM moods WHERE mood = 'calm'"); n != 2 {
-		t.Errorf("%d moods, want 2", n)
-	}
-	if st := w.MustStatus(t, second); !st.Ready || st.Schema != st.SchemaWant {
-		t.Errorf("after the upgrade: %+v", st)
-	}
-	w.MustBeServed(t)
-}
-
-// TestPrimaryFirst is the other order: older nodes on the newer schema serve reads and
-// their own commands, also as primary.
-func TestPrimaryFirst(t *testing.T) {
-	w := MustWorld(t)
-	first, second, reader := w.Nodes[0], w.Nodes[1], w.Nodes[2]
-	post := w.MustCall(t, first, create("Older", ""), "older")
-	w.upgrade(t, first) // the second, still older, takes over
-	w.MustLead(t, second)
-	w.MustSet(t, "node1", "node2")
-	w.restart(t, second) // and gives the lead back
-	w.MustLead(t, first)
-	w.MustSet(t, "node1", "node2")
-
-	w.MustCall(t, reader, create("By the older at the newer", ""), "older-newer")
-	w.MustCall(t, reader, mood(post.ID, "calm"), "mood") // by way of a node that does not know it
-	if st := w.MustStatus(t, reader); !st.Ready || st.Schema <= st.SchemaWant {
-		t.Errorf("the older release on the newer schema: %+v", st)
-	}
-
-	w.restart(t, first) // the older second leads again, on the newer schema
-	w.MustLead(t, second)
-	if st := w.MustStatus(t, second); !st.Ready || st.Schema <= st.SchemaWant {
-		t.Errorf("the older release as primary on the newer schema: %+v", st)
-	}
-	w.MustCall(t, reader, create("By the older again", ""), "older-again")
-	if _, err := w.call(t, first, mood(post.ID, "cross"), "cross"); !repo.HasReason(err, repo.UnknownCommand) {
-		t.Errorf("a command that the older primary does not know: %v", err)
-	}
-	w.upgrade(t, second)
-	w.upgrade(t, reader)
-	w.MustLead(t, first)
-	w.MustCall(t, reader, mood(post.ID, "cross"), "cross")
-	if n := w.MustCount(t, reader, "SELECT COUNT(*) FROM moods WHERE mood = 'cross'"); n != 1 {
-		t.Errorf("%d moods, want 1", n)
-	}
-	w.MustBeServed(t)
-}
-
-// call is a command as it travels.
-type call struct {
-	name string
-	body map[string]any
-}
-
-func create(title, mood string) call {
-	body := map[string]any{"title": title, "body": "Text.", "publish": true}
-	if mood != "" {
-		body["mood"] = mood
-	}
-	return call{"posts.create", body}
-}
-
-func mood(id int64, mood string) call {
-	return call{"posts.mood", map[string]any{"id": id, "mood": mood}}
-}
-
-func (c call) wire(t *testing.T) json.RawMessage {
-	t.Helper()
-	raw, err := json.Marshal(c.body)
-	if err != nil {
+	// A caller who has been refused asks again with the same key, all through the hand-over.
+	refused, landed := make(chan struct{}), make(chan error, 1)
+	go func() { landed <- persist(t.Context(), far, "first", "Bob", "endorse-1", refused) }()
+	<-refused
+	w.restart(first, w.newer)
+	if err := <-landed; err != nil {
 		t.Fatal(err)
 	}
-	return raw
+	w.must(w.createEndorsed(far, "Praised", "Eve", "create-1"))
+	for _, s := range w.sites {
+		w.replayed(w.endorse(s, "first", "Bob", "endorse-1"))
+		w.isReady(s, "newer", w.newest, "")
+	}
+	w.once("endorse-1", "create-1")
+	w.seenEverywhere("Endorsed by Bob")
+	w.seenEverywhere("Praised")
+	for _, s := range w.sites {
+		w.awaitCount(s, 2, "SELECT COUNT(*) FROM endorsements JOIN posts ON posts.id = post_id WHERE endorsed = 1")
+	}
 }
+
+// TestPrimaryFirst is the other order, which a failover can make of any: the older release reads and writes on the
+// newer one's schema, and leads on it, and refuses what it does not know.
+func TestPrimaryFirst(t *testing.T) {
+	w := open(t)
+	first, second, far := w.sites[0], w.sites[1], w.sites[2]
+	ahead := fmt.Sprintf("schema %d is a newer release's", w.newest)
+
+	w.restart(first, w.newer) // the standby leads meanwhile
+	w.awaitTwo(second)
+	w.refused(w.endorse(first, "first", "Bob", "endorse-1"))
+	w.nothingOf("endorse-1", "Praised")
+	w.restart(second, w.older)
+	w.awaitTwo(first)
+
+	// The newer release leads and has migrated.
+	w.isReady(first, "newer", w.newest, "")
+	for _, s := range []*site{second, far} {
+		w.isReady(s, "older", w.newest, ahead)
+		w.must(w.create(s, "Older-"+s.Name))
+		w.must(w.run(s, "", "post", "edit", "older-"+s.Name, "--title", "Edited-"+s.Name))
+		w.seenEverywhere("Edited-" + s.Name)
+	}
+	w.must(w.endorse(first, "first", "Bob", "endorse-1"))
+	w.must(w.createEndorsed(first, "Praised", "Eve", "create-1"))
+	// A command that its own node does not know is the primary's to know.
+	if res := w.call(far, "older-"+far.Name, "Dan", "endorse-2"); res.StatusCode != http.StatusOK {
+		t.Errorf("through the older release: status %d", res.StatusCode)
+	}
+	for _, text := range []string{"Endorsed by Bob", "Praised", "Endorsed by Dan"} {
+		w.seenEverywhere(text)
+	}
+	w.once("endorse-1", "create-1", "endorse-2")
+
+	// Back to the older release.
+	first.flip(true)
+	first.Kill(t)
+	w.awaitStatus(second, "leads", leads)
+	w.isReady(second, "older", w.newest, ahead)
+	w.ownCommands(second, far)
+	w.start(first, w.newer)
+	w.awaitTwo(second)
+	w.isReady(first, "newer", w.newest, "")
+	w.refused(w.endorse(first, "edited", "Bob", "endorse-3"))
+	w.refused(w.createEndorsed(first, "Lauded", "Eve", "create-2"))
+	w.refused(w.endorse(first, "first", "Bob", "endorse-1")) // it cannot say whether it was done
+	w.nothingOf("endorse-3", "Lauded")
+	w.nothingOf("create-2", "Lauded")
+
+	// And on to the newer.
+	w.restart(second, w.newer)
+	w.awaitTwo(first)
+	w.must(w.endorse(first, "edited", "Bob", "endorse-3"))
+	w.must(w.createEndorsed(second, "Lauded", "Eve", "create-2"))
+	w.replayed(w.endorse(second, "first", "Bob", "endorse-1"))
+	w.seenEverywhere("Lauded")
+	w.once("endorse-1", "create-1", "endorse-2", "endorse-3", "create-2")
+	for _, s := range w.sites {
+		w.awaitCount(s, 4, "SELECT COUNT(*) FROM endorsements JOIN posts ON posts.id = post_id WHERE endorsed = 1")
+		w.awaitCount(s, w.newest, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1")
+	}
+}
+
+// ownCommands has the older release change what the newer one has written, on the newer one's schema.
+func (w *world) ownCommands(primary, replica *site) {
+	w.tb.Helper()
+	w.must(w.run(replica, "", "post", "edit", "praised", "--title", "Reworded"))
+	w.must(w.create(primary, "Edited"))
+	w.must(w.run(replica, "", "post", "delete", "older-"+replica.Name)) // with its endorsement
+	w.seenEverywhere("Reworded")
+	w.awaitCount(replica, 2, "SELECT COUNT(*) FROM endorsements")
+	w.awaitCount(replica, w.newest, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1")
+}
+
+func leads(st app.Status) bool { return st.Role == "primary" && st.Ready }

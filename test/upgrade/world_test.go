@@ -1,6 +1,7 @@
 package upgrade_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -8,7 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -21,218 +22,308 @@ import (
 	"blog/test/cluster"
 )
 
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
-// world is three nodes of the older release, two of which may be primary, with a reader
-// on each.
+// world is two candidates in one region and a replica in another, with a reader and an open socket on each.
 type world struct {
-	*cluster.Cluster
-	newer     string
-	transport *repo.Transport
-
-	mu    sync.Mutex
-	down  map[*cluster.Node]bool // being restarted
-	reads map[*cluster.Node]int
-	errs  []error
+	releases
+	tb      testing.TB
+	cluster *cluster.Cluster
+	sites   []*site
+	header  http.Header // what the private listeners want
 }
 
-func MustWorld(t *testing.T) *world {
+// site is a node with what the test knows of it.
+type site struct {
+	*cluster.Node
+	watcher *watcher
+
+	mu    sync.Mutex
+	down  bool
+	flips chan struct{} // closed and replaced when down changes
+}
+
+// open starts three nodes of the older release, an author, a first post and the readers.
+func open(t *testing.T) *world {
 	t.Helper()
-	w := &world{newer: newer(t), down: map[*cluster.Node]bool{}, reads: map[*cluster.Node]int{}}
-	w.Cluster = cluster.Start(t, cluster.Options{Consul: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
-	w.transport = repo.NewTransport(w.Secret)
-	t.Cleanup(w.transport.Close)
-	cmd := w.Nodes[0].Command(t.Context(), "user", "add", "ann@example.org", "--name", "Ann", "--password-file", "/dev/stdin")
-	cmd.Stdin = strings.NewReader("correct horse battery staple\n")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("add an author: %v: %s", err, text)
+	r := build(t)
+	// One public address for all, as behind a load balancer.
+	c := cluster.Start(t, cluster.Options{Consul: true, Binary: r.older, Env: []string{"PUBLIC_URL=http://blog.example"}})
+	transport := repo.NewTransport(c.Secret)
+	t.Cleanup(transport.Close)
+	w := &world{releases: r, tb: t, cluster: c, header: transport.Header()}
+	for _, n := range c.Nodes {
+		w.sites = append(w.sites, &site{Node: n, flips: make(chan struct{})})
 	}
-	w.MustSet(t, "node1", "node2")
-	ctx, stop := context.WithCancel(t.Context())
-	var readers sync.WaitGroup
-	for _, n := range w.Nodes {
-		readers.Go(func() { w.read(ctx, n) })
-	}
-	t.Cleanup(func() {
-		stop()
-		readers.Wait()
-	})
+	w.must(w.run(w.sites[2], "correct horse battery staple", "user", "add", "ada@example.org", "--name", "Ada", "--password-file", "-"))
+	w.awaitTwo(w.sites[0])
+	w.must(w.create(w.sites[2], "First"))
+	w.read(t)
 	return w
 }
 
-// read fetches pages from n all the time. While n is restarted nothing is asked of it.
-func (w *world) read(ctx context.Context, n *cluster.Node) {
-	for i := 0; ctx.Err() == nil; i++ {
-		path := []string{"/", "/posts", "/feed.xml", "/search?q=older"}[i%4]
-		began := w.isDown(n)
-		status, err := get(ctx, n.PublicURL+path)
-		w.mu.Lock()
-		switch {
-		case began || w.down[n] || ctx.Err() != nil:
-		case err != nil || status != http.StatusOK:
-			w.errs = append(w.errs, fmt.Errorf("%s%s: status %d, %w", n.Name, path, status, err))
-		default:
-			w.reads[n]++
-		}
-		w.mu.Unlock()
+// restart runs the other release on a node: it stops, with SIGTERM, and starts again. To its readers it is down from
+// the first moment to the last.
+func (w *world) restart(s *site, binary string) {
+	w.tb.Helper()
+	s.flip(true)
+	if code := s.Stop(w.tb); code != 0 {
+		w.tb.Errorf("%s ended with %d", s.Name, code)
+	}
+	w.start(s, binary)
+}
+
+func (w *world) start(s *site, binary string) {
+	w.tb.Helper()
+	s.Use(binary)
+	s.Restart(w.tb)
+	s.flip(false)
+}
+
+func (s *site) flip(down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.down = down
+	close(s.flips)
+	s.flips = make(chan struct{})
+}
+
+// state says whether s is down, and returns what is closed when that changes.
+func (s *site) state() (bool, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down, s.flips
+}
+
+// answer is what the command line prints with --json.
+type answer struct {
+	code     int // its exit code
+	printed  string
+	Seq      int64
+	Key      string
+	Replayed bool
+	Post     struct {
+		Slug     string
+		Revision int64
+	}
+	Error *repo.Error
+}
+
+// run runs the command line of the node's release on the node.
+func (w *world) run(s *site, stdin string, args ...string) answer {
+	w.tb.Helper()
+	a, err := try(w.tb.Context(), s, stdin, args...)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return a
+}
+
+func try(ctx context.Context, s *site, stdin string, args ...string) (answer, error) {
+	cmd := s.Command(ctx, append(args, "--json")...)
+	var out, errs bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return answer{}, err
+	}
+	a := answer{code: cmd.ProcessState.ExitCode()}
+	a.printed = fmt.Sprintf("blog %s on %s: exit %d, %s%s", strings.Join(args, " "), s.Name, a.code, &out, &errs)
+	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
+		return a, fmt.Errorf("%s: %w", a.printed, err)
+	}
+	return a, nil
+}
+
+// must wants a command to have been carried out, now and not before.
+func (w *world) must(a answer) {
+	w.tb.Helper()
+	if a.code != 0 || a.Replayed {
+		w.tb.Fatal(a.printed)
 	}
 }
 
-func (w *world) isDown(n *cluster.Node) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.down[n]
-}
-
-// MustBeServed wants that readers on every node have been served, and never refused.
-func (w *world) MustBeServed(t *testing.T) {
-	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, err := range w.errs {
-		t.Error(err)
-	}
-	for _, n := range w.Nodes {
-		if w.reads[n] < 10 {
-			t.Errorf("%s served only %d pages", n.Name, w.reads[n])
-		}
+// replayed wants a command to have been carried out before.
+func (w *world) replayed(a answer) {
+	w.tb.Helper()
+	if a.code != 0 || !a.Replayed {
+		w.tb.Fatal(a.printed)
 	}
 }
 
-// upgrade starts n again with the newer release, restart with the one that it has.
-func (w *world) upgrade(t *testing.T, n *cluster.Node) {
-	t.Helper()
-	n.Use(w.newer)
-	w.restart(t, n)
+// create publishes a post with a command that both releases have. Its slug is its title in small letters.
+func (w *world) create(s *site, title string) answer {
+	w.tb.Helper()
+	return w.run(s, "Written on "+s.Name+".", "post", "new", "--title", title, "--slug", strings.ToLower(title), "-")
 }
 
-func (w *world) restart(t *testing.T, n *cluster.Node) {
-	t.Helper()
-	w.mark(n, true)
-	if code := n.Stop(t); code != 0 {
-		t.Errorf("%s: exit code %d", n.Name, code)
-	}
-	n.Restart(t)
-	w.mark(n, false)
+// endorse runs the newer release's command.
+func (w *world) endorse(s *site, slug, by, key string) answer {
+	w.tb.Helper()
+	return w.run(s, "", "post", "endorse", slug, "--by", by, "--key", key)
 }
 
-func (w *world) mark(n *cluster.Node, down bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.down[n] = down
-}
-
-// called is what came of a call.
-type called struct {
-	reply repo.Reply
-	ID    int64 `json:"id"`
-}
-
-func (w *world) call(t *testing.T, n *cluster.Node, c call, key string) (called, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+// persist runs it again and again with the same key, until it is done. It closes refused after the first try, which
+// has to be in vain.
+func persist(ctx context.Context, s *site, slug, by, key string, refused chan<- struct{}) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
-	call := &repo.Call{
-		Name: c.name, Key: key, Actor: repo.Actor{Name: repo.Operator}, Deadline: time.Now().Add(30 * time.Second).UTC(), Body: c.wire(t),
-	}
-	var out called
-	if err := repo.NewClient(n.PrivateURL, w.transport).Call(ctx, call); err != nil {
-		return out, err
-	}
-	out.reply = call.Reply
-	if err := json.Unmarshal(call.Reply.Result, &out); err != nil && c.name == "posts.create" {
-		t.Fatal(err)
-	}
-	return out, nil
-}
-
-func (w *world) MustCall(t *testing.T, n *cluster.Node, c call, key string) called {
-	t.Helper()
-	out, err := w.call(t, n, c, key)
-	if err != nil {
-		t.Fatalf("%s on %s: %v", key, n.Name, err)
-	}
-	return out
-}
-
-func (w *world) ask(ctx context.Context, n *cluster.Node) (app.Status, error) {
-	var st app.Status
-	return st, w.transport.Ask(ctx, n.PrivateURL, app.PathStatus, &st)
-}
-
-// MustStatus asks n how it is.
-func (w *world) MustStatus(t *testing.T, n *cluster.Node) app.Status {
-	t.Helper()
-	st, err := w.ask(t.Context(), n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
-
-// MustSet waits until the primary says that the sync set is of those, MustLead until n is
-// the primary and takes writes.
-func (w *world) MustSet(t *testing.T, names ...string) {
-	t.Helper()
-	cluster.Poll(t, patience, fmt.Sprintf("the sync set is %v", names), func(ctx context.Context) error {
-		var last app.Status
-		for _, n := range w.Nodes {
-			st, err := w.ask(ctx, n)
-			if err == nil && st.Role == "primary" {
-				last = st
-			}
+	for first := true; ; first = false {
+		a, err := try(ctx, s, "", "post", "endorse", slug, "--by", by, "--key", key)
+		if first {
+			close(refused)
 		}
-		if !slices.Equal(slices.Sorted(slices.Values(last.SyncSet)), names) {
-			return fmt.Errorf("%v", last.SyncSet)
+		switch {
+		case err != nil:
+			return err
+		case a.code == 0 && first:
+			return errors.New("done too early: " + a.printed)
+		case a.code == 0:
+			return nil
+		}
+	}
+}
+
+// createEndorsed runs a command that both releases have, with the newer one's field.
+func (w *world) createEndorsed(s *site, title, by, key string) answer {
+	w.tb.Helper()
+	return w.run(s, "Written on "+s.Name+".", "post", "new", "--title", title, "--slug", strings.ToLower(title), "--endorsed-by", by, "--key", key, "-")
+}
+
+// refused wants a command to have been refused by a primary of the older release.
+func (w *world) refused(a answer) {
+	w.tb.Helper()
+	const unavailable = 3
+	if a.code != unavailable || a.Error == nil || a.Error.Code != repo.Unavailable || a.Error.Reason != repo.UnknownCommand || a.Error.RetryAfter <= 0 || a.Error.Key == "" {
+		w.tb.Fatal(a.printed)
+	}
+}
+
+// call sends the newer release's command to a private listener, as a program would.
+func (w *world) call(s *site, slug, by, key string) *http.Response {
+	w.tb.Helper()
+	body, err := json.Marshal(repo.Call{
+		Name: "posts.endorse", Key: key, Actor: repo.Actor{Name: repo.Operator}, Deadline: time.Now().Add(patience),
+		Body: json.RawMessage(fmt.Sprintf(`{"post":%q,"by":%q}`, slug, by)),
+	})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(w.tb.Context(), http.MethodPost, s.PrivateURL+repo.PathCall, bytes.NewReader(body))
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	req.Header = w.header.Clone()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	cluster.MustClose(w.tb, "the answer", errors.Join(err, res.Body.Close()))
+	return res
+}
+
+// count asks the node's own copy.
+func (w *world) count(s *site, query string, args ...any) int64 {
+	w.tb.Helper()
+	// Opened for each question: a file that is open keeps a mount from ending.
+	db, err := sql.Open("sqlite3", "file:"+s.Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	var n int64
+	err = db.QueryRowContext(w.tb.Context(), query, args...).Scan(&n)
+	if err := errors.Join(err, db.Close()); err != nil {
+		w.tb.Fatalf("%s on %s: %v", query, s.Name, err)
+	}
+	return n
+}
+
+// nothingOf wants no copy to have anything of a call.
+func (w *world) nothingOf(key, title string) {
+	w.tb.Helper()
+	for _, s := range w.sites {
+		if n := w.count(s, "SELECT COUNT(*) FROM writes WHERE key = ?", key); n != 0 {
+			w.tb.Errorf("%s has %d rows of %s, which was refused", s.Name, n, key)
+		}
+		if n := w.count(s, "SELECT COUNT(*) FROM posts WHERE title = ?", title); n != 0 {
+			w.tb.Errorf("%s has %d posts %q, which was refused", s.Name, n, title)
+		}
+	}
+}
+
+// once wants every copy to have a call once.
+func (w *world) once(keys ...string) {
+	w.tb.Helper()
+	for _, s := range w.sites {
+		for _, key := range keys {
+			w.awaitCount(s, 1, "SELECT COUNT(*) FROM writes WHERE key = ?", key)
+		}
+	}
+}
+
+func (w *world) awaitCount(s *site, want int64, query string, args ...any) {
+	w.tb.Helper()
+	cluster.Poll(w.tb, patience, s.Name+": "+query, func(context.Context) error {
+		if got := w.count(s, query, args...); got != want {
+			return fmt.Errorf("%d, want %d", got, want)
 		}
 		return nil
 	})
 }
 
-func (w *world) MustLead(t *testing.T, n *cluster.Node) {
-	t.Helper()
-	cluster.Poll(t, patience, n.Name+" leads", func(ctx context.Context) error {
-		st, err := w.ask(ctx, n)
-		if err == nil && (st.Role != "primary" || st.Durability == "") {
-			err = fmt.Errorf("%s, durability %q", st.Role, st.Durability)
+// status asks the node how it is.
+func (w *world) status(s *site) (app.Status, error) {
+	w.tb.Helper()
+	var st app.Status
+	cmd := s.Command(w.tb.Context(), "status", "--json")
+	out, err := cmd.Output()
+	if err != nil {
+		return st, fmt.Errorf("%w: %s", err, out)
+	}
+	return st, json.Unmarshal(out, &st)
+}
+
+// awaitStatus waits until check is content with the node's status.
+func (w *world) awaitStatus(s *site, what string, check func(app.Status) bool) {
+	w.tb.Helper()
+	cluster.Poll(w.tb, patience, s.Name+" "+what, func(context.Context) error {
+		st, err := w.status(s)
+		if err == nil && !check(st) {
+			err = fmt.Errorf("%+v", st)
 		}
 		return err
 	})
 }
 
-// MustCount reads n's own copy.
-func (w *world) MustCount(t *testing.T, n *cluster.Node, query string) int {
-	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+n.Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var count int
-	err = db.QueryRowContext(t.Context(), query).Scan(&count)
-	if err = errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return count
+// awaitTwo waits until s leads and has a standby.
+func (w *world) awaitTwo(s *site) {
+	w.tb.Helper()
+	w.awaitStatus(s, "leads, with a standby", func(st app.Status) bool {
+		return st.Role == "primary" && len(st.SyncSet) == 2
+	})
 }
 
-func (w *world) status(t *testing.T, url string) int {
-	t.Helper()
-	status, err := get(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
+// isReady wants status and /readyz to say that s is ready, on this schema, and what is missing: "" for nothing.
+func (w *world) isReady(s *site, release string, schema int64, missing string) {
+	w.tb.Helper()
+	says := func(reason string) bool {
+		return missing == "" && reason == "" || missing != "" && strings.Contains(reason, missing)
 	}
-	return status
-}
-
-func get(ctx context.Context, url string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	w.awaitStatus(s, "is ready", func(st app.Status) bool {
+		return st.Ready && st.Release == release && st.Schema == schema && says(st.Reason)
+	})
+	res, err := fetch(w.tb.Context(), s.PublicURL+"/readyz")
 	if err != nil {
-		return 0, err
+		w.tb.Fatalf("%s: %v", s.Name, err)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
+	var ready struct {
+		Ready  bool   `json:"ready"`
+		Schema int64  `json:"schema"`
+		Reason string `json:"reason"`
 	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return res.StatusCode, errors.Join(err, res.Body.Close())
+	if err := json.Unmarshal([]byte(res), &ready); err != nil || !ready.Ready || ready.Schema != schema || !says(ready.Reason) {
+		w.tb.Errorf("%s: /readyz says %s", s.Name, res)
+	}
 }
