@@ -21,7 +21,7 @@ help:
 	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
 	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
 	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
-	@echo "make bench    one table of ratios (docs/performance.md), in about three minutes"
+	@echo "make bench    one table of ratios (docs/performance.md), in about four minutes"
 	@echo "make generate Go code from the templates"
 
 # Go knows best what has changed.

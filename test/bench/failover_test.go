@@ -61,7 +61,7 @@ func failover(b *testing.B, t *table) {
 			f.recover(old)
 		}
 		most := slices.Max(gaps)
-		t.add("no writer: "+f.name, fmt.Sprintf("%s, at most %s of %d", seconds(median(gaps)), seconds(most), f.times), "lease "+seconds(lease),
+		t.add("time without a writer: "+f.name, fmt.Sprintf("%s, at most %s of %d", seconds(median(gaps)), seconds(most), f.times), "lease "+seconds(lease),
 			fmt.Sprintf("%.2f", float64(median(gaps))/float64(lease)), goal("≤ "+f.limitName, most <= f.limit))
 	}
 }

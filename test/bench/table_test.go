@@ -70,9 +70,10 @@ func BenchmarkTable(b *testing.B) {
 %d processors, shared by the servers and what asks them; load average %s (before, after). %s.
 Pages: %d keep-alive connections, Accept-Encoding: identity for all, %d rounds in turns; requests a second and p50 / p99
 are medians over the rounds, a ratio is the median of those taken within a round.
+On two nodes, and without a writer: nodes that elect their primary, with a lease of %s in Consul.
 
 %s
-`, runtime.NumCPU(), before+", "+busy(), runtime.Version(), connections, rounds, t)
+`, runtime.NumCPU(), before+", "+busy(), runtime.Version(), connections, rounds, lease, t)
 }
 
 // busy is the machine's load average over the last minute: how far to trust the figures.
