@@ -8,7 +8,7 @@ TAGS    := sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev generate test check cluster images image bench clean
+.PHONY: help build run dev generate test test-compose chaos check cluster images image bench clean
 
 help:
 	@echo "make build    bin/blog"
@@ -18,6 +18,8 @@ help:
 	@echo "make images   the images that the next needs and compose.yml uses, pulled or made"
 	@echo "make image    the image of a node, blog:dev"
 	@echo "make test     every test (installs what they need)"
+	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
+	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
 	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
 	@echo "make bench    one table of ratios (docs/performance.md), in about three minutes"
 	@echo "make generate Go code from the templates"
@@ -43,13 +45,26 @@ generate: $(TOOLS_BIN)/templ
 test: apt tools
 	go build ./...
 	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
+	@$(MAKE) --no-print-directory test-compose
+
+# On an image of its own, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
+COMPOSE_TESTS ?= ^(TestFaults|TestDeterministic|TestChaos)$$
+test-compose: images
+	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
+	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
+	@set -o pipefail; image=blog:test-$$$$; trap "docker rmi --force $$image >/dev/null" EXIT; \
+	$(MAKE) --no-print-directory image IMAGE=$$image && \
+	BLOG_IMAGE=$$image SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout 12h -json ./test/compose | go run ./tools/testreport -v
+
+chaos:
+	@$(MAKE) --no-print-directory test-compose COMPOSE_TESTS='^TestChaos$$$$'
 
 check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
 	@echo "format";    out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '_templ\.go$$')); test -z "$$out" || { echo "run gofmt -w on:" $$out >&2; exit 1; }
 	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || { echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
 	@echo "generated"; sh tools/fresh.sh
 	@echo "go.mod";    go mod tidy -diff
-	@echo "vet";       go vet -tags $(TAGS) ./...
+	@echo "vet";       go vet -tags $(TAGS),compose ./...
 	@echo "imports";   go test -tags $(TAGS) -run '^TestImports' ./test
 	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
 

@@ -20,7 +20,7 @@ func allowed() map[string][]string {
 		"internal/frontmatter":  nil,
 		"internal/markdown":     nil,
 		"internal/litefs":       nil,
-		"internal/litefs/mount": nil,
+		"internal/litefs/mount": {"internal/litefs"}, // both sides of the control socket
 		"web/negotiate":         nil,
 		"web/assets":            {"web/negotiate"},
 		"web/ui":                nil,

@@ -95,9 +95,15 @@ func (s *Site) advance(w http.ResponseWriter, r *http.Request, c repo.Cursor) {
 	}
 }
 
+// durabilityHeader says on an answer to a write what it rests on: two, alone or local.
+const durabilityHeader = "X-Durability"
+
 // wrote moves the reader's cookie to a write of theirs. A replayed one may be
 // older than what they have seen.
 func (s *Site) wrote(w http.ResponseWriter, r *http.Request, receipt repo.Receipt) {
+	if receipt.Assurance != "" {
+		w.Header().Set(durabilityHeader, string(receipt.Assurance))
+	}
 	if rd := readingOf(r.Context()); rd == nil || receipt.Cursor.Seq >= rd.at.Seq {
 		s.setPosition(w, receipt.Cursor)
 	}

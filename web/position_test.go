@@ -119,7 +119,11 @@ func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
 	w := MustWorld(t, quick)
 	behind := w.MustCopy(t)
 	b := MustLogin(t, w.primary)
-	to := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
+	answer := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header
+	if rests := answer.Get("X-Durability"); rests != "local" {
+		t.Errorf("the answer says that it rests on %q", rests)
+	}
+	to := answer.Get("Location")
 	far := b.Cookie(t, "position")
 	for range 2 { // it stays so until the row is here
 		a := b.On(behind).Get(t, to).Must(t, http.StatusServiceUnavailable)

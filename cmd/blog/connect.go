@@ -26,22 +26,14 @@ func (s *session) operator() context.Context {
 // none runs and there is no LiteFS, the database itself, locked.
 func (s *session) write(fn func(w repo.Writer) error) (err error) {
 	if s.config.UnderLiteFS() {
-		client, err := s.client()
-		if err != nil {
-			return err
-		}
-		return fn(client)
+		return s.writeThere(fn)
 	}
 	lock, err := s.lockOrServer()
 	if err != nil {
 		return err
 	}
 	if lock == nil {
-		client, err := s.client()
-		if err != nil {
-			return err
-		}
-		return fn(client)
+		return s.writeThere(fn)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	r, err := s.openLocal()
@@ -50,6 +42,34 @@ func (s *session) write(fn func(w repo.Writer) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	return fn(r)
+}
+
+// writeThere is write by the server of this machine. It says when what was saved is on
+// one node alone.
+func (s *session) writeThere(fn func(w repo.Writer) error) error {
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	to := &noting{Writer: client}
+	err = fn(to)
+	if to.alone && !s.json {
+		_, _ = fmt.Fprintln(s.err, "blog: the primary alone has this: no standby is there to have it too. `blog status` says more.")
+	}
+	return err
+}
+
+// noting is a Writer that notes what answers rest on.
+type noting struct {
+	repo.Writer
+	alone bool
+}
+
+// Call implements repo.Writer.
+func (n *noting) Call(ctx context.Context, call *repo.Call) error {
+	err := n.Writer.Call(ctx, call)
+	n.alone = n.alone || call.Reply.Assurance == repo.Alone
+	return err
 }
 
 // lockOrServer takes the lock of a plain database, or returns nil when a server

@@ -37,14 +37,16 @@ const (
 
 // importedFile is what became of one file.
 type importedFile struct {
-	File     string       `json:"file"`
-	Status   string       `json:"status"`
-	Seq      int64        `json:"seq,omitempty"`
-	Cursor   repo.Cursor  `json:"cursor,omitzero"`
-	Replayed bool         `json:"replayed,omitempty"`
-	Post     *writtenPost `json:"post,omitempty"`
-	Warnings []string     `json:"warnings,omitempty"`
-	Error    *shownError  `json:"error,omitempty"`
+	File     string      `json:"file"`
+	Status   string      `json:"status"`
+	Seq      int64       `json:"seq,omitempty"`
+	Cursor   repo.Cursor `json:"cursor,omitzero"`
+	Replayed bool        `json:"replayed,omitempty"`
+	// Assurance is what the answer rests on.
+	Assurance repo.Assurance `json:"durability,omitempty"`
+	Post      *writtenPost   `json:"post,omitempty"`
+	Warnings  []string       `json:"warnings,omitempty"`
+	Error     *shownError    `json:"error,omitempty"`
 }
 
 // importSummary is the answer of an import.
@@ -183,7 +185,7 @@ func (i *importer) one(name string, out *importedFile) error {
 		return located(f, err)
 	}
 	post := i.s.written(ref)
-	out.Post, out.Seq, out.Cursor, out.Replayed = &post, receipt.Seq, receipt.Cursor, receipt.Replayed
+	out.Post, out.Seq, out.Cursor, out.Replayed, out.Assurance = &post, receipt.Seq, receipt.Cursor, receipt.Replayed, receipt.Assurance
 	switch {
 	case ref.Unchanged:
 		out.Status = statusUnchanged

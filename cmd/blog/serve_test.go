@@ -42,10 +42,17 @@ func TestConfigurationIsRefusedInOneLine(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	const secret = "CLUSTER_SECRET=0123456789abcdef0123456789abcdef"
 	for want, env := range map[string][]string{
-		"LITEFS_URL is set without CLUSTER_SECRET":  {"LITEFS_URL=http://127.0.0.1:1"},
-		"LITEFS_URL is set without PRIMARY_URL":     {"LITEFS_URL=http://127.0.0.1:1", secret},
-		"has no {hostname}":                         {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://primary:4001"},
-		"not inside LiteFS's mount":                 {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://{hostname}:4001"},
+		"LITEFS_URL is set without CLUSTER_SECRET": {"LITEFS_URL=http://127.0.0.1:1"},
+		"LITEFS_URL is set without PRIMARY_URL":    {"LITEFS_URL=http://127.0.0.1:1", secret},
+		"has no {hostname}":                        {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://primary:4001"},
+		"not inside LiteFS's mount":                {"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://{hostname}:4001"},
+		"set PRIVATE_ADDR to an address of the private network": {
+			"LITEFS_URL=http://127.0.0.1:1", secret, "PRIMARY_URL=http://{hostname}", "LITEFS_SELF=fra1:4011", "PRIVATE_ADDR=127.0.0.1:4011",
+		},
+		"DURABILITY \"three\" is not known":         {"DURABILITY=three"},
+		"DURABILITY=strict needs a standby":         {"DURABILITY=strict"},
+		"DURABILITY=local is for a plain file":      {"DURABILITY=local", "LITEFS_CONTROL=/tmp/none"},
+		"are lengths of time":                       {"DURABILITY_WAIT=-1s"},
 		"PUBLIC_URL":                                {"PUBLIC_URL=example.org"},
 		"BLOG_TIMEZONE":                             {"BLOG_TIMEZONE=Mars/Olympus"},
 		"CLUSTER_SECRET has 5 characters":           {"CLUSTER_SECRET=short"},

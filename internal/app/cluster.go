@@ -61,7 +61,7 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 	role := s.node.Role()
 	i := cluster.Info{
 		ID: c.LiteFSMember, Node: c.Node, Region: c.Region, Role: role.State.String(), Candidate: c.LiteFSCandidate,
-		Release: s.options.Version, Sockets: int(s.hub.Stats().Sockets),
+		Release: s.options.Version, Sockets: s.hub.Stats().Sockets,
 	}
 	if i.ID == "" {
 		i.ID = "node " + c.Node // no data directory of ours: a stock LiteFS, or none
@@ -164,7 +164,7 @@ func (s *Server) acceptLoss(ctx context.Context) (Loss, error) {
 	}
 	done, err := s.control.AcceptLoss(ctx)
 	switch {
-	case errors.Is(err, litefs.ErrRefused), errors.Is(err, litefs.ErrSetChanged), errors.Is(err, litefs.ErrNotSupported):
+	case errors.Is(err, litefs.ErrRefused), errors.Is(err, litefs.ErrSetChanged):
 		return Loss{}, repo.Errorf(repo.Conflict, "%s.", strings.TrimSuffix(strings.TrimPrefix(err.Error(), litefs.ErrRefused.Error()+": "), "."))
 	case err != nil:
 		return Loss{}, repo.Errorf(repo.Unavailable, "Consul does not answer, so it is not known whether this node was chosen: ask again.")

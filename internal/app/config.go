@@ -131,7 +131,26 @@ func (c Config) check() error {
 	case !strings.Contains(c.PrimaryURL, "{hostname}"):
 		return fmt.Errorf("PRIMARY_URL %q has no {hostname}, which stands for LiteFS's lease.hostname of the primary", c.PrimaryURL)
 	}
+	if err := c.checkReach(); err != nil {
+		return err
+	}
 	return litefs.CheckMount(c.DatabasePath)
+}
+
+// checkReach refuses a private listener that only this machine can reach under a name
+// that says otherwise: as primary this node would get no call of the others.
+func (c Config) checkReach() error {
+	if c.LiteFSSelf == "" || !loopback(c.PrivateAddr) {
+		return nil
+	}
+	address, err := litefs.Address(c.PrimaryURL, c.LiteFSSelf)
+	if err != nil {
+		return err
+	}
+	if u, err := url.Parse(address); err != nil || loopback(net.JoinHostPort(u.Hostname(), "0")) {
+		return err
+	}
+	return fmt.Errorf("PRIVATE_ADDR %s can be reached from this machine alone, but other nodes are told to find it at %s: set PRIVATE_ADDR to an address of the private network, such as :4001", c.PrivateAddr, address)
 }
 
 func (c Config) checkStatic() error {

@@ -57,9 +57,33 @@ func (s *Server) register() {
 		return 0
 	})
 	gauge("blog_seq", "The newest write that this node's pages show.", func() float64 { return float64(s.Repo.Feed().Position().Seq) })
+	if s.cluster != nil {
+		s.registerCluster(gauge)
+	}
 	gauge("blog_sockets", "Open websockets.", func() float64 { return float64(s.hub.Stats().Sockets) })
 	gauge("blog_topics", "Topics that are followed.", func() float64 { return float64(s.hub.Stats().Topics) })
 	counter("blog_frames_total", "Frames given to websockets.", func() uint64 { return s.hub.Stats().Frames })
 	counter("blog_sockets_dropped_total", "Websockets closed for being too slow, or dead.", func() uint64 { return s.hub.Stats().Dropped })
 	counter("blog_sockets_refused_total", "Requests for websockets that were refused.", func() uint64 { return s.hub.Stats().Refused })
+}
+
+// registerCluster adds what acknowledgements rest on.
+func (s *Server) registerCluster(gauge func(name, help string, value func() float64)) {
+	one := func(is bool) float64 {
+		if is {
+			return 1
+		}
+		return 0
+	}
+	gauge("blog_alone", "1 when acknowledged writes are on the primary alone, else 0; as this node knows it.", func() float64 {
+		return one(s.cluster.Self().Durability == string(repo.Alone))
+	})
+	gauge("blog_standby_seq", "The newest write that the standby has, as this node knows it; 0 without a standby.", func() float64 {
+		return float64(s.cluster.Self().StandbySeq)
+	})
+	gauge("blog_lag", "How many writes this node's copy is behind the primary's.", func() float64 { return float64(s.cluster.Self().Lag) })
+	gauge("blog_in_sync_set", "1 when this node has every acknowledged write and may be elected, else 0.", func() float64 {
+		in, _ := s.cluster.InSet()
+		return one(in)
+	})
 }

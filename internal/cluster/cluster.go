@@ -148,7 +148,14 @@ func (t tail) Rows(_ context.Context, rows []repo.Row) {
 			t.c.registerLocked(l, row.Cursor)
 		}
 	}
-	t.c.at = rows[len(rows)-1].Cursor
+	// The database may have been read since the feed's look at it: never back to what it
+	// was. Which of the two is right where they differ the database says.
+	switch last := rows[len(rows)-1].Cursor; {
+	case last.Seq > t.c.at.Seq:
+		t.c.at = last
+	case last != t.c.at && t.c.run.Err() == nil:
+		t.c.works.Go(func() { t.c.readAgain() })
+	}
 	t.c.changedLocked()
 }
 
@@ -172,6 +179,29 @@ func (c *Cluster) lookOften() {
 		select {
 		case <-tick.C:
 			c.look()
+		case <-c.run.Done():
+			return
+		}
+	}
+}
+
+// read takes this node's position from its database.
+func (c *Cluster) read(ctx context.Context) error {
+	at, err := c.newest(ctx)
+	if err != nil {
+		return err
+	}
+	c.moved(at)
+	return nil
+}
+
+// readAgain is read until it succeeds.
+func (c *Cluster) readAgain() {
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for c.read(c.run) != nil {
+		select {
+		case <-tick.C:
 		case <-c.run.Done():
 			return
 		}

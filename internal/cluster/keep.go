@@ -191,10 +191,9 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	l.settle()
 	c.changedLocked()
 	who := c.namesLocked(&litefs.SyncSet{Members: []litefs.Member{d.with}})[0]
-	switch {
-	case d.without == "":
+	if d.without == "" {
 		c.log.Info("the standby is in the sync set: acknowledgements rest on two nodes", "standby", who, "why", d.why, "seq", wanted.Seq)
-	default:
+	} else {
 		c.log.Warn("the standby is out of the sync set: acknowledgements rest on this node alone", "standby", who, "why", d.why, "seq", wanted.Seq)
 	}
 }

@@ -49,7 +49,7 @@ type joining struct {
 
 // Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
 // and is in the sync set.
-func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error {
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //nolint:contextcheck // a term outlives the call that begins it
 	select {
 	case <-c.attached:
 	case <-ctx.Done():
@@ -68,7 +68,7 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	run, stop := context.WithCancel(c.run)
+	run, stop := context.WithCancel(c.run) // until Resign, which ctx knows nothing of
 	l := &lead{
 		self: standing.Self, term: standing.Term, over: over, since: time.Now(), set: *standing.Set, stop: stop, done: make(chan struct{}),
 		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},

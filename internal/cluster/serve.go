@@ -68,7 +68,7 @@ func (c *Cluster) serveUplink(w http.ResponseWriter, r *http.Request) {
 	// The request's context ends with the handler's connection, the cluster's with the server.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	stop := context.AfterFunc(c.run, cancel)
+	stop := context.AfterFunc(c.run, cancel) //nolint:contextcheck // see above
 	defer stop()
 	err = c.hear(ctx, ws, changed)
 	c.log.Debug("an uplink has ended", "from", r.RemoteAddr, "err", err)

@@ -206,3 +206,26 @@ func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
 		t.Error("the log does not say so")
 	}
 }
+
+// TestAnOldPrimaryReportsWhatItWrote, also what its own feed has not told: else the new
+// primary would take it for a copy without that row.
+func TestAnOldPrimaryReportsWhatItWrote(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	a.seat.hold(true)
+	b.seat.hold(true)
+	end := w.write(t.Context(), a, "one", "k")
+	waits(t, end)
+	w.keeper.hand("b")
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	eventually(t, "a reports its row", func() bool {
+		nodes := b.cluster.Nodes(t.Context(), nil)
+		return len(nodes) == 2 && nodes[1].Node == "a" && nodes[1].Seq == 1
+	})
+	a.seat.hold(false)
+	b.seat.hold(false)
+	if got := w.MustEnd(t, end); got.err != nil || !got.receipt.Replayed {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+}

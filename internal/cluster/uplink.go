@@ -71,7 +71,7 @@ func (c *Cluster) complain(role litefs.Role, up bool, failing time.Time, err err
 	if up || err == nil {
 		return
 	}
-	problem := ""
+	var problem string
 	var refused *refusedError
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusUnauthorized:
@@ -111,12 +111,18 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	dialed()
 	if err != nil {
 		if res != nil {
-			return false, &refusedError{res.StatusCode, err}
+			return false, &refusedError{res.StatusCode, errors.Join(err, res.Body.Close())}
 		}
 		return false, fmt.Errorf("open an uplink: %w", err)
 	}
 	defer func() { _ = ws.CloseNow() }()
 	ws.SetReadLimit(maxReport)
+	// What this node's feed has not told yet counts as well: a row that was written here
+	// a moment ago, as primary, and that the new primary does not have. A report that
+	// left it out would say that it is gone.
+	if err := c.read(ctx); err != nil {
+		return false, err
+	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)

@@ -33,6 +33,15 @@ func parseTemplate(t string) (template, error) {
 	return template(t), nil
 }
 
+// Address returns the base address that tmpl, a PRIMARY_URL, makes of a node's lease.hostname.
+func Address(tmpl, hostname string) (string, error) {
+	t, err := parseTemplate(tmpl)
+	if err != nil {
+		return "", err
+	}
+	return t.expand(hostname)
+}
+
 // expand returns the base address for host, without a trailing slash.
 func (t template) expand(host string) (string, error) {
 	if !hostPattern.MatchString(host) {

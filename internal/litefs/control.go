@@ -13,7 +13,7 @@ import (
 )
 
 // ControlVariable names the environment variable in which `blog mount` tells its child the path of the local socket
-// that only the two share. It is not set under a stock `litefs mount` and where there is no LiteFS.
+// that only the two share. It is set where there is a sync set: with a lease in Consul, and not under a stock `litefs mount`.
 const ControlVariable = "LITEFS_CONTROL"
 
 // The paths of the control socket, which speaks HTTP with JSON bodies. An answer that is not 200 holds a
@@ -30,7 +30,7 @@ const (
 // of another and an empty disk is somebody else.
 type Member struct {
 	ID   string `json:"id"`
-	Name string `json:"name"` // for people: lease.hostname
+	Name string `json:"name"` // for people: NODE, or else lease.hostname
 }
 
 // SyncSet names the nodes that have every acknowledged write. Nobody else is elected. It is kept beside the lease.
@@ -85,11 +85,10 @@ type Accepted struct {
 
 // The reasons of a ControlProblem. ErrNoAnswer is the only one after which it is not known whether the set changed.
 var (
-	ErrNotHeld      = errors.New("the lease is not held under that term")
-	ErrSetChanged   = errors.New("the sync set has changed meanwhile")
-	ErrNoAnswer     = errors.New("the keeper of the lease did not answer")
-	ErrRefused      = errors.New("refused")                       // its text says why and what to do
-	ErrNotSupported = errors.New("not to be had with this lease") // a static lease has no sync set
+	ErrNotHeld    = errors.New("the lease is not held under that term")
+	ErrSetChanged = errors.New("the sync set has changed meanwhile")
+	ErrNoAnswer   = errors.New("the keeper of the lease did not answer")
+	ErrRefused    = errors.New("refused") // its text says why and what to do
 )
 
 // ControlProblem is the wire form of a refusal.
@@ -101,7 +100,7 @@ type ControlProblem struct {
 // controlReasons are the refusals by their name on the wire.
 func controlReasons() map[string]error {
 	return map[string]error{
-		"not_held": ErrNotHeld, "set_changed": ErrSetChanged, "no_answer": ErrNoAnswer, "refused": ErrRefused, "not_supported": ErrNotSupported,
+		"not_held": ErrNotHeld, "set_changed": ErrSetChanged, "no_answer": ErrNoAnswer, "refused": ErrRefused,
 	}
 }
 

@@ -31,7 +31,7 @@ type Options struct {
 	Idle bool
 }
 
-// Cluster is a set of running nodes. Nodes[0] is primary, with Options.Consul until the lease moves.
+// Cluster is a set of running nodes. Nodes[0] is primary.
 type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
@@ -41,23 +41,13 @@ type Cluster struct {
 
 	opts   Options
 	root   string
+	tmp    string // the nodes' folder for temporary files
 	litefs string // the stock program, "" unless Options.Stock
 	ports  ports
 	toxi   *toxiproxy
 }
 
-// candidates is how many nodes may be elected where the lease moves: a primary and its standby.
-const candidates = 2
-
-// region is where node i is: each in a region of its own, but candidates all in the first.
-func (c *Cluster) region(i int) string {
-	if c.Consul != nil {
-		i = max(0, i-(candidates-1))
-	}
-	return regions(i)
-}
-
-// regions are the regions' names, in order.
+// regions are the names the nodes get, in order.
 func regions(i int) string {
 	names := []string{"ams", "nrt", "iad", "gru", "syd"}
 	if i < len(names) {
@@ -90,6 +80,7 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		tb.Fatalf("these tests mount file systems: %v", err)
 	}
 	dir := tb.TempDir()
+	c.tmp = mustShortDir(tb)
 	if opts.Proxies {
 		c.toxi = startToxiproxy(tb, &c.ports, filepath.Join(dir, "toxiproxy.log"))
 	}
@@ -109,6 +100,18 @@ func Start(tb testing.TB, opts Options) *Cluster {
 		n.WaitReady(tb)
 	}
 	return c
+}
+
+// mustShortDir makes a folder for sockets, whose names have a limit that the folder of a test with a long name is over.
+// A node that is killed leaves its own behind.
+func mustShortDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "nodes-*")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { MustClose(tb, dir, os.RemoveAll(dir)) })
+	return dir
 }
 
 // Primary returns the node that is primary by configuration.

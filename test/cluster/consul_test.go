@@ -218,3 +218,12 @@ func TestConsulPaused(t *testing.T) {
 		t.Error("a process was restarted")
 	}
 }
+
+// TestConsulUnderStockLiteFS: the parser of a stock LiteFS, which is strict, takes litefs.yml with a lease in Consul,
+// too. (With a static lease: TestReplication.)
+func TestConsulUnderStockLiteFS(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true, Stock: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
+	awaitRole(t, c.Nodes[0], litefs.Primary)
+	mustWrite(t, c.Nodes[0], 1)
+	awaitRows(t, c.Nodes[1], 1)
+}

@@ -32,7 +32,7 @@ type Node struct {
 	Replication, Forwarding *Link
 
 	cluster *Cluster
-	binary  string
+	binary  string // the program
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -48,7 +48,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)
 	n := &Node{
-		Name: name, Region: c.region(i), cluster: c, binary: c.opts.Binary,
+		Name: name, Region: regions(i), cluster: c, binary: c.opts.Binary,
 		PublicURL: "http://" + public, PrivateURL: "http://" + private, LiteFSURL: "http://" + litefs,
 		Mount: filepath.Join(home, "mnt"), Data: filepath.Join(home, "data"),
 		logPath: filepath.Join(home, "log"),
@@ -69,13 +69,16 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
-	lease, primaryRegion, consul := "static", c.region(0), ""
-	if c.Consul != nil { // each node goes by its own name, for any candidate may win
+	lease, consul := "static", ""
+	if c.Consul != nil { // each node goes by its own name; the first two may be elected, and are in one region
 		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
+		if i == 1 {
+			n.Region = regions(0)
+		}
 	}
 	n.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + os.TempDir(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
 		// A process with the race detector sleeps a second at its end otherwise.
 		"GORACE=atexit_sleep_ms=50",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,
@@ -83,14 +86,13 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + primaryRegion,
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
 		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
 	}, c.opts.Env...)
 	return n
 }
 
-// Use makes binary the program that this node runs from its next start on, and its commands from now on: another
-// release.
+// Use makes binary the node's program from its next start on.
 func (n *Node) Use(binary string) { n.binary = binary }
 
 // Start starts the node's process. It does not wait: see WaitReady.

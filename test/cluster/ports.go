@@ -55,3 +55,9 @@ func (p *ports) free(tb testing.TB, n int) []string {
 	}
 	return addrs
 }
+
+// FreeAddresses returns n different loopback addresses with free ports, for what a test starts by other means.
+func FreeAddresses(tb testing.TB, n int) []string {
+	tb.Helper()
+	return new(ports).free(tb, n)
+}

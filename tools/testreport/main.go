@@ -1,5 +1,5 @@
 // Command testreport reads `go test -json` and prints a line a package, and
-// whole what failed. It fails when a test failed or was skipped: a test that did
+// whole what failed; with -v also what passing tests have logged. It fails when a test failed or was skipped: a test that did
 // not run has shown nothing.
 package main
 
@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,6 +23,7 @@ type event struct {
 
 type report struct {
 	out             io.Writer
+	verbose         bool
 	output          map[string][]string // by package and test
 	passed          int
 	failed, skipped []string
@@ -30,6 +32,8 @@ type report struct {
 
 func main() {
 	r := &report{out: os.Stdout, output: map[string][]string{}}
+	flag.BoolVar(&r.verbose, "v", false, "show what passing tests have logged, as they do")
+	flag.Parse()
 	if err := r.read(bufio.NewReader(os.Stdin)); err != nil {
 		fmt.Fprintln(os.Stderr, "testreport:", err)
 		os.Exit(1)
@@ -65,6 +69,10 @@ func (r *report) take(e event) {
 	switch e.Action {
 	case "output":
 		r.output[key] = append(r.output[key], e.Output)
+		// A log line is indented; what go test says of its own is not.
+		if r.verbose && e.Test != "" && strings.HasPrefix(e.Output, "    ") && !strings.HasPrefix(strings.TrimSpace(e.Output), "--- ") {
+			_, _ = fmt.Fprint(r.out, e.Output)
+		}
 	case "build-output":
 		_, _ = fmt.Fprint(r.out, e.Output)
 	case "build-fail":

@@ -3,6 +3,7 @@
 package mount
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path"
 	"strings"
 	"sync/atomic"
@@ -42,6 +44,7 @@ type consulLeaser struct {
 	candidate    bool
 	prefix       string // path in the URL, as Fly gives it; it also names a node of the catalog
 	key          string
+	name         string // for people
 	hostname     string
 	advertiseURL string
 	ttl          time.Duration
@@ -68,7 +71,8 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 	c := &consulLeaser{
 		log: logger, data: data, candidate: l.Candidate, primary: func() bool { return false }, stepDown: func() {},
 		prefix: strings.Trim(u.Path, "/"), key: l.Consul.Key,
-		hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
+		// The application's name for the node, where it has one.
+		name: cmp.Or(os.Getenv("NODE"), l.Hostname), hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
 		ttl: l.Consul.TTL, lockDelay: l.Consul.LockDelay,
 	}
 	if c.ttl <= 0 {
@@ -109,8 +113,8 @@ func consulClient(limit time.Duration) *http.Client {
 	}}
 }
 
-// urgent is the limit of a call whose time counts against the lease. LiteFS believes in a lease only after up to five
-// of them (session, lock, cluster id read, written and read again), which must fit into the lease.
+// urgent is the limit of a call whose time counts against the lease: LiteFS believes in a lease only after three of
+// them (session, lock, cluster id), and asks for its renewal, two more, half a TTL later.
 func (c *consulLeaser) urgent() time.Duration { return c.ttl / 8 }
 
 func (c *consulLeaser) Close() error         { return nil }
@@ -122,7 +126,7 @@ func (c *consulLeaser) lockKey() string      { return path.Join(c.prefix, c.key)
 func (c *consulLeaser) syncKey() string      { return path.Join(c.prefix, c.key, "sync") }
 func (c *consulLeaser) clusterIDKey() string { return path.Join(c.prefix, c.key, clusterIDFile) }
 
-func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id, Name: c.hostname} }
+func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id, Name: c.name} }
 
 // nodeName is the catalog's node that owns the sessions: one for the cluster where the URL has a path, and the
 // Consul agent's own otherwise.

@@ -21,9 +21,6 @@ import (
 	node "blog/internal/litefs"
 )
 
-// staticTerm is the one term of a static lease.
-const staticTerm = "static"
-
 // promoteLimit bounds the primary's answer to the wish for a hand-off; the child gives up after 5 s.
 const promoteLimit = 4 * time.Second
 
@@ -31,9 +28,8 @@ const promoteLimit = 4 * time.Second
 type control struct {
 	log    *slog.Logger
 	store  *litefs.Store
-	leaser *consulLeaser // nil with a static lease
+	leaser *consulLeaser
 	client *http.Client
-	self   node.Member
 
 	path   string // of the socket
 	server *nethttp.Server
@@ -63,8 +59,11 @@ func (c *control) open() error {
 	return nil
 }
 
-// Close ends the server and removes the socket.
+// Close ends the server and removes the socket. A nil control is one that was not needed.
 func (c *control) Close() error {
+	if c == nil {
+		return nil
+	}
 	err := c.server.Close()
 	if e := <-c.ended; !errors.Is(e, nethttp.ErrServerClosed) {
 		err = errors.Join(err, e)
@@ -92,8 +91,6 @@ func (c *control) answer(do func(*nethttp.Request) (any, error)) nethttp.Handler
 
 func problemStatus(err error) int {
 	switch {
-	case errors.Is(err, node.ErrNotSupported):
-		return nethttp.StatusNotImplemented
 	case errors.Is(err, node.ErrNoAnswer):
 		return nethttp.StatusServiceUnavailable
 	default:
@@ -102,14 +99,7 @@ func problemStatus(err error) int {
 }
 
 func (c *control) standing(ctx context.Context) (node.Standing, error) {
-	s := node.Standing{Self: c.self, Candidate: c.store.Candidate(), Primary: c.store.IsPrimary()}
-	if c.leaser == nil {
-		if s.Primary {
-			s.Term = staticTerm
-		}
-		return s, nil
-	}
-	s.Lease = c.leaser.ttl
+	s := node.Standing{Self: c.leaser.self(), Candidate: c.store.Candidate(), Lease: c.leaser.ttl}
 	v, err := c.leaser.settled(ctx)
 	if err != nil {
 		return node.Standing{}, err
@@ -124,9 +114,6 @@ func (c *control) standing(ctx context.Context) (node.Standing, error) {
 }
 
 func (c *control) change(r *nethttp.Request) (any, error) {
-	if c.leaser == nil {
-		return nil, node.ErrNotSupported
-	}
 	var change node.SyncChange
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -141,9 +128,6 @@ func (c *control) change(r *nethttp.Request) (any, error) {
 }
 
 func (c *control) acceptLoss(r *nethttp.Request) (any, error) {
-	if c.leaser == nil {
-		return nil, node.ErrNotSupported
-	}
 	accepted, err := c.leaser.acceptLoss(r.Context())
 	if err == nil {
 		c.log.Warn("this node has been made the only member of the sync set; what others acknowledged may be lost", "before", accepted.Before)
@@ -154,9 +138,6 @@ func (c *control) acceptLoss(r *nethttp.Request) (any, error) {
 // promote asks the primary to hand off to this node. A node that could not take the lease must not ask: the primary
 // would have let go of it for nothing.
 func (c *control) promote(ctx context.Context) error {
-	if c.leaser == nil {
-		return node.ErrNotSupported
-	}
 	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
 	defer cancel()
 	primary, info := c.store.PrimaryInfo()
@@ -172,7 +153,7 @@ func (c *control) promote(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
-	if !v.set.Has(c.self.ID) {
+	if !v.set.Has(c.leaser.data.id) {
 		return fmt.Errorf("%w: this node is outside the sync set", node.ErrRefused)
 	}
 	if err := c.client.Handoff(ctx, info.AdvertiseURL, c.store.ID()); err != nil {
@@ -186,9 +167,6 @@ func (c *control) promote(ctx context.Context) error {
 
 // demote makes LiteFS give the lease up, if it has it.
 func (c *control) demote() error {
-	if c.leaser == nil {
-		return node.ErrNotSupported
-	}
 	c.store.Demote()
 	return nil
 }

@@ -212,24 +212,33 @@ func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
 	return v.clusterID, nil
 }
 
-// SetClusterID implements litefs.Leaser. It is set once: index 0 makes Consul refuse a key that exists.
+// SetClusterID implements litefs.Leaser. The id is set once: index 0 makes Consul refuse a key that exists.
+//
+// It goes on until it knows the outcome, even past the end of the lease. LiteFS takes an error for "not set" and forgets
+// the id; if it was set all the same this node could never be primary again. Nobody else can be meanwhile: when there
+// is no id, this node is alone in the set.
 func (c *consulLeaser) SetClusterID(ctx context.Context, id string) error {
 	if err := c.data.setClusterID(id); err != nil {
 		return fmt.Errorf("write the cluster's id: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, c.urgent())
-	defer cancel()
-	ok, _, err := c.client.KV().CAS(
-		&api.KVPair{Key: c.clusterIDKey(), Value: []byte(id)}, new(api.WriteOptions).WithContext(limited))
-	if err == nil && ok {
-		return nil
+	for {
+		ok, _, err := c.client.KV().CAS(
+			&api.KVPair{Key: c.clusterIDKey(), Value: []byte(id)}, new(api.WriteOptions).WithContext(ctx))
+		if err == nil && ok {
+			return nil
+		}
+		v, e := c.read(ctx)
+		switch {
+		case e == nil && v.clusterID == id: // an answer was lost
+			return nil
+		case e == nil && v.clusterID != "":
+			return errors.New("the cluster has an id already")
+		}
+		c.log.Warn("set the cluster's id, trying again", "err", errors.Join(err, e))
+		select {
+		case <-time.After(renewPause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	// Without an answer it may have been set all the same.
-	if have, e := c.ClusterID(ctx); e == nil && have == id {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("set %s: %w", c.clusterIDKey(), err)
-	}
-	return errors.New("the cluster has an id already")
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 
 	"github.com/superfly/litefs"
 	litefshttp "github.com/superfly/litefs/http"
@@ -107,7 +106,7 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 		return nil, err
 	}
 	b.control = &control{
-		log: logger, store: n.store, leaser: leaser, client: newClient(), self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
+		log: logger, store: n.store, leaser: leaser, client: newClient(),
 	}
 	if err := errors.Join(b.control.open(), n.store.Open()); err != nil {
 		return nil, err
@@ -124,9 +123,5 @@ func (b *Bare) Close() error {
 	}
 	b.closed = true
 	b.Control.Close()
-	err := b.control.Close()
-	if e := b.server.Close(); !errors.Is(e, http.ErrServerClosed) {
-		err = errors.Join(err, e)
-	}
-	return errors.Join(err, b.Store.Close())
+	return errors.Join(b.control.Close(), closeAPI(b.server), b.Store.Close())
 }

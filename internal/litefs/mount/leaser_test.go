@@ -3,16 +3,10 @@
 package mount_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
+	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,12 +19,17 @@ import (
 	"blog/test/cluster"
 )
 
-// testTTL is the shortest lease with which the calls have time on a busy machine.
-const testTTL = 2 * time.Second
+// testTTL is short for the tests that wait for its end. The others take one with which a call has time on a busy
+// machine.
+const (
+	testTTL = 2 * time.Second
+	longTTL = 10 * time.Second
+)
 
 // testCluster is one key in Consul.
 type testCluster struct {
 	url, key string
+	ttl      time.Duration
 	raw      *api.Client // what nobody but an operator would do
 }
 
@@ -40,13 +39,13 @@ func newCluster(t *testing.T, consulURL, key string) testCluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return testCluster{url: consulURL, key: key, raw: raw}
+	return testCluster{url: consulURL, key: key, ttl: testTTL, raw: raw}
 }
 
 func (c testCluster) lease(name string) mount.Lease {
 	return mount.Lease{
 		Type: "consul", Hostname: name, AdvertiseURL: "http://" + name, Candidate: true,
-		Consul: mount.Consul{URL: c.url, Key: c.key, TTL: testTTL, LockDelay: time.Millisecond},
+		Consul: mount.Consul{URL: c.url, Key: c.key, TTL: c.ttl, LockDelay: time.Millisecond},
 	}
 }
 
@@ -101,69 +100,15 @@ func mustErr(t *testing.T, err, want error) {
 	}
 }
 
-// proxy stands between a peer and Consul. It forwards, and can swallow answers or lose requests.
-type proxy struct {
-	url      string
-	swallow  atomic.Pointer[string] // part of method and path: requests arrive, their answers do not
-	lose     atomic.Pointer[string] // requests do not arrive, but for those that deliver sends later
-	late     chan *http.Request
-	sessions atomic.Int32 // made through it
-	forward  http.Handler
-}
-
-func newProxy(t *testing.T, consulURL string) *proxy {
-	t.Helper()
-	target, err := url.Parse(consulURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{late: make(chan *http.Request, 9)}
-	forward := httputil.NewSingleHostReverseProxy(target)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hit := func(part *atomic.Pointer[string]) bool {
-			s := part.Load()
-			return s != nil && strings.Contains(r.Method+" "+r.URL.Path, *s)
-		}
-		if hit(&p.lose) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Error(err)
-			}
-			later := r.Clone(context.WithoutCancel(r.Context()))
-			later.Body = io.NopCloser(bytes.NewReader(body))
-			p.late <- later
-			panic(http.ErrAbortHandler)
-		}
-		if hit(&p.swallow) {
-			rec := httptest.NewRecorder()
-			forward.ServeHTTP(rec, r)
-			_, _ = io.Copy(io.Discard, rec.Result().Body)
-			panic(http.ErrAbortHandler)
-		}
-		if strings.HasSuffix(r.URL.Path, "/session/create") {
-			p.sessions.Add(1)
-		}
-		forward.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	p.url, p.forward = server.URL, forward
-	return p
-}
-
-// deliver sends a request that was lost, and returns the status of Consul's answer, which nobody waits for.
-func (p *proxy) deliver() int {
-	rec := httptest.NewRecorder()
-	p.forward.ServeHTTP(rec, <-p.late)
-	return rec.Code
-}
-
 // suite is the tests of one leaser or two that share a Consul. Each has a key of its own.
 type suite struct{ consul *cluster.Consul }
 
 func (s suite) cluster(t *testing.T) testCluster {
 	t.Helper()
 	t.Parallel()
-	return newCluster(t, s.consul.URL, "t/"+t.Name())
+	c := newCluster(t, s.consul.URL, "t/"+t.Name())
+	c.ttl = longTTL
+	return c
 }
 
 func TestLeaser(t *testing.T) {
@@ -376,15 +321,29 @@ func (s suite) unknownLock(t *testing.T) {
 // unknownClusterID: LiteFS would never be primary again if it took this for a failure.
 func (s suite) unknownClusterID(t *testing.T) {
 	c := s.cluster(t)
+	direct := c.mustPeer(t, "direct", "")
 	between := newProxy(t, c.url)
 	c.url = between.url
 	a := c.mustPeer(t, "a", "")
-	put, id := "PUT /v1/kv/", litefs.GenerateClusterID()
-	between.swallow.Store(&put)
-	if err := a.SetClusterID(t.Context(), id); err != nil {
-		t.Error(err)
+	all, id := "/v1/kv/", litefs.GenerateClusterID()
+	between.swallow.Store(&all)
+	done := make(chan error, 1)
+	go func() { done <- a.SetClusterID(t.Context(), id) }()
+	cluster.Poll(t, limit, "the id in Consul", func(ctx context.Context) error {
+		if have, err := direct.ClusterID(ctx); err != nil || have != id {
+			return fmt.Errorf("it is %q, %w", have, err)
+		}
+		return nil
+	})
+	select {
+	case err := <-done:
+		t.Errorf("got %v before anything is known", err)
+	default:
 	}
 	between.swallow.Store(nil)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	if err := a.SetClusterID(t.Context(), litefs.GenerateClusterID()); err == nil {
 		t.Error("another id is taken")
 	}

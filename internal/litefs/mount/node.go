@@ -19,8 +19,6 @@ import (
 	"github.com/superfly/litefs/fuse"
 	"github.com/superfly/litefs/http"
 	"golang.org/x/sys/unix"
-
-	node "blog/internal/litefs"
 )
 
 // streamLimit bounds the silence after which it is asked for a sign of life, and the wait
@@ -33,13 +31,14 @@ const dialLimit = time.Second
 // mountHelper is the program that mounts and unmounts FUSE file systems.
 const mountHelper = "fusermount3"
 
-// Node is a running LiteFS node: store, lease, HTTP API, control socket and mount.
+// Node is a running LiteFS node: store, lease, HTTP API, mount and, where there is a sync set, control socket.
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	store   *litefs.Store
 	server  *http.Server
-	control *control
+	id      string   // of the data directory
+	control *control // nil with a static lease
 	fsys    *fuse.FileSystem
 }
 
@@ -54,7 +53,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+	n := &Node{cfg: cfg, log: logger, id: self.id, store: newStore(cfg, logger)}
 	leaser, err := n.newLeaser(ctx, self)
 	if err != nil {
 		return nil, err
@@ -71,12 +70,11 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	}
 	n.server = server
 
-	n.control = &control{
-		log: logger, store: n.store, leaser: leaser, client: newClient(),
-		self: node.Member{ID: self.id, Name: cfg.Lease.Hostname},
-	}
-	if err := n.control.open(); err != nil {
-		return nil, errors.Join(err, server.Close())
+	if leaser != nil {
+		n.control = &control{log: logger, store: n.store, leaser: leaser, client: newClient()}
+		if err := n.control.open(); err != nil {
+			return nil, errors.Join(err, server.Close())
+		}
 	}
 	invalidator := new(invalidator)
 	n.store.Invalidator = invalidator
@@ -153,11 +151,7 @@ func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
 // Close ends the node: first what others ask it through, then the mount, then the store, which releases the lease. A
 // mount that someone still uses is detached: it disappears and ends with its last user.
 func (n *Node) Close() error {
-	errs := []error{n.control.Close()}
-	// LiteFS's server now and then reports its own closing as an error.
-	if err := n.server.Close(); err != nil && !errors.Is(err, nethttp.ErrServerClosed) {
-		errs = append(errs, fmt.Errorf("close the API: %w", err))
-	}
+	errs := []error{n.control.Close(), closeAPI(n.server)}
 	if err := n.fsys.Unmount(); err != nil {
 		n.log.Warn("the mount is in use, detaching it", "mount", n.cfg.FUSE.Dir, "err", err)
 		errs = append(errs, detach(n.cfg.FUSE.Dir))
@@ -167,6 +161,15 @@ func (n *Node) Close() error {
 	}
 	n.log.Info("node is closed")
 	return errors.Join(errs...)
+}
+
+// closeAPI closes LiteFS's server, which now and then reports its own closing as an error, in one of two ways.
+func closeAPI(server *http.Server) error {
+	err := server.Close()
+	if err == nil || errors.Is(err, nethttp.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("close the API: %w", err)
 }
 
 // localHost is a name of this machine under which the API can be reached from it.

@@ -19,7 +19,7 @@ import (
 // argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program
 // with `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM
 // and Run waits for it: pass a context that SIGINT and SIGTERM end. The child's environment is this one's, the path of
-// the control socket, and, where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the
+// the control socket, its id and whether it is a candidate, and, where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the
 // name under which this node would be primary (not for a replica under a static lease, whose configuration names the
 // primary).
 //
@@ -99,8 +99,8 @@ func childCommands(cfg Config, argv []string) ([][]string, error) {
 
 // childEnv adds what the child cannot know otherwise. What the operator has set stays.
 func childEnv(cfg Config, n *Node, env []string) []string {
-	env = append(env, "LITEFS_MEMBER="+n.control.self.ID, fmt.Sprintf("LITEFS_CANDIDATE=%t", cfg.Lease.Candidate))
-	if n.control.leaser != nil { // without a sync set there is nothing to ask
+	env = append(env, "LITEFS_MEMBER="+n.id, fmt.Sprintf("LITEFS_CANDIDATE=%t", cfg.Lease.Candidate))
+	if n.control != nil {
 		env = append(env, node.ControlVariable+"="+n.control.path)
 	}
 	if os.Getenv("LITEFS_URL") == "" {

@@ -157,6 +157,7 @@ func mustExpired(t *testing.T, lease litefs.Lease) {
 // leaseClock: where LiteFS forgets to renew, the lease steps down by itself.
 func (s suite) leaseClock(t *testing.T) {
 	c := s.cluster(t)
+	c.ttl = testTTL
 	a := c.mustPeer(t, "a", "")
 	began := time.Now()
 	lease := mustAcquire(t, a)

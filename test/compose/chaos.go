@@ -1,0 +1,96 @@
+package compose
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// blow is what chaos can do to a node or to Consul, and undo.
+type blow struct {
+	name   string
+	victim *Node
+	// silent: the victim is not expected to answer readers.
+	silent       bool
+	inject, undo func(ctx context.Context) error
+}
+
+func nothing(context.Context) error { return nil }
+
+// blows are all that can be done now.
+func (s *Storm) blows(primary, standby *Node) []blow {
+	var all []blow
+	for _, n := range s.Nodes {
+		all = append(
+			all,
+			blow{"kill -9 of the container", n, true, n.Kill, n.Start},
+			blow{"kill -9 of blog serve", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "serve") }, nothing},
+			blow{"kill -9 of blog mount", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "mount") }, nothing},
+			blow{"SIGTERM", n, true, func(ctx context.Context) error { _, err := n.Stop(ctx); return err }, n.Start},
+			blow{"cut off from all", n, false, n.CutOff, n.Heal},
+			blow{"pause", n, true, n.Pause, n.Unpause},
+			blow{"unplug", n, true, n.Unplug, n.Plug},
+		)
+	}
+	for _, n := range []*Node{primary, standby} {
+		all = append(all, blow{"cut off from Consul", n, false, func(ctx context.Context) error { return n.CutFrom(ctx, s.Node(Consul)) }, n.Heal})
+	}
+	consul := s.Node(Consul)
+	return append(
+		all,
+		blow{"cut off from the standby", primary, false, func(ctx context.Context) error { return primary.CutFrom(ctx, standby) }, primary.Heal},
+		blow{"replication held", standby, false, standby.HoldReplication, standby.Heal},
+		blow{"full disk", primary, true, func(context.Context) error { return primary.Fill() }, func(context.Context) error { return primary.Empty() }},
+		blow{"pause", consul, false, consul.Pause, consul.Unpause},
+		blow{"kill -9 of the container", consul, false, consul.Kill, consul.Start},
+	)
+}
+
+// Bounds of what chaos draws.
+const (
+	longestCalm  = 3 * time.Second
+	longestBlow  = 20 * time.Second
+	secondChance = 0.35 // that another follows before the first is undone
+)
+
+// Chaos draws a fault, or two at once, and when, from the seed; afterwards the
+// cluster has to become whole by itself.
+func (s *Storm) Chaos(tb testing.TB, number int) {
+	tb.Helper()
+	s.begin(fmt.Sprintf("before fault %d", number))
+	s.Go()
+	s.Whole(tb)
+	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
+	f.lasts(f.from, s.draw(longestCalm))
+	primary, standby := s.Primary(tb)
+	var struck []blow
+	for len(struck) == 0 || (len(struck) == 1 && s.rng.Float64() < secondChance) {
+		all := s.blows(primary, standby)
+		b := all[s.rng.IntN(len(all))]
+		if slices.ContainsFunc(struck, func(o blow) bool { return o.victim == b.victim }) {
+			break
+		}
+		struck = append(struck, b)
+		s.begin(fmt.Sprintf("fault %d: %s of %s", number, b.name, b.victim.Name))
+		tb.Logf("%s: %s (primary %s)", s.Ledger.Now().Round(time.Millisecond), s.now(), primary.Name)
+		if b.silent {
+			s.Excuse(b.victim)
+		}
+		f.try("inject", b.inject)
+		f.lasts(s.Ledger.Now(), s.draw(longestBlow/time.Duration(1+len(struck))))
+	}
+	s.rng.Shuffle(len(struck), func(i, j int) { struck[i], struck[j] = struck[j], struck[i] })
+	for _, b := range struck {
+		f.try("heal", b.undo)
+	}
+	s.begin(fmt.Sprintf("after fault %d", number))
+	s.Whole(tb)
+	s.Quiet(tb)
+}
+
+// draw returns a time up to longest.
+func (s *Storm) draw(longest time.Duration) time.Duration {
+	return time.Duration(s.rng.Int64N(int64(longest)))
+}

@@ -1,0 +1,96 @@
+package compose_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"blog/internal/repo"
+	"blog/test/compose"
+)
+
+func TestTellError(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want compose.Outcome
+	}{
+		{&repo.Error{Code: repo.Conflict, Reason: "revision"}, compose.Conflict},
+		{&repo.Error{Code: repo.Conflict, Reason: repo.KeyReused}, compose.Refused},
+		{&repo.Error{Code: repo.Unavailable, Reason: repo.OutcomeUnknown}, compose.Unknown},
+		{fmt.Errorf("posts.create: %w", &repo.Error{Code: repo.Unavailable, Reason: repo.OutcomeUnknown}), compose.Unknown},
+		{&repo.Error{Code: repo.Unavailable, Reason: repo.NoPrimary}, compose.Refused},
+		{&repo.Error{Code: repo.Internal}, compose.Unknown},
+		{errors.New("what this is nobody knows"), compose.Unknown},
+	} {
+		if got := compose.TellError(c.err).Outcome; got != c.want {
+			t.Errorf("%v is told as %s, want %s", c.err, got, c.want)
+		}
+	}
+}
+
+func TestLedgerKeepsWhatIsNotAnswered(t *testing.T) {
+	var file bytes.Buffer
+	l := compose.NewLedger(&file)
+	first := l.Begin(compose.Ask{Key: "k1", Kind: compose.Create, Post: "p"})
+	l.Begin(compose.Ask{Key: "k2", Kind: compose.Create, Post: "q"})
+	l.End(first, compose.Told{Outcome: compose.OK, Revision: 1})
+	if n := strings.Count(file.String(), "\n"); n != 3 || l.Err() != nil {
+		t.Fatalf("%d lines, want 3: %v\n%s", n, l.Err(), file.String())
+	}
+	asks := l.Asks()
+	if len(asks) != 2 || asks[0].Outcome != compose.OK || asks[0].End < asks[0].Start || asks[1].Outcome != compose.Pending {
+		t.Fatalf("%+v", asks)
+	}
+}
+
+// ask is one ask of the key k: an edit of p from revision 1.
+func ask(start, end int, told compose.Told) compose.Ask {
+	told.End = ms(end)
+	return compose.Ask{Key: "k", Kind: compose.Edit, Post: "p", Expected: 1, Start: ms(start), Told: told}
+}
+
+func TestMerge(t *testing.T) {
+	done := compose.Told{Outcome: compose.OK, Revision: 2, PostID: 1, Cursor: "5-x"}
+	again, elsewhere, twice := done, done, done
+	again.Replayed, elsewhere.Replayed = true, true
+	elsewhere.Cursor = "9-y"
+	unknown, refused, conflict := compose.Told{Outcome: compose.Unknown}, compose.Told{Outcome: compose.Refused}, compose.Told{Outcome: compose.Conflict}
+	for name, c := range map[string]struct {
+		asks       []compose.Ask
+		want       compose.Outcome
+		call, done int
+		wrong      string
+	}{
+		"done":                         {asks: []compose.Ask{ask(1, 2, done)}, want: compose.OK, call: 1, done: 2},
+		"unknown, then replayed":       {asks: []compose.Ask{ask(1, 2, unknown), ask(5, 6, again)}, want: compose.OK, call: 1, done: 6},
+		"unknown, then done":           {asks: []compose.Ask{ask(1, 2, unknown), ask(5, 6, done)}, want: compose.OK, call: 1, done: 6},
+		"the first answer counts":      {asks: []compose.Ask{ask(1, 9, done), ask(3, 6, again)}, want: compose.OK, call: 1, done: 6},
+		"refused, then unknown":        {asks: []compose.Ask{ask(1, 2, refused), ask(5, 6, unknown)}, want: compose.Unknown, call: 1, done: -1},
+		"unknown, then refused":        {asks: []compose.Ask{ask(1, 2, unknown), ask(5, 6, refused)}, want: compose.Unknown, call: 1, done: -1},
+		"not answered":                 {asks: []compose.Ask{ask(1, 0, compose.Told{})}, want: compose.Unknown, call: 1, done: -1},
+		"unknown, then conflict":       {asks: []compose.Ask{ask(1, 2, unknown), ask(5, 6, conflict)}, want: compose.Conflict, call: 5, done: 6},
+		"refused":                      {asks: []compose.Ask{ask(1, 2, refused)}, want: compose.Refused, call: 1, done: 2},
+		"done in two places":           {asks: []compose.Ask{ask(1, 2, done), ask(5, 6, elsewhere)}, wrong: "is done as row"},
+		"done twice":                   {asks: []compose.Ask{ask(1, 2, done), ask(5, 6, twice)}, wrong: "carried out again"},
+		"done and in conflict":         {asks: []compose.Ask{ask(1, 2, done), ask(5, 6, conflict)}, wrong: "in conflict"},
+		"asked at once on two, one ok": {asks: []compose.Ask{ask(1, 5, done), ask(2, 4, unknown)}, want: compose.OK, call: 1, done: 5},
+	} {
+		ops, err := compose.Merge(c.asks)
+		if c.wrong != "" {
+			if err == nil || !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("%s: error %v, want one with %q", name, err, c.wrong)
+			}
+			continue
+		}
+		if err != nil || len(ops) != 1 {
+			t.Errorf("%s: %v, %+v", name, err, ops)
+			continue
+		}
+		op := ops[0]
+		if op.Outcome != c.want || op.Call != ms(c.call) || (c.done >= 0 && op.Done != ms(c.done)) || (c.done < 0 && op.Done < ms(1e9)) {
+			t.Errorf("%s: %+v", name, op)
+		}
+	}
+}

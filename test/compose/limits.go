@@ -1,0 +1,166 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"blog/test/cluster"
+)
+
+// run of a fault: what it needs to say what must happen, and to count.
+type spell struct {
+	*Storm
+	tb       testing.TB
+	from     time.Duration // the injection
+	until    time.Duration // the heal; 0 before it
+	survive  []*Node       // where writes must be acknowledged meanwhile
+	cutOff   []*Node       // where writes must be asked for meanwhile
+	refusing []*Node       // where none may be acknowledged meanwhile
+}
+
+// strike injects: from now on it counts.
+func (f *spell) strike(inject func(ctx context.Context) error) time.Duration {
+	f.tb.Helper()
+	f.from = f.Ledger.Now()
+	f.try("inject", inject)
+	return f.Ledger.Now()
+}
+
+// heal ends it, once writes have been acknowledged wherever they must be.
+func (f *spell) heal(heal func(ctx context.Context) error) {
+	f.tb.Helper()
+	if len(f.survive) > 0 {
+		f.AwaitAcks(f.tb, f.from, f.survive...)
+	}
+	cluster.Poll(f.tb, ackLimit, "writes are asked for on the other side", func(context.Context) error { return f.asked(f.cutOff...) })
+	f.until = f.Ledger.Now()
+	f.try("heal", heal)
+}
+
+func (f *spell) try(what string, do func(ctx context.Context) error) {
+	f.tb.Helper()
+	if err := do(f.tb.Context()); err != nil {
+		f.tb.Fatalf("%s: %s: %v", f.now(), what, err)
+	}
+}
+
+// asked reports the nodes on which no write was asked for since the injection.
+func (f *spell) asked(nodes ...*Node) error {
+	var errs []error
+	for _, n := range nodes {
+		if !slices.ContainsFunc(f.Ledger.Asks(), func(a Ask) bool { return a.Node == n.Name && a.Start > f.from }) {
+			errs = append(errs, fmt.Errorf("none on %s", n.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// noAcks checks that what must not acknowledge has not: what was asked there after
+// the injection is not done before the heal. A replay of what others have had before
+// is no news: it stays true.
+func (f *spell) noAcks(injected time.Duration) {
+	f.tb.Helper()
+	for _, a := range f.Ledger.Asks() {
+		if a.Outcome == OK && !a.Replayed && a.Start >= injected && a.End <= f.until && slices.ContainsFunc(f.refusing, func(n *Node) bool { return n.Name == a.Node }) {
+			f.tb.Fatalf("%s: %s acknowledged key %s (%s) after %s and before %s", f.now(), a.Node, a.Key, at(a), injected, f.until)
+		}
+	}
+}
+
+// limit prints how long something took against its limit, and fails at twice the limit:
+// the machine is shared.
+func (f *spell) limit(what string, took, limit time.Duration) {
+	f.tb.Helper()
+	f.tb.Logf("%s: %s: %s, limit %s", f.now(), what, took.Round(10*time.Millisecond), limit)
+	if took > 2*limit {
+		f.tb.Errorf("%s: %s took %s, more than twice %s", f.now(), what, took, limit)
+	}
+}
+
+// becomes waits until a node is primary, and returns when it was seen to be.
+func (f *spell) becomes(n *Node) time.Duration {
+	f.tb.Helper()
+	var when time.Duration
+	cluster.Poll(f.tb, upLimit, n.Name+" becomes primary", func(context.Context) error {
+		since, ok := f.Roles.Since(n.Name, true, f.from)
+		if when = since; !ok {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	return when
+}
+
+// stepsDown waits until a node is not primary any more, and returns when that was seen.
+func (f *spell) stepsDown(n *Node) time.Duration {
+	f.tb.Helper()
+	var when time.Duration
+	cluster.Poll(f.tb, upLimit, n.Name+" steps down", func(context.Context) error {
+		since, ok := f.Roles.Since(n.Name, false, f.from)
+		if when = since; !ok {
+			return errors.New("it is primary still")
+		}
+		return nil
+	})
+	return when
+}
+
+// headless checks for some time that nobody is primary.
+func (f *spell) headless(long time.Duration) {
+	f.tb.Helper()
+	begun := f.Ledger.Now()
+	cluster.Poll(f.tb, long+upLimit, "nobody is primary", func(context.Context) error {
+		if names := f.Roles.Primaries(begun); len(names) > 0 {
+			f.tb.Fatalf("%s: %v became primary without every acknowledged write", f.now(), names)
+		}
+		if f.Ledger.Now()-begun < long {
+			return errors.New("so far")
+		}
+		return nil
+	})
+}
+
+// lasts waits until so much time has passed since a moment.
+func (f *spell) lasts(since, long time.Duration) {
+	f.tb.Helper()
+	cluster.Poll(f.tb, long+upLimit, "time passes", func(context.Context) error {
+		if f.Ledger.Now()-since < long {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// silence is the longest time without an acknowledgement anywhere, in what was
+// acknowledged after since.
+func (f *spell) silence(since time.Duration) time.Duration {
+	ends := []time.Duration{since}
+	for _, a := range f.Ledger.Asks() {
+		if a.Outcome == OK && !a.Replayed && a.End > since {
+			ends = append(ends, a.End)
+		}
+	}
+	slices.Sort(ends)
+	var most time.Duration
+	for i := range len(ends) - 1 {
+		most = max(most, ends[i+1]-ends[i])
+	}
+	return most
+}
+
+// alone waits until the primary acknowledges by itself, where it ever waits for another.
+func (f *spell) alone(nodes ...*Node) {
+	f.tb.Helper()
+	cluster.Poll(f.tb, ackLimit, "the primary is alone", func(context.Context) error {
+		for _, a := range f.Ledger.Asks() {
+			if a.Start > f.from && a.Outcome == OK && a.Assurance != "two" {
+				return nil
+			}
+		}
+		return errors.New("it is not")
+	})
+}

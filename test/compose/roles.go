@@ -1,0 +1,131 @@
+package compose
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const lookEvery = 100 * time.Millisecond
+
+// roleSeen is one answer of a node to who is primary.
+type roleSeen struct {
+	node       string
+	start, end time.Duration // of the question
+	primary    bool          // it says it is
+	err        error
+}
+
+// Roles asks every node's LiteFS all the time who is primary, and knows since when.
+type Roles struct {
+	now func() time.Duration
+
+	mu   sync.Mutex
+	seen map[string][]roleSeen // changes only: the first and the last answer of each run of equal ones
+}
+
+// NewRoles returns an observer on the given clock.
+func NewRoles(now func() time.Duration) *Roles {
+	return &Roles{now: now, seen: map[string][]roleSeen{}}
+}
+
+// Run asks n until ctx ends.
+func (r *Roles) Run(ctx context.Context, n *Node) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s := roleSeen{node: n.Name, start: r.now()}
+		ask, cancel := context.WithTimeout(ctx, 2*time.Second)
+		info, err := n.Info(ask)
+		cancel()
+		s.end, s.primary, s.err = r.now(), info.IsPrimary, err
+		r.note(s)
+	}
+}
+
+func (r *Roles) note(s roleSeen) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.seen[s.node]
+	same := func(a, b roleSeen) bool { return a.primary == b.primary && (a.err == nil) == (b.err == nil) }
+	if n := len(all); n > 1 && same(all[n-1], s) && same(all[n-2], s) {
+		all[n-1] = s
+		return
+	}
+	r.seen[s.node] = append(all, s)
+}
+
+// Primaries are the nodes that said last that they are primary, asked after since.
+func (r *Roles) Primaries(since time.Duration) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var names []string
+	for name, all := range r.seen {
+		if last := all[len(all)-1]; last.primary && last.start >= since {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Deny reports whether every named node has answered a question asked after since,
+// and denied it.
+func (r *Roles) Deny(since time.Duration, names ...string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		all := r.seen[name]
+		if len(all) == 0 || all[len(all)-1].start < since || all[len(all)-1].primary || all[len(all)-1].err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Since returns when the node was first seen to be primary (or to deny it) after a moment.
+func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.seen[node] {
+		if s.start >= after && s.err == nil && s.primary == primary {
+			return s.end, true
+		}
+	}
+	return 0, false
+}
+
+// Both returns how long two nodes were certainly primary at once: from the end of
+// a first answer to the start of a last in a run of answers without another.
+func (r *Roles) Both() time.Duration {
+	type span struct {
+		node     string
+		from, to time.Duration
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var spans []span
+	for name, all := range r.seen {
+		for i := 0; i+1 < len(all); i++ {
+			// Of a run only its first and last answer are kept, next to each other.
+			if a, b := all[i], all[i+1]; a.primary && b.primary && a.err == nil && b.err == nil {
+				spans = append(spans, span{name, a.end, b.start})
+			}
+		}
+	}
+	var most time.Duration
+	for _, a := range spans {
+		for _, b := range spans {
+			if a.node < b.node {
+				most = max(most, min(a.to, b.to)-max(a.from, b.from))
+			}
+		}
+	}
+	return most
+}

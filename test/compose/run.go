@@ -1,0 +1,31 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// commandLimit is how long a command of Docker may take: the daemon waits for
+// what a container's end takes.
+const commandLimit = 2 * time.Minute
+
+// run runs a program and returns what it printed. The error has what it complained of.
+func run(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...) // #nosec G204 -- a test's own words
+	cmd.Env = env
+	// What it leaves behind, such as a child of a plugin, must not keep this waiting.
+	cmd.WaitDelay = time.Second
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), errors.Join(err, ctx.Err()), strings.TrimSpace(errs.String()))
+	}
+	return out.String(), nil
+}

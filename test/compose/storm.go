@@ -1,0 +1,432 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+	"blog/test/cluster"
+)
+
+// Limits of waits. They are generous: what takes how long is measured apart.
+const (
+	upLimit    = 3 * time.Minute // for a cluster to be as it was
+	ackLimit   = time.Minute     // for writes to go on
+	quietLimit = time.Minute     // for all copies to be equal when nobody writes
+	checkLimit = time.Minute     // for the checker of histories
+)
+
+const (
+	email    = "ada@example.org"
+	password = "correct horse battery staple"
+)
+
+// Storm is a project with a writer, two readers and a socket on every node.
+type Storm struct {
+	*Project
+	Ledger  *Ledger
+	Log     *Log
+	Board   *Board
+	Roles   *Roles
+	Writers map[string]*Writer
+	Sockets map[string]*Socket
+	// Seed is what rng was made from.
+	Seed uint64
+
+	rng       *rand.Rand
+	transport *repo.Transport
+	readers   []*Reader
+	checked   int // sights up to here are checked
+
+	mu      sync.Mutex
+	name    string // of the fault that is on
+	excuses map[string]bool
+	avoid   map[string]bool
+}
+
+// Start brings a project up and lets the storm's people loose on it, once it has an
+// author.
+func Start(tb testing.TB, seed uint64, env ...string) *Storm {
+	tb.Helper()
+	keep := filepath.Join(cluster.Root(tb), ".cache", "test", "chaos", fmt.Sprintf("%d-%s", seed, time.Now().UTC().Format("20060102T150405")))
+	s := &Storm{
+		Log: &Log{}, Writers: map[string]*Writer{}, Sockets: map[string]*Socket{}, Seed: seed,
+		rng:     rand.New(rand.NewPCG(seed, 1)), // #nosec G404 -- to be drawn again
+		excuses: map[string]bool{}, avoid: map[string]bool{},
+	}
+	s.openLedger(tb, keep)
+	s.Board, s.Roles = NewBoard(rand.New(rand.NewPCG(seed, 2))), NewRoles(s.Ledger.Now) // #nosec G404 -- to be drawn again
+	s.Project = Up(tb, keep, env...)
+	s.transport = repo.NewTransport(s.Secret)
+	tb.Cleanup(s.transport.Close)
+	s.people(tb)
+	return s
+}
+
+// openLedger keeps the ledger's file when the test fails.
+func (s *Storm) openLedger(tb testing.TB, keep string) {
+	tb.Helper()
+	if err := os.MkdirAll(keep, 0o750); err != nil {
+		tb.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(keep, "ledger.jsonl"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Ledger = NewLedger(f)
+	tb.Cleanup(func() {
+		if err := errors.Join(s.Ledger.Err(), f.Close()); err != nil {
+			tb.Errorf("ledger: %v", err)
+		}
+		if tb.Failed() {
+			tb.Logf("seed %d: ledger and logs are in %s", s.Seed, keep)
+			return
+		}
+		if err := os.RemoveAll(keep); err != nil {
+			tb.Error(err)
+		}
+	})
+}
+
+// people makes the author, and starts everybody. They go before the project does.
+func (s *Storm) people(tb testing.TB) {
+	tb.Helper()
+	s.awaitReady(tb)
+	cluster.Poll(tb, upLimit, "an author is made", func(ctx context.Context) error {
+		return s.addAuthor(ctx)
+	})
+	ctx, end := context.WithCancel(context.WithoutCancel(tb.Context()))
+	var all sync.WaitGroup
+	tb.Cleanup(func() { end(); all.Wait() })
+	for _, n := range s.Nodes {
+		all.Go(func() { s.Roles.Run(ctx, n) })
+		w := NewWriter(n, s.transport, s.Ledger, s.Board, s.now)
+		s.Writers[n.Name] = w
+		w.stopped.Store(true)
+		plain := NewReader("reader of "+n.Name, n, s)
+		author := NewReader("author on "+n.Name, n, s)
+		cluster.Poll(tb, upLimit, "an author is signed in on "+n.Name, func(ctx context.Context) error {
+			return author.SignIn(ctx, email, password, s.Nodes)
+		})
+		s.readers = append(s.readers, plain, author)
+		socket := NewSocket(n)
+		s.Sockets[n.Name] = socket
+		all.Go(func() { w.Run(ctx) })
+		all.Go(func() { plain.Run(ctx) })
+		all.Go(func() { author.Run(ctx) })
+		all.Go(func() { socket.Run(ctx) })
+	}
+}
+
+func (s *Storm) addAuthor(ctx context.Context) error {
+	var errs []error
+	for _, n := range s.Nodes[:1] {
+		out, err := run(ctx, nil, "docker", "exec", n.id, "bash", "-c", "blog user add "+email+" --name Ada --json --password-file - <<<'"+password+"'")
+		if err != nil && !strings.Contains(out, "email") { // it is there already
+			errs = append(errs, fmt.Errorf("%w: %s", err, out))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// now is the name of the fault that is on.
+func (s *Storm) now() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.name
+}
+
+func (s *Storm) begin(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = name
+}
+
+// excused reports whether a node is meant not to answer readers now.
+func (s *Storm) excused(node string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.excuses[node]
+}
+
+// Excuse says that readers of the named nodes may get no answer, until the cluster
+// is whole again.
+func (s *Storm) Excuse(nodes ...*Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range nodes {
+		s.excuses[n.Name] = true
+	}
+}
+
+// Avoid keeps readers with a cookie away from a node.
+func (s *Storm) Avoid(nodes ...*Node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range nodes {
+		s.avoid[n.Name] = true
+	}
+}
+
+func (s *Storm) avoided(node string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.avoid[node]
+}
+
+func (s *Storm) forgive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.excuses)
+	clear(s.avoid)
+}
+
+func (s *Storm) awaitReady(tb testing.TB) {
+	tb.Helper()
+	for _, n := range s.Nodes {
+		cluster.Poll(tb, upLimit, n.Name+" is ready", func(ctx context.Context) error {
+			_, err := fetch(ctx, n.Public+"/readyz")
+			return err
+		})
+	}
+}
+
+// Primary returns the one node that says it is primary, asked now, and the other
+// candidate.
+func (s *Storm) Primary(tb testing.TB) (primary, standby *Node) {
+	tb.Helper()
+	since := s.Ledger.Now()
+	cluster.Poll(tb, upLimit, "there is one primary", func(context.Context) error {
+		names := s.Roles.Primaries(since)
+		if len(names) != 1 {
+			return fmt.Errorf("primary: %v", names)
+		}
+		primary = s.Node(names[0])
+		return nil
+	})
+	standby = s.Node(Fra1)
+	if primary == standby {
+		standby = s.Node(Fra2)
+	}
+	return primary, standby
+}
+
+// AwaitAcks waits until a write that was asked for after since is acknowledged on
+// each of the nodes, and returns when the first of them was.
+func (s *Storm) AwaitAcks(tb testing.TB, since time.Duration, nodes ...*Node) time.Duration {
+	tb.Helper()
+	first := never
+	cluster.Poll(tb, ackLimit, "writes are acknowledged", func(context.Context) error {
+		have := map[string]int{}
+		for _, a := range s.Ledger.Asks() {
+			if a.Start > since && a.Outcome == OK && slices.ContainsFunc(nodes, func(n *Node) bool { return n.Name == a.Node }) {
+				have[a.Node]++
+				first = min(first, a.End)
+			}
+		}
+		for _, n := range nodes {
+			if have[n.Name] == 0 {
+				return fmt.Errorf("none on %s: %v", n.Name, have)
+			}
+		}
+		return nil
+	})
+	return first
+}
+
+// Go lets the writers write.
+func (s *Storm) Go() {
+	for _, w := range s.Writers {
+		w.Go()
+	}
+}
+
+// Whole waits until the cluster is as it was before a fault: every node serves,
+// one is primary, writes go on everywhere and are on two nodes.
+func (s *Storm) Whole(tb testing.TB) {
+	tb.Helper()
+	s.awaitReady(tb)
+	s.Primary(tb)
+	since := s.Ledger.Now()
+	s.AwaitAcks(tb, since, s.Nodes...)
+	cluster.Poll(tb, upLimit, "writes are on two nodes", func(context.Context) error {
+		var last Ask
+		for _, a := range s.Ledger.Asks() {
+			if a.Outcome == OK && a.Start > since && a.End >= last.End {
+				last = a
+			}
+		}
+		if last.Assurance == repo.Alone {
+			return errors.New("the primary is alone")
+		}
+		return nil
+	})
+	s.forgive()
+}
+
+// Quiet stops the writers, asks once more for what is unknown, waits until all
+// copies are equal, and checks everything.
+func (s *Storm) Quiet(tb testing.TB) {
+	tb.Helper()
+	var hush sync.WaitGroup
+	for _, w := range s.Writers {
+		hush.Go(w.Hush)
+	}
+	hush.Wait()
+	for write, ok := s.Board.Open(); ok; write, ok = s.Board.Open() {
+		w := s.Writers[s.Nodes[s.rng.IntN(len(s.Nodes))].Name]
+		s.Board.Told(write, w.Ask(tb.Context(), write, patient))
+	}
+	start := s.Ledger.Now()
+	s.awaitEqual(tb)
+	var copies []*Copy
+	for _, n := range s.Nodes {
+		c, err := n.Copy(tb.Context())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		copies = append(copies, c)
+	}
+	s.check(tb, copies, start)
+}
+
+func (s *Storm) awaitEqual(tb testing.TB) {
+	tb.Helper()
+	cluster.Poll(tb, quietLimit, "all copies are at one position", func(ctx context.Context) error {
+		first := ""
+		for _, n := range s.Nodes {
+			pos, err := n.Position(ctx)
+			if err != nil {
+				return err
+			}
+			if first == "" {
+				first = pos
+			}
+			if pos != first {
+				return fmt.Errorf("%s is at %s, %s at %s", s.Nodes[0].Name, first, n.Name, pos)
+			}
+		}
+		return nil
+	})
+}
+
+// check asks every question there is.
+func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
+	tb.Helper()
+	asks := s.Ledger.Asks()
+	ops, err := Merge(asks)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sights := s.Log.Sights(s.checked)
+	s.checked += len(sights)
+	errs := []error{s.onePrimary(), CheckCopies(copies), CheckAnswers(asks), CheckSights(sights, ops)}
+	for _, c := range copies {
+		errs = append(errs, CheckCopy(c, ops))
+	}
+	errs = append(errs, CheckRegisters(ops, copies[0].Looks(start, s.Ledger.Now()), checkLimit))
+	for _, n := range s.Nodes {
+		errs = append(errs, s.socketEqual(tb, s.Sockets[n.Name]))
+	}
+	if err := errors.Join(errs...); err != nil {
+		s.keepSights(tb)
+		tb.Fatalf("after %s:\n%v", s.now(), err)
+	}
+	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
+}
+
+// twoPrimaries is for how long two nodes may say at once that they are primary: one
+// that wakes up from a pause has to look around first.
+const twoPrimaries = time.Second
+
+func (s *Storm) onePrimary() error {
+	if both := s.Roles.Both(); both > twoPrimaries {
+		return fmt.Errorf("two nodes were primary at once for %s", both)
+	}
+	return nil
+}
+
+// socketEqual waits for the last frame, and returns what differs then.
+func (s *Storm) socketEqual(tb testing.TB, socket *Socket) error {
+	tb.Helper()
+	var err error
+	limit := time.Now().Add(quietLimit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err = socket.Equal(tb.Context()); err == nil || time.Now().After(limit) {
+			return err
+		}
+		<-tick.C
+	}
+}
+
+func (s *Storm) keepSights(tb testing.TB) {
+	tb.Helper()
+	var out bytes.Buffer
+	for _, v := range s.Log.Sights(0) {
+		fmt.Fprintf(&out, "%s status %d %s cookie=%t excused=%t %+v\n", v.where(), v.Status, v.Err, v.Cookie, v.Excused, v.Shown)
+	}
+	if err := os.WriteFile(filepath.Join(s.Keep, "sights.txt"), out.Bytes(), 0o600); err != nil {
+		tb.Error(err)
+	}
+}
+
+// sum says what has been seen so far.
+func (s *Storm) sum(ops []Op, asks []Ask, sights []Sight) string {
+	outcomes := map[Outcome]int{}
+	for _, op := range ops {
+		outcomes[op.Outcome]++
+	}
+	replayed, late := 0, 0
+	for _, a := range asks {
+		if a.Replayed {
+			replayed++
+		}
+	}
+	for _, v := range sights {
+		if v.gaveUp() {
+			late++
+		}
+	}
+	resyncs := 0
+	for _, k := range s.Sockets {
+		resyncs += k.Resyncs()
+	}
+	return fmt.Sprintf("%d writes so far (%d done, %d in conflict, %d refused, %d unknown), %d answers replayed; %d pages read, %d after a wait in vain; %d resyncs",
+		len(ops), outcomes[OK], outcomes[Conflict], outcomes[Refused], outcomes[Unknown], replayed, len(sights), late, resyncs)
+}
+
+// others are the nodes but for some.
+func (s *Storm) others(but ...*Node) []*Node {
+	return slices.DeleteFunc(slices.Clone(s.Nodes), func(n *Node) bool { return slices.Contains(but, n) })
+}
+
+// Counted checks that the run has tried what it is about: some outcome was
+// unknown, and some answer replayed.
+func (s *Storm) Counted(tb testing.TB) {
+	tb.Helper()
+	unknown, replayed := 0, 0
+	for _, a := range s.Ledger.Asks() {
+		if a.Outcome == Unknown {
+			unknown++
+		}
+		if a.Replayed {
+			replayed++
+		}
+	}
+	tb.Logf("%d answers were lost, %d replayed", unknown, replayed)
+	if unknown == 0 || replayed == 0 {
+		tb.Errorf("%d outcomes were unknown and %d answers replayed: this run has shown nothing", unknown, replayed)
+	}
+}

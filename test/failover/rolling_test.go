@@ -1,0 +1,171 @@
+package failover_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/internal/app"
+	"blog/internal/repo"
+	"blog/test/cluster"
+)
+
+var client = &http.Client{Timeout: 20 * time.Second}
+
+// get wants 200.
+func get(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	if err = errors.Join(err, res.Body.Close()); err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: status %d", url, res.StatusCode)
+	}
+	return err
+}
+
+// complete says what is missing from a status.
+func complete(st app.Status, n *cluster.Node, last repo.Receipt) error {
+	if st.Node != n.Name || len(st.Nodes) != 3 || st.Durability != string(repo.Two) || len(st.SyncSet) != 2 || st.StandbySeq != last.Seq {
+		return fmt.Errorf("%+v", st.Info)
+	}
+	for _, i := range st.Nodes {
+		if i.Seq != last.Seq || i.Mark != last.Cursor.String() || i.TXID == "" || i.TXID != st.Nodes[0].TXID || i.Checksum != st.Nodes[0].Checksum ||
+			i.Release == "" || i.Schema == 0 || i.Lag != 0 || i.Problem != "" || i.Candidate != (i.Node != "node3") {
+			return fmt.Errorf("%+v", i)
+		}
+	}
+	return nil
+}
+
+// load is readers and writers that must not notice anything.
+type load struct {
+	world *world
+
+	mu      sync.Mutex
+	acked   map[string]time.Time // by title
+	order   []time.Time          // of acknowledgements
+	asked   int
+	retries int
+	errs    []error
+}
+
+func (l *load) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.errs = append(l.errs, err)
+}
+
+// read fetches pages from node i, and once from the next where that one is gone.
+func (l *load) read(ctx context.Context, i int) {
+	nodes := l.world.Nodes
+	for ctx.Err() == nil {
+		var err error
+		for try := range nodes {
+			if err = get(ctx, nodes[(i+try)%len(nodes)].PublicURL+"/posts"); err == nil {
+				break
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			l.fail(fmt.Errorf("a reader at %s was served by nobody: %w", nodes[i].Name, err))
+		}
+	}
+}
+
+// write makes posts by way of node i, and asks the next with the same key where that one
+// is gone.
+func (l *load) write(ctx context.Context, i int) {
+	nodes := l.world.Nodes
+	for n := 0; ctx.Err() == nil; n++ {
+		title := fmt.Sprintf("w%d-%d", i, n)
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		var err error
+		for try := 0; ; try++ {
+			_, err = l.world.write(deadline, nodes[(i+try)%len(nodes)], title, title)
+			if err == nil || !errors.Is(err, repo.Unavailable) || deadline.Err() != nil {
+				break
+			}
+			l.mu.Lock()
+			l.retries++
+			l.mu.Unlock()
+		}
+		cancel()
+		l.mu.Lock()
+		l.asked++
+		if err != nil {
+			l.errs = append(l.errs, fmt.Errorf("%s by way of %s: %w", title, nodes[i].Name, err))
+		} else {
+			l.acked[title] = time.Now()
+			l.order = append(l.order, time.Now())
+		}
+		l.mu.Unlock()
+	}
+}
+
+// longest is the longest time between two acknowledgements.
+func (l *load) longest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var gap time.Duration
+	for i := 1; i < len(l.order); i++ {
+		gap = max(gap, l.order[i].Sub(l.order[i-1]))
+	}
+	return gap
+}
+
+// TestRollingRestart restarts all four under load: GETs are retried on another node, POSTs
+// with the same key, and no request fails.
+func TestRollingRestart(t *testing.T) {
+	w := MustWorld(t, 4)
+	l := &load{world: w, acked: map[string]time.Time{}}
+	ctx, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for i := range w.Nodes {
+		all.Go(func() { l.read(ctx, i) })
+		all.Go(func() { l.write(ctx, i) })
+	}
+	for _, i := range []int{2, 3, 1, 0} { // the primary last
+		n := w.Nodes[i]
+		start := time.Now()
+		if code := n.Stop(t); code != 0 {
+			t.Errorf("%s: exit code %d", n.Name, code)
+		}
+		t.Logf("%s ended after %s", n.Name, time.Since(start).Round(time.Millisecond))
+		n.Restart(t) // ready means for a standby: in the sync set again
+	}
+	w.MustLead(t, w.Nodes[1])
+	w.MustSet(t, "node1", "node2")
+	stop()
+	all.Wait()
+	for _, err := range l.errs {
+		t.Error(err)
+	}
+	t.Logf("%d writes, %d asked again with the same key; the longest time without an acknowledgement was %s", l.asked, l.retries, l.longest().Round(time.Millisecond))
+	if l.asked < 20 {
+		t.Errorf("only %d writes: that is no load", l.asked)
+	}
+	w.MustHaveOnce(t, l.acked)
+}
+
+// MustHaveOnce wants every acknowledged post on every node, once.
+func (w *world) MustHaveOnce(t *testing.T, acked map[string]time.Time) {
+	t.Helper()
+	for _, n := range w.Nodes {
+		for title := range acked {
+			cluster.Poll(t, patience, title+" on "+n.Name, func(ctx context.Context) error { return get(ctx, n.PublicURL+"/posts/"+title) })
+			if err := get(t.Context(), n.PublicURL+"/posts/"+title+"-2"); err == nil {
+				t.Errorf("%s: %s was made twice", n.Name, title)
+			}
+		}
+	}
+}
