@@ -17,6 +17,7 @@ func TestReplicasFirst(t *testing.T) {
 
 	w.restart(far, w.newer)
 	w.restart(second, w.newer)
+	w.awaitTwo(first)
 	w.isReady(first, olderVersion, w.before, "")
 	w.isReady(second, newerVersion, w.before, behind)
 	w.isReady(far, newerVersion, w.before, behind)
