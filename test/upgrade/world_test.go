@@ -27,10 +27,9 @@ const patience = 30 * time.Second
 // world is two candidates in one region and a replica in another, with a reader and an open socket on each.
 type world struct {
 	releases
-	tb      testing.TB
-	cluster *cluster.Cluster
-	sites   []*site
-	header  http.Header // what the private listeners want
+	tb        testing.TB
+	sites     []*site
+	transport *repo.Transport
 }
 
 // site is a node with what the test knows of it.
@@ -51,7 +50,7 @@ func open(t *testing.T) *world {
 	c := cluster.Start(t, cluster.Options{Consul: true, Binary: r.older, Env: []string{"PUBLIC_URL=http://blog.example"}})
 	transport := repo.NewTransport(c.Secret)
 	t.Cleanup(transport.Close)
-	w := &world{releases: r, tb: t, cluster: c, header: transport.Header()}
+	w := &world{releases: r, tb: t, transport: transport}
 	for _, n := range c.Nodes {
 		w.sites = append(w.sites, &site{Node: n, flips: make(chan struct{})})
 	}
@@ -200,8 +199,8 @@ func (w *world) refused(a answer) {
 	}
 }
 
-// call sends the newer release's command to a private listener, as a program would.
-func (w *world) call(s *site, slug, by, key string) *http.Response {
+// call sends the newer release's command to a private listener, as a program would, and returns status and Retry-After.
+func (w *world) call(s *site, slug, by, key string) (status int, retryAfter string) {
 	w.tb.Helper()
 	body, err := json.Marshal(repo.Call{
 		Name: "posts.endorse", Key: key, Actor: repo.Actor{Name: repo.Operator}, Deadline: time.Now().Add(patience),
@@ -214,18 +213,18 @@ func (w *world) call(s *site, slug, by, key string) *http.Response {
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	req.Header = w.header.Clone()
+	req.Header = w.transport.Header()
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.tb.Fatal(err)
 	}
 	_, err = io.Copy(io.Discard, res.Body)
 	cluster.MustClose(w.tb, "the answer", errors.Join(err, res.Body.Close()))
-	return res
+	return res.StatusCode, res.Header.Get("Retry-After")
 }
 
 // count asks the node's own copy.
-func (w *world) count(s *site, query string, args ...any) int64 {
+func (w *world) count(ctx context.Context, s *site, query string, args ...any) int64 {
 	w.tb.Helper()
 	// Opened for each question: a file that is open keeps a mount from ending.
 	db, err := sql.Open("sqlite3", "file:"+s.Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
@@ -233,7 +232,7 @@ func (w *world) count(s *site, query string, args ...any) int64 {
 		w.tb.Fatal(err)
 	}
 	var n int64
-	err = db.QueryRowContext(w.tb.Context(), query, args...).Scan(&n)
+	err = db.QueryRowContext(ctx, query, args...).Scan(&n)
 	if err := errors.Join(err, db.Close()); err != nil {
 		w.tb.Fatalf("%s on %s: %v", query, s.Name, err)
 	}
@@ -244,10 +243,10 @@ func (w *world) count(s *site, query string, args ...any) int64 {
 func (w *world) nothingOf(key, title string) {
 	w.tb.Helper()
 	for _, s := range w.sites {
-		if n := w.count(s, "SELECT COUNT(*) FROM writes WHERE key = ?", key); n != 0 {
+		if n := w.count(w.tb.Context(), s, "SELECT COUNT(*) FROM writes WHERE key = ?", key); n != 0 {
 			w.tb.Errorf("%s has %d rows of %s, which was refused", s.Name, n, key)
 		}
-		if n := w.count(s, "SELECT COUNT(*) FROM posts WHERE title = ?", title); n != 0 {
+		if n := w.count(w.tb.Context(), s, "SELECT COUNT(*) FROM posts WHERE title = ?", title); n != 0 {
 			w.tb.Errorf("%s has %d posts %q, which was refused", s.Name, n, title)
 		}
 	}
@@ -265,8 +264,8 @@ func (w *world) once(keys ...string) {
 
 func (w *world) awaitCount(s *site, want int64, query string, args ...any) {
 	w.tb.Helper()
-	cluster.Poll(w.tb, patience, s.Name+": "+query, func(context.Context) error {
-		if got := w.count(s, query, args...); got != want {
+	cluster.Poll(w.tb, patience, s.Name+": "+query, func(ctx context.Context) error {
+		if got := w.count(ctx, s, query, args...); got != want {
 			return fmt.Errorf("%d, want %d", got, want)
 		}
 		return nil
@@ -274,22 +273,16 @@ func (w *world) awaitCount(s *site, want int64, query string, args ...any) {
 }
 
 // status asks the node how it is.
-func (w *world) status(s *site) (app.Status, error) {
-	w.tb.Helper()
+func (w *world) status(ctx context.Context, s *site) (app.Status, error) {
 	var st app.Status
-	cmd := s.Command(w.tb.Context(), "status", "--json")
-	out, err := cmd.Output()
-	if err != nil {
-		return st, fmt.Errorf("%w: %s", err, out)
-	}
-	return st, json.Unmarshal(out, &st)
+	return st, w.transport.Ask(ctx, s.PrivateURL, app.PathStatus, &st)
 }
 
 // awaitStatus waits until check is content with the node's status.
 func (w *world) awaitStatus(s *site, what string, check func(app.Status) bool) {
 	w.tb.Helper()
-	cluster.Poll(w.tb, patience, s.Name+" "+what, func(context.Context) error {
-		st, err := w.status(s)
+	cluster.Poll(w.tb, patience, s.Name+" "+what, func(ctx context.Context) error {
+		st, err := w.status(ctx, s)
 		if err == nil && !check(st) {
 			err = fmt.Errorf("%+v", st)
 		}
