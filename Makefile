@@ -48,7 +48,7 @@ test: apt tools
 	@$(MAKE) --no-print-directory test-compose
 
 # On an image of its own, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
-COMPOSE_TESTS ?= ^(TestFaults|TestDeterministic|TestChaos)$$
+COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestDeterministic|TestChaos)$$
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
