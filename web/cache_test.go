@@ -10,6 +10,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"blog/internal/litefs"
 
 	_ "github.com/mattn/go-sqlite3"
 
@@ -198,5 +201,34 @@ func TestEmptyListsAreNotKept(t *testing.T) {
 		if n := b.Get(t, path).find(t, "main li[id^=post-]").Length(); n != 1 {
 			t.Errorf("%s has %d posts: an empty list is kept, or another is not", path, n)
 		}
+	}
+}
+
+// TestNoPageIsAheadOfTheKeptOnes: the database of a node has a post before its feed has
+// told of it. Whoever is shown it must not get a kept list without it afterwards.
+func TestNoPageIsAheadOfTheKeptOnes(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	MustPublish(t, w.primary, "First", "Body.")
+	wakes := litefs.OpenStatic() // of its own: this node hears of a change when the test says so
+	n := w.MustNode(t, w.path, &replicaNode{Static: wakes, role: litefs.Role{State: litefs.Unknown}}, true)
+	b := MustOpen(t, n)
+	b.Get(t, "/posts").Must(t, http.StatusOK) // kept from now on
+	MustPublish(t, w.primary, "Second", "Body.")
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		MustOpen(t, n).Get(t, "/posts/second").Must(t, http.StatusOK)
+	}()
+	// A slow machine can only let a fault through here, never make one up.
+	select {
+	case <-shown:
+		t.Error("a post is shown of which the caches have not been told")
+	case <-time.After(100 * time.Millisecond):
+	}
+	wakes.Notify()
+	<-shown
+	if !strings.Contains(b.Get(t, "/posts").Must(t, http.StatusOK).body, "Second") {
+		t.Error("the list is older than the post")
 	}
 }

@@ -111,10 +111,25 @@ func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx contex
 		}
 		return read(ctx, rd)
 	})
-	if err == nil {
-		s.advance(w, r, seen)
+	if err != nil {
+		return seen, err
 	}
-	return seen, err
+	s.caughtUp(ctx, seen)
+	s.advance(w, r, seen)
+	return seen, nil
+}
+
+// caughtUp waits until the caches have been told of a row that was read from the
+// database. The database can be ahead of the feed for a moment: whoever has seen the
+// row on one page must not then get another as it was kept before it.
+func (s *Site) caughtUp(ctx context.Context, seen repo.Cursor) {
+	feed := s.repo.Feed()
+	if feed.Position().Seq >= seen.Seq {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	feed.Wait(ctx, seen)
 }
 
 // send writes a document in the encoding that the browser prefers, or says that

@@ -51,11 +51,11 @@ func write(b *testing.B, t *repo.Transport, n *cluster.Node, title string) (post
 	return ref, time.Since(start)
 }
 
-// roundTrip asks the primary, over the way of forwarded writes, for something that it refuses at once.
-func roundTrip(b *testing.B, client *http.Client, n *cluster.Node) time.Duration {
+// roundTrip asks a private listener, over the way of forwarded writes, for something that it refuses at once.
+func roundTrip(b *testing.B, client *http.Client, way *cluster.Link) time.Duration {
 	b.Helper()
 	start := time.Now()
-	if res := get(b, client, "http://"+n.Forwarding.Addr+repo.PathSuper); res.status != http.StatusUnauthorized {
+	if res := get(b, client, "http://"+way.Addr+repo.PathSuper); res.status != http.StatusUnauthorized {
 		b.Fatalf("status %d", res.status)
 	}
 	return time.Since(start)
@@ -63,7 +63,7 @@ func roundTrip(b *testing.B, client *http.Client, n *cluster.Node) time.Duration
 
 // direct hands a write to the primary over the same way, past the replica's server: how long the primary's answer
 // takes, before the replica waits for its own copy to have the row.
-func direct(b *testing.B, t *repo.Transport, n *cluster.Node, title string) time.Duration {
+func direct(b *testing.B, t *repo.Transport, way *cluster.Link, title string) time.Duration {
 	b.Helper()
 	body, err := json.Marshal(posts.Create{Title: title, Body: text, Publish: true})
 	if err != nil {
@@ -74,27 +74,34 @@ func direct(b *testing.B, t *repo.Transport, n *cluster.Node, title string) time
 		Deadline: time.Now().Add(repo.DefaultDeadline).UTC(), Body: body,
 	}
 	start := time.Now()
-	if err := t.Send(b.Context(), "http://"+n.Forwarding.Addr, repo.PathSuper, call); err != nil {
+	if err := t.Send(b.Context(), "http://"+way.Addr, repo.PathSuper, call); err != nil {
 		b.Fatalf("write on the primary: %v", err)
 	}
 	return time.Since(start)
 }
 
-// forwarding compares a write on a replica with the same write on the primary and a bare round trip, taken in turns.
+// forwarding measures writes on a replica where the primary's own disk is enough for an answer.
 func forwarding(b *testing.B, t *table) {
 	b.Helper()
 	c, transport := regions(b)
 	replica := c.Nodes[1]
-	replica.Forwarding.Delay(b, oneWay, oneWay)
-	replica.Replication.Delay(b, oneWay, oneWay)
+	away := cluster.Way{Replication: replica.Replication, Forwarding: replica.Forwarding}
+	forwarded(b, t, transport, c.Primary(), replica, away, "on one node")
+}
+
+// forwarded compares a write on a replica with the same write on the primary and a bare round trip, taken in turns.
+func forwarded(b *testing.B, t *table, transport *repo.Transport, primary, replica *cluster.Node, way cluster.Way, rests string) {
+	b.Helper()
+	way.Forwarding.Delay(b, oneWay, oneWay)
+	way.Replication.Delay(b, oneWay, oneWay)
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	const times, warmUp = 30, 3
-	var local, trip, primary, acked, readable []time.Duration
+	var local, trip, answered, acked, readable []time.Duration
 	for i := range warmUp + times {
-		_, l := write(b, transport, c.Primary(), fmt.Sprintf("Local %d", i))
-		rt := roundTrip(b, client, replica)
-		d := direct(b, transport, replica, fmt.Sprintf("Direct %d", i))
+		_, l := write(b, transport, primary, fmt.Sprintf("Local %d", i))
+		rt := roundTrip(b, client, way.Forwarding)
+		d := direct(b, transport, way.Forwarding, fmt.Sprintf("Direct %d", i))
 		start := time.Now()
 		ref, a := write(b, transport, replica, fmt.Sprintf("Forwarded %d", i))
 		for get(b, client, replica.PublicURL+"/posts/"+ref.Slug).status != http.StatusOK {
@@ -103,7 +110,7 @@ func forwarding(b *testing.B, t *table) {
 			}
 		}
 		if r := time.Since(start); i >= warmUp {
-			local, trip, primary = append(local, l), append(trip, rt), append(primary, d)
+			local, trip, answered = append(local, l), append(trip, rt), append(answered, d)
 			acked, readable = append(acked, a), append(readable, r)
 		}
 	}
@@ -114,9 +121,9 @@ func forwarding(b *testing.B, t *table) {
 		if most > 0 {
 			aim = goal(fmt.Sprintf("≤ %.2f", most), ratio <= most)
 		}
-		t.add("forwarded write, 80 ms away: "+what, ms(took), against, fmt.Sprintf("%.3f", ratio), aim)
+		t.add("forwarded write, 80 ms away, "+rests+": "+what, ms(took), against, fmt.Sprintf("%.3f", ratio), aim)
 	}
-	add("the primary's answer", median(primary), 0)
+	add("the primary's answer", median(answered), 0)
 	add("acknowledged (and on that replica)", median(acked), ackGoal)
 	add("its page read on that replica", median(readable), readableGoal)
 }

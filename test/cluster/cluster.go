@@ -16,12 +16,14 @@ type Options struct {
 	Binary string // the program; "" means Build(tb, "./cmd/blog")
 	Stock  bool   // the pinned stock LiteFS runs the program, instead of `blog mount`
 	// Proxies puts toxiproxy between each replica and the primary, on the way of replication and on that of
-	// forwarded writes: see Node.Replication and Node.Forwarding.
+	// forwarded writes: see Node.Replication and Node.Forwarding. With Consul it is between all nodes, and between
+	// each node and Consul: see Node.To, Node.Lease and Cluster.Isolate.
 	Proxies bool
 	// Consul keeps the lease in a Consul agent of the test's own. The first two nodes are candidates, in one region,
 	// and the others never are: the first becomes primary by being started first, and is the only member of the sync
-	// set until its child puts the second into it. It does not go together with Proxies. The lease lasts 2 s.
+	// set until its child puts the second into it. The lease lasts as long as Lease says; 0 means 2 s.
 	Consul bool
+	Lease  time.Duration
 	Env    []string // KEY=value for every node, winning over what Start sets
 	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
 	ReadyPath string
@@ -31,7 +33,7 @@ type Options struct {
 	Idle bool
 }
 
-// Cluster is a set of running nodes. Nodes[0] is primary.
+// Cluster is a set of running nodes. Nodes[0] is primary, with Options.Consul until the lease moves.
 type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
@@ -47,7 +49,18 @@ type Cluster struct {
 	toxi   *toxiproxy
 }
 
-// regions are the names the nodes get, in order.
+// candidates is how many nodes may be elected where the lease moves: a primary and its standby.
+const candidates = 2
+
+// region is where node i is: each in a region of its own, but candidates all in the first.
+func (c *Cluster) region(i int) string {
+	if c.Consul != nil {
+		i = max(0, i-(candidates-1))
+	}
+	return regions(i)
+}
+
+// regions are the regions' names, in order.
 func regions(i int) string {
 	names := []string{"ams", "nrt", "iad", "gru", "syd"}
 	if i < len(names) {
@@ -69,6 +82,9 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	if opts.ReadyLimit == 0 {
 		opts.ReadyLimit = time.Minute
 	}
+	if opts.Lease == 0 {
+		opts.Lease = 2 * time.Second
+	}
 	if opts.Binary == "" {
 		opts.Binary = Build(tb, "./cmd/blog")
 	}
@@ -89,6 +105,9 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
+	}
+	if opts.Consul && opts.Proxies {
+		c.mesh(tb)
 	}
 	// Cleanup runs before that of TempDir, which would otherwise delete through a mount.
 	tb.Cleanup(func() { c.close(tb) })

@@ -28,11 +28,14 @@ type Node struct {
 	PublicURL, PrivateURL, LiteFSURL string
 	Mount, Data, Database            string
 	// Replication and Forwarding are this replica's ways to the primary; nil without Options.Proxies and on the
-	// primary.
+	// primary. With Consul see To.
 	Replication, Forwarding *Link
+	// Lease is this node's way to Consul; nil unless Options.Proxies and Options.Consul.
+	Lease *Link
 
 	cluster *Cluster
-	binary  string // the program
+	ways    map[*Node]Way // to the other nodes; see mesh
+	binary  string        // the program
 	env     []string
 	logPath string
 	cmd     *exec.Cmd
@@ -48,7 +51,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)
 	n := &Node{
-		Name: name, Region: regions(i), cluster: c, binary: c.opts.Binary,
+		Name: name, Region: c.region(i), cluster: c, binary: c.opts.Binary,
 		PublicURL: "http://" + public, PrivateURL: "http://" + private, LiteFSURL: "http://" + litefs,
 		Mount: filepath.Join(home, "mnt"), Data: filepath.Join(home, "data"),
 		logPath: filepath.Join(home, "log"),
@@ -64,18 +67,15 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		primary = c.Nodes[0]
 	}
 	hostname, advertise := strings.TrimPrefix(primary.PrivateURL, "http://"), primary.LiteFSURL
-	if c.toxi != nil && i > 0 {
+	if c.toxi != nil && c.Consul == nil && i > 0 {
 		n.Replication = c.toxi.link(tb, name+"-replication", strings.TrimPrefix(advertise, "http://"))
 		n.Forwarding = c.toxi.link(tb, name+"-forwarding", hostname)
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
 	lease, consul := "static", ""
-	if c.Consul != nil { // each node goes by its own name; the first two may be elected, and are in one region
+	if c.Consul != nil { // each node goes by its own name, for any candidate may win
 		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
-		if i == 1 {
-			n.Region = regions(0)
-		}
 	}
 	n.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
@@ -86,13 +86,14 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
-		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=2s",
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + c.region(0),
+		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=" + c.opts.Lease.String(),
 	}, c.opts.Env...)
 	return n
 }
 
-// Use makes binary the node's program from its next start on.
+// Use makes binary the program that this node runs from its next start on, and its commands from now on: another
+// release.
 func (n *Node) Use(binary string) { n.binary = binary }
 
 // Start starts the node's process. It does not wait: see WaitReady.

@@ -28,6 +28,10 @@ const streamLimit = 2 * time.Second
 // dialLimit bounds connecting alone: while a dead primary is being dialled nobody looks whether it can be followed.
 const dialLimit = time.Second
 
+// headLimit bounds the wait for the beginning of an answer, for the same reason: a frozen primary's machine, or what is
+// in between, goes on taking connections. A primary begins its stream before it looks at any data.
+const headLimit = time.Second
+
 // mountHelper is the program that mounts and unmounts FUSE file systems.
 const mountHelper = "fusermount3"
 
@@ -138,9 +142,10 @@ func newClient() *http.Client {
 	protocols.SetUnencryptedHTTP2(true)
 	c := http.NewClient()
 	c.HTTPClient = &nethttp.Client{Transport: &nethttp.Transport{
-		Protocols:   protocols,
-		DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext,
-		HTTP2:       &nethttp.HTTP2Config{SendPingTimeout: streamLimit, PingTimeout: streamLimit},
+		Protocols:             protocols,
+		DialContext:           (&net.Dialer{Timeout: dialLimit}).DialContext,
+		ResponseHeaderTimeout: headLimit,
+		HTTP2:                 &nethttp.HTTP2Config{SendPingTimeout: streamLimit, PingTimeout: streamLimit},
 	}}
 	return c
 }
