@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,34 +15,11 @@ import (
 // test is fine. Test processes that run at once take turns.
 func Build(tb testing.TB, pkg string) string {
 	tb.Helper()
-	return build(tb, pkg, strings.ReplaceAll(strings.TrimPrefix(pkg, "./"), "/", "-"))
+	return BuildAs(tb, pkg, strings.ReplaceAll(strings.TrimPrefix(pkg, "./"), "/", "-"))
 }
 
-// BuildWith is Build of a tree in which files have another content, or are there at all: text by path from the module's
-// root. The program is called name.
-func BuildWith(tb testing.TB, pkg, name string, files map[string]string) string {
-	tb.Helper()
-	dir := tb.TempDir()
-	replace := map[string]string{}
-	for path, text := range files {
-		at := filepath.Join(dir, strings.ReplaceAll(path, "/", "-"))
-		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-		replace[filepath.Join(Root(tb), path)] = at
-	}
-	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, text, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return build(tb, pkg, name, "-overlay", overlay)
-}
-
-func build(tb testing.TB, pkg, name string, flags ...string) string {
+// BuildAs is Build of a program called name, with further flags for `go build`: such as -overlay, for another release.
+func BuildAs(tb testing.TB, pkg, name string, flags ...string) string {
 	tb.Helper()
 	root := Root(tb)
 	dir := filepath.Join(root, ".cache", "test")
@@ -60,8 +36,7 @@ func build(tb testing.TB, pkg, name string, flags ...string) string {
 	}
 	out := filepath.Join(dir, name)
 	args := append([]string{"build", "-race", "-tags", "sqlite_fts5", "-o", out}, flags...)
-	// #nosec G204 -- the test names the package.
-	cmd := exec.CommandContext(tb.Context(), "go", append(args, pkg)...)
+	cmd := exec.CommandContext(tb.Context(), "go", append(args, pkg)...) // #nosec G204 -- the test names the package
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("go build %s: %v\n%s", pkg, err, text)

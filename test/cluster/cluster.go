@@ -33,7 +33,7 @@ type Options struct {
 	Idle bool
 }
 
-// Cluster is a set of running nodes. Nodes[0] is primary.
+// Cluster is a set of running nodes. Nodes[0] is primary, with Options.Consul until the lease moves.
 type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
@@ -49,7 +49,18 @@ type Cluster struct {
 	toxi   *toxiproxy
 }
 
-// regions are the names the nodes get, in order.
+// candidates is how many nodes may be elected where the lease moves: a primary and its standby.
+const candidates = 2
+
+// region is where node i is: each in a region of its own, but candidates all in the first.
+func (c *Cluster) region(i int) string {
+	if c.Consul != nil {
+		i = max(0, i-(candidates-1))
+	}
+	return regions(i)
+}
+
+// regions are the regions' names, in order.
 func regions(i int) string {
 	names := []string{"ams", "nrt", "iad", "gru", "syd"}
 	if i < len(names) {

@@ -51,7 +51,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	name := fmt.Sprintf("node%d", i+1)
 	home := filepath.Join(dir, name)
 	n := &Node{
-		Name: name, Region: regions(i), cluster: c, binary: c.opts.Binary,
+		Name: name, Region: c.region(i), cluster: c, binary: c.opts.Binary,
 		PublicURL: "http://" + public, PrivateURL: "http://" + private, LiteFSURL: "http://" + litefs,
 		Mount: filepath.Join(home, "mnt"), Data: filepath.Join(home, "data"),
 		logPath: filepath.Join(home, "log"),
@@ -73,12 +73,9 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
 	lease, consul := "static", ""
-	if c.Consul != nil { // each node goes by its own name; the first two may be elected, and are in one region
+	if c.Consul != nil { // each node goes by its own name, for any candidate may win
 		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
-		if i == 1 {
-			n.Region = regions(0)
-		}
 	}
 	n.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
@@ -89,7 +86,7 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		"LITEFS_URL=" + n.LiteFSURL, "DATABASE_PATH=" + n.Database,
 		"LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PRIMARY_URL=http://{hostname}",
 		"CLUSTER_SECRET=" + c.Secret, "PUBLIC_URL=" + n.PublicURL,
-		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + regions(0),
+		"NODE=" + name, "REGION=" + n.Region, "PRIMARY_REGION=" + c.region(0),
 		"LITEFS_CONSUL_URL=" + consul, "LITEFS_CONSUL_KEY=litefs/test", "LITEFS_CONSUL_TTL=" + c.opts.Lease.String(),
 	}, c.opts.Env...)
 	return n

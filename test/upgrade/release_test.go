@@ -1,6 +1,7 @@
 package upgrade_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,24 +14,17 @@ import (
 	"blog/test/cluster"
 )
 
-// releases are the two programs, their versions, and the newest schema that each knows.
+// releases are the two programs, and the newest schema that each knows.
 type releases struct {
 	older, newer   string
 	before, newest int64
 }
 
-// The versions: that of a build that is given none, and that of the newer release.
-const (
-	olderVersion = "dev"
-	newerVersion = "newer"
-)
-
-// insertion puts text into a file of the tree, behind a text that is there once.
+// insertion puts text into a file of the tree, behind a line that is there once.
 type insertion struct{ file, behind, text string }
 
 func insertions() []insertion {
 	return []insertion{
-		{"cmd/blog/main.go", "var version = \"dev\"\n", "\nfunc init() { version = \"" + newerVersion + "\" }\n"},
 		{"internal/posts/rerender.go", "	return []repo.Registration{\n", "		repo.Register[Endorse](),\n"},
 		{"internal/posts/create.go", "type Create struct {\n", "	EndorsedBy string `json:\"endorsed_by,omitempty\"`\n"},
 		{"internal/posts/create.go", "	if err := save(ctx, tx, nil, r); err != nil {\n		return Ref{}, err\n	}\n", "	if err := endorse(ctx, tx, r.id, c.EndorsedBy); err != nil {\n		return Ref{}, err\n	}\n"},
@@ -43,24 +37,10 @@ func insertions() []insertion {
 // build builds both releases.
 func build(t *testing.T) releases {
 	t.Helper()
-	r := releases{before: newestMigration(t), older: cluster.Build(t, "./cmd/blog")}
+	r := releases{before: newestMigration(t)}
 	r.newest = r.before + 1
-	added := filepath.Join(cluster.Root(t), "test", "upgrade", "testdata", "newer")
-	files := map[string]string{
-		fmt.Sprintf("migrations/%05d_endorsements.sql", r.newest): mustRead(t, filepath.Join(added, "endorsements.sql")),
-		"internal/posts/endorse.go":                               mustRead(t, filepath.Join(added, "posts_endorse.go")),
-		"cmd/blog/endorse.go":                                     mustRead(t, filepath.Join(added, "blog_endorse.go")),
-	}
-	for _, in := range insertions() {
-		if files[in.file] == "" {
-			files[in.file] = mustRead(t, filepath.Join(cluster.Root(t), filepath.FromSlash(in.file)))
-		}
-		if n := strings.Count(files[in.file], in.behind); n != 1 {
-			t.Fatalf("%s has %q %d times: say in insertions where %q belongs now", in.file, in.behind, n, in.text)
-		}
-		files[in.file] = strings.Replace(files[in.file], in.behind, in.behind+in.text, 1)
-	}
-	r.newer = cluster.BuildWith(t, "./cmd/blog", "newer-blog", files)
+	r.older = cluster.BuildAs(t, "./cmd/blog", "blog-older", "-ldflags", "-X main.version=older")
+	r.newer = cluster.BuildAs(t, "./cmd/blog", "blog-newer", "-ldflags", "-X main.version=newer", "-overlay", overlay(t, r.newest))
 	return r
 }
 
@@ -78,6 +58,39 @@ func newestMigration(t *testing.T) int64 {
 	return v
 }
 
+// overlay writes what the newer release has in place of, or beside, the tree's files, and returns the file that tells
+// `go build` so.
+func overlay(t *testing.T, version int64) string {
+	t.Helper()
+	root, dir := cluster.Root(t), t.TempDir()
+	testdata := filepath.Join(root, "test", "upgrade", "testdata", "newer")
+	replaced := map[string]string{ // by path in the tree
+		filepath.Join(root, "migrations", fmt.Sprintf("%05d_endorsements.sql", version)): filepath.Join(testdata, "endorsements.sql"),
+		filepath.Join(root, "internal", "posts", "endorse.go"):                           filepath.Join(testdata, "posts_endorse.go"),
+		filepath.Join(root, "cmd", "blog", "endorse.go"):                                 filepath.Join(testdata, "blog_endorse.go"),
+	}
+	for _, in := range insertions() {
+		file := filepath.Join(root, filepath.FromSlash(in.file))
+		from := file
+		if replaced[file] != "" {
+			from = replaced[file]
+		}
+		text := mustRead(t, from)
+		if strings.Count(text, in.behind) != 1 {
+			t.Fatalf("%s does not have exactly one %q: say in insertions where %q belongs now", in.file, in.behind, in.text)
+		}
+		replaced[file] = filepath.Join(dir, strings.ReplaceAll(in.file, "/", "-"))
+		mustWrite(t, replaced[file], strings.Replace(text, in.behind, in.behind+in.text, 1))
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	mustWrite(t, path, string(list))
+	return path
+}
+
 func mustRead(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Clean(path))
@@ -85,4 +98,11 @@ func mustRead(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+func mustWrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -18,9 +18,9 @@ func TestReplicasFirst(t *testing.T) {
 	w.restart(far, w.newer)
 	w.restart(second, w.newer)
 	w.awaitTwo(first)
-	w.isReady(first, olderVersion, w.before, "")
-	w.isReady(second, newerVersion, w.before, behind)
-	w.isReady(far, newerVersion, w.before, behind)
+	w.isReady(first, "older", w.before, "")
+	w.isReady(second, "newer", w.before, behind)
+	w.isReady(far, "newer", w.before, behind)
 	for _, s := range w.sites {
 		w.must(w.create(s, "Halfway-"+s.Name))
 		w.seenEverywhere("Halfway-" + s.Name)
@@ -48,7 +48,7 @@ func TestReplicasFirst(t *testing.T) {
 	w.must(w.createEndorsed(far, "Praised", "Eve", "create-1"))
 	for _, s := range w.sites {
 		w.replayed(w.endorse(s, "first", "Bob", "endorse-1"))
-		w.isReady(s, newerVersion, w.newest, "")
+		w.isReady(s, "newer", w.newest, "")
 	}
 	w.once("endorse-1", "create-1")
 	w.seenEverywhere("Endorsed by Bob")
@@ -73,9 +73,9 @@ func TestPrimaryFirst(t *testing.T) {
 	w.awaitTwo(first)
 
 	// The newer release leads and has migrated.
-	w.isReady(first, newerVersion, w.newest, "")
+	w.isReady(first, "newer", w.newest, "")
 	for _, s := range []*site{second, far} {
-		w.isReady(s, olderVersion, w.newest, ahead)
+		w.isReady(s, "older", w.newest, ahead)
 		w.must(w.create(s, "Older-"+s.Name))
 		w.must(w.run(s, "", "post", "edit", "older-"+s.Name, "--title", "Edited-"+s.Name))
 		w.seenEverywhere("Edited-" + s.Name)
@@ -95,11 +95,11 @@ func TestPrimaryFirst(t *testing.T) {
 	first.flip(true)
 	first.Kill(t)
 	w.awaitStatus(second, "leads", leads)
-	w.isReady(second, olderVersion, w.newest, ahead)
+	w.isReady(second, "older", w.newest, ahead)
 	w.ownCommands(second, far)
 	w.start(first, w.newer)
 	w.awaitTwo(second)
-	w.isReady(first, newerVersion, w.newest, "")
+	w.isReady(first, "newer", w.newest, "")
 	w.refused(w.endorse(first, "edited", "Bob", "endorse-3"))
 	w.refused(w.createEndorsed(first, "Lauded", "Eve", "create-2"))
 	w.refused(w.endorse(first, "first", "Bob", "endorse-1")) // it cannot say whether it was done
