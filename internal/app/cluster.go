@@ -92,15 +92,22 @@ func position(database string) (txid, checksum string) {
 // the sync set, so that a rolling restart does not go on to the primary meanwhile.
 const warmUp = 30 * time.Second
 
+// findPrimary is how long a primary may take to be found.
+const findPrimary = 5 * time.Second
+
 // notYet says why this node, although it could serve, is not to be counted on yet.
 func (s *Server) notYet() string {
 	if s.control == nil || !s.config.LiteFSCandidate || s.warm.Load() {
 		return ""
 	}
 	in, known := s.cluster.InSet()
-	if in || time.Since(s.started) > warmUp || !known && s.node.Role().State == litefs.Unknown {
-		s.warm.Store(in || time.Since(s.started) > warmUp)
+	up := time.Since(s.started)
+	if in || up > warmUp {
+		s.warm.Store(true)
 		return ""
+	}
+	if !known && up > findPrimary && s.node.Role().State == litefs.Unknown {
+		return "" // nobody to be a standby of: reads are all there is
 	}
 	return "this standby has just started and does not have every write yet"
 }

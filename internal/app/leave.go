@@ -22,8 +22,8 @@ const (
 // leave lets go of what others wait for, before anything is closed: sockets are told
 // to go elsewhere while a primary hands over. Requests are still answered meanwhile.
 func (s *Server) leave(ctx context.Context) error {
-	abandon := time.AfterFunc(patienceLimit, s.Repo.Abandon)
-	s.closing(func(context.Context) error { abandon.Stop(); return nil })
+	// It goes on when leaving has ended: requests still wait then.
+	time.AfterFunc(patienceLimit, s.Repo.Abandon)
 	var sockets, lead error
 	var both sync.WaitGroup
 	both.Go(func() { sockets = s.hub.Close(ctx) })
@@ -41,7 +41,7 @@ func (s *Server) handOver(ctx context.Context) error {
 	}
 	// A primary says it, too: when it has handed over it is the new one's standby for
 	// the moments that are left, and must not be waited for.
-	s.cluster.Leave()
+	s.cluster.Leave(ctx)
 	if s.node.Role().State != litefs.Primary {
 		return nil
 	}

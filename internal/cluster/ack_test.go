@@ -109,7 +109,7 @@ func TestALostStandby(t *testing.T) {
 func TestAStandbyThatLeaves(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	b.cluster.Leave()
+	b.cluster.Leave(t.Context())
 	w.MustSet(t, "a")
 	w.MustWrite(t, a, "alone", repo.Alone)
 }
@@ -137,7 +137,7 @@ func TestStrict(t *testing.T) {
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "two", repo.Two)
 	b.seat.hold(true)
-	b.cluster.Leave()
+	b.cluster.Leave(t.Context())
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	if got := w.MustEnd(t, w.write(ctx, a, "it has left", "k2")); !repo.HasReason(got.err, repo.OutcomeUnknown) {
@@ -200,4 +200,17 @@ func TestAnotherSecret(t *testing.T) {
 	if p := b.cluster.Self().Problem; !strings.Contains(p, "CLUSTER_SECRET") {
 		t.Errorf("status says %q", p)
 	}
+}
+
+// TestStrictAndAnotherStandby: one whose disk is lost comes back as somebody else, and
+// takes the place of the one that will not come back. Nobody goes before it is there.
+func TestStrictAndAnotherStandby(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Policy, o.Wait = cluster.Strict, time.Second })
+	w.MustWrite(t, a, "one", repo.Two)
+	b.cluster.Leave(t.Context())
+	b.seat.set(litefs.Role{})
+	w.MustNode(t, "c", func(o *cluster.Options, _ *cluster.Info) { o.Policy = cluster.Strict })
+	w.MustSet(t, "a", "c")
+	w.MustWrite(t, a, "two", repo.Two)
 }

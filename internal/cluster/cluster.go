@@ -80,13 +80,15 @@ type Cluster struct {
 	attached chan struct{} // closed by Attach, which sets view
 	view     func(ctx context.Context, fn func(rd repo.Reader) error) error
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced at each change of what is below
-	self    Info          // as of the last look
-	at      repo.Cursor   // newest row of this node's own copy
-	leaving bool
-	primary Word // what the primary said last, while this node is none
-	told    time.Time
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced at each change of what is below
+	self     Info          // as of the last look
+	at       repo.Cursor   // newest row of this node's own copy
+	leaving  bool
+	uplinked int  // uplinks of this node
+	said     bool // over one of them, that this node leaves
+	primary  Word // what the primary said last, while this node is none
+	told     time.Time
 
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves
@@ -114,7 +116,7 @@ func New(ctx context.Context, o Options) *Cluster {
 // Attach gives the cluster the repository whose positions it reports, and starts it.
 // It must be the feed's first tail: what others wait for is told first.
 func (c *Cluster) Attach(r *repo.Repo) {
-	c.view = r.View
+	c.view = r.Look
 	c.moved(r.Feed().Attach(tail{c}))
 	c.look()
 	close(c.attached)
@@ -185,14 +187,28 @@ func (c *Cluster) lookOften() {
 	}
 }
 
-// read takes this node's position from its database.
+// read takes this node's position from its database. What the feed has told meanwhile
+// may be newer than what was read: then it is read again.
 func (c *Cluster) read(ctx context.Context) error {
-	at, err := c.newest(ctx)
-	if err != nil {
-		return err
+	for {
+		c.mu.Lock()
+		before := c.at
+		c.mu.Unlock()
+		at, err := c.newest(ctx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		same := c.at == before
+		if same {
+			c.at = at
+			c.changedLocked()
+		}
+		c.mu.Unlock()
+		if same {
+			return nil
+		}
 	}
-	c.moved(at)
-	return nil
 }
 
 // readAgain is read until it succeeds.
@@ -215,12 +231,31 @@ func (c *Cluster) look() {
 	c.self = info
 }
 
-// Leave says to the primary that this node goes, so that nobody waits for it.
-func (c *Cluster) Leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.leaving = true
-	c.changedLocked()
+// farewell bounds the wait for the primary to be told that this node goes.
+const farewell = 500 * time.Millisecond
+
+// Leave says to the primary that this node goes, so that nobody waits for it. It returns
+// when that has been said, or half a second later.
+func (c *Cluster) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	for first := true; ; first = false {
+		c.mu.Lock()
+		if first {
+			c.leaving = true
+			c.changedLocked()
+		}
+		done, changed := c.uplinked == 0 || c.said, c.changed
+		c.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 var (

@@ -11,34 +11,50 @@ import (
 // keepEvery is how often the sync set is thought about when nothing happens.
 const keepEvery = 100 * time.Millisecond
 
-// slept is a pause between two thoughts after which this process must have been
-// stopped: what it has not heard meanwhile says nothing about the others.
+// slept is a pause after which this process must have been stopped: what it has not
+// heard meanwhile says nothing about the others, and its lease may be over.
 const slept = time.Second
+
+// beat notes that this process runs, and when it has not.
+func (c *Cluster) beat(ctx context.Context, l *lead) {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	for {
+		c.mu.Lock()
+		now := time.Now()
+		if now.Sub(l.pulse) > slept {
+			l.unsure, l.awake = true, now
+			c.changedLocked()
+		}
+		l.pulse = now
+		c.mu.Unlock()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // keep changes the sync set as standbys come and go, until ctx ends. It is the only
 // one that changes it in this term.
 func (c *Cluster) keep(ctx context.Context, l *lead) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	awake, last := l.since, time.Now()
 	for ctx.Err() == nil {
-		if now := time.Now(); now.Sub(last) > slept {
-			awake = now
-		}
 		c.mu.Lock()
-		d := c.thinkLocked(l, time.Now(), awake)
-		doubt, changed := l.doubt, c.changed
+		d := c.thinkLocked(l, time.Now())
+		ask, changed := l.doubt || l.unsure || l.broken, c.changed
 		c.mu.Unlock()
 		wait := changed // reports come in bursts, but writes wait for some of them
 		switch {
 		case d != nil:
 			c.change(ctx, l, d)
 			wait = nil
-		case doubt:
+		case ask:
 			c.resolve(ctx, l)
 			wait = nil // Consul is not asked more often than at each tick
 		}
-		last = time.Now() // the time that Consul took is no sleep
 		select {
 		case <-tick.C:
 		case <-wait:
@@ -47,38 +63,45 @@ func (c *Cluster) keep(ctx context.Context, l *lead) {
 	}
 }
 
-// change is a decision about the set.
+// change is a decision about the set: who goes, who comes, or one in the place of the
+// other.
 type change struct {
-	without string // id of who goes, "" when somebody comes
-	with    litefs.Member
+	out, in *litefs.Member
 	why     string
 }
 
-// thinkLocked decides who goes or comes next, nil for nobody.
-func (c *Cluster) thinkLocked(l *lead, now, awake time.Time) *change {
-	if l.doubt || l.broken {
+// thinkLocked decides what to do about the set next, nil for nothing.
+func (c *Cluster) thinkLocked(l *lead, now time.Time) *change {
+	if l.doubt || l.unsure || l.broken {
 		return nil
 	}
+	var lost *change
 	for _, m := range l.set.Members {
-		if m.ID == l.self.ID || c.o.Policy == Strict {
+		if m.ID == l.self.ID {
 			continue
 		}
-		if why := c.lostLocked(l, m.ID, now, awake); why != "" {
-			return &change{without: m.ID, with: m, why: why}
+		if why := c.lostLocked(l, m.ID, now); why != "" {
+			lost = &change{out: &m, why: why}
 		}
 	}
-	if len(l.set.Members) > 1 {
+	strict := c.o.Policy == Strict
+	if lost != nil && !strict {
+		return lost
+	}
+	if lost == nil && len(l.set.Members) > 1 {
+		c.dropJoinLocked(l)
 		return nil
 	}
-	return c.joinLocked(l, now)
+	in := c.joinLocked(l, now)
+	if in != nil && lost != nil {
+		in.out = lost.out // strict: nobody goes before there is another
+	}
+	return in
 }
 
 // lostLocked says why a member counts as lost, "" when it does not.
-func (c *Cluster) lostLocked(l *lead, id string, now, awake time.Time) string {
-	since := l.since
-	if awake.After(since) {
-		since = awake
-	}
+func (c *Cluster) lostLocked(l *lead, id string, now time.Time) string {
+	since := latest(l.since, l.awake)
 	p := c.nodes[id]
 	if at, gone := c.left[id]; gone && (p == nil || !p.heard.After(at)) {
 		return "it has left"
@@ -86,16 +109,16 @@ func (c *Cluster) lostLocked(l *lead, id string, now, awake time.Time) string {
 	switch {
 	case p != nil && p.heard.After(since):
 		since = p.heard
-	case c.primary.From == id && since.Equal(l.since):
+	case l.before == id && !l.awake.After(l.since):
 		// The primary before was heard of by its words, and has been silent for the
 		// whole of the election. It gets the time to come back as a standby, not
 		// DURABILITY_WAIT once more: an author waits for it.
-		since = latest(c.told, l.since.Add(lostAfter-max(c.o.Wait, lostAfter)))
+		since = latest(l.told, l.since.Add(lostAfter-max(c.o.Wait, lostAfter)))
 	}
 	if now.Sub(since) >= max(c.o.Wait, lostAfter) {
 		return "no report for " + now.Sub(since).Round(time.Second/10).String()
 	}
-	if at, behind := l.behind[id]; behind && now.Sub(at) >= c.o.Stall && !at.Before(awake) {
+	if at, behind := l.behind[id]; behind && now.Sub(latest(at, l.awake)) >= c.o.Stall {
 		return "it reports, but its copy stands still"
 	}
 	return ""
@@ -124,22 +147,17 @@ func (c *Cluster) joinLocked(l *lead, now time.Time) *change {
 		p := c.nodes[j.id]
 		stays := p.live(now) && !p.leaving
 		if stays && l.covered[j.id] >= j.target {
-			return &change{with: p.member(), why: "its copy is complete"}
+			m := p.member()
+			return &change{in: &m, why: "its copy is complete"}
 		}
 		if now.After(j.until) || !stays {
-			l.join = nil
-			l.settle()
 			p.notBefore = now.Add(joinAgain)
-			c.changedLocked()
+			c.dropJoinLocked(l)
 		}
 		return nil
 	}
 	for _, id := range c.idsLocked() {
-		p := c.nodes[id]
-		if !p.live(now) || !p.info.Candidate || p.info.Region != c.self.Region || p.leaving || now.Before(p.notBefore) {
-			continue
-		}
-		if l.newest.Seq-l.covered[id] > joinWithin {
+		if !c.joinableLocked(l, id, now) {
 			continue
 		}
 		l.join = &joining{id: id, target: l.newest.Seq, until: now.Add(joinLimit)}
@@ -147,6 +165,29 @@ func (c *Cluster) joinLocked(l *lead, now time.Time) *change {
 		return c.joinLocked(l, now)
 	}
 	return nil
+}
+
+// joinableLocked reports whether a node may be a standby and is about to have
+// everything: what is acknowledged would wait for it.
+func (c *Cluster) joinableLocked(l *lead, id string, now time.Time) bool {
+	p := c.nodes[id]
+	if l.set.Has(id) || !p.live(now) || p.leaving || !p.info.Candidate || p.info.Region != c.self.Region || now.Before(p.notBefore) {
+		return false
+	}
+	covered, follows := l.covered[id]
+	if !follows && !l.newest.Zero() { // it has no copy yet, or another history
+		return false
+	}
+	at, behind := l.behind[id]
+	return l.newest.Seq-covered <= joinWithin && (!behind || now.Sub(at) <= joinLimit)
+}
+
+func (c *Cluster) dropJoinLocked(l *lead) {
+	if l.join != nil {
+		l.join = nil
+		l.settle()
+		c.changedLocked()
+	}
 }
 
 // idsLocked returns the ids of all nodes, in an order that stays.
@@ -165,12 +206,12 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	c.mu.Lock()
 	var members []litefs.Member
 	for _, m := range l.set.Members {
-		if m.ID != d.without {
+		if d.out == nil || m.ID != d.out.ID {
 			members = append(members, m)
 		}
 	}
-	if d.without == "" {
-		members = append(members, d.with)
+	if d.in != nil {
+		members = append(members, *d.in)
 	}
 	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq}
 	c.mu.Unlock()
@@ -190,17 +231,17 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	l.set, l.join = set, nil
 	l.settle()
 	c.changedLocked()
-	who := c.namesLocked(&litefs.SyncSet{Members: []litefs.Member{d.with}})[0]
-	if d.without == "" {
-		c.log.Info("the standby is in the sync set: acknowledgements rest on two nodes", "standby", who, "why", d.why, "seq", wanted.Seq)
+	attrs := []any{"why", d.why, "sync_set", c.namesLocked(&l.set), "seq", wanted.Seq}
+	if d.in != nil {
+		c.log.Info("the standby is in the sync set: acknowledgements rest on two nodes", attrs...)
 	} else {
-		c.log.Warn("the standby is out of the sync set: acknowledgements rest on this node alone", "standby", who, "why", d.why, "seq", wanted.Seq)
+		c.log.Warn("the standby is out of the sync set: acknowledgements rest on this node alone", append(attrs, "standby", c.namesLocked(&litefs.SyncSet{Members: []litefs.Member{*d.out}})[0])...)
 	}
 }
 
-// resolve ends a doubt: it asks what the set is, and where the change that is in
-// doubt may still be on its way to Consul, writes the set once more as it is. That
-// moves its index on, and the late change fails.
+// resolve ends a doubt: it asks whether the lease is held and what the set is, and
+// where a change that is in doubt may still be on its way to Consul, writes the set once
+// more as it is. That moves its index on, and the late change fails.
 func (c *Cluster) resolve(ctx context.Context, l *lead) {
 	standing, err := c.o.Control.Standing(ctx)
 	if err != nil {
@@ -212,9 +253,13 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) {
 	}
 	set := *standing.Set
 	c.mu.Lock()
-	tried, seq := l.set.Index, l.newest.Seq
+	broken, doubt, tried, seq := l.broken, l.doubt, l.set.Index, l.newest.Seq
 	c.mu.Unlock()
-	if set.Index == tried {
+	if broken {
+		c.giveUp(ctx)
+		return
+	}
+	if doubt && set.Index == tried {
 		set, err = c.o.Control.Change(ctx, litefs.SyncChange{Term: l.term, Index: set.Index, Members: set.Members, Seq: seq})
 		if err != nil {
 			return
@@ -222,7 +267,7 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.doubt, l.set, l.join = false, set, nil
+	l.doubt, l.unsure, l.set, l.join = false, false, set, nil
 	l.settle()
 	c.changedLocked()
 }
@@ -238,8 +283,12 @@ func (c *Cluster) end(ctx context.Context, l *lead, now litefs.Standing) {
 		c.log.Warn("this term is over", "term", l.term, "now", now.Term, "sync_set", c.names(now.Set))
 	}
 	if now.Primary && !now.Set.Has(l.self.ID) {
-		if err := c.o.Control.Demote(ctx); err != nil {
-			c.log.Warn("give the lease up", "err", err)
-		}
+		c.giveUp(ctx)
+	}
+}
+
+func (c *Cluster) giveUp(ctx context.Context) {
+	if err := c.o.Control.Demote(ctx); err != nil {
+		c.log.Warn("give the lease up", "err", err)
 	}
 }

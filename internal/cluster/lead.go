@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"blog/internal/litefs"
@@ -25,8 +26,16 @@ type lead struct {
 	// doubt says that the outcome of a change is not known: Consul is asked before
 	// anything else.
 	doubt bool
+	// unsure says that this process was stopped for so long that the lease may be over:
+	// Consul is asked before anything is acknowledged. pulse is when it last ran for
+	// certain, awake when it last began to run again.
+	unsure       bool
+	pulse, awake time.Time
 	// broken says that this term cannot go on; only a new one can.
 	broken bool
+	// before is the id of the primary before this node, and told when its last word came.
+	before string
+	told   time.Time
 	join   *joining
 
 	own    map[int64]repo.Mark // rows of this history: the newest when the term began, and all since
@@ -64,29 +73,52 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //noli
 	case !standing.Set.Has(standing.Self.ID):
 		return errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
 	}
+	// The set is written once more as it is: a change that this node has asked for in the
+	// same term, before its role was lost from sight, can then not be carried out any more.
+	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
+		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq,
+	})
+	if err != nil {
+		return err
+	}
 	head, err := c.newest(ctx)
 	if err != nil {
 		return err
 	}
+	now := time.Now()
 	run, stop := context.WithCancel(c.run) // until Resign, which ctx knows nothing of
 	l := &lead{
-		self: standing.Self, term: standing.Term, over: over, since: time.Now(), set: *standing.Set, stop: stop, done: make(chan struct{}),
+		self: standing.Self, term: standing.Term, over: over, since: now, pulse: now, awake: now, set: set, stop: stop, done: make(chan struct{}),
 		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},
 	}
 	l.settle()
 	c.mu.Lock()
 	c.lead = l
+	l.before, l.told = c.primary.From, c.told
+	c.primary = Word{}
+	for id, at := range c.left {
+		if now.Sub(at) > leftFor {
+			delete(c.left, id)
+		}
+	}
 	c.registerLocked(l, head)
 	c.at = head
 	c.changedLocked()
 	c.mu.Unlock()
 	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
+	var work sync.WaitGroup
+	work.Go(func() { c.beat(run, l) })
+	work.Go(func() { c.keep(run, l) })
 	go func() {
 		defer close(l.done)
-		c.keep(run, l)
+		work.Wait()
 	}()
 	return nil
 }
+
+// leftFor is how long a node that said it leaves counts as gone for the next primary: a
+// restart that takes longer is no part of the same upgrade.
+const leftFor = 30 * time.Second
 
 // newest reads the newest row of this node's copy, the zero Cursor where there is no
 // database yet.
@@ -150,7 +182,7 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 // enough reports whether the row at seen will last: every node that may be in the
 // sync set has it, or this node is alone in there.
 func (l *lead) enough(seen repo.Cursor, p Policy) bool {
-	if l.broken || l.own[seen.Seq] != seen.Mark {
+	if l.broken || l.unsure || time.Since(l.pulse) > slept || l.own[seen.Seq] != seen.Mark {
 		return false
 	}
 	for id := range l.need {

@@ -24,6 +24,7 @@ type peer struct {
 	asked   chan struct{} // has room for one: a Word is due now
 	promote bool          // the next Word asks for it
 	skewed  int           // reports in a row with another time of day
+	clocked time.Time     // when that was last looked at
 	// notBefore is when it may be tried to bring it into the sync set again.
 	notBefore time.Time
 }

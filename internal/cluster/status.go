@@ -31,6 +31,8 @@ func (c *Cluster) selfLocked() Info {
 		if c.o.Control != nil && c.o.Policy != Local {
 			i.Durability = "" // it does not lead yet
 		}
+	case c.o.Node.Role().State == litefs.Unknown:
+		i.Problem = c.primary.Problem // what acknowledgements rest on nobody knows now
 	default:
 		w := c.primary
 		i.Durability, i.SyncSet, i.StandbySeq, i.Problem = w.Durability, w.SyncSet, w.StandbySeq, w.Problem
@@ -64,6 +66,9 @@ type Asker interface {
 	Ask(ctx context.Context, base, path string, v any) error
 }
 
+// nodesLimit bounds the question to the primary, which may be frozen.
+const nodesLimit = 2 * time.Second
+
 // Nodes returns all nodes that the primary knows, with this one first. Where no primary
 // is known, or it does not answer, there is this node alone.
 func (c *Cluster) Nodes(ctx context.Context, t Asker) []Info {
@@ -72,6 +77,8 @@ func (c *Cluster) Nodes(ctx context.Context, t Asker) []Info {
 	if role.State != litefs.Replica {
 		return here
 	}
+	ctx, cancel := context.WithTimeout(ctx, nodesLimit)
+	defer cancel()
 	var all []Info
 	if err := t.Ask(ctx, role.URL, PathNodes, &all); err != nil {
 		return here
@@ -106,7 +113,12 @@ const maxSkew = 2 * time.Second
 const skewedReports = 5
 
 func (c *Cluster) checkClockLocked(p *peer) {
-	apart := time.Since(p.info.Clock).Abs()
+	now := time.Now()
+	if now.Sub(p.clocked) < heartbeat/2 {
+		return // they waited together in a buffer, of this process or on the way
+	}
+	p.clocked = now
+	apart := now.Sub(p.info.Clock).Abs()
 	if apart <= maxSkew {
 		p.skewed = 0
 		return

@@ -22,7 +22,7 @@ func TestAnUnknownChange(t *testing.T) {
 		w.keeper.mu.Lock()
 		w.keeper.swallow = 1
 		w.keeper.mu.Unlock()
-		b.cluster.Leave()
+		b.cluster.Leave(t.Context())
 		w.MustWrite(t, a, "alone", repo.Alone)
 		before := w.keeper.members()
 		w.keeper.arrive()
@@ -43,7 +43,7 @@ func TestAnUnknownChange(t *testing.T) {
 			return w.keeper.swallow == 0
 		})
 		b.seat.hold(true)
-		b.cluster.Leave() // nobody waits for it, unless it may be in the set
+		b.cluster.Leave(t.Context()) // nobody waits for it, unless it may be in the set
 		w.MustWrite(t, a, "alone", repo.Alone)
 		w.keeper.arrive()
 		if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
@@ -57,7 +57,7 @@ func TestAnUnknownChange(t *testing.T) {
 		w.keeper.down = true
 		w.keeper.mu.Unlock()
 		b.seat.hold(true)
-		b.cluster.Leave()
+		b.cluster.Leave(t.Context())
 		end := w.write(t.Context(), a, "one", "k")
 		waits(t, end)
 		w.keeper.mu.Lock()
@@ -140,7 +140,7 @@ func TestHandOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := w.write(t.Context(), a, "too late for a", "k")
-	a.cluster.Leave()
+	a.cluster.Leave(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.cluster.HandOff(t.Context()) }()
 	eventually(t, "b is asked to take over", func() bool {

@@ -130,6 +130,8 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 		c.watch(ctx, base)
 	}()
 	defer func() { cancel(); <-watched }()
+	c.countUplink(1)
+	defer c.countUplink(-1)
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
@@ -144,6 +146,13 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 		}
 		c.hearWord(ctx, word)
 	}
+}
+
+func (c *Cluster) countUplink(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uplinked += n
+	c.changedLocked()
 }
 
 // watch returns when the node at base is no longer whom to report to. That no primary
@@ -180,6 +189,12 @@ func (c *Cluster) report(ctx context.Context, ws *websocket.Conn) {
 		c.mu.Unlock()
 		if err := say(ctx, ws, rep); err != nil {
 			return
+		}
+		if rep.Leaving {
+			c.mu.Lock()
+			c.said = true
+			c.changedLocked()
+			c.mu.Unlock()
 		}
 		for full = false; !full; {
 			select {

@@ -93,7 +93,7 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 
 func (f *Feed) locate(ctx context.Context, c Cursor) Place {
 	place := Ahead
-	err := f.repo.View(ctx, func(rd Reader) error {
+	err := f.repo.Look(ctx, func(rd Reader) error {
 		var err error
 		place, err = Locate(ctx, rd, c)
 		return err
@@ -160,7 +160,7 @@ func (f *Feed) step(ctx context.Context) (more bool, err error) {
 	var rows []Row
 	var newest Cursor
 	rewritten := false
-	err = f.repo.View(ctx, func(rd Reader) error {
+	err = f.repo.Look(ctx, func(rd Reader) error {
 		var err error
 		if newest, err = Newest(ctx, rd); err != nil || newest == pos || !started {
 			return err

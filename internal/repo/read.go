@@ -30,12 +30,22 @@ const viewLimit = 10 * time.Second
 // error is then Unavailable, reason Interrupted.
 // Without a database (yet) the error is Unavailable as well.
 func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
+	return r.view(ctx, r.viewOnce, fn)
+}
+
+// Look is View for this program's own short reads, which many others wait for: it has a
+// connection of its own and does not stand in line with readers.
+func (r *Repo) Look(ctx context.Context, fn func(rd Reader) error) error {
+	return r.view(ctx, r.lookOnce, fn)
+}
+
+func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader) error) error, fn func(rd Reader) error) error {
 	const tries = 4
 	ctx, cancel := context.WithTimeout(ctx, viewLimit)
 	defer cancel()
 	var err error
 	for range tries {
-		if err = r.viewOnce(ctx, fn); err == nil || !retryable(err) || ctx.Err() != nil {
+		if err = once(ctx, fn); err == nil || !retryable(err) || ctx.Err() != nil {
 			break
 		}
 	}
@@ -62,19 +72,39 @@ func (r *Repo) absent(err error) bool {
 	return cantOpen(err) && errors.Is(gone, os.ErrNotExist)
 }
 
-func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) (err error) {
+func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) error {
 	// The connection first: who has been let in must not wait for anything.
 	conn, err := r.reads.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("take a reading connection: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool
-	if r.gate != nil && r.node.Role().State != litefs.Primary {
+	if r.gated() {
 		if err := r.gate.enter(ctx); err != nil {
 			return fmt.Errorf("wait for replication: %w", err)
 		}
 		defer r.gate.leave()
 	}
+	return transact(ctx, conn, fn)
+}
+
+func (r *Repo) lookOnce(ctx context.Context, fn func(rd Reader) error) error {
+	conn, err := r.looks.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("take a reading connection: %w", err)
+	}
+	defer func() { _ = conn.Close() }() // gives it back to the pool
+	if r.gated() {
+		r.gate.pass()
+		defer r.gate.leave()
+	}
+	return transact(ctx, conn, fn)
+}
+
+// gated reports whether something replicates into this database now.
+func (r *Repo) gated() bool { return r.gate != nil && r.node.Role().State != litefs.Primary }
+
+func transact(ctx context.Context, conn *sql.Conn, fn func(rd Reader) error) (err error) {
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)

@@ -58,7 +58,8 @@ type Task func(ctx context.Context, r *Repo)
 type Repo struct {
 	path      string
 	reads     *sql.DB
-	gate      *gate // nil: nothing replicates into this database
+	looks     *sql.DB // for Look
+	gate      *gate   // nil: nothing replicates into this database
 	node      Node
 	registry  *Registry
 	authorize func(ctx context.Context, tx *Tx) error
@@ -84,16 +85,20 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if err := checkFTS5(ctx); err != nil {
 		return nil, err
 	}
-	reads, err := openReads(o.Path)
+	reads, err := openReads(o.Path, readConns)
 	if err != nil {
 		return nil, err
 	}
-	sch, err := newSchema(o.Migrations)
+	looks, err := openReads(o.Path, lookConns)
 	if err != nil {
 		return nil, errors.Join(err, reads.Close())
 	}
+	sch, err := newSchema(o.Migrations)
+	if err != nil {
+		return nil, errors.Join(err, reads.Close(), looks.Close())
+	}
 	r := &Repo{
-		path: o.Path, reads: reads, node: o.Node, registry: o.Registry,
+		path: o.Path, reads: reads, looks: looks, node: o.Node, registry: o.Registry,
 		authorize: o.Authorize, now: o.Now, log: o.Logger, schema: sch, durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
@@ -113,14 +118,14 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if !o.LiteFS {
 		if err := r.primary.take(background, r.node.Changed()); err != nil {
 			stop()
-			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
+			return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close(), looks.Close())
 		}
 	}
 	// Where there is a database already, the feed starts before anybody can attach
 	// to it. Elsewhere its run sees to that.
 	if _, err := r.feed.step(ctx); err != nil && AsError(err).Code != Unavailable {
 		stop()
-		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close(), looks.Close())
 	}
 	r.done.Go(func() { r.primary.follow(background) })
 	r.done.Go(func() { r.feed.run(background) })
@@ -163,7 +168,7 @@ func (r *Repo) Close() error {
 	// takes its write-ahead log in, and one that may only read cannot.
 	writing := r.primary.end()
 	r.abandon()
-	err := r.reads.Close()
+	err := errors.Join(r.reads.Close(), r.looks.Close())
 	if writing != nil {
 		err = errors.Join(err, writing.Close())
 	}

@@ -34,10 +34,16 @@ func dsn(path string, params url.Values) (string, error) {
 	return u.String(), nil
 }
 
-// openReads opens the query-only pool: mode=ro, so that a forgotten forward
+// The connections of the query-only pools: readers', and this program's own.
+const (
+	readConns = 8
+	lookConns = 2 // the feed's, and one for who asks where this copy is
+)
+
+// openReads opens a query-only pool: mode=ro, so that a forgotten forward
 // fails on a laptop, and persistent connections, since opening and closing them
 // on a LiteFS mount is slow at best. Nothing is touched until the first query.
-func openReads(path string) (*sql.DB, error) {
+func openReads(path string, conns int) (*sql.DB, error) {
 	d, err := dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"1"}})
 	if err != nil {
 		return nil, err
@@ -46,7 +52,6 @@ func openReads(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open read pool: %w", err)
 	}
-	const conns = 8
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db, nil

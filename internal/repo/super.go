@@ -71,7 +71,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	}
-	if again(err) {
+	if e := AsError(err); err != nil && (e.Code == Unavailable || e.Code == Internal) {
 		return err // rests on no row
 	}
 	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
@@ -143,6 +143,11 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 		return begun(fmt.Errorf("take the writing connection: %w", err))
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
+	// Who has waited for the connection may have waited for the end of the role: then the
+	// next primary is asked, and nobody behind in the queue waits for this one.
+	if err := e.repo.primary.ready(); err != nil {
+		return err
+	}
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		discard(conn) // such as a transaction that another failure left open

@@ -105,9 +105,11 @@ func (c *control) standing(ctx context.Context) (node.Standing, error) {
 		return node.Standing{}, err
 	}
 	s.Set = v.set
-	// As of after the read: the set may then be older than the term, and never of a later one.
+	// Consul's word counts, not only this node's: set and lock were read at one moment, so they are of one term, and a
+	// node that was stopped for a while learns here that its lease is over.
 	l := c.leaser.current.Load()
-	if s.Primary = l != nil && c.store.IsPrimary(); s.Primary {
+	held := l != nil && v.lock != nil && v.lock.Session == l.session && v.lock.ModifyIndex == l.index
+	if s.Primary = held && c.store.IsPrimary(); s.Primary {
 		s.Term = l.term()
 	}
 	return s, nil

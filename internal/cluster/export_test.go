@@ -1,0 +1,43 @@
+package cluster
+
+import (
+	"time"
+
+	"blog/internal/repo"
+)
+
+// Sleep makes the lead believe that this process has not run for d.
+func (c *Cluster) Sleep(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lead != nil {
+		c.lead.pulse = c.lead.pulse.Add(-d)
+	}
+}
+
+// Lost says why the lead counts a member as lost at now, when its copy has stood still
+// since behind and the process slept until awake.
+func (c *Cluster) Lost(id string, now, behind, awake time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := *c.lead
+	l.behind, l.awake = map[string]time.Time{id: behind}, awake
+	return c.lostLocked(&l, id, now)
+}
+
+// Joinable reports whether a live candidate with that copy would be waited for.
+func (c *Cluster) Joinable(id string, newest repo.Cursor, covered *int64, behind time.Time, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := *c.lead
+	l.newest, l.covered, l.behind = newest, map[string]int64{}, map[string]time.Time{}
+	l.set.Members = l.set.Members[:1]
+	if covered != nil {
+		l.covered[id] = *covered
+	}
+	if !behind.IsZero() {
+		l.behind[id] = behind
+	}
+	c.nodes[id].heard = now
+	return c.joinableLocked(&l, id, now)
+}

@@ -1,0 +1,89 @@
+package cluster_test
+
+import (
+	"testing"
+	"time"
+
+	"blog/internal/litefs"
+	"blog/internal/repo"
+)
+
+// TestAFrozenStandbyAndAHiccup: that this process stood still for a moment puts the
+// decision about a standby off, not away.
+func TestAFrozenStandbyAndAHiccup(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t) // they wait a minute
+	now := time.Now()
+	for name, c := range map[string]struct {
+		behind, awake time.Duration // before now
+		lost          bool
+	}{
+		"frozen":                     {2 * time.Minute, time.Hour, true},
+		"frozen, a hiccup meanwhile": {50 * time.Minute, 49 * time.Minute, true},
+		"frozen, a hiccup just now":  {50 * time.Minute, time.Second, false},
+		"not for long":               {time.Second, time.Hour, false},
+	} {
+		if why := a.cluster.Lost("b", now, now.Add(-c.behind), now.Add(-c.awake)); (why != "") != c.lost {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
+// TestWhoIsWaitedFor: what is acknowledged waits for who joins, so nobody joins who does
+// not follow.
+func TestWhoIsWaitedFor(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t)
+	now := time.Now()
+	at := func(seq int64) *int64 { return &seq }
+	newest := repo.Cursor{Seq: 100, Mark: repo.Mark{1}}
+	for name, c := range map[string]struct {
+		newest  repo.Cursor
+		covered *int64
+		behind  time.Time
+		joins   bool
+	}{
+		"complete":                   {newest, at(100), time.Time{}, true},
+		"a few behind":               {newest, at(97), now.Add(-time.Second / 10), true},
+		"a few behind, for long":     {newest, at(97), now.Add(-time.Minute), false},
+		"without a copy":             {newest, nil, time.Time{}, false},
+		"far behind":                 {repo.Cursor{Seq: 1000, Mark: repo.Mark{1}}, at(100), time.Time{}, false},
+		"where there is nothing yet": {repo.Cursor{}, nil, time.Time{}, true},
+	} {
+		if joins := a.cluster.Joinable("b", c.newest, c.covered, c.behind, now); joins != c.joins {
+			t.Errorf("%s: %t", name, joins)
+		}
+	}
+}
+
+// TestAfterASleep nothing is told, refusals included, before Consul has said that the
+// lease is still held.
+func TestAfterASleep(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	w.keeper.mu.Lock()
+	w.keeper.down = true
+	w.keeper.mu.Unlock()
+	a.cluster.Sleep(time.Hour)
+	refused := w.write(t.Context(), a, "another", "key of one")
+	waits(t, refused)
+	w.keeper.hand("b") // it was elected meanwhile
+	w.keeper.mu.Lock()
+	w.keeper.down = false
+	w.keeper.mu.Unlock()
+	waits(t, refused)
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
+		t.Errorf("%v", got.err)
+	}
+}
+
+// TestAfterAShortSleep it goes on.
+func TestAfterAShortSleep(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t)
+	a.cluster.Sleep(time.Hour)
+	w.MustWrite(t, a, "one", repo.Two)
+}
