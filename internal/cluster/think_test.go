@@ -1,9 +1,15 @@
 package cluster_test
 
 import (
+	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
+	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 )
@@ -86,4 +92,49 @@ func TestAfterAShortSleep(t *testing.T) {
 	a, _ := w.MustPair(t)
 	a.cluster.Sleep(time.Hour)
 	w.MustWrite(t, a, "one", repo.Two)
+}
+
+// TestClocksThatDiffer are told to both: deadlines of calls are compared with them.
+func TestClocksThatDiffer(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	transport := repo.NewTransport(secret)
+	defer transport.Close()
+	ws, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(a.url(), "http")+cluster.PathUplink, &websocket.DialOptions{HTTPHeader: transport.Header()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		_ = res.Body.Close()
+	}
+	defer func() { _ = ws.CloseNow() }()
+	// As a node that is an hour late does it, twice a second.
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() {
+		tick := time.NewTicker(300 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			raw, err := json.Marshal(cluster.Report{Info: &cluster.Info{ID: "late", Node: "late", Region: "nrt", Clock: time.Now().Add(-time.Hour)}})
+			if err == nil {
+				err = ws.Write(ctx, websocket.MessageText, raw)
+			}
+			if err != nil {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	eventually(t, "the log and the status say so", func() bool {
+		nodes := a.cluster.Nodes(t.Context(), nil)
+		return len(nodes) == 2 && strings.Contains(nodes[1].Problem, "clock of late") && strings.Contains(a.log.String(), "clocks are more than 2 s apart")
+	})
+	eventually(t, "the node is told", func() bool {
+		_, raw, err := ws.Read(t.Context())
+		return err != nil || strings.Contains(string(raw), "clock of late")
+	})
 }
