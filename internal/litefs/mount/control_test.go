@@ -150,7 +150,7 @@ func TestConsulHangs(t *testing.T) {
 		})
 		took := time.Since(paused)
 		t.Logf("stepped down after %s of a lease of %s", took.Round(time.Millisecond), testTTL)
-		if took > testTTL+testTTL/4 { // a quarter for a busy machine
+		if took > 2*testTTL { // the limit is one; a busy machine may take as long again
 			t.Errorf("it was primary for %s without Consul", took)
 		}
 		consul.Resume(t)
