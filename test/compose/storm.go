@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -248,126 +247,6 @@ func (s *Storm) AwaitAcks(tb testing.TB, since time.Duration, nodes ...*Node) ti
 func (s *Storm) Go() {
 	for _, w := range s.Writers {
 		w.Go()
-	}
-}
-
-// Whole waits until the cluster is as it was before a fault: every node serves,
-// one is primary, writes go on everywhere and are on two nodes.
-func (s *Storm) Whole(tb testing.TB) {
-	tb.Helper()
-	s.awaitReady(tb)
-	s.Primary(tb)
-	since := s.Ledger.Now()
-	s.AwaitAcks(tb, since, s.Nodes...)
-	cluster.Poll(tb, upLimit, "writes are on two nodes", func(context.Context) error {
-		var last Ask
-		for _, a := range s.Ledger.Asks() {
-			if a.Outcome == OK && a.Start > since && a.End >= last.End {
-				last = a
-			}
-		}
-		if last.Assurance == repo.Alone {
-			return errors.New("the primary is alone")
-		}
-		return nil
-	})
-	s.forgive()
-}
-
-// Quiet stops the writers, asks once more for what is unknown, waits until all
-// copies are equal, and checks everything.
-func (s *Storm) Quiet(tb testing.TB) {
-	tb.Helper()
-	var hush sync.WaitGroup
-	for _, w := range s.Writers {
-		hush.Go(w.Hush)
-	}
-	hush.Wait()
-	for write, ok := s.Board.Open(); ok; write, ok = s.Board.Open() {
-		w := s.Writers[s.Nodes[s.rng.IntN(len(s.Nodes))].Name]
-		s.Board.Told(write, w.Ask(tb.Context(), write, patient))
-	}
-	start := s.Ledger.Now()
-	s.awaitEqual(tb)
-	var copies []*Copy
-	for _, n := range s.Nodes {
-		c, err := n.Copy(tb.Context())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		copies = append(copies, c)
-	}
-	s.check(tb, copies, start)
-}
-
-func (s *Storm) awaitEqual(tb testing.TB) {
-	tb.Helper()
-	cluster.Poll(tb, quietLimit, "all copies are at one position", func(ctx context.Context) error {
-		first := ""
-		for _, n := range s.Nodes {
-			pos, err := n.Position(ctx)
-			if err != nil {
-				return err
-			}
-			if first == "" {
-				first = pos
-			}
-			if pos != first {
-				return fmt.Errorf("%s is at %s, %s at %s", s.Nodes[0].Name, first, n.Name, pos)
-			}
-		}
-		return nil
-	})
-}
-
-// check asks every question there is.
-func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
-	tb.Helper()
-	asks := s.Ledger.Asks()
-	ops, err := Merge(asks)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	sights := s.Log.Sights(s.checked)
-	s.checked += len(sights)
-	errs := []error{s.onePrimary(), CheckCopies(copies), CheckAnswers(asks), CheckSights(sights, ops)}
-	for _, c := range copies {
-		errs = append(errs, CheckCopy(c, ops))
-	}
-	errs = append(errs, CheckRegisters(ops, copies[0].Looks(start, s.Ledger.Now()), checkLimit))
-	for _, n := range s.Nodes {
-		errs = append(errs, s.socketEqual(tb, s.Sockets[n.Name]))
-	}
-	if err := errors.Join(errs...); err != nil {
-		s.keepSights(tb)
-		tb.Fatalf("after %s:\n%v", s.now(), err)
-	}
-	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
-}
-
-// twoPrimaries is for how long two nodes may say at once that they are primary: one
-// that wakes up from a pause has to look around first.
-const twoPrimaries = time.Second
-
-func (s *Storm) onePrimary() error {
-	if both := s.Roles.Both(); both > twoPrimaries {
-		return fmt.Errorf("two nodes were primary at once for %s", both)
-	}
-	return nil
-}
-
-// socketEqual waits for the last frame, and returns what differs then.
-func (s *Storm) socketEqual(tb testing.TB, socket *Socket) error {
-	tb.Helper()
-	var err error
-	limit := time.Now().Add(quietLimit)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if err = socket.Equal(tb.Context()); err == nil || time.Now().After(limit) {
-			return err
-		}
-		<-tick.C
 	}
 }
 

@@ -1,0 +1,119 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"blog/internal/litefs"
+)
+
+// keeper plays Consul and the LiteFS nodes in front of it: one lock and one set. What
+// the real ones do is tested on them, in internal/litefs/mount and test/compose.
+type keeper struct {
+	mu     sync.Mutex
+	holder string
+	term   int
+	set    *litefs.SyncSet
+	index  uint64
+
+	swallow int // so many changes are made, or not, without an answer
+	late    []func()
+	down    bool
+	told    []string // what was asked of the LiteFS nodes
+}
+
+// hand gives the lock to id.
+func (k *keeper) hand(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.holder = id
+	k.term++
+	if k.set == nil {
+		k.putLocked([]litefs.Member{{ID: id, Name: id}}, 0)
+	}
+}
+
+func (k *keeper) putLocked(members []litefs.Member, seq int64) {
+	k.index++
+	k.set = &litefs.SyncSet{Members: slices.Clone(members), Seq: seq, Index: k.index}
+}
+
+func (k *keeper) members() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var out []string
+	for _, m := range k.set.Members {
+		out = append(out, m.ID)
+	}
+	return out
+}
+
+// control is the keeper as one node sees it.
+type control struct {
+	*keeper
+	id string
+}
+
+func (c control) Standing(context.Context) (litefs.Standing, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return litefs.Standing{}, litefs.ErrNoAnswer
+	}
+	s := litefs.Standing{Self: litefs.Member{ID: c.id, Name: c.id}, Candidate: true, Primary: c.holder == c.id}
+	if c.set != nil {
+		set := *c.set
+		s.Set = &set
+	}
+	if s.Primary {
+		s.Term = fmt.Sprint(c.term)
+	}
+	return s, nil
+}
+
+func (c control) Change(_ context.Context, ch litefs.SyncChange) (litefs.SyncSet, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return litefs.SyncSet{}, litefs.ErrNoAnswer
+	}
+	if c.swallow > 0 {
+		c.swallow--
+		c.late = append(c.late, func() { _, _ = c.changeLocked(ch) })
+		return litefs.SyncSet{}, litefs.ErrNoAnswer
+	}
+	return c.changeLocked(ch)
+}
+
+func (c control) changeLocked(ch litefs.SyncChange) (litefs.SyncSet, error) {
+	switch {
+	case c.holder != c.id || fmt.Sprint(c.term) != ch.Term:
+		return litefs.SyncSet{}, litefs.ErrNotHeld
+	case c.set.Index != ch.Index:
+		return litefs.SyncSet{}, litefs.ErrSetChanged
+	}
+	c.putLocked(ch.Members, ch.Seq)
+	return *c.set, nil
+}
+
+// arrive lets what was swallowed reach the keeper at last.
+func (k *keeper) arrive() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, f := range k.late {
+		f()
+	}
+	k.late = nil
+}
+
+func (c control) Promote(context.Context) error { return c.tell("promote") }
+func (c control) Demote(context.Context) error  { return c.tell("demote") }
+
+func (c control) tell(what string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, what+" "+c.id)
+	return nil
+}
