@@ -115,6 +115,9 @@ func statusText(st app.Status) string {
 	if len(st.SyncSet) > 0 {
 		durability += ", every acknowledged write is on " + strings.Join(st.SyncSet, " and ")
 	}
+	if len(st.SyncSet) > 1 {
+		durability += fmt.Sprintf("; the standby has %d", st.StandbySeq)
+	}
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		_, _ = fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) // a Builder gives no error
@@ -124,7 +127,10 @@ func statusText(st app.Status) string {
 	line("role", "%s", role)
 	line("ready", "%s", ready)
 	line("schema", "%d of %d", st.Schema, st.SchemaWant)
-	line("position", "%d", st.Seq)
+	line("position", "%d, mark %s", st.Seq, cmp.Or(st.Mark, "0"))
+	if st.TXID != "" {
+		line("litefs", "transaction %s, checksum %s", st.TXID, st.Checksum)
+	}
 	line("durability", "%s", durability)
 	line("sockets", "%d, following %d topics", st.Live.Sockets, st.Live.Topics)
 	line("running", "%s since %s", st.Version, st.Started.Format(time.RFC3339))
@@ -141,7 +147,7 @@ func statusText(st app.Status) string {
 // nodeTable is a line for each node.
 func nodeTable(out io.Writer, nodes []cluster.Info) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "NODE\tREGION\tROLE\tCANDIDATE\tRELEASE\tSCHEMA\tPOSITION\tLAG\tSOCKETS\tHEARD\tPROBLEM")
+	_, _ = fmt.Fprintln(t, "NODE\tREGION\tROLE\tCANDIDATE\tRELEASE\tSCHEMA\tPOSITION\tTXID\tCHECKSUM\tLAG\tSOCKETS\tHEARD\tPROBLEM")
 	for _, n := range nodes {
 		heard := "-"
 		if n.Heard > 0 {
@@ -151,8 +157,8 @@ func nodeTable(out io.Writer, nodes []cluster.Info) {
 		if n.Candidate {
 			candidate = "yes"
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\t%s\n",
-			n.Node, n.Region, n.Role, candidate, n.Release, n.Schema, n.Seq, n.Lag, n.Sockets, heard, n.Problem)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%s\t%s\n",
+			n.Node, n.Region, n.Role, candidate, n.Release, n.Schema, n.Seq, strings.TrimLeft(n.TXID, "0"), n.Checksum, n.Lag, n.Sockets, heard, n.Problem)
 	}
 	_ = t.Flush() // into a Builder
 }

@@ -66,9 +66,7 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 	if i.ID == "" {
 		i.ID = "node " + c.Node // no data directory of ours: a stock LiteFS, or none
 	}
-	if role.State == litefs.Replica {
-		i.Primary = role.Host
-	}
+	i.Primary = role.Host
 	if v, err := s.Repo.Schema(ctx); err == nil { // else it is not known now, which /readyz says
 		i.Schema = v
 	}

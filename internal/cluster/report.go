@@ -20,19 +20,19 @@ type Info struct {
 	Node      string `json:"node"`
 	Region    string `json:"region"`
 	Role      string `json:"role"`
-	Primary   string `json:"primary,omitempty"` // the primary's name, on a replica
+	Primary   string `json:"primary"` // the primary's LiteFS hostname, "" when nobody is known
 	Candidate bool   `json:"candidate"`
 	Release   string `json:"release"`
 	Schema    int64  `json:"schema"`
 	Seq       int64  `json:"seq"`  // newest write of its copy
 	Mark      string `json:"mark"` // of that write: the whole cursor
-	TXID      string `json:"txid,omitempty"`
-	Checksum  string `json:"checksum,omitempty"`
+	TXID      string `json:"txid"`
+	Checksum  string `json:"checksum"`
 	// Durability is what acknowledgements rest on: two, alone or local.
-	Durability string   `json:"durability,omitempty"`
-	SyncSet    []string `json:"sync_set,omitempty"` // names of who has every acknowledged write
+	Durability string   `json:"durability"`
+	SyncSet    []string `json:"sync_set"` // names of who has every acknowledged write
 	// StandbySeq is the newest write that a standby in the sync set has reported.
-	StandbySeq int64 `json:"standby_seq,omitempty"`
+	StandbySeq int64 `json:"standby_seq"`
 	// Lag is how many writes the node's copy is behind the primary's, as far as the
 	// primary knows; on a replica without an uplink it is as of the last word.
 	Lag     int64     `json:"lag"`

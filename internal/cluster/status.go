@@ -38,6 +38,9 @@ func (c *Cluster) selfLocked() Info {
 		i.Durability, i.SyncSet, i.StandbySeq, i.Problem = w.Durability, w.SyncSet, w.StandbySeq, w.Problem
 		i.Lag = max(0, w.Cursor.Seq-c.at.Seq)
 	}
+	if i.SyncSet == nil {
+		i.SyncSet = []string{} // a list in JSON, too
+	}
 	return i
 }
 

@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -55,10 +56,13 @@ const (
 	secondChance = 0.35 // that another follows before the first is undone
 )
 
-// Chaos draws a fault, or two at once, and when, from the seed; afterwards the
-// cluster has to become whole by itself.
+// Chaos draws a fault, or two at once, and when, from the seed and the fault's number;
+// afterwards the cluster has to become whole by itself. Which node is primary at that
+// moment is not drawn.
 func (s *Storm) Chaos(tb testing.TB, number int) {
 	tb.Helper()
+	// Anew for each fault: what is drawn elsewhere depends on what happens, this must not.
+	s.rng = rand.New(rand.NewPCG(s.Seed, uint64(number))) // #nosec G115,G404 -- a small number; to be drawn again
 	s.begin(fmt.Sprintf("before fault %d", number))
 	s.Go()
 	s.Whole(tb)

@@ -274,9 +274,10 @@ func standbyFirst(f *spell) {
 	f.AwaitAcks(f.tb, f.from, f.survive...)
 	f.try("kill the primary", primary.Kill)
 	f.try("start the standby", standby.Start)
-	f.headless(3 * Lease)
+	f.headless(3*Lease, standby.Name)
 	f.survive, f.cutOff = nil, f.Nodes
 	f.heal(primary.Start)
+	f.from = f.until // from here on it must be seen to lead, not before
 	f.becomes(primary)
 }
 
@@ -301,9 +302,10 @@ func wiped(f *spell) {
 	if pos, err := standby.Position(f.tb.Context()); err == nil {
 		f.tb.Fatalf("%s: the copy is whole already, at %s: nothing was tried", f.now(), pos)
 	}
-	f.headless(3 * Lease)
+	f.headless(3*Lease, standby.Name)
 	f.survive, f.cutOff = nil, f.Nodes
 	f.heal(primary.Start)
+	f.from = f.until // from here on it must be seen to lead, not before
 	f.becomes(primary)
 }
 

@@ -15,7 +15,8 @@ import (
 type spell struct {
 	*Storm
 	tb       testing.TB
-	from     time.Duration // the injection
+	from     time.Duration // the injection's beginning
+	struck   time.Duration // its end: what is counted was asked for after it
 	until    time.Duration // the heal; 0 before it
 	survive  []*Node       // where writes must be acknowledged meanwhile
 	cutOff   []*Node       // where writes must be asked for meanwhile
@@ -27,14 +28,15 @@ func (f *spell) strike(inject func(ctx context.Context) error) time.Duration {
 	f.tb.Helper()
 	f.from = f.Ledger.Now()
 	f.try("inject", inject)
-	return f.Ledger.Now()
+	f.struck = f.Ledger.Now()
+	return f.struck
 }
 
 // heal ends it, once writes have been acknowledged wherever they must be.
 func (f *spell) heal(heal func(ctx context.Context) error) {
 	f.tb.Helper()
 	if len(f.survive) > 0 {
-		f.AwaitAcks(f.tb, f.from, f.survive...)
+		f.AwaitAcks(f.tb, f.struck, f.survive...)
 	}
 	cluster.Poll(f.tb, ackLimit, "writes are asked for on the other side", func(context.Context) error { return f.asked(f.cutOff...) })
 	f.until = f.Ledger.Now()
@@ -48,11 +50,11 @@ func (f *spell) try(what string, do func(ctx context.Context) error) {
 	}
 }
 
-// asked reports the nodes on which no write was asked for since the injection.
+// asked reports the nodes on which no write was asked for after the injection.
 func (f *spell) asked(nodes ...*Node) error {
 	var errs []error
 	for _, n := range nodes {
-		if !slices.ContainsFunc(f.Ledger.Asks(), func(a Ask) bool { return a.Node == n.Name && a.Start > f.from }) {
+		if !slices.ContainsFunc(f.Ledger.Asks(), func(a Ask) bool { return a.Node == n.Name && a.Start > f.struck }) {
 			errs = append(errs, fmt.Errorf("none on %s", n.Name))
 		}
 	}
@@ -109,8 +111,9 @@ func (f *spell) stepsDown(n *Node) time.Duration {
 	return when
 }
 
-// headless checks for some time that nobody is primary.
-func (f *spell) headless(long time.Duration) {
+// headless checks for some time that nobody is primary, and that the named nodes have
+// said so of themselves: one that is down denies nothing.
+func (f *spell) headless(long time.Duration, up ...string) {
 	f.tb.Helper()
 	begun := f.Ledger.Now()
 	cluster.Poll(f.tb, long+upLimit, "nobody is primary", func(context.Context) error {
@@ -119,6 +122,9 @@ func (f *spell) headless(long time.Duration) {
 		}
 		if f.Ledger.Now()-begun < long {
 			return errors.New("so far")
+		}
+		if !f.Roles.Deny(begun, up...) {
+			return fmt.Errorf("%v have not answered", up)
 		}
 		return nil
 	})

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -203,7 +205,26 @@ func (s *Socket) Equal(ctx context.Context) error {
 			wrong = append(wrong, fmt.Sprintf("%s: %s is %q by its frames and %q on the page (socket: %s)", s.node.Name, id, s.cards[id], html, s.last))
 		}
 	}
+	// The page has the newest posts. What the socket has beyond them must be older.
+	oldest := math.MaxInt
+	for id := range cards {
+		oldest = min(oldest, number(id))
+	}
+	for id := range s.cards {
+		if _, ok := cards[id]; !ok && number(id) > oldest {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is there by its frames and not on the page (socket: %s)", s.node.Name, id, s.last))
+		}
+	}
 	return problems("sockets", wrong)
+}
+
+// number is that of a card's id, such as post-12: the newer the larger.
+func number(id string) int {
+	n, err := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // Resyncs is how often it was told to begin again.

@@ -140,7 +140,7 @@ func TestRollingRestart(t *testing.T) {
 		if code := n.Stop(t); code != 0 {
 			t.Errorf("%s: exit code %d", n.Name, code)
 		}
-		t.Logf("%s ended after %s", n.Name, time.Since(start).Round(time.Millisecond))
+		limit(t, n.Name+" ended", time.Since(start), 8*time.Second)
 		n.Restart(t) // ready means for a standby: in the sync set again
 	}
 	w.MustLead(t, w.Nodes[1])
@@ -150,11 +150,21 @@ func TestRollingRestart(t *testing.T) {
 	for _, err := range l.errs {
 		t.Error(err)
 	}
-	t.Logf("%d writes, %d asked again with the same key; the longest time without an acknowledgement was %s", l.asked, l.retries, l.longest().Round(time.Millisecond))
+	t.Logf("%d writes, %d asked again with the same key", l.asked, l.retries)
+	limit(t, "the longest time without an acknowledgement", l.longest(), 2*time.Second)
 	if l.asked < 20 {
 		t.Errorf("only %d writes: that is no load", l.asked)
 	}
 	w.MustHaveOnce(t, l.acked)
+}
+
+// limit prints how long something took, and fails at twice the limit: the machine is shared.
+func limit(t *testing.T, what string, took, limit time.Duration) {
+	t.Helper()
+	t.Logf("%s: %s, limit %s", what, took.Round(time.Millisecond), limit)
+	if took > 2*limit {
+		t.Errorf("%s: %s is more than twice %s", what, took, limit)
+	}
 }
 
 // MustHaveOnce wants every acknowledged post on every node, once.
