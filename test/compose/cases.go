@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/app"
 	"blog/test/cluster"
 )
 
@@ -79,6 +80,19 @@ func (s *Storm) HeldBack(tb testing.TB) {
 	}
 	if !slices.ContainsFunc(c.Writes, func(r WriteRow) bool { return r.Key == w.Key }) {
 		tb.Fatalf("case 1: %s has no row of the key: nothing was tried", primary.Name)
+	}
+	// Replication alone is held: the standby's blog lives, and reports.
+	var st app.Status
+	if err := s.transport.Ask(tb.Context(), primary.Private, app.PathStatus, &st); err != nil {
+		tb.Fatal(err)
+	}
+	const lost = 2000 // ms without a report
+	reports := false
+	for _, n := range st.Nodes {
+		reports = reports || n.Node == standby.Name && n.Heard < lost
+	}
+	if !reports {
+		tb.Fatalf("case 1: %s does not report: %+v", standby.Name, st.Nodes)
 	}
 	if now, _ := s.Primary(tb); now != primary {
 		tb.Fatalf("case 1: the role went from %s to %s", primary.Name, now.Name)
