@@ -46,7 +46,7 @@ type Storm struct {
 	rng       *rand.Rand
 	transport *repo.Transport
 	readers   []*Reader
-	checked   int // sights up to here are checked
+	checked   int // sights up to here are counted
 
 	mu      sync.Mutex
 	name    string // of the fault that is on
