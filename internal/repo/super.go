@@ -71,8 +71,8 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	}
-	if e := AsError(err); err != nil && (e.Code == Unavailable || e.Code == Internal) {
-		return err // rests on no row
+	if err != nil && (AsError(err).Code == Unavailable || AsError(err).Code == Internal) {
+		return err // not carried out, or nobody knows: it rests on no row
 	}
 	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
 		return ackErr
