@@ -64,8 +64,6 @@ type Standing struct {
 	// Primary.
 	Term string   `json:"term,omitempty"`
 	Set  *SyncSet `json:"set,omitempty"` // nil: there is none yet
-	// Lease is how long the lease lasts without a renewal.
-	Lease time.Duration `json:"lease"`
 }
 
 // SyncChange asks for another sync set. It is made only while the lease is held under Term and the set is still at

@@ -47,7 +47,8 @@ type consulLeaser struct {
 	name         string // for people
 	hostname     string
 	advertiseURL string
-	ttl          time.Duration
+	lease        time.Duration // what is configured; a session lasts for ttl
+	whole        atomic.Bool   // Consul allows no session that is shorter
 	lockDelay    time.Duration
 	registered   atomic.Bool
 	// primary says whether LiteFS believes in a lease, and stepDown makes it let go.
@@ -73,17 +74,17 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 		prefix: strings.Trim(u.Path, "/"), key: l.Consul.Key,
 		// The application's name for the node, where it has one.
 		name: cmp.Or(os.Getenv("NODE"), l.Hostname), hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
-		ttl: l.Consul.TTL, lockDelay: l.Consul.LockDelay,
+		lease: l.Consul.TTL, lockDelay: l.Consul.LockDelay,
 	}
-	if c.ttl <= 0 {
-		c.ttl = defaultTTL
+	if c.lease <= 0 {
+		c.lease = defaultTTL
 	}
 	if c.lockDelay <= 0 {
 		c.lockDelay = defaultLockDelay
 	}
 	config := api.DefaultConfig()
 	config.Address, config.Scheme = u.Host, u.Scheme
-	config.HttpClient = consulClient(min(streamLimit, c.ttl/4))
+	config.HttpClient = consulClient(min(streamLimit, c.ttl()/4))
 	if token, ok := u.User.Password(); ok {
 		config.Token = token
 	}
@@ -115,7 +116,17 @@ func consulClient(limit time.Duration) *http.Client {
 
 // urgent is the limit of a call whose time counts against the lease: LiteFS believes in a lease only after three of
 // them (session, lock, cluster id), and asks for its renewal, two more, half a TTL later.
-func (c *consulLeaser) urgent() time.Duration { return c.ttl / 8 }
+func (c *consulLeaser) urgent() time.Duration { return c.ttl() / 8 }
+
+// ttl is what Consul's sessions are given, and how long LiteFS believes in a lease after its last renewal. Consul ends
+// a session after up to two TTLs. With four fifths of the lease that, the standby's look at the lock and its election
+// are over within two leases.
+func (c *consulLeaser) ttl() time.Duration {
+	if c.whole.Load() {
+		return c.lease
+	}
+	return c.lease * 4 / 5
+}
 
 func (c *consulLeaser) Close() error         { return nil }
 func (c *consulLeaser) Type() string         { return leaseConsul }

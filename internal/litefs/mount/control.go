@@ -99,7 +99,7 @@ func problemStatus(err error) int {
 }
 
 func (c *control) standing(ctx context.Context) (node.Standing, error) {
-	s := node.Standing{Self: c.leaser.self(), Candidate: c.store.Candidate(), Lease: c.leaser.ttl}
+	s := node.Standing{Self: c.leaser.self(), Candidate: c.store.Candidate()}
 	v, err := c.leaser.settled(ctx)
 	if err != nil {
 		return node.Standing{}, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -78,7 +79,19 @@ func (c *consulLeaser) eligible(v *view) ([]api.KVTxnOp, error) {
 	return []api.KVTxnOp{put}, nil
 }
 
+// newSession makes one. Where Consul's session_ttl_min (10 s by default) is longer than a session of ours, it is as
+// long as the lease.
 func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Time, err error) {
+	id, sent, err = c.createSession(ctx)
+	if err == nil || !strings.Contains(err.Error(), "Invalid Session TTL") || c.whole.Swap(true) {
+		return id, sent, err
+	}
+	c.log.Info("Consul allows no session shorter than the lease: the next election after a primary's death takes up to two leases and a second",
+		"lease", c.lease, "consul", err)
+	return c.createSession(ctx)
+}
+
+func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.urgent())
 	defer cancel()
 	sent = time.Now()
@@ -87,7 +100,7 @@ func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Tim
 		Name:      "litefs",
 		Behavior:  api.SessionBehaviorDelete,
 		LockDelay: c.lockDelay,
-		TTL:       c.ttl.String(),
+		TTL:       c.ttl().String(),
 	}, new(api.WriteOptions).WithContext(ctx))
 	if err != nil {
 		c.registered.Store(false) // Consul may have lost the node

@@ -32,7 +32,7 @@ type consulLease struct {
 func (c *consulLeaser) newLease(session string, index uint64, sent time.Time) *consulLease {
 	l := &consulLease{leaser: c, session: session, index: index, renewed: sent, handoff: make(chan uint64)}
 	c.current.Store(l)
-	l.over = time.AfterFunc(time.Until(sent.Add(c.ttl-c.margin()/2)), func() {
+	l.over = time.AfterFunc(time.Until(sent.Add(c.ttl()-c.margin()/2)), func() {
 		// A lease that was handed on is still the current one here when it runs out.
 		if c.current.CompareAndSwap(l, nil) && c.primary() {
 			c.log.Warn("the lease has run out without a renewal")
@@ -43,10 +43,10 @@ func (c *consulLeaser) newLease(session string, index uint64, sent time.Time) *c
 }
 
 // margin is how long before its end a lease is given up.
-func (c *consulLeaser) margin() time.Duration { return c.ttl / 20 }
+func (c *consulLeaser) margin() time.Duration { return c.ttl() / 20 }
 
 func (l *consulLease) ID() string               { return l.session }
-func (l *consulLease) TTL() time.Duration       { return l.leaser.ttl }
+func (l *consulLease) TTL() time.Duration       { return l.leaser.ttl() }
 func (l *consulLease) RenewedAt() time.Time     { return l.renewed }
 func (l *consulLease) HandoffCh() <-chan uint64 { return l.handoff }
 
@@ -63,14 +63,14 @@ func (l *consulLease) Renew(ctx context.Context) error {
 	if c.current.Load() != l {
 		return litefs.ErrLeaseExpired
 	}
-	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(c.ttl-c.margin()))
+	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(c.ttl()-c.margin()))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		sent := time.Now()
 		err := l.renew(ctx)
 		if err == nil {
 			l.renewed = sent
-			l.over.Reset(time.Until(sent.Add(c.ttl - c.margin()/2)))
+			l.over.Reset(time.Until(sent.Add(c.ttl() - c.margin()/2)))
 			return nil
 		}
 		if err == litefs.ErrLeaseExpired || ctx.Err() != nil { //nolint:errorlint // it is never wrapped

@@ -114,6 +114,7 @@ func (s suite) cluster(t *testing.T) testCluster {
 func TestLeaser(t *testing.T) {
 	s := suite{cluster.StartConsul(t)}
 	t.Run("FirstStart", s.firstStart)
+	t.Run("SessionTTL", s.sessionTTL)
 	t.Run("Outside", s.outside)
 	t.Run("Handoff", s.handoff)
 	t.Run("HandoffOutside", s.handoffOutside)
@@ -130,6 +131,25 @@ func TestLeaser(t *testing.T) {
 	t.Run("DeletedLock", s.deletedLock)
 	t.Run("AcceptLoss", s.acceptLoss)
 	t.Run("LeaseClock", s.leaseClock)
+}
+
+// sessionTTL: a session is shorter than the lease where Consul allows it, and LiteFS believes in neither for longer than
+// the session lasts.
+func (s suite) sessionTTL(t *testing.T) {
+	c := s.cluster(t)
+	for lease, want := range map[time.Duration]time.Duration{
+		10 * time.Second: 8 * time.Second,
+		time.Second:      time.Second, // 0.8 s is below this Consul's session_ttl_min
+	} {
+		c.ttl = lease
+		c.key += "x"
+		p := c.mustPeer(t, "a", "")
+		held := mustAcquire(t, p)
+		entry, _, err := c.raw.Session().Info(held.ID(), nil)
+		if err != nil || entry == nil || entry.TTL != want.String() || held.TTL() != want {
+			t.Errorf("a lease of %s: session %+v, %v, believed in for %s; want %s", lease, entry, err, held.TTL(), want)
+		}
+	}
 }
 
 // firstStart: of two that start at once one makes the set and has the lease.
