@@ -105,6 +105,25 @@ func TestALostStandby(t *testing.T) {
 	w.MustWrite(t, a, "two again", repo.Two)
 }
 
+// TestAloneAndCutOff: who acknowledges alone has Consul's word, from after the row was
+// there, that the lease is still held.
+func TestAloneAndCutOff(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	w.MustWrite(t, a, "two", repo.Alone)
+	w.keeper.cut(true)
+	three, replay := w.write(t.Context(), a, "three", "key of three"), w.write(t.Context(), a, "one", "key of one")
+	waits(t, three)
+	waits(t, replay)
+	w.keeper.cut(false)
+	for _, end := range []<-chan written{three, replay} {
+		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
+			t.Errorf("%+v, %v", got.receipt, got.err)
+		}
+	}
+}
+
 // TestAStandbyThatLeaves is not waited for, however long DURABILITY_WAIT is.
 func TestAStandbyThatLeaves(t *testing.T) {
 	w := MustWorld(t)

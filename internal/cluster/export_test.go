@@ -15,6 +15,13 @@ func (c *Cluster) Sleep(d time.Duration) {
 	}
 }
 
+// Unheard makes this node believe that the primary has been silent for so much longer.
+func (c *Cluster) Unheard(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = c.told.Add(-d)
+}
+
 // Lost says why the lead counts a member as lost at now, when its copy has stood still
 // since behind and the process slept until awake.
 func (c *Cluster) Lost(id string, now, behind, awake time.Time) string {

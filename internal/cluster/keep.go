@@ -44,16 +44,17 @@ func (c *Cluster) keep(ctx context.Context, l *lead) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
 		d := c.thinkLocked(l, time.Now())
-		ask, changed := l.doubt || l.unsure || l.broken, c.changed
+		ask, changed := l.inQuestion(c.o.Policy), c.changed
 		c.mu.Unlock()
 		wait := changed // reports come in bursts, but writes wait for some of them
 		switch {
 		case d != nil:
 			c.change(ctx, l, d)
 			wait = nil
+		case ask && !c.resolve(ctx, l):
+			wait = nil // without an answer Consul is not asked more often than at each tick
 		case ask:
-			c.resolve(ctx, l)
-			wait = nil // Consul is not asked more often than at each tick
+			continue // what came meanwhile waits for the next
 		}
 		select {
 		case <-tick.C:
@@ -110,10 +111,10 @@ func (c *Cluster) lostLocked(l *lead, id string, now time.Time) string {
 	case p != nil && p.heard.After(since):
 		since = p.heard
 	case l.before == id && !l.awake.After(l.since):
-		// The primary before was heard of by its words, and has been silent for the
-		// whole of the election. It gets the time to come back as a standby, not
-		// DURABILITY_WAIT once more: an author waits for it.
-		since = latest(l.told, l.since.Add(lostAfter-max(c.o.Wait, lostAfter)))
+		// The primary before was heard by its words: they count as its reports. One that
+		// died has been silent for the whole of the election, and an author has waited
+		// for that long already.
+		since = l.told
 	}
 	if now.Sub(since) >= max(c.o.Wait, lostAfter) {
 		return "no report for " + now.Sub(since).Round(time.Second/10).String()
@@ -216,6 +217,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq}
 	c.mu.Unlock()
 
+	sent := time.Now()
 	set, err := c.o.Control.Change(ctx, wanted)
 
 	c.mu.Lock()
@@ -228,7 +230,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 		}
 		return
 	}
-	l.set, l.join = set, nil
+	l.set, l.join, l.held = set, nil, sent
 	l.settle()
 	c.changedLocked()
 	attrs := []any{"why", d.why, "sync_set", c.namesLocked(&l.set), "seq", wanted.Seq}
@@ -239,17 +241,19 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	}
 }
 
-// resolve ends a doubt: it asks whether the lease is held and what the set is, and
-// where a change that is in doubt may still be on its way to Consul, writes the set once
-// more as it is. That moves its index on, and the late change fails.
-func (c *Cluster) resolve(ctx context.Context, l *lead) {
+// resolve asks Consul whether the lease is held and what the set is, and reports whether
+// that is known now. Where a change that is in doubt may still be on its way to Consul
+// it writes the set once more as it is: that moves its index on, and the late change
+// fails.
+func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
+	sent := time.Now()
 	standing, err := c.o.Control.Standing(ctx)
 	if err != nil {
-		return // tried again at the next tick
+		return false // tried again at the next tick
 	}
 	if !standing.Primary || standing.Term != l.term || !standing.Set.Has(l.self.ID) {
 		c.end(ctx, l, standing)
-		return
+		return false
 	}
 	set := *standing.Set
 	c.mu.Lock()
@@ -257,19 +261,23 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) {
 	c.mu.Unlock()
 	if broken {
 		c.giveUp(ctx)
-		return
+		return false
 	}
 	if doubt && set.Index == tried {
 		set, err = c.o.Control.Change(ctx, litefs.SyncChange{Term: l.term, Index: set.Index, Members: set.Members, Seq: seq})
 		if err != nil {
-			return
+			return false
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l.doubt, l.unsure, l.set, l.join = false, false, set, nil
-	l.settle()
+	l.held = sent
+	if l.doubt || l.unsure {
+		l.doubt, l.unsure, l.set, l.join = false, false, set, nil
+		l.settle()
+	}
 	c.changedLocked()
+	return true
 }
 
 // end gives a term up that the LiteFS node or Consul know nothing of any more. The

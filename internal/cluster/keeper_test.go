@@ -98,6 +98,13 @@ func (c control) changeLocked(ch litefs.SyncChange) (litefs.SyncSet, error) {
 	return *c.set, nil
 }
 
+// cut keeps the keeper from answering.
+func (k *keeper) cut(down bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.down = down
+}
+
 // arrive lets what was swallowed reach the keeper at last.
 func (k *keeper) arrive() {
 	k.mu.Lock()

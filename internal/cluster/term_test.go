@@ -53,16 +53,12 @@ func TestAnUnknownChange(t *testing.T) {
 	t.Run("while nobody answers", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t)
-		w.keeper.mu.Lock()
-		w.keeper.down = true
-		w.keeper.mu.Unlock()
+		w.keeper.cut(true)
 		b.seat.hold(true)
 		b.cluster.Leave(t.Context())
 		end := w.write(t.Context(), a, "one", "k")
 		waits(t, end)
-		w.keeper.mu.Lock()
-		w.keeper.down = false
-		w.keeper.mu.Unlock()
+		w.keeper.cut(false)
 		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
 			t.Errorf("%+v, %v", got.receipt, got.err)
 		}
@@ -185,28 +181,37 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
-// TestTheOldPrimaryIsNotWaitedForTwice: it has been silent for DURABILITY_WAIT when this
-// node becomes primary.
+// TestTheOldPrimaryIsNotWaitedForTwice: its words count as reports. One that has been
+// silent for DURABILITY_WAIT when this node becomes primary is lost at once, and one that
+// was heard until a moment before is not.
 func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
-	w := MustWorld(t)
-	const wait = 4 * time.Second
-	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = wait })
-	w.MustWrite(t, a, "one", repo.Two)
-	if err := a.cluster.Close(); err != nil { // as if it were dead
-		t.Fatal(err)
-	}
-	b.seat.set(litefs.Role{})
-	silent := time.Now()
-	eventually(t, "the election has taken its time", func() bool { return time.Since(silent) > wait })
-	w.keeper.hand("b")
-	led := time.Now()
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	w.MustWrite(t, b, "two", repo.Alone)
-	if took := time.Since(led); took < 2*time.Second {
-		t.Errorf("alone after %s: it could have come back as a standby", took)
-	}
-	if !strings.Contains(b.log.String(), "out of the sync set") {
-		t.Error("the log does not say so")
+	for name, c := range map[string]struct {
+		silent time.Duration
+		lost   bool
+	}{
+		"silent through the election": {61 * time.Second, true},
+		"heard until just now":        {0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := MustWorld(t)
+			a, b := w.MustPair(t) // they wait a minute
+			w.MustWrite(t, a, "one", repo.Two)
+			if err := a.cluster.Close(); err != nil { // as if it were dead
+				t.Fatal(err)
+			}
+			b.seat.set(litefs.Role{})
+			b.cluster.Unheard(c.silent)
+			w.keeper.hand("b")
+			b.seat.set(litefs.Role{State: litefs.Primary})
+			if !c.lost {
+				waits(t, w.write(t.Context(), b, "two", "k"))
+				return
+			}
+			w.MustWrite(t, b, "two", repo.Alone)
+			if !strings.Contains(b.log.String(), "out of the sync set") {
+				t.Error("the log does not say so")
+			}
+		})
 	}
 }
 

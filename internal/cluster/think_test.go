@@ -68,16 +68,12 @@ func TestAfterASleep(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	w.MustWrite(t, a, "one", repo.Two)
-	w.keeper.mu.Lock()
-	w.keeper.down = true
-	w.keeper.mu.Unlock()
+	w.keeper.cut(true)
 	a.cluster.Sleep(time.Hour)
 	refused := w.write(t.Context(), a, "another", "key of one")
 	waits(t, refused)
 	w.keeper.hand("b") // it was elected meanwhile
-	w.keeper.mu.Lock()
-	w.keeper.down = false
-	w.keeper.mu.Unlock()
+	w.keeper.cut(false)
 	waits(t, refused)
 	b.seat.set(litefs.Role{State: litefs.Primary})
 	a.seat.set(replicaOf(b))
