@@ -62,13 +62,18 @@ func pair(b *testing.B, c *nodes.Cluster, t *repo.Transport) (primary, standby *
 // parts are where the time of writes goes, each counted from the beginning.
 type parts struct{ commit, standby, answer []time.Duration }
 
-// two compares writes on a primary that waits for its standby with the same writes when it is alone, in turns.
+// two compares writes on a primary that waits for its standby with the same writes when it is alone, and on one with a
+// static lease, whose own commit is enough; in turns.
 func two(b *testing.B, t *table) {
 	b.Helper()
 	c, transport := elected(b, nodes.Options{Nodes: 2})
+	static, staticTransport := regions(b)
 	const turns, times, warmUp = 3, 80, 5
-	var waited, alone parts
+	var local, waited, alone parts
 	for turn := range turns {
+		b.Run(fmt.Sprintf("local%d", turn), func(b *testing.B) {
+			local.measure(b, staticTransport, static.Primary(), nil, repo.Local, warmUp, times)
+		})
 		primary, standby := pair(b, c, transport)
 		b.Run(fmt.Sprintf("waited%d", turn), func(b *testing.B) { waited.measure(b, transport, primary, standby, repo.Two, warmUp, times) })
 		standby.Stop(b)
@@ -86,8 +91,13 @@ func two(b *testing.B, t *table) {
 		name string
 		of   float64
 	}{{"p50", 0.5}, {"p99", 0.99}} {
-		with, without := quantile(waited.answer, q.of), quantile(alone.answer, q.of)
-		t.add("write on the primary, acknowledged on two nodes, "+q.name, ms(with), "alone "+ms(without), fmt.Sprintf("%.2f", float64(with)/float64(without)), "")
+		commit, with, without := quantile(local.answer, q.of), quantile(waited.answer, q.of), quantile(alone.answer, q.of)
+		for _, row := range []struct {
+			what string
+			took time.Duration
+		}{{"acknowledged on two nodes", with}, {"by a primary that is alone", without}} {
+			t.add("write on the primary, "+row.what+", "+q.name, ms(row.took), "local commit "+ms(commit), fmt.Sprintf("%.2f", float64(row.took)/float64(commit)), "")
+		}
 	}
 	all, commit, there := median(waited.answer), median(waited.commit), median(waited.standby)
 	t.add("of that, p50: until the primary's LiteFS has committed", ms(commit), "alone "+ms(median(alone.commit)), fmt.Sprintf("%.2f", float64(commit)/float64(all)), "")
