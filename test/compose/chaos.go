@@ -18,6 +18,10 @@ type blow struct {
 	inject, undo func(ctx context.Context) error
 }
 
+// cutOff is the blow after which the victim has nobody on whose word it could
+// acknowledge anything, although it is asked.
+const cutOff = "cut off from all"
+
 func nothing(context.Context) error { return nil }
 
 // blows are all that can be done now.
@@ -30,7 +34,7 @@ func (s *Storm) blows(primary, standby *Node) []blow {
 			blow{"kill -9 of blog serve", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "serve") }, nothing},
 			blow{"kill -9 of blog mount", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "mount") }, nothing},
 			blow{"SIGTERM", n, true, func(ctx context.Context) error { _, err := n.Stop(ctx); return err }, n.Start},
-			blow{"cut off from all", n, false, n.CutOff, n.Heal},
+			blow{cutOff, n, false, n.CutOff, n.Heal},
 			blow{"pause", n, true, n.Pause, n.Unpause},
 			blow{"unplug", n, true, n.Unplug, n.Plug},
 		)
@@ -70,6 +74,7 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 	f.lasts(f.from, s.draw(longestCalm))
 	primary, standby := s.Primary(tb)
 	var struck []blow
+	since := map[*Node]time.Duration{} // it has been struck
 	for len(struck) == 0 || (len(struck) == 1 && s.rng.Float64() < secondChance) {
 		all := s.blows(primary, standby)
 		b := all[s.rng.IntN(len(all))]
@@ -83,11 +88,17 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 			s.Excuse(b.victim)
 		}
 		f.try("inject", b.inject)
-		f.lasts(s.Ledger.Now(), s.draw(longestBlow/time.Duration(1+len(struck))))
+		since[b.victim] = s.Ledger.Now()
+		f.lasts(since[b.victim], s.draw(longestBlow/time.Duration(1+len(struck))))
 	}
 	s.rng.Shuffle(len(struck), func(i, j int) { struck[i], struck[j] = struck[j], struck[i] })
 	for _, b := range struck {
+		f.until = s.Ledger.Now()
 		f.try("heal", b.undo)
+		if b.name == cutOff {
+			f.refusing = []*Node{b.victim}
+			f.noAcks(since[b.victim])
+		}
 	}
 	s.begin(fmt.Sprintf("after fault %d", number))
 	s.Whole(tb)
