@@ -115,7 +115,7 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	all := s.Log.Sights(0) // what was seen before an earlier fault must not be unseen now
+	all := s.Sights() // what was seen before an earlier fault must not be unseen now
 	sights := all[s.checked:]
 	s.checked = len(all)
 	errs := []error{s.onePrimary(), CheckCopies(copies), CheckAnswers(asks), CheckSights(all, ops)}
@@ -129,6 +129,11 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	if err := errors.Join(errs...); err != nil {
 		s.keepSights(tb)
 		tb.Fatalf("after %s:\n%v", s.now(), err)
+	}
+	for i := range sights {
+		if v := &sights[i]; v.late() {
+			tb.Log(v.lateness())
+		}
 	}
 	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
 }
