@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,12 @@ const positionCookie = "position"
 
 // catchUp bounds the wait for a position to arrive.
 const catchUp = 2 * time.Second
+
+// staleHeader says on an answer, of whatever status, that the reader has seen a
+// write that did not come here within catchUp, so that what it shows may be older
+// than what they have seen: the write's seq. A position in a history that is gone
+// is no such thing: nothing is on its way.
+const staleHeader = "X-Stale-Read"
 
 // positionLife is as long as a session's.
 const positionLife = 30 * 24 * time.Hour
@@ -75,6 +82,10 @@ func (s *Site) position(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), s.patience)
 		place := s.repo.Feed().Wait(ctx, seen)
 		cancel()
+		if place == repo.Ahead && r.Context().Err() == nil { // who has left is not given up on
+			w.Header().Set(staleHeader, strconv.FormatInt(seen.Seq, 10))
+			s.stale.Add(1)
+		}
 		now := s.repo.Feed().Position()
 		// From now on the node's own newest row counts: it is newer, or the
 		// cookie's is in a history that is gone, or it takes so long that the
@@ -85,6 +96,10 @@ func (s *Site) position(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readingKey, &reading{place: place, at: now})))
 	})
 }
+
+// StaleReads is how many waits for a position have been in vain since the start. A
+// number and no line in the log: one reader is no event of the node's.
+func (s *Site) StaleReads() uint64 { return s.stale.Load() }
 
 // advance moves the cookie of a reader who has one on to c, never back: what an
 // answer shows can be newer than where the reader was when it began.

@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"context"
 	"database/sql"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
 	"path/filepath"
@@ -71,6 +73,7 @@ func TestStrangersHaveNoPosition(t *testing.T) {
 		if b.Get(t, "/posts/nothing").Must(t, http.StatusNotFound).header.Get("Retry-After") != "" {
 			t.Errorf("%s: something is on its way", name)
 		}
+		expectStale(t, name, a, "")
 	}
 }
 
@@ -89,7 +92,12 @@ func TestAPositionOfAnotherHistoryIsReplaced(t *testing.T) {
 	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
 		t.Errorf("set again: %v", again.header)
 	}
-	here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound)
+	// What they have seen is gone, not late.
+	expectStale(t, "another history", a, "")
+	expectStale(t, "nothing", here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound), "")
+	if n := w.primary.site.StaleReads(); n != 0 {
+		t.Errorf("%d stale reads", n)
+	}
 }
 
 func TestAWaitIsPaidOnce(t *testing.T) {
@@ -169,6 +177,107 @@ func TestARequestWaitsForItsPosition(t *testing.T) {
 	a := b.On(late).Get(t, to, open).Must(t, http.StatusOK)
 	if a.find(t, ".author-bar").Length() != 1 || len(a.header["Set-Cookie"]) > 0 {
 		t.Errorf("not waited for: %v", a.header)
+	}
+	expectStale(t, "waited for", a, "")
+}
+
+// expectStale wants the answer to say that the row with that seq was waited for in
+// vain; "" for none.
+func expectStale(t *testing.T, what string, a *answer, seq string) {
+	t.Helper()
+	if got := a.header.Get("X-Stale-Read"); got != seq {
+		t.Errorf("%s: %s says that row %q is missing, want %q", what, a.path, got, seq)
+	}
+}
+
+// seqOf is the row that a position cookie names.
+func seqOf(position string) string {
+	seq, _, _ := strings.Cut(position, "-")
+	return seq
+}
+
+func TestAWaitInVainIsSaidOnEveryAnswer(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	MustPublish(t, w.primary, "Old", "Body.")
+	behind := w.MustCopy(t)
+	stranger := MustOpen(t, behind)
+	var etag string
+	for range 2 { // as it is made, and as it is kept
+		a := stranger.Get(t, "/posts/old").Must(t, http.StatusOK)
+		expectStale(t, "a stranger", a, "")
+		etag = a.header.Get("Etag")
+	}
+	b := MustLogin(t, w.primary)
+	far := b.Cookie(t, "position")
+	here := b.On(behind)
+	typed := func() *answer { return here.Post(t, "/admin/posts", editor()) }
+	get := func(path string, changes ...change) func() *answer {
+		return func() *answer { return here.Get(t, path, changes...) }
+	}
+	var said uint64
+	for _, c := range []struct {
+		what   string
+		status int
+		ask    func() *answer
+	}{
+		{"a page that is kept", http.StatusOK, get("/posts/old")},
+		{"a page that the browser has", http.StatusNotModified, get("/posts/old", header("If-None-Match", etag))},
+		{"a page that is not kept", http.StatusOK, get("/posts?tag=none")},
+		{"HEAD", http.StatusOK, func() *answer { return here.Do(t, http.MethodHead, "/posts/old", nil) }},
+		{"a redirect", http.StatusMovedPermanently, get("/posts/")},
+		{"what may be on its way", http.StatusServiceUnavailable, get("/posts/nothing")},
+		{"a page for authors", http.StatusServiceUnavailable, get("/admin")},
+		{"a form that comes back", http.StatusServiceUnavailable, typed},
+	} {
+		b.SetCookie(t, "position", far)
+		a := c.ask().Must(t, c.status)
+		expectStale(t, c.what, a, seqOf(far))
+		if caching := a.header.Get("Cache-Control"); strings.Contains(caching, "public") {
+			t.Errorf("%s is for everybody: %s", c.what, caching)
+		}
+		said++
+		if c.status == http.StatusServiceUnavailable {
+			continue // the position stays
+		}
+		expectStale(t, "after "+c.what, here.Get(t, "/posts/old").Must(t, http.StatusOK), "")
+	}
+	if n := behind.site.StaleReads(); n != said {
+		t.Errorf("%d stale reads are counted, want %d", n, said)
+	}
+	expectStale(t, "a node that has the row", b.On(w.replica).Get(t, "/posts/old").Must(t, http.StatusOK), "")
+	expectStale(t, "a stranger", stranger.Get(t, "/posts/old").Must(t, http.StatusOK), "")
+}
+
+// With no row of its own a node sets no position: that is not to make its answer
+// everybody's.
+func TestAWaitInVainBeforeTheFirstRow(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	b := MustLogin(t, w.primary)
+	far := b.Cookie(t, "position")
+	b.SetCookie(t, "session", "lost") // else the page is private anyway
+	MustExec(t, w, "DELETE FROM writes")
+	MustExec(t, w, "DELETE FROM topics")
+	a := b.On(w.MustCopy(t)).Get(t, "/posts").Must(t, http.StatusOK)
+	expectStale(t, "no row", a, seqOf(far))
+	if len(a.header["Set-Cookie"]) > 0 || a.header.Get("Cache-Control") != "private, no-cache" {
+		t.Errorf("%v", a.header)
+	}
+}
+
+func TestWhoLeavesIsNotGivenUpOn(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, long)
+	behind := w.MustCopy(t)
+	far := MustLogin(t, w.primary).Cookie(t, "position")
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	r.AddCookie(&http.Cookie{Name: "position", Value: far}) //nolint:gosec // a browser's own side
+	behind.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	if n := behind.site.StaleReads(); n != 0 {
+		t.Errorf("%d stale reads", n)
 	}
 }
 

@@ -159,9 +159,10 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	}
 }
 
-// caching says who may keep an answer. One that sets a cookie is for one reader.
+// caching says who may keep an answer. One that sets a cookie, or says what one
+// reader has seen, is for one reader.
 func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
-	if _, signed := userOf(r.Context()); signed || len(w.Header()["Set-Cookie"]) > 0 {
+	if _, signed := userOf(r.Context()); signed || len(w.Header()["Set-Cookie"]) > 0 || missing(r.Context()) {
 		return s.fixed.private
 	}
 	return s.fixed.public

@@ -65,6 +65,7 @@ type Site struct {
 	patience time.Duration
 	lanes    lanes
 	leaving  atomic.Bool
+	stale    atomic.Uint64 // waits for a position that were in vain
 	notYet   func() string
 	// unhealthy is the reason that the last look at the database gave.
 	unhealthy atomic.Pointer[string]

@@ -57,6 +57,7 @@ func (s *Server) register() {
 		return 0
 	})
 	gauge("blog_seq", "The newest write that this node's pages show.", func() float64 { return float64(s.Repo.Feed().Position().Seq) })
+	counter("blog_stale_reads_total", "Answers to readers who had seen a write that did not come here within 2 s.", s.site.StaleReads)
 	if s.cluster != nil {
 		s.registerCluster(gauge)
 	}

@@ -69,6 +69,7 @@ func (s *Storm) HeldBack(tb testing.TB) {
 	primary, standby := s.Primary(tb)
 	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
 	w := Write{Key: "held", Kind: Create, Post: "held"}
+	s.Hold(standby)
 	f.try("hold replication", standby.HoldReplication)
 	told, code := s.Blog(tb, s.Node(Nrt1), w, 12*time.Second)
 	if code != 3 || told.Outcome != Unknown {
@@ -115,6 +116,7 @@ func (s *Storm) Discarded(tb testing.TB) {
 	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
 	others := s.others(primary)
 	resyncs := s.Sockets[primary.Name].Resyncs()
+	s.Hold(others...)
 	f.try("hold replication", func(ctx context.Context) error {
 		return atOnce(others, func(n *Node) error { return n.HoldReplication(ctx) })
 	})

@@ -14,7 +14,9 @@ type blow struct {
 	name   string
 	victim *Node
 	// silent: the victim is not expected to answer readers.
-	silent       bool
+	silent bool
+	// holds are nodes that rows may not reach, or leave.
+	holds        []*Node
 	inject, undo func(ctx context.Context) error
 }
 
@@ -30,26 +32,26 @@ func (s *Storm) blows(primary, standby *Node) []blow {
 	for _, n := range s.Nodes {
 		all = append(
 			all,
-			blow{"kill -9 of the container", n, true, n.Kill, n.Start},
-			blow{"kill -9 of blog serve", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "serve") }, nothing},
-			blow{"kill -9 of blog mount", n, true, func(ctx context.Context) error { return n.KillProcess(ctx, "mount") }, nothing},
-			blow{"SIGTERM", n, true, func(ctx context.Context) error { _, err := n.Stop(ctx); return err }, n.Start},
-			blow{cutOff, n, false, n.CutOff, n.Heal},
-			blow{"pause", n, true, n.Pause, n.Unpause},
-			blow{"unplug", n, true, n.Unplug, n.Plug},
+			blow{"kill -9 of the container", n, true, nil, n.Kill, n.Start},
+			blow{"kill -9 of blog serve", n, true, nil, func(ctx context.Context) error { return n.KillProcess(ctx, "serve") }, nothing},
+			blow{"kill -9 of blog mount", n, true, nil, func(ctx context.Context) error { return n.KillProcess(ctx, "mount") }, nothing},
+			blow{"SIGTERM", n, true, nil, func(ctx context.Context) error { _, err := n.Stop(ctx); return err }, n.Start},
+			blow{cutOff, n, false, []*Node{n}, n.CutOff, n.Heal},
+			blow{"pause", n, true, nil, n.Pause, n.Unpause},
+			blow{"unplug", n, true, nil, n.Unplug, n.Plug},
 		)
 	}
 	for _, n := range []*Node{primary, standby} {
-		all = append(all, blow{"cut off from Consul", n, false, func(ctx context.Context) error { return n.CutFrom(ctx, s.Node(Consul)) }, n.Heal})
+		all = append(all, blow{"cut off from Consul", n, false, []*Node{n}, func(ctx context.Context) error { return n.CutFrom(ctx, s.Node(Consul)) }, n.Heal})
 	}
 	consul := s.Node(Consul)
 	return append(
 		all,
-		blow{"cut off from the standby", primary, false, func(ctx context.Context) error { return primary.CutFrom(ctx, standby) }, primary.Heal},
-		blow{"replication held", standby, false, standby.HoldReplication, standby.Heal},
-		blow{"full disk", primary, true, func(context.Context) error { return primary.Fill() }, func(context.Context) error { return primary.Empty() }},
-		blow{"pause", consul, false, consul.Pause, consul.Unpause},
-		blow{"kill -9 of the container", consul, false, consul.Kill, consul.Start},
+		blow{"cut off from the standby", primary, false, []*Node{standby}, func(ctx context.Context) error { return primary.CutFrom(ctx, standby) }, primary.Heal},
+		blow{"replication held", standby, false, []*Node{standby}, standby.HoldReplication, standby.Heal},
+		blow{"full disk", primary, true, nil, func(context.Context) error { return primary.Fill() }, func(context.Context) error { return primary.Empty() }},
+		blow{"pause", consul, false, nil, consul.Pause, consul.Unpause},
+		blow{"kill -9 of the container", consul, false, nil, consul.Kill, consul.Start},
 	)
 }
 
@@ -87,6 +89,7 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 		if b.silent {
 			s.Excuse(b.victim)
 		}
+		s.Hold(b.holds...)
 		f.try("inject", b.inject)
 		since[b.victim] = s.Ledger.Now()
 		f.lasts(since[b.victim], s.draw(longestBlow/time.Duration(1+len(struck))))

@@ -95,6 +95,12 @@ func TestCheckSights(t *testing.T) {
 	author := func(s compose.Sight) compose.Sight { s.Cookie = true; return s }
 	failed := func(s compose.Sight, status int) compose.Sight { s.Status, s.Shown = status, nil; return s }
 	excused := func(s compose.Sight) compose.Sight { s.Excused = true; return s }
+	// A wait in vain, and one where a fault holds rows back.
+	late := func(s compose.Sight) compose.Sight { s.Cookie, s.Stale = true, 2; return s }
+	held := func(s compose.Sight) compose.Sight { s = late(s); s.Held = true; return s }
+	in := func(fault string, s compose.Sight) compose.Sight { s.Fault = fault; return s }
+	by := func(reader string, s compose.Sight) compose.Sight { s.Reader = reader; return s }
+	list := func(s compose.Sight) compose.Sight { s.Path, s.Only = "/posts", ""; return s }
 	for name, c := range map[string]struct {
 		sights []compose.Sight
 		wrong  string
@@ -107,14 +113,28 @@ func TestCheckSights(t *testing.T) {
 		"unseen":                               {sights: []compose.Sight{sight("n", 21, 22, second), sight("n", 23, 24, first)}, wrong: "after revision 2 was seen at n"},
 		"gone":                                 {sights: []compose.Sight{sight("n", 21, 22, second), failed(sight("n", 23, 24), 404)}, wrong: "is not found"},
 		"back in time on another node":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 24, first))}, wrong: "seen by reader"},
-		"the node gave up waiting":             {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 2200, first))}},
-		"gave up, and then back again":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 2200, first)), author(sight("m", 2300, 2301, first))}},
+		"slow, and back in time":               {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 2200, first))}, wrong: "seen by reader"},
+		"the node gave up waiting":             {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first))}},
+		"gave up, and then back again":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first)), author(sight("m", 25, 26, first))}},
+		"gave up on what it had":               {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("n", 23, 24, first))}, wrong: "seen at n"},
+		"a stranger waited":                    {sights: []compose.Sight{{Node: "n", Reader: "reader", Path: "/posts", Status: 200, Stale: 2}}, wrong: "failed"},
+		"late once":                            {sights: []compose.Sight{author(sight("n", 21, 22, second)), late(sight("m", 23, 24, first))}},
+		"late twice":                           {sights: []compose.Sight{late(sight("m", 23, 24, first)), late(sight("n", 25, 26, first))}, wrong: "at n for reader, 25ms to 26ms is late: row 2 was waited for in vain, and nothing held it back"},
+		"late for two readers":                 {sights: []compose.Sight{late(sight("m", 23, 24, first)), by("another", late(sight("m", 25, 26, first)))}, wrong: "at m for another"},
+		"late in two stretches":                {sights: []compose.Sight{in("a", late(sight("m", 23, 24, first))), in("b", late(sight("m", 25, 26, first)))}},
+		"late twice in one of them":            {sights: []compose.Sight{in("a", late(sight("m", 23, 24))), in("b", late(sight("m", 25, 26))), in("b", late(sight("m", 27, 28)))}, wrong: "2 wrong"},
+		"held back for long":                   {sights: []compose.Sight{held(sight("m", 23, 24, first)), held(sight("m", 25, 26, first)), late(sight("m", 27, 28, first))}},
+		"on its way, where nothing holds it":   {sights: []compose.Sight{late(failed(sight("m", 25, 26), 503))}, wrong: "failed"},
+		"late at a node that comes up":         {sights: []compose.Sight{excused(late(sight("m", 23, 24, first))), excused(late(sight("m", 25, 26, first)))}},
 		"what was refused":                     {sights: []compose.Sight{sight("n", 21, 22, refused)}, wrong: "told as refused"},
 		"what nobody wrote":                    {sights: []compose.Sight{sight("n", 21, 22, compose.Shown{Post: "q", Revision: 1, Key: "z"})}, wrong: "nobody asked for"},
 		"no answer":                            {sights: []compose.Sight{failed(sight("n", 21, 22), 0)}, wrong: "failed"},
 		"no answer of one that is down":        {sights: []compose.Sight{excused(failed(sight("n", 21, 22), 0))}},
 		"unavailable":                          {sights: []compose.Sight{failed(sight("n", 21, 22), 503)}, wrong: "failed"},
-		"on its way to an author, after a try": {sights: []compose.Sight{author(failed(sight("n", 21, 2100), 503))}},
+		"on its way to an author, after a try": {sights: []compose.Sight{held(failed(sight("n", 21, 2100), 503))}},
+		"unavailable to an author, and slow":   {sights: []compose.Sight{author(failed(sight("n", 21, 2100), 503))}, wrong: "failed"},
+		"on its way, a whole list":             {sights: []compose.Sight{list(held(failed(sight("n", 21, 2100), 503)))}, wrong: "failed"},
+		"on its way, and told as not there":    {sights: []compose.Sight{held(failed(sight("n", 21, 2100), 404))}, wrong: "failed"},
 	} {
 		expect(t, name, compose.CheckSights(c.sights, ops), c.wrong)
 	}

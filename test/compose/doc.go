@@ -5,8 +5,8 @@
 //
 // The ledger (ledger.go) is what was asked and what was told, the log (sight.go)
 // what readers saw, a Copy (copy.go) what a node has. What must hold between them
-// is in check.go, and for concurrent edits of a post in register.go. None of it
-// knows Docker. Project, Node and cut.go know nothing else. A Fault (faults.go)
+// is in check.go, for concurrent edits of a post in register.go, and where a reader may
+// be behind in held.go. None of it knows Docker. Project, Node and cut.go know nothing else. A Fault (faults.go)
 // joins the two, and a Storm runs it.
 //
 // The tests that start containers have the build tag compose: `make test-compose`.

@@ -129,6 +129,7 @@ func stopped(f *spell) {
 func primaryCutOff(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff, f.refusing = f.others(primary), []*Node{primary}, []*Node{primary}
+	f.Hold(primary)
 	cut := f.strike(primary.CutOff)
 	f.limit("a primary that is cut off steps down", f.stepsDown(primary)-cut, Lease)
 	f.becomes(standby)
@@ -157,6 +158,7 @@ func replicaCutOff(f *spell) {
 	primary, _ := f.Primary(f.tb)
 	replica := f.Node(Nrt1)
 	f.survive, f.cutOff, f.refusing = f.others(replica), []*Node{replica}, []*Node{replica}
+	f.Hold(replica)
 	cut := f.strike(replica.CutOff)
 	f.lasts(cut, 2*Lease)
 	f.heal(replica.Heal)
@@ -169,6 +171,7 @@ func replicaCutOff(f *spell) {
 func pairCut(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(standby), []*Node{standby}
+	f.Hold(standby)
 	cut := f.strike(func(ctx context.Context) error { return primary.CutFrom(ctx, standby) })
 	f.alone()
 	f.AwaitAcks(f.tb, cut, f.survive...)
@@ -183,6 +186,7 @@ func consulCut(f *spell) {
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
 	cut := f.strike(func(ctx context.Context) error { return primary.CutFrom(ctx, f.Node(Consul)) })
 	f.limit("a primary without Consul steps down", f.stepsDown(primary)-cut, Lease)
+	f.Hold(primary) // it does not learn who is primary now; until here its rows were sent
 	// Until it steps down it is primary and reachable: it may acknowledge.
 	f.AwaitAcks(f.tb, f.becomes(standby), f.survive...)
 	f.limit("no writer meanwhile", f.silence(cut), 3*Lease)
@@ -289,6 +293,7 @@ func wiped(f *spell) {
 	f.try("wipe", func(context.Context) error { return standby.Wipe() })
 	f.alone()
 	f.AwaitAcks(f.tb, f.from, f.survive...)
+	f.Hold(primary)
 	f.try("hold the copy", primary.HoldCopies)
 	f.try("start the standby", standby.Start)
 	cluster.Poll(f.tb, upLimit, "the standby has joined the cluster", func(ctx context.Context) error {

@@ -8,12 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/app"
 	"blog/internal/repo"
 	"blog/test/cluster"
 )
 
 // Whole waits until the cluster is as it was before a fault: every node serves,
-// one is primary, writes go on everywhere and are on two nodes.
+// one is primary, writes go on everywhere and are on two nodes, and no node is behind.
 func (s *Storm) Whole(tb testing.TB) {
 	tb.Helper()
 	s.awaitReady(tb)
@@ -32,7 +33,32 @@ func (s *Storm) Whole(tb testing.TB) {
 		}
 		return nil
 	})
+	s.awaitRows(tb)
 	s.forgive()
+}
+
+// awaitRows waits until every node has what is acknowledged by now: an answer to a
+// write does not wait for the node's own copy for ever.
+func (s *Storm) awaitRows(tb testing.TB) {
+	tb.Helper()
+	var newest int64
+	for _, a := range s.Ledger.Asks() {
+		if a.Outcome == OK {
+			newest = max(newest, a.Seq)
+		}
+	}
+	cluster.Poll(tb, upLimit, "every node has what is acknowledged", func(ctx context.Context) error {
+		for _, n := range s.Nodes {
+			var st app.Status
+			if err := s.transport.Ask(ctx, n.Private, app.PathStatus, &st); err != nil {
+				return err
+			}
+			if st.Seq < newest {
+				return fmt.Errorf("%s is at row %d of %d", n.Name, st.Seq, newest)
+			}
+		}
+		return nil
+	})
 }
 
 // Quiet stops the writers, asks once more for what is unknown, waits until all
@@ -89,7 +115,7 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	all := s.Log.Sights(0) // what was seen before an earlier fault must not be unseen now
+	all := s.Sights() // what was seen before an earlier fault must not be unseen now
 	sights := all[s.checked:]
 	s.checked = len(all)
 	errs := []error{s.onePrimary(), CheckCopies(copies), CheckAnswers(asks), CheckSights(all, ops)}
@@ -103,6 +129,11 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	if err := errors.Join(errs...); err != nil {
 		s.keepSights(tb)
 		tb.Fatalf("after %s:\n%v", s.now(), err)
+	}
+	for i := range sights {
+		if v := &sights[i]; v.late() {
+			tb.Log(v.lateness())
+		}
 	}
 	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -95,32 +96,45 @@ func (r *Reader) Run(ctx context.Context) {
 func (r *Reader) look(ctx context.Context, node *Node, path, only string) {
 	s := Sight{
 		Fault: r.storm.now(), Node: node.Name, Reader: r.Name, Cookie: r.cookie, Path: path, Only: only,
-		Start: r.storm.Ledger.Now(), Excused: r.storm.excused(node.Name),
+		Start: r.storm.Ledger.Now(), Excused: r.storm.excused(node.Name), Held: r.storm.held(node.Name),
 	}
-	status, body, err := r.get(ctx, node.Public+path)
+	got, err := r.get(ctx, node.Public+path)
 	if ctx.Err() != nil {
 		return
 	}
-	s.End, s.Status = r.storm.Ledger.Now(), status
-	s.Excused = s.Excused || r.storm.excused(node.Name)
+	s.End, s.Status, s.Stale = r.storm.Ledger.Now(), got.status, got.stale
+	s.Excused, s.Held = s.Excused || r.storm.excused(node.Name), s.Held || r.storm.held(node.Name)
 	if err != nil {
 		s.Status, s.Err = 0, err.Error()
 	}
 	if s.Status == http.StatusOK {
-		s.Shown = ShownIn(body)
+		s.Shown = ShownIn(got.body)
 	}
 	r.storm.Log.Add(s)
 }
 
-func (r *Reader) get(ctx context.Context, address string) (int, string, error) {
+// got is an answer to a reader.
+type got struct {
+	status int
+	stale  int64 // the row that it says was waited for in vain, 0 for none
+	body   string
+}
+
+func (r *Reader) get(ctx context.Context, address string) (got, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, "", err
+		return got{}, err
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
-		return 0, "", err
+		return got{}, err
 	}
 	body, err := io.ReadAll(res.Body)
-	return res.StatusCode, string(body), errors.Join(err, res.Body.Close())
+	g := got{status: res.StatusCode, body: string(body)}
+	if row := res.Header.Get("X-Stale-Read"); row != "" { // web's staleHeader
+		var perr error
+		g.stale, perr = strconv.ParseInt(row, 10, 64)
+		err = errors.Join(err, perr)
+	}
+	return g, errors.Join(err, res.Body.Close())
 }

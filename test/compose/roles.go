@@ -101,6 +101,22 @@ func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Dura
 	return 0, false
 }
 
+// Steady reports whether one node said that it is primary all the time between two
+// moments, as far as it was asked.
+func (r *Roles) Steady(from, to time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, all := range r.seen {
+		for i := 0; i+1 < len(all); i++ {
+			// Of a run only its first and last answer are kept, next to each other.
+			if a, b := all[i], all[i+1]; a.primary && b.primary && a.end <= from && b.start >= to {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Both returns how long two nodes were certainly primary at once: from the end of
 // a first answer to the start of a last in a run of answers without another.
 func (r *Roles) Both() time.Duration {

@@ -49,13 +49,14 @@ type Sight struct {
 	Err    string        `json:"err,omitempty"`
 	Shown  []Shown       `json:"shown,omitempty"`
 	Only   string        `json:"only,omitempty"` // the page is this post's
-	// Excused: the node was meant not to answer.
+	// Stale is the row that the reader had seen and that the node has waited for in
+	// vain, by its own word; 0 for none. It shows what it has, and the reader's
+	// position is that.
+	Stale int64 `json:"stale,omitempty"`
+	// Excused: the node was meant not to answer. Held: rows were meant not to reach it.
 	Excused bool `json:"excused,omitempty"`
+	Held    bool `json:"held,omitempty"`
 }
-
-// gaveUp reports that the node waited in vain for what the reader had seen: after
-// web's catchUp (2 s) it shows what it has, and the reader's position is that.
-func (s *Sight) gaveUp() bool { return s.Cookie && s.End-s.Start >= 1900*time.Millisecond }
 
 // Log is all that readers saw.
 type Log struct {
@@ -93,7 +94,8 @@ func ackedBy(ops []Op) acked {
 // CheckSights checks what readers saw against what writers were told: nothing
 // that was refused is shown; an acknowledged write once seen at a node is not
 // unseen there, and one that a reader with a position has seen is not unseen by
-// that reader anywhere; who was not meant to wait got an answer.
+// that reader anywhere, unless they are told so; who was not meant to wait got an
+// answer, and one that is not stale (see late).
 func CheckSights(sights []Sight, ops []Op) error {
 	var wrong []string
 	known := map[string]Op{}
@@ -123,21 +125,24 @@ func CheckSights(sights []Sight, ops []Op) error {
 	for name, group := range groups {
 		wrong = append(wrong, backwards(name, group, a)...)
 	}
-	return problems("readers", wrong)
+	return problems("readers", append(wrong, tooLate(sights)...))
 }
 
 func (s *Sight) where() string {
 	return fmt.Sprintf("[%s] %s at %s for %s, %s to %s", s.Fault, s.Path, s.Node, s.Reader, s.Start.Round(time.Millisecond), s.End.Round(time.Millisecond))
 }
 
-// failed says what is wrong with the answer by itself. A post may not have
-// arrived yet (404), or be on its way for who has seen it (503).
+// failed says what is wrong with the answer by itself. A post may not have arrived
+// yet (404). Who has waited in vain for what they have seen is told that it may be on
+// its way instead (503), where rows are held back. Who has no position waits for nothing.
 func (s *Sight) failed() string {
+	stale := s.Stale > 0
 	switch {
-	case s.Excused, s.Status == 200, s.Status == 404 && s.Only != "", s.Status == 503 && s.Only != "" && s.gaveUp():
+	case stale && !s.Cookie:
+	case s.Excused, s.Status == 200, s.Only != "" && s.Status == 404 && !stale, s.Only != "" && s.Status == 503 && stale && !s.late():
 		return ""
 	}
-	return fmt.Sprintf("%s failed: status %d %s", s.where(), s.Status, s.Err)
+	return fmt.Sprintf("%s failed: status %d %s (stale: %d)", s.where(), s.Status, s.Err, s.Stale)
 }
 
 // backwards finds what was seen and then unseen in a group of sights. Only a page
@@ -156,7 +161,7 @@ func backwards(name string, group []Sight, a acked) (wrong []string) {
 				}
 			}
 		}
-		if name[:3] == "by " && s.gaveUp() {
+		if name[:3] == "by " && s.Stale > 0 {
 			clear(seen) // from now on the reader's position is this node's
 		}
 		for _, v := range s.Shown {

@@ -24,7 +24,7 @@ import (
 // cursor that it has.
 type Socket struct {
 	node *Node
-	get  func(ctx context.Context, address string) (int, string, error)
+	get  func(ctx context.Context, address string) (got, error)
 
 	mu      sync.Mutex
 	cards   map[string]string // HTML by id
@@ -130,14 +130,14 @@ func (s *Socket) load(ctx context.Context) error {
 }
 
 func (s *Socket) page(ctx context.Context) (cards map[string]string, cursor, body string, err error) {
-	status, body, err := s.get(ctx, s.node.Public+"/posts")
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("status %d", status)
+	g, err := s.get(ctx, s.node.Public+"/posts")
+	if err == nil && g.status != http.StatusOK {
+		err = fmt.Errorf("status %d", g.status)
 	}
 	if err != nil {
 		return nil, "", "", fmt.Errorf("list of %s: %w", s.node.Name, err)
 	}
-	doc, err := goquery.NewDocumentFromReader(strings.NewReader(body))
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(g.body))
 	if err != nil {
 		return nil, "", "", err
 	}
@@ -151,7 +151,7 @@ func (s *Socket) page(ctx context.Context) (cards map[string]string, cursor, bod
 		err = errors.Join(err, herr)
 		cards[li.AttrOr("id", "")] = html
 	})
-	return cards, cursor, body, err
+	return cards, cursor, g.body, err
 }
 
 func (s *Socket) take(f frame) {

@@ -52,6 +52,7 @@ type Storm struct {
 	name    string // of the fault that is on
 	excuses map[string]bool
 	avoid   map[string]bool
+	holds   map[string]bool
 }
 
 // Start brings a project up and lets the storm's people loose on it, once it has an
@@ -62,7 +63,7 @@ func Start(tb testing.TB, seed uint64, env ...string) *Storm {
 	s := &Storm{
 		Log: &Log{}, Writers: map[string]*Writer{}, Sockets: map[string]*Socket{}, Seed: seed,
 		rng:     rand.New(rand.NewPCG(seed, 1)), // #nosec G404 -- to be drawn again
-		excuses: map[string]bool{}, avoid: map[string]bool{},
+		excuses: map[string]bool{}, avoid: map[string]bool{}, holds: map[string]bool{},
 	}
 	s.openLedger(tb, keep)
 	s.Board, s.Roles = NewBoard(rand.New(rand.NewPCG(seed, 2))), NewRoles(s.Ledger.Now) // #nosec G404 -- to be drawn again
@@ -189,6 +190,7 @@ func (s *Storm) forgive() {
 	defer s.mu.Unlock()
 	clear(s.excuses)
 	clear(s.avoid)
+	clear(s.holds)
 }
 
 func (s *Storm) awaitReady(tb testing.TB) {
@@ -254,8 +256,8 @@ func (s *Storm) Go() {
 func (s *Storm) keepSights(tb testing.TB) {
 	tb.Helper()
 	var out bytes.Buffer
-	for _, v := range s.Log.Sights(0) {
-		fmt.Fprintf(&out, "%s status %d %s cookie=%t excused=%t %+v\n", v.where(), v.Status, v.Err, v.Cookie, v.Excused, v.Shown)
+	for _, v := range s.Sights() {
+		fmt.Fprintf(&out, "%s status %d %s cookie=%t stale=%d excused=%t held=%t %+v\n", v.where(), v.Status, v.Err, v.Cookie, v.Stale, v.Excused, v.Held, v.Shown)
 	}
 	if err := os.WriteFile(filepath.Join(s.Keep, "sights.txt"), out.Bytes(), 0o600); err != nil {
 		tb.Error(err)
@@ -268,14 +270,17 @@ func (s *Storm) sum(ops []Op, asks []Ask, sights []Sight) string {
 	for _, op := range ops {
 		outcomes[op.Outcome]++
 	}
-	replayed, late := 0, 0
+	replayed, stale, late := 0, 0, 0
 	for _, a := range asks {
 		if a.Replayed {
 			replayed++
 		}
 	}
 	for _, v := range sights {
-		if v.gaveUp() {
+		if v.Stale > 0 {
+			stale++
+		}
+		if v.late() {
 			late++
 		}
 	}
@@ -283,8 +288,8 @@ func (s *Storm) sum(ops []Op, asks []Ask, sights []Sight) string {
 	for _, k := range s.Sockets {
 		resyncs += k.Resyncs()
 	}
-	return fmt.Sprintf("%d writes so far (%d done, %d in conflict, %d refused, %d unknown), %d answers replayed; %d pages read, %d after a wait in vain; %d resyncs",
-		len(ops), outcomes[OK], outcomes[Conflict], outcomes[Refused], outcomes[Unknown], replayed, len(sights), late, resyncs)
+	return fmt.Sprintf("%d writes so far (%d done, %d in conflict, %d refused, %d unknown), %d answers replayed; %d pages read, %d after a wait in vain, %d of them late; %d resyncs",
+		len(ops), outcomes[OK], outcomes[Conflict], outcomes[Refused], outcomes[Unknown], replayed, len(sights), stale, late, resyncs)
 }
 
 // others are the nodes but for some.

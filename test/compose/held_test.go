@@ -1,0 +1,159 @@
+package compose_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"blog/test/compose"
+)
+
+// TestRolesHold: while no node is steadily primary rows may be late, and for as long
+// after an election as the replicas may take to follow.
+func TestRolesHold(t *testing.T) {
+	s := compose.NewStorm()
+	lost := errors.New("no answer")
+	for _, a := range []struct {
+		from, to int // seconds, an answer each
+		node     string
+		primary  bool
+		err      error
+	}{
+		{0, 60, "a", true, nil}, {61, 80, "a", false, nil}, {81, 90, "a", false, lost}, {91, 200, "a", false, nil},
+		{0, 69, "b", false, nil}, {70, 120, "b", true, nil}, {121, 121, "b", false, lost}, {122, 200, "b", true, nil},
+	} {
+		for at := a.from; at <= a.to; at++ {
+			s.Roles.Note(a.node, time.Duration(at)*time.Second, a.primary, a.err)
+		}
+	}
+	want := map[int]bool{ // by when the reader was told, after a wait of 2 s
+		30: false, 60: false,
+		61: true,           // the primary has stepped down meanwhile
+		66: true, 69: true, // there is none
+		72: true, 81: true, // the next has just begun
+		82: false, 120: false,
+		122: true, 133: true, // it may have been another's role meanwhile
+		134: false, 200: false,
+		202: true, // nobody knows yet
+	}
+	for at := range want {
+		s.Log.Add(compose.Sight{Node: "c", Reader: "reader", Cookie: true, Stale: 7, Start: time.Duration(at-2) * time.Second, End: time.Duration(at) * time.Second, Status: 200})
+	}
+	for _, v := range s.Sights() {
+		if at := int(v.End / time.Second); v.Held != want[at] {
+			t.Errorf("told at %d s: held is %t", at, v.Held)
+		}
+	}
+}
+
+// MustRead returns a reader's next n sights.
+func MustRead(tb testing.TB, s *compose.Storm, r *compose.Reader, n int) []compose.Sight {
+	tb.Helper()
+	before := len(s.Log.Sights(0))
+	ctx, end := context.WithTimeout(tb.Context(), 20*time.Second)
+	var reading sync.WaitGroup
+	reading.Go(func() { r.Run(ctx) })
+	defer reading.Wait()
+	defer end()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for len(s.Log.Sights(before)) < n {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tb.Fatal("the reader has seen nothing")
+		}
+	}
+	return s.Log.Sights(before)[:n]
+}
+
+// teller is a node that says which row has not come to it.
+type teller struct {
+	mu  sync.Mutex
+	row string
+}
+
+func (n *teller) Say(row string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.row = row
+}
+
+func (n *teller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if r.URL.Path == "/login" {
+		http.Redirect(w, r, "/admin", http.StatusSeeOther)
+		return
+	}
+	if n.row != "" {
+		w.Header().Set("X-Stale-Read", n.row)
+	}
+	if strings.HasPrefix(r.URL.Path, "/posts/") {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// MustSignIn returns a reader who is signed in on a node that tells.
+func MustSignIn(tb testing.TB, s *compose.Storm) (*teller, *compose.Node, *compose.Reader) {
+	tb.Helper()
+	teller := &teller{}
+	server := httptest.NewServer(teller)
+	tb.Cleanup(server.Close)
+	node := &compose.Node{Name: "n", Public: server.URL}
+	r := compose.NewReader("reader", node, s)
+	if err := r.SignIn(tb.Context(), "a@example.org", "password", nil); err != nil {
+		tb.Fatal(err)
+	}
+	return teller, node, r
+}
+
+func TestReaderNotesWhatItIsTold(t *testing.T) {
+	s := compose.NewStorm()
+	s.Board.Told(compose.Write{Key: "k", Kind: compose.Create, Post: "p"}, compose.Told{Outcome: compose.OK, PostID: 1, Slug: "the-post", Revision: 1})
+	node, _, r := MustSignIn(t, s)
+	node.Say("41")
+	told := MustRead(t, s, r, 2)
+	for _, v := range told {
+		if v.Stale != 41 || !v.Cookie || v.Held || v.Err != "" {
+			t.Errorf("%+v", v)
+		}
+	}
+	if told[0].Status != http.StatusServiceUnavailable || told[0].Only != "p" || told[1].Status != http.StatusOK {
+		t.Errorf("%+v", told)
+	}
+	node.Say("")
+	if v := MustRead(t, s, r, 1)[0]; v.Stale != 0 || v.Err != "" {
+		t.Errorf("told nothing: %+v", v)
+	}
+	node.Say("some")
+	if v := MustRead(t, s, r, 1)[0]; v.Err == "" || v.Status != 0 {
+		t.Errorf("what is no row is taken: %+v", v)
+	}
+}
+
+// TestFaultsHold: rows are held back from a node, or from all when the primary's do
+// not leave it.
+func TestFaultsHold(t *testing.T) {
+	s := compose.NewStorm()
+	_, node, r := MustSignIn(t, s)
+	s.Roles.Note("primary", 0, true, nil)
+	for _, c := range []struct {
+		name string
+		held bool
+	}{{node.Name, true}, {"primary", true}, {"another", false}} {
+		s.Hold(&compose.Node{Name: c.name})
+		if v := MustRead(t, s, r, 1)[0]; v.Held != c.held {
+			t.Errorf("%s is held: %+v", c.name, v)
+		}
+		s.Forgive()
+		if v := MustRead(t, s, r, 1)[0]; v.Held {
+			t.Errorf("%s, and forgiven: %+v", c.name, v)
+		}
+	}
+}
