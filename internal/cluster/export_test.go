@@ -22,6 +22,15 @@ func (c *Cluster) Unheard(d time.Duration) {
 	c.told = c.told.Add(-d)
 }
 
+// FailLonger makes a node whose uplink fails believe that it has done so for d longer.
+func (c *Cluster) FailLonger(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.failing.IsZero() {
+		c.failing = c.failing.Add(-d)
+	}
+}
+
 // Lost says why the lead counts a member as lost at now, when its copy has stood still
 // since behind and the process slept until awake.
 func (c *Cluster) Lost(id string, now, behind, awake time.Time) string {
