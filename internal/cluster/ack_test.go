@@ -124,6 +124,36 @@ func TestAloneAndCutOff(t *testing.T) {
 	}
 }
 
+// TestAStandbyThatLacksARow reports again, but does not come into the set before its copy
+// has what was acknowledged without it.
+func TestAStandbyThatLacksARow(t *testing.T) {
+	w := MustWorld(t)
+	w.apart = "b"
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
+	w.MustWrite(t, a, "first", repo.Two)
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	w.MustSet(t, "a")
+	b.seat.hold(true)
+	w.MustWrite(t, a, "alone", repo.Alone)
+	b.seat.set(replicaOf(a)) // at once: who lacks a row for long is not even waited for
+	reports := map[time.Time]bool{}
+	eventually(t, "it reports", func() bool {
+		for _, n := range a.cluster.Nodes(t.Context(), nil) {
+			if n.Node == "b" {
+				reports[n.Clock] = true
+			}
+		}
+		return len(reports) > 3 && b.cluster.Self().Lag == 1
+	})
+	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("it lacks a row, and the set is %v", got)
+	}
+	w.MustWrite(t, a, "alone still", repo.Alone)
+	b.seat.hold(false)
+	w.MustSet(t, "a", "b")
+	w.MustWrite(t, a, "two again", repo.Two)
+}
+
 // TestAStandbyThatLeaves is not waited for, however long DURABILITY_WAIT is.
 func TestAStandbyThatLeaves(t *testing.T) {
 	w := MustWorld(t)

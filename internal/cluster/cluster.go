@@ -89,6 +89,7 @@ type Cluster struct {
 	said     bool // over one of them, that this node leaves
 	primary  Word // what the primary said last, while this node is none
 	told     time.Time
+	failing  time.Time // since when no uplink of this node's has come up; zero where none fails
 
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves

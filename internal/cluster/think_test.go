@@ -62,6 +62,25 @@ func TestWhoIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestWhileAStandbyJoins: it comes into the set with what was acknowledged before it was
+// waited for, and what is acknowledged since waits for it.
+func TestWhileAStandbyJoins(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t)
+	for name, c := range map[string]struct {
+		covered, target, seq int64
+		acknowledged, in     bool
+	}{
+		"it lacks a row from before": {4, 5, 5, false, false},
+		"it has what was before":     {5, 5, 6, false, true},
+		"it has everything":          {6, 5, 6, true, true},
+	} {
+		if acknowledged, in := a.cluster.Joins("b", c.covered, c.target, c.seq); acknowledged != c.acknowledged || in != c.in {
+			t.Errorf("%s: acknowledged %t, in the set %t", name, acknowledged, in)
+		}
+	}
+}
+
 // TestAfterASleep nothing is told, refusals included, before Consul has said that the
 // lease is still held.
 func TestAfterASleep(t *testing.T) {

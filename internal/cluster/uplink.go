@@ -32,12 +32,13 @@ const (
 func (c *Cluster) uplinks() {
 	client := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext}}
 	defer client.CloseIdleConnections()
-	pause, failing := firstRedial, time.Time{}
+	pause := firstRedial
 	for c.run.Err() == nil {
 		changed := c.o.Node.Changed()
 		role := c.o.Node.Role()
 		if role.State != litefs.Replica {
-			pause, failing = firstRedial, time.Time{}
+			pause = firstRedial
+			c.tried(true)
 			select {
 			case <-changed:
 			case <-c.run.Done():
@@ -46,10 +47,9 @@ func (c *Cluster) uplinks() {
 		}
 		up, err := c.uplink(client, role.URL)
 		if up {
-			pause, failing = firstRedial, time.Time{}
-		} else if failing.IsZero() {
-			failing = time.Now()
+			pause = firstRedial
 		}
+		failing := c.tried(up)
 		if c.run.Err() != nil {
 			return
 		}
@@ -65,8 +65,22 @@ func (c *Cluster) uplinks() {
 	}
 }
 
+// tried notes whether the last try was well, and returns for how long none has been.
+func (c *Cluster) tried(well bool) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case well:
+		c.failing = time.Time{}
+		return 0
+	case c.failing.IsZero():
+		c.failing = time.Now()
+	}
+	return time.Since(c.failing)
+}
+
 // complain says what keeps the uplink from coming up, once it is no passing thing.
-func (c *Cluster) complain(role litefs.Role, up bool, failing time.Time, err error) {
+func (c *Cluster) complain(role litefs.Role, up bool, failing time.Duration, err error) {
 	c.log.Debug("there is no uplink", "primary", role.Host, "was", up, "err", err)
 	if up || err == nil {
 		return
@@ -76,7 +90,7 @@ func (c *Cluster) complain(role litefs.Role, up bool, failing time.Time, err err
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusUnauthorized:
 		problem = fmt.Sprintf("The primary at %s refuses this node: CLUSTER_SECRET differs between the two; set the same on every node.", role.URL)
-	case time.Since(failing) > complainAfter:
+	case failing > complainAfter:
 		problem = fmt.Sprintf("The primary's private listener at %s does not answer: check that its PRIVATE_ADDR is an address that other nodes can reach, and that PRIMARY_URL and its LITEFS_HOSTNAME make that address.", role.URL)
 	default:
 		return

@@ -102,6 +102,17 @@ func (s *seat) hold(held bool) {
 	s.Notify()
 }
 
+func (s *seat) held() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.open:
+		return false
+	default:
+		return true
+	}
+}
+
 // dam is the feed's first tail: nobody behind it hears of a row that is held.
 type dam struct{ *seat }
 
@@ -125,7 +136,7 @@ func (s *seat) set(r litefs.Role) {
 }
 
 // node is one node: a repository and a cluster over a file that all share, as if
-// replication took no time when it is not held.
+// replication took no time when it is not held; but for the one that is apart.
 type node struct {
 	id      string
 	seat    *seat
@@ -142,6 +153,7 @@ type world struct {
 	path   string
 	keeper *keeper
 	nodes  []*node
+	apart  string // the id of a node to come that has a copy of its own
 }
 
 type change func(*cluster.Options, *cluster.Info)
@@ -179,8 +191,12 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := w.path
+	if id == w.apart {
+		path = w.MustReplicate(t, n)
+	}
 	n.repo, err = repo.Open(t.Context(), repo.Options{
-		Path: w.path, LiteFS: true, Node: n.seat, Registry: registry, Transport: transport, Now: time.Now, Logger: n.log.logger(),
+		Path: path, LiteFS: true, Node: n.seat, Registry: registry, Transport: transport, Now: time.Now, Logger: n.log.logger(),
 		Migrations: fstest.MapFS{"00001_writes.sql": {Data: first}}, Durability: n.cluster,
 	})
 	if err != nil {

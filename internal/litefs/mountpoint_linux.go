@@ -12,6 +12,15 @@ import (
 // lagFile is in the root of every LiteFS mount, whatever the node's role and whether or not it has a database.
 const lagFile = ".lag"
 
+// Free returns how many bytes are left for the database at path. In LiteFS's mount these are its data directory's.
+func Free(path string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(path), &st); err != nil {
+		return 0, fmt.Errorf("litefs: room beside %s: %w", path, err)
+	}
+	return st.Bavail * uint64(st.Bsize), nil //nolint:gosec // a size
+}
+
 // CheckMount returns nil when the database at path is inside LiteFS's mount, that is, directly in the root of a
 // FUSE file system that has LiteFS's own file `.lag`. Anywhere else LiteFS would not replicate it: the node
 // would keep a database of its own, LiteFS's data directory included. The database itself need not exist.

@@ -2,7 +2,13 @@
 
 package litefs
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// Free always fails: it is asked about LiteFS's mount.
+func Free(string) (uint64, error) { return 0, errors.ErrUnsupported }
 
 // CheckMount always fails: LiteFS mounts on Linux only.
 func CheckMount(path string) error {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mattn/go-sqlite3"
+
 	"blog/internal/repo"
 )
 
@@ -102,6 +104,8 @@ func (f fail) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	case "no such table":
 		_, err := tx.ExecContext(ctx, "INSERT INTO nowhere VALUES (1)")
 		return "", err
+	case "io":
+		return "", fmt.Errorf("half: %w", sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrWrite})
 	case "panic":
 		panic("the secret path /srv/x is gone")
 	case "too large a result":

@@ -40,6 +40,7 @@ const (
 	UnknownCommand = "unknown_command" // Unavailable: this release does not know the command or a field of it
 	NotNow         = "not_now"         // Unavailable: nothing was done; the primary is starting, or has just lost its role
 	Overloaded     = "overloaded"      // Unavailable: nothing was done; too many calls wait at the primary
+	DiskFull       = "disk_full"       // Unavailable: nothing was done; the primary's disk has no room
 	TooLarge       = "too_large"       // Invalid: the command is larger than a write may be
 	BadSecret      = "bad_secret"      // Unauthorized, or Unavailable when it was this node's own call: CLUSTER_SECRET differs
 	NoServer       = "no_server"       // Unavailable, from Client: nothing listens at its address

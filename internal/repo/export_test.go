@@ -16,5 +16,10 @@ func (g Gate) Enter(ctx context.Context) error { return g.g.enter(ctx) }
 func (g Gate) Pass()                           { g.g.pass() }
 func (g Gate) Leave()                          { g.g.leave() }
 
+// SetFree sets how much room r finds on its disk.
+func (r *Repo) SetFree(bytes uint64) {
+	r.free = func(string) (uint64, error) { return bytes, nil }
+}
+
 // LongestRun is the constant of the gate.
 const LongestRun = longestRun

@@ -144,11 +144,31 @@ func TestDiskFull(t *testing.T) {
 	}
 	large := put{Item: "large", Value: strings.Repeat("x", 100_000)}
 	_, err := repo.Write(operator(), c.replica, large, repo.WithKey("k"))
-	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != "disk_full" || e.RetryAfter < 1 {
+	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.DiskFull || e.RetryAfter < 1 {
 		t.Errorf("got %v", err)
 	}
 	if _, receipt, err := repo.Do(operator(), c.replica, large, repo.WithKey("k")); err != nil || receipt.Replayed {
 		t.Errorf("with room again: %+v, %v", receipt, err)
+	}
+}
+
+// TestDiskFullUnderLiteFS: its mount says "I/O error" of a full disk, as it does where the role is lost.
+func TestDiskFullUnderLiteFS(t *testing.T) {
+	for _, c := range []struct {
+		free uint64
+		full bool
+	}{{4096, true}, {4 << 20, true}, {1 << 30, false}} {
+		nodes := MustCluster(t)
+		nodes.primary.SetFree(c.free)
+		ctx := operator()
+		if !c.full { // that is tried again until the deadline
+			ctx = within(t, 300*time.Millisecond)
+		}
+		_, err := repo.Write(ctx, nodes.replica, fail{How: "io"}, repo.WithKey("k"))
+		if e := repo.AsError(err); e.Code != repo.Unavailable || (e.Reason == repo.DiskFull) != c.full {
+			t.Errorf("with %d bytes left: %v", c.free, err)
+		}
+		empty(t, nodes, "k")
 	}
 }
 

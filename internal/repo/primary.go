@@ -239,7 +239,7 @@ func (p *primary) check(ctx context.Context) error {
 	defer release()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return begun(err)
+		return p.repo.begun(err)
 	}
 	return tx.Rollback()
 }

@@ -65,6 +65,7 @@ type Repo struct {
 	authorize func(ctx context.Context, tx *Tx) error
 	now       func() time.Time
 	log       *slog.Logger
+	free      func(path string) (uint64, error) // bytes beside the database
 	schema    schema
 	primary   *primary
 	feed      *Feed
@@ -99,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r := &Repo{
 		path: o.Path, reads: reads, looks: looks, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, schema: sch, durability: o.Durability,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, schema: sch, durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"blog/internal/litefs"
 )
 
 // Journal modes by place: LiteFS wants delete (its WAL support loses commits at
@@ -147,6 +149,20 @@ func notWritten(err error) bool {
 
 // diskFull reports SQLITE_FULL.
 func diskFull(err error) bool { return primaryCode(sqliteCode(err)) == int(sqlite3.ErrFull) }
+
+// leastRoom is what the largest write can need: its pages in the database and again in LiteFS's log.
+const leastRoom = 2 * maxBody
+
+// cramped reports an I/O error where there is no room. LiteFS's mount makes one error, EIO, of every one of its disk's,
+// ENOSPC, too; but how much is free it passes on. Where the role is lost it says EIO as well, and the next primary may
+// have room.
+func (r *Repo) cramped(err error) bool {
+	if primaryCode(sqliteCode(err)) != int(sqlite3.ErrIoErr) || r.node.Role().State != litefs.Primary {
+		return false
+	}
+	free, ferr := r.free(r.path)
+	return ferr == nil && free < leastRoom
+}
 
 // missingTable reports a query on a table that is not there (yet): SQLite has
 // one code for all errors in SQL, so its text decides, here and nowhere else.

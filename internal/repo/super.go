@@ -140,7 +140,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	defer release()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return begun(fmt.Errorf("take the writing connection: %w", err))
+		return e.repo.begun(fmt.Errorf("take the writing connection: %w", err))
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
 	// Who has waited for the connection may have waited for the end of the role: then the
@@ -151,7 +151,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		discard(conn) // such as a transaction that another failure left open
-		return begun(fmt.Errorf("begin: %w", err))
+		return e.repo.begun(fmt.Errorf("begin: %w", err))
 	}
 	defer func() {
 		// After Commit this does nothing. Where SQLite cannot roll back, closing
@@ -172,7 +172,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	}
 	cursor, err := t.record(actx, e.digest, result)
 	if err != nil {
-		return begun(err)
+		return e.repo.begun(err)
 	}
 	e.wrote = true
 	if err := tx.Commit(); err != nil {
@@ -242,17 +242,17 @@ func (e *execution) refusal(err error) error {
 	if errors.As(err, &own) || errors.As(err, &code) {
 		return err
 	}
-	return begun(err)
+	return e.repo.begun(err)
 }
 
 // begun translates an error from before COMMIT: nothing was done.
-func begun(err error) error {
+func (r *Repo) begun(err error) error {
 	var own *Error
 	switch {
 	case errors.As(err, &own):
 		return err
-	case diskFull(err):
-		return unavailable("disk_full", "The primary's disk is full: nothing was saved. Its operator has to make room.", 30*time.Second, err)
+	case diskFull(err), r.cramped(err):
+		return unavailable(DiskFull, "The primary's disk is full: nothing was saved. Its operator has to make room.", 30*time.Second, err)
 	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
 		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
 	}
@@ -263,7 +263,7 @@ func begun(err error) error {
 // have happened, so only the row can tell.
 func (e *execution) committed(err error) error {
 	if diskFull(err) {
-		return begun(err)
+		return e.repo.begun(err)
 	}
 	return &Error{
 		Code: Unavailable, Reason: OutcomeUnknown, Key: e.call.Key, RetryAfter: 1, cause: err,

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"blog/internal/repo"
 )
 
 // blow is what chaos can do to a node or to Consul, and undo.
@@ -23,6 +25,10 @@ type blow struct {
 // cutOff is the blow after which the victim has nobody on whose word it could
 // acknowledge anything, although it is asked.
 const cutOff = "cut off from all"
+
+// fullDisk is the blow after which those who write are told so, where nothing else is
+// wrong.
+const fullDisk = "full disk"
 
 func nothing(context.Context) error { return nil }
 
@@ -49,7 +55,7 @@ func (s *Storm) blows(primary, standby *Node) []blow {
 		all,
 		blow{"cut off from the standby", primary, false, []*Node{standby}, func(ctx context.Context) error { return primary.CutFrom(ctx, standby) }, primary.Heal},
 		blow{"replication held", standby, false, []*Node{standby}, standby.HoldReplication, standby.Heal},
-		blow{"full disk", primary, true, nil, func(context.Context) error { return primary.Fill() }, func(context.Context) error { return primary.Empty() }},
+		blow{fullDisk, primary, true, nil, func(context.Context) error { return primary.Fill() }, func(context.Context) error { return primary.Empty() }},
 		blow{"pause", consul, false, nil, consul.Pause, consul.Unpause},
 		blow{"kill -9 of the container", consul, false, nil, consul.Kill, consul.Start},
 	)
@@ -93,6 +99,9 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 		f.try("inject", b.inject)
 		since[b.victim] = s.Ledger.Now()
 		f.lasts(since[b.victim], s.draw(longestBlow/time.Duration(1+len(struck))))
+	}
+	if len(struck) == 1 && struck[0].name == fullDisk {
+		f.tells(since[primary], repo.DiskFull, s.Nodes...)
 	}
 	s.rng.Shuffle(len(struck), func(i, j int) { struck[i], struck[j] = struck[j], struck[i] })
 	for _, b := range struck {

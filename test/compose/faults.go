@@ -314,20 +314,13 @@ func wiped(f *spell) {
 	f.becomes(primary)
 }
 
-// diskFull: writes end in whatever way, and nothing that was told is lost.
+// diskFull: writers are told what it is, and nothing that was told is lost.
 func diskFull(f *spell) {
 	primary, _ := f.Primary(f.tb)
 	f.cutOff = f.Nodes
 	f.Excuse(primary)
 	full := f.strike(func(context.Context) error { return primary.Fill() })
-	cluster.Poll(f.tb, ackLimit, "the full disk is felt", func(context.Context) error {
-		for _, a := range f.Ledger.Asks() {
-			if a.Start > full && (a.Outcome == Unknown || a.Outcome == Refused) {
-				return nil
-			}
-		}
-		return errors.New("every write is done")
-	})
+	f.tells(full, repo.DiskFull, f.Nodes...)
 	f.lasts(full, 2*Lease)
 	f.heal(func(context.Context) error { return primary.Empty() })
 	f.limit("writes after the disk has room again", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
@@ -344,14 +337,7 @@ func wrongSecret(f *spell) {
 	defer transport.Close()
 	begun := f.strike(func(ctx context.Context) error { return f.Recreate(ctx, odd.Name, "NRT1_SECRET="+wrong) })
 	f.Writers[odd.Name].Use(repo.NewClient(odd.Private, transport))
-	cluster.Poll(f.tb, ackLimit, "the node with the wrong secret refuses", func(context.Context) error {
-		for _, a := range f.Ledger.Asks() {
-			if a.Node == odd.Name && a.Start > begun && a.Reason == repo.BadSecret {
-				return nil
-			}
-		}
-		return errors.New("not yet")
-	})
+	f.tells(begun, repo.BadSecret, odd)
 	f.heal(func(ctx context.Context) error { return f.Recreate(ctx, odd.Name) })
 	f.Writers[odd.Name].Use(repo.NewClient(odd.Private, f.transport))
 	f.noAcks(begun)

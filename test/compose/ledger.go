@@ -132,6 +132,11 @@ func (l *Ledger) Asks() []Ask {
 	return out
 }
 
+// Told returns what was asked for after since and told for that reason.
+func (l *Ledger) Told(since time.Duration, reason string) []Ask {
+	return slices.DeleteFunc(l.Asks(), func(a Ask) bool { return a.Start <= since || a.Reason != reason })
+}
+
 // Err returns what kept the file from being written.
 func (l *Ledger) Err() error {
 	l.mu.Lock()

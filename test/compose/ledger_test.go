@@ -30,6 +30,26 @@ func TestTellError(t *testing.T) {
 	}
 }
 
+// TestTold: a reason is kept as it was told, and found among what was asked for after a
+// moment.
+func TestTold(t *testing.T) {
+	l := compose.NewLedger(new(bytes.Buffer))
+	full := &repo.Error{Code: repo.Unavailable, Reason: repo.DiskFull}
+	for key, told := range map[string]compose.Told{
+		"full": compose.TellError(fmt.Errorf("posts.create: %w", full)), "no primary": compose.TellError(&repo.Error{Code: repo.Unavailable, Reason: repo.NoPrimary}),
+		"done": {Outcome: compose.OK}, "not answered": {},
+	} {
+		l.End(l.Begin(compose.Ask{Key: key}), told)
+	}
+	told := l.Told(0, repo.DiskFull)
+	if len(told) != 1 || told[0].Key != "full" || told[0].Code != repo.Unavailable || told[0].Outcome != compose.Refused {
+		t.Errorf("%+v", told)
+	}
+	if after := l.Told(l.Now(), repo.DiskFull); len(after) != 0 {
+		t.Errorf("asked for before: %+v", after)
+	}
+}
+
 func TestLedgerKeepsWhatIsNotAnswered(t *testing.T) {
 	var file bytes.Buffer
 	l := compose.NewLedger(&file)

@@ -130,6 +130,20 @@ func (f *spell) headless(long time.Duration, up ...string) {
 	})
 }
 
+// tells waits until somebody who asked after since, on one of the nodes, was told that
+// reason.
+func (f *spell) tells(since time.Duration, reason string, nodes ...*Node) {
+	f.tb.Helper()
+	cluster.Poll(f.tb, ackLimit, "somebody is told "+reason, func(context.Context) error {
+		for _, a := range f.Ledger.Told(since, reason) {
+			if slices.ContainsFunc(nodes, func(n *Node) bool { return n.Name == a.Node }) {
+				return nil
+			}
+		}
+		return errors.New("not yet")
+	})
+}
+
 // lasts waits until so much time has passed since a moment.
 func (f *spell) lasts(since, long time.Duration) {
 	f.tb.Helper()

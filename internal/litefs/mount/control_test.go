@@ -134,28 +134,21 @@ func TestControl(t *testing.T) {
 	awaitPrimary(t, a)
 }
 
-// TestConsulHangs: a node cannot believe in its lease for longer than it lasts, whatever Consul does.
+// TestConsulHangs: a node steps down while Consul is stopped where it is, and is primary again with it. Until when it
+// may believe in its lease TestBelief says.
 func TestConsulHangs(t *testing.T) {
 	consul := cluster.StartConsul(t)
 	a := mustBare(t, newCluster(t, consul.URL, "t/hangs").lease("a"), t.TempDir())
 	awaitPrimary(t, a)
-	for range 3 { // at different moments of the renewal's turn
-		consul.Pause(t)
-		paused := time.Now()
-		cluster.Poll(t, limit, "stepping down", func(context.Context) error {
-			if a.Store.IsPrimary() {
-				return errors.New("it is primary")
-			}
-			return nil
-		})
-		took := time.Since(paused)
-		t.Logf("stepped down after %s of a lease of %s", took.Round(time.Millisecond), testTTL)
-		if took > 2*testTTL { // the limit is one; a busy machine may take as long again
-			t.Errorf("it was primary for %s without Consul", took)
+	consul.Pause(t)
+	cluster.Poll(t, limit, "stepping down", func(context.Context) error {
+		if a.Store.IsPrimary() {
+			return errors.New("it is primary")
 		}
-		consul.Resume(t)
-		awaitPrimary(t, a)
-	}
+		return nil
+	})
+	consul.Resume(t)
+	awaitPrimary(t, a)
 }
 
 // TestLockDeleted: a node that has lost its lock notices at the next renewal.

@@ -130,7 +130,6 @@ func TestLeaser(t *testing.T) {
 	t.Run("LostSession", s.lostSession)
 	t.Run("DeletedLock", s.deletedLock)
 	t.Run("AcceptLoss", s.acceptLoss)
-	t.Run("LeaseClock", s.leaseClock)
 }
 
 // sessionTTL: a session is shorter than the lease where Consul allows it, and LiteFS believes in neither for longer than

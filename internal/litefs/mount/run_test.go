@@ -22,6 +22,7 @@ import (
 // single is a node as a process, to be run to its end.
 type single struct {
 	bin, dir, addr, config string
+	bare                   bool // it runs where there are no devices
 	out                    bytes.Buffer
 }
 
@@ -69,6 +70,11 @@ func (n *single) command(ctx context.Context, child ...string) *exec.Cmd {
 		args = append(append(args, "--"), child...)
 	}
 	cmd := exec.CommandContext(ctx, n.bin, args...)
+	if n.bare {
+		// A sight of the file system of its own, whose /dev is empty. Who may mount FUSE without a helper may do this.
+		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", `mount -t tmpfs none /dev && exec "$0" "$@"`, n.bin}, args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	}
 	cmd.Stdout, cmd.Stderr = &n.out, &n.out
 	cmd.Env = append(os.Environ(), "LITEFS_URL=", "LITEFS_SELF=")
 	return cmd
@@ -207,6 +213,11 @@ func TestClearErrors(t *testing.T) {
 		n := newNode(t, "")
 		t.Setenv("PATH", t.TempDir())
 		n.mustFail(t, "fusermount3 is not installed")
+	})
+	t.Run("no device", func(t *testing.T) {
+		n := newNode(t, "")
+		n.bin, n.bare = cluster.Build(t, "./cmd/blog"), true // the program whose words an operator reads
+		n.mustFail(t, "blog: FUSE cannot be used: open /dev/fuse: no such file or directory (a container needs --device /dev/fuse --cap-add SYS_ADMIN)\n")
 	})
 	t.Run("no such child", func(t *testing.T) {
 		n := newNode(t, "exec: /no/such/program")

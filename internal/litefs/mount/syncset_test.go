@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/superfly/litefs"
 
@@ -152,24 +151,6 @@ func mustExpired(t *testing.T, lease litefs.Lease) {
 	if err := lease.Renew(t.Context()); err != litefs.ErrLeaseExpired { //nolint:errorlint // LiteFS compares like this
 		t.Errorf("got %v", err)
 	}
-}
-
-// leaseClock: where LiteFS forgets to renew, the lease steps down by itself.
-func (s suite) leaseClock(t *testing.T) {
-	c := s.cluster(t)
-	c.ttl = testTTL
-	a := c.mustPeer(t, "a", "")
-	began := time.Now()
-	lease := mustAcquire(t, a)
-	select {
-	case <-a.Demoted:
-	case <-time.After(limit):
-		t.Fatal("the lease goes on")
-	}
-	if took := time.Since(began); took < testTTL/2 || took > 2*testTTL {
-		t.Errorf("stepped down after %s, the lease is %s", took, testTTL)
-	}
-	mustExpired(t, lease)
 }
 
 func (s suite) acceptLoss(t *testing.T) {

@@ -1,0 +1,48 @@
+//go:build linux
+
+package mount
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/superfly/litefs"
+)
+
+// Dial makes a connection, as http.Transport asks for it.
+type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// DialConsul makes the leaser reach Consul at addr by dial, with a connection for each call: one that is kept waits for
+// the network, and no time passes in a bubble of testing/synctest meanwhile.
+func (c *consulLeaser) DialConsul(addr string, dial Dial) error {
+	client := consulClient(min(streamLimit, c.ttl()/4))
+	transport := client.Transport.(*http.Transport)
+	transport.DialContext, transport.DisableKeepAlives = dial, true
+	config := api.DefaultConfig()
+	config.Address, config.HttpClient = addr, client
+	var err error
+	c.client, err = api.NewClient(config)
+	return err
+}
+
+// OpenStore starts LiteFS's store under a lease in Consul that it reaches by dial. There is neither mount nor API,
+// which wait for the network all the time.
+func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*litefs.Store, error) {
+	self, err := openIdentity(cfg.Data.Dir)
+	if err != nil {
+		return nil, err
+	}
+	leaser, err := newConsulLeaser(cfg.Lease, self, logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := leaser.DialConsul(consul, dial); err != nil {
+		return nil, err
+	}
+	store := newStore(cfg, logger)
+	leaser.serve(store)
+	return store, store.Open()
+}
