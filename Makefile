@@ -47,7 +47,7 @@ test: apt tools
 	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
 
-# On an image of its own, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
+# On an image of its own, built with the race detector, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
 COMPOSE_LIMIT ?= 40m
 COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestDeterministic|TestChaos)$$
@@ -55,7 +55,7 @@ test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
 	@set -o pipefail; image=blog:test-$$$$; trap "docker rmi --force $$image >/dev/null" EXIT; \
-	$(MAKE) --no-print-directory image IMAGE=$$image && \
+	$(MAKE) --no-print-directory image IMAGE=$$image RACE=1 && \
 	BLOG_IMAGE=$$image SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
 
 chaos:
