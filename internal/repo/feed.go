@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"blog/internal/litefs"
 )
 
 // Tail is told of each change of this node's own copy, in order and one at a
@@ -65,9 +67,12 @@ func (f *Feed) Position() Cursor {
 
 // Wait waits until all tails have been told of the row at c, or of a row that
 // shows that c is in another history, and reports Here or Elsewhere; when ctx or
-// the feed ends before that it reports Ahead.
+// the feed ends before that it reports Ahead. While no primary is known another
+// history is no answer: this node's own may be the one that is given up.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
+		turned := f.repo.node.Changed()
+		headless := f.repo.node.Role().State == litefs.Unknown
 		f.mu.Lock()
 		pos, moved, started := f.pos, f.moved, f.started
 		f.mu.Unlock()
@@ -77,12 +82,13 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 		if started && pos.Seq >= c.Seq {
 			// Ahead although the position is past it: the history was cut short a
 			// moment ago, and the feed is about to see that.
-			if place := f.locate(ctx, c); place != Ahead {
+			if place := f.locate(ctx, c); place == Here || place == Elsewhere && !headless {
 				return place
 			}
 		}
 		select {
 		case <-moved:
+		case <-turned:
 		case <-ctx.Done():
 			return Ahead
 		case <-f.ended:
