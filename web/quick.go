@@ -34,8 +34,8 @@ func (s *Site) quick(next http.Handler) http.Handler {
 // fixed are the values of headers that are the same in all answers. They are
 // made once and shared: nobody changes them in place.
 type fixed struct {
-	all                   []header
-	vary, public, private []string
+	all                          []header
+	vary, public, private, never []string
 }
 
 type header struct {
@@ -45,7 +45,8 @@ type header struct {
 
 func newFixed(secure bool) fixed {
 	f := fixed{
-		vary: []string{"Cookie, Accept-Encoding"}, public: []string{"public, no-cache"}, private: []string{"private, no-cache"},
+		vary:   []string{"Cookie, Accept-Encoding"},
+		public: []string{"public, no-cache"}, private: []string{"private, no-cache"}, never: []string{"private, no-store"},
 		all: []header{
 			{"Content-Security-Policy", []string{contentPolicy}},
 			// no-referrer would make forms send Origin: null.

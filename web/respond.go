@@ -159,10 +159,13 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	}
 }
 
-// caching says who may keep an answer. One that sets a cookie, or says what one
-// reader has seen, is for one reader.
+// caching says who may keep an answer: nobody where the reader has seen more, since the
+// copy would say so again; one reader where it sets a cookie or knows them.
 func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
-	if _, signed := userOf(r.Context()); signed || len(w.Header()["Set-Cookie"]) > 0 || missing(r.Context()) {
+	if missing(r.Context()) {
+		return s.fixed.never
+	}
+	if _, signed := userOf(r.Context()); signed || len(w.Header()["Set-Cookie"]) > 0 {
 		return s.fixed.private
 	}
 	return s.fixed.public
@@ -171,7 +174,7 @@ func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
 // redirect leads to a path of this site. One for good may be kept for an hour.
 func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, status int) {
 	switch {
-	case status != http.StatusMovedPermanently:
+	case status != http.StatusMovedPermanently, missing(r.Context()):
 		w.Header().Set("Cache-Control", "no-store")
 	case len(w.Header()["Set-Cookie"]) > 0:
 		w.Header().Set("Cache-Control", "private, max-age=3600")

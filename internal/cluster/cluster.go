@@ -55,7 +55,8 @@ type Options struct {
 	Control Control
 	Policy  Policy
 	// Wait is how long after a standby's last report, or after becoming primary if
-	// that is later, the primary takes it out of the sync set and goes on alone.
+	// that is later, the primary takes it out of the sync set and goes on alone. The
+	// words of the primary before count as its reports.
 	Wait time.Duration
 	// Stall is the same for a standby that reports, but whose copy stands still while
 	// writes wait for it.

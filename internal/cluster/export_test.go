@@ -31,6 +31,51 @@ func (c *Cluster) FailLonger(d time.Duration) {
 	}
 }
 
+// Awake reports that the lead has noticed the last Sleep.
+func (c *Cluster) Awake() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lead != nil && time.Since(c.lead.pulse) < slept
+}
+
+// Covered is the newest row of this term that the node's copy has, as far as it has reported in
+// it; -1 for none.
+func (c *Cluster) Covered(id string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if seq, ok := c.lead.covered[id]; ok {
+		return seq
+	}
+	return -1
+}
+
+// Newest is the newest row of this term.
+func (c *Cluster) Newest() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lead.newest.Seq
+}
+
+// Reported is the newest row that the node's copy has by its own account.
+func (c *Cluster) Reported(id string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[id].cursor.Seq
+}
+
+// LostBefore says why the lead, which began at led, counts the primary before it as lost,
+// when its last word came at told and its last report at heard.
+func (c *Cluster) LostBefore(id string, now, led, told, heard time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := *c.lead
+	l.before, l.since, l.awake, l.told, l.behind = id, led, led, told, nil
+	was := c.nodes[id].heard
+	defer func() { c.nodes[id].heard = was }()
+	c.nodes[id].heard = heard
+	return c.lostLocked(&l, id, now)
+}
+
 // Lost says why the lead counts a member as lost at now, when its copy has stood still
 // since behind and the process slept until awake.
 func (c *Cluster) Lost(id string, now, behind, awake time.Time) string {

@@ -36,6 +36,10 @@ func (c *Cluster) beat(ctx context.Context, l *lead) {
 	}
 }
 
+// wordsApart is the pause between two questions to Consul that it answers: many answers
+// wait for one.
+const wordsApart = 5 * time.Millisecond
+
 // keep changes the sync set as standbys come and go, until ctx ends. It is the only
 // one that changes it in this term.
 func (c *Cluster) keep(ctx context.Context, l *lead) {
@@ -46,19 +50,21 @@ func (c *Cluster) keep(ctx context.Context, l *lead) {
 		d := c.thinkLocked(l, time.Now())
 		ask, changed := l.inQuestion(c.o.Policy), c.changed
 		c.mu.Unlock()
-		wait := changed // reports come in bursts, but writes wait for some of them
+		var rest <-chan time.Time
 		switch {
 		case d != nil:
 			c.change(ctx, l, d)
-			wait = nil
-		case ask && !c.resolve(ctx, l):
-			wait = nil // without an answer Consul is not asked more often than at each tick
+			changed = nil
 		case ask:
-			continue // what came meanwhile waits for the next
+			changed = nil // without an answer Consul is not asked more often than at each tick
+			if c.resolve(ctx, l) {
+				rest = time.After(wordsApart)
+			}
 		}
 		select {
 		case <-tick.C:
-		case <-wait:
+		case <-changed: // reports come in bursts, but writes wait for some of them
+		case <-rest:
 		case <-ctx.Done():
 		}
 	}
@@ -114,7 +120,12 @@ func (c *Cluster) lostLocked(l *lead, id string, now time.Time) string {
 		// The primary before was heard by its words: they count as its reports. One that
 		// died has been silent for the whole of the election, and an author has waited
 		// for that long already.
-		since = l.told
+		if since = l.told; p != nil {
+			since = latest(since, p.heard) // it was sooner here than this node led
+		}
+		if now.Sub(l.since) < comesBack {
+			return ""
+		}
 	}
 	if now.Sub(since) >= max(c.o.Wait, lostAfter) {
 		return "no report for " + now.Sub(since).Round(time.Second/10).String()
@@ -124,6 +135,10 @@ func (c *Cluster) lostLocked(l *lead, id string, now time.Time) string {
 	}
 	return ""
 }
+
+// comesBack is what a primary that has lost its role takes to find the next one and report
+// there. With the election it has to stay within two leases.
+const comesBack = 3 * time.Second / 4
 
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -271,6 +286,9 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if l.awake.After(sent) || time.Since(l.pulse) > slept {
+		return false // the answer is from before this process was stopped
+	}
 	l.held = sent
 	if l.doubt || l.unsure {
 		l.doubt, l.unsure, l.set, l.join = false, false, set, nil

@@ -21,6 +21,8 @@ type keeper struct {
 	swallow int // so many changes are made, or not, without an answer
 	late    []func()
 	down    bool
+	slow    chan struct{} // answers about the standing are on their way until it is closed
+	asked   int
 	told    []string // what was asked of the LiteFS nodes
 }
 
@@ -57,10 +59,19 @@ type control struct {
 }
 
 func (c control) Standing(context.Context) (litefs.Standing, error) {
+	s, slow, err := c.standing()
+	if slow != nil {
+		<-slow
+	}
+	return s, err
+}
+
+func (c control) standing() (litefs.Standing, chan struct{}, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked++
 	if c.down {
-		return litefs.Standing{}, litefs.ErrNoAnswer
+		return litefs.Standing{}, nil, litefs.ErrNoAnswer
 	}
 	s := litefs.Standing{Self: litefs.Member{ID: c.id, Name: c.id}, Candidate: true, Primary: c.holder == c.id}
 	if c.set != nil {
@@ -70,7 +81,7 @@ func (c control) Standing(context.Context) (litefs.Standing, error) {
 	if s.Primary {
 		s.Term = fmt.Sprint(c.term)
 	}
-	return s, nil
+	return s, c.slow, nil
 }
 
 func (c control) Change(_ context.Context, ch litefs.SyncChange) (litefs.SyncSet, error) {
@@ -103,6 +114,28 @@ func (k *keeper) cut(down bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.down = down
+}
+
+// delay keeps the keeper's answers about the standing on their way until what it returns
+// is called.
+func (k *keeper) delay() (arrive func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	slow := make(chan struct{})
+	k.slow = slow
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.slow = nil
+		close(slow)
+	}
+}
+
+// questions is how often the standing has been asked for.
+func (k *keeper) questions() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.asked
 }
 
 // arrive lets what was swallowed reach the keeper at last.

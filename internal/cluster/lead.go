@@ -31,10 +31,10 @@ type lead struct {
 	// certain, awake when it last began to run again.
 	unsure       bool
 	pulse, awake time.Time
-	// asked is the newest moment at which an answer began to wait that rests on this node
-	// alone, and held that of the newest question to Consul whose answer was that the
+	// questioned is the newest moment at which an answer began to wait that rests on this
+	// node alone, and held that of the newest question to Consul whose answer was that the
 	// lease is still held: such an answer needs one that was asked after it.
-	asked, held time.Time
+	questioned, held time.Time
 	// broken says that this term cannot go on; only a new one can.
 	broken bool
 	// before is the id of the primary before this node, and told when its last word came.
@@ -154,7 +154,7 @@ func (c *Cluster) Resign() {
 
 // Await implements repo.Durability.
 func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
-	asked := time.Now() // seen has been read before
+	began := time.Now() // seen has been read before
 	for {
 		c.mu.Lock()
 		l := c.lead
@@ -163,11 +163,13 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 			return "", errNotLeading
 		}
 		c.registerLocked(l, seen)
-		if len(l.need) == 0 && asked.After(l.asked) {
-			l.asked = asked
-			c.changedLocked()
+		if len(l.need) == 0 && began.After(l.questioned) {
+			open := l.inQuestion(c.o.Policy)
+			if l.questioned = began; !open {
+				c.changedLocked()
+			}
 		}
-		enough, assurance := l.enough(seen, asked, c.o.Policy), l.assurance()
+		enough, assurance := l.enough(seen, began, c.o.Policy), l.assurance()
 		changed := c.changed
 		c.mu.Unlock()
 		select {
@@ -188,11 +190,11 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 	}
 }
 
-// enough reports whether the row at seen, which was there at asked, will last: every node
+// enough reports whether the row at seen, which was there at began, will last: every node
 // that may be in the sync set has it, or this node is alone in there and has held the
 // lease since. The latter is no question of safety, since nobody else can be elected:
 // a primary that is cut off from everything must not go on by itself.
-func (l *lead) enough(seen repo.Cursor, asked time.Time, p Policy) bool {
+func (l *lead) enough(seen repo.Cursor, began time.Time, p Policy) bool {
 	if l.broken || l.unsure || time.Since(l.pulse) > slept || l.own[seen.Seq] != seen.Mark {
 		return false
 	}
@@ -201,12 +203,12 @@ func (l *lead) enough(seen repo.Cursor, asked time.Time, p Policy) bool {
 			return false
 		}
 	}
-	return len(l.need) > 0 || p != Strict && l.held.After(asked)
+	return len(l.need) > 0 || p != Strict && l.held.After(began)
 }
 
 // inQuestion reports whether an answer waits for Consul's word.
 func (l *lead) inQuestion(p Policy) bool {
-	return l.doubt || l.unsure || l.broken || p != Strict && len(l.need) == 0 && !l.asked.IsZero() && !l.held.After(l.asked)
+	return l.doubt || l.unsure || l.broken || p != Strict && len(l.need) == 0 && !l.questioned.IsZero() && !l.held.After(l.questioned)
 }
 
 // assurance says what an acknowledgement rests on now.
@@ -251,7 +253,9 @@ func (c *Cluster) registerLocked(l *lead, at repo.Cursor) {
 		l.newest = at
 	}
 	for id, p := range c.nodes {
-		c.coverLocked(l, id, p.cursor)
+		if p.over == l.over {
+			c.coverLocked(l, id, p.cursor)
+		}
 	}
 	c.changedLocked()
 }

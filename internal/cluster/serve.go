@@ -18,6 +18,7 @@ import (
 type peer struct {
 	info    Info
 	cursor  repo.Cursor
+	over    <-chan struct{} // of the term to which it was reported
 	heard   time.Time
 	conns   int // open uplinks: a new one may come before the old one is known to be dead
 	leaving bool
@@ -97,7 +98,7 @@ func (c *Cluster) hear(ctx context.Context, ws *websocket.Conn, over <-chan stru
 	}()
 	defer func() { cancel(); <-spoken }()
 	for rep := first; ; {
-		c.note(id, p, rep)
+		c.note(id, p, rep, over)
 		if rep, err = readReport(ctx, ws, silentReport); err != nil {
 			return err
 		}
@@ -137,11 +138,12 @@ func (c *Cluster) lost(p *peer) {
 	c.changedLocked()
 }
 
-// note takes a report in.
-func (c *Cluster) note(id string, p *peer, rep Report) {
+// note takes a report in. What a copy had in another term says nothing about this one: it
+// may have got another history meanwhile.
+func (c *Cluster) note(id string, p *peer, rep Report, over <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.heard, p.cursor, p.leaving = time.Now(), rep.Cursor, rep.Leaving
+	p.heard, p.cursor, p.over, p.leaving = time.Now(), rep.Cursor, over, rep.Leaving
 	if rep.Info != nil {
 		p.info = *rep.Info
 		c.checkClockLocked(p)
@@ -151,7 +153,7 @@ func (c *Cluster) note(id string, p *peer, rep Report) {
 	} else {
 		delete(c.left, id)
 	}
-	if l := c.lead; l != nil {
+	if l := c.lead; l != nil && l.over == over {
 		c.coverLocked(l, id, rep.Cursor)
 	}
 	c.changedLocked()

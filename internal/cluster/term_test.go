@@ -215,6 +215,43 @@ func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
 	}
 }
 
+// TestAReportOfAnEarlierTerm does not count: the copy has had another history since.
+func TestAReportOfAnEarlierTerm(t *testing.T) {
+	w := MustWorld(t)
+	w.apart = "b"
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := w.MustNode(t, "b")
+	w.MustSet(t, "a", "b")
+	lead := func(n, other *node) {
+		t.Helper()
+		other.seat.set(litefs.Role{})
+		w.keeper.hand(n.id)
+		n.seat.set(litefs.Role{State: litefs.Primary})
+		eventually(t, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
+	}
+	lead(b, a)
+	a.seat.set(replicaOf(b))
+	eventually(t, "a reports to b", func() bool { return b.cluster.Covered("a") == 1 })
+	lead(a, b)
+	b.seat.set(replicaOf(a))
+	b.seat.hold(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	lost := w.write(ctx, a, "two", "k") // b never gets it
+	eventually(t, "a has it", func() bool { return a.cluster.Covered("b") == 1 && a.cluster.Newest() == 2 })
+	lead(b, a)
+	if got := b.cluster.Covered("a"); got != -1 {
+		t.Errorf("a has said nothing yet, and counts as having row %d", got)
+	}
+	a.seat.set(replicaOf(b))
+	eventually(t, "a reports its own row", func() bool { return b.cluster.Reported("a") == 2 })
+	if got := b.cluster.Covered("a"); got != -1 {
+		t.Errorf("a has a row that is none of b's, and counts as having row %d", got)
+	}
+	cancel() // this world gives a nobody else's history, so it would wait
+	<-lost
+}
+
 // TestAnOldPrimaryReportsWhatItWrote, also what its own feed has not told: else the new
 // primary would take it for a copy without that row.
 func TestAnOldPrimaryReportsWhatItWrote(t *testing.T) {

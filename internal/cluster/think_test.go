@@ -101,6 +101,56 @@ func TestAfterASleep(t *testing.T) {
 	}
 }
 
+// TestAWordFromBeforeASleep says nothing about the time after it.
+func TestAWordFromBeforeASleep(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	arrive := w.keeper.delay()
+	before := w.keeper.questions()
+	a.cluster.Sleep(time.Hour)
+	eventually(t, "Consul is asked", func() bool { return w.keeper.questions() > before })
+	a.cluster.Sleep(time.Hour) // with the answer on its way
+	w.keeper.hand("b")
+	refused := w.write(t.Context(), a, "another", "key of one")
+	eventually(t, "the sleep is noticed", func() bool { return a.cluster.Awake() })
+	arrive()
+	waits(t, refused)
+	b.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.set(replicaOf(b))
+	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
+		t.Errorf("%v", got.err)
+	}
+}
+
+// TestThePrimaryBefore: its words count as reports, and one that lives has time to come
+// back.
+func TestThePrimaryBefore(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t) // they wait a minute
+	now := time.Now()
+	for name, c := range map[string]struct {
+		led, told, heard time.Duration // before now; heard 0: not yet
+		lost             bool
+	}{
+		"silent through the election":               {time.Second, 62 * time.Second, 0, true},
+		"just elected":                              {time.Second / 10, 62 * time.Second, 0, false},
+		"heard until a moment before":               {time.Second, 3 * time.Second, 0, false},
+		"and silent since":                          {59 * time.Second, 61 * time.Second, 0, true},
+		"here sooner than this node led":            {time.Second, 62 * time.Second, 2 * time.Second, false},
+		"here sooner than it led, and silent since": {70 * time.Second, 132 * time.Second, 71 * time.Second, true},
+		"here since":                                {50 * time.Second, 112 * time.Second, time.Second, false},
+	} {
+		heard := time.Time{}
+		if c.heard > 0 {
+			heard = now.Add(-c.heard)
+		}
+		if why := a.cluster.LostBefore("b", now, now.Add(-c.led), now.Add(-c.told), heard); (why != "") != c.lost {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+}
+
 // TestAfterAShortSleep it goes on.
 func TestAfterAShortSleep(t *testing.T) {
 	w := MustWorld(t)

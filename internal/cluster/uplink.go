@@ -247,6 +247,10 @@ func readWord(ctx context.Context, ws *websocket.Conn) (Word, error) {
 // hearWord takes a word of the primary in.
 func (c *Cluster) hearWord(ctx context.Context, w Word) {
 	c.mu.Lock()
+	if c.lead != nil { // it was on its way when this node became primary itself
+		c.mu.Unlock()
+		return
+	}
 	before := c.primary.Problem
 	c.primary, c.told = w, time.Now()
 	if w.Leaving != "" {

@@ -29,7 +29,9 @@ type Feed struct {
 	mu      sync.Mutex
 	pos     Cursor
 	started bool
-	moved   chan struct{} // closed and replaced at each change of pos
+	turn    <-chan struct{} // the role's Changed as of the last look
+	follows bool            // under it, as a replica, something has come
+	moved   chan struct{}   // closed and replaced at each change of pos
 	tails   []*attached
 	ended   chan struct{} // closed when run has returned
 }
@@ -67,14 +69,16 @@ func (f *Feed) Position() Cursor {
 
 // Wait waits until all tails have been told of the row at c, or of a row that
 // shows that c is in another history, and reports Here or Elsewhere; when ctx or
-// the feed ends before that it reports Ahead. While no primary is known another
-// history is no answer: this node's own may be the one that is given up.
+// the feed ends before that it reports Ahead. That a row is in another history is
+// said by a primary, or a replica to which something has come from one: until then
+// this node's may be the history that is given up.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
 		turned := f.repo.node.Changed()
-		headless := f.repo.node.Role().State == litefs.Unknown
+		primary := f.repo.node.Role().State == litefs.Primary
 		f.mu.Lock()
 		pos, moved, started := f.pos, f.moved, f.started
+		certain := primary || f.follows && f.turn == turned
 		f.mu.Unlock()
 		if c.Zero() || pos == c {
 			return Here
@@ -82,7 +86,7 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 		if started && pos.Seq >= c.Seq {
 			// Ahead although the position is past it: the history was cut short a
 			// moment ago, and the feed is about to see that.
-			if place := f.locate(ctx, c); place == Here || place == Elsewhere && !headless {
+			if place := f.locate(ctx, c); place == Here || place == Elsewhere && certain {
 				return place
 			}
 		}
@@ -126,7 +130,8 @@ func (f *Feed) run(ctx context.Context) {
 	defer cancel()
 	pause := rereadFirst
 	for {
-		more, err := f.step(ctx)
+		turned := f.repo.node.Changed()
+		more, err := f.step(ctx, turned)
 		if ctx.Err() != nil {
 			return
 		}
@@ -151,6 +156,7 @@ func (f *Feed) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-wake:
+		case <-turned:
 		case <-again:
 		}
 	}
@@ -160,8 +166,9 @@ func (f *Feed) run(ctx context.Context) {
 const stepRows = 500
 
 // step reads what is new, in the same transaction that checks that the last row
-// told is still the same row.
-func (f *Feed) step(ctx context.Context) (more bool, err error) {
+// told is still the same row. turn is the role's Changed, taken before.
+func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err error) {
+	replica := f.repo.node.Role().State == litefs.Replica
 	pos, started := f.Position(), f.isStarted()
 	var rows []Row
 	var newest Cursor
@@ -186,9 +193,11 @@ func (f *Feed) step(ctx context.Context) (more bool, err error) {
 		}
 		return err
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, err
+	}
+	f.look(turn, replica && (rewritten || len(rows) > 0))
+	switch {
 	case !started && newest.Zero():
 		f.move(newest, func(Tail) {}) // nothing has happened yet
 	case !started, rewritten:
@@ -201,6 +210,15 @@ func (f *Feed) step(ctx context.Context) (more bool, err error) {
 		f.move(rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
 	}
 	return len(rows) == stepRows, nil
+}
+
+// look notes a look under a role. What the first one finds may be this node's own: what
+// it wrote as primary is there before it is none.
+func (f *Feed) look(turn <-chan struct{}, came bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.follows = f.turn == turn && (f.follows || came)
+	f.turn = turn
 }
 
 func (f *Feed) isStarted() bool {

@@ -124,7 +124,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	// Where there is a database already, the feed starts before anybody can attach
 	// to it. Elsewhere its run sees to that.
-	if _, err := r.feed.step(ctx); err != nil && AsError(err).Code != Unavailable {
+	if _, err := r.feed.step(ctx, o.Node.Changed()); err != nil && AsError(err).Code != Unavailable {
 		stop()
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), r.primary.drop(), reads.Close(), looks.Close())
 	}

@@ -123,9 +123,26 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
 	if err != nil {
-		return e.refusal(err)
+		return e.unprepared(ctx, e.refusal(err))
 	}
 	return e.transact(ctx, apply)
+}
+
+// unprepared looks again before a refusal of Prepare is told: it rests on rows that may
+// have come since the first look, and one of them may be this key's own.
+func (e *execution) unprepared(ctx context.Context, refusal error) error {
+	if code := AsError(refusal).Code; code == Unavailable || code == Internal {
+		return refusal // it rests on no row
+	}
+	known := false
+	err := e.repo.View(ctx, func(rd Reader) (err error) {
+		known, err = e.look(ctx, rd)
+		return err
+	})
+	if known || err != nil {
+		return e.refusal(err)
+	}
+	return refusal
 }
 
 // transact runs apply between BEGIN IMMEDIATE and COMMIT. The caller's context

@@ -43,7 +43,7 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.take(ctx, session, sent, ops)
+	return c.take(ctx, session, sent, c.ttl(), ops)
 }
 
 // tell logs why this node is not elected, once for each reason: LiteFS repeats it at every attempt.
@@ -86,9 +86,12 @@ func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Tim
 	if err == nil || !strings.Contains(err.Error(), "Invalid Session TTL") || c.whole.Swap(true) {
 		return id, sent, err
 	}
-	c.log.Info("Consul allows no session shorter than the lease: the next election after a primary's death takes up to two leases and a second",
-		"lease", c.lease, "consul", err)
-	return c.createSession(ctx)
+	refused := err
+	if id, sent, err = c.createSession(ctx); err == nil {
+		c.log.Info("Consul allows no session shorter than the lease: the next election after a primary's death takes up to two leases and a second",
+			"lease", c.lease, "consul", refused)
+	}
+	return id, sent, err
 }
 
 func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.Time, err error) {
@@ -109,9 +112,9 @@ func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.
 	return id, sent, nil
 }
 
-// take does ops and takes the lock with the session, which has been alive at sent. Unless that is known to have been
-// done the session is ended: then nobody holds a lease that he does not know of.
-func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time, ops []api.KVTxnOp) (litefs.Lease, error) {
+// take does ops and takes the lock with the session, which has been alive at sent and lasts for ttl. Unless that is
+// known to have been done the session is ended: then nobody holds a lease that he does not know of.
+func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time, ttl time.Duration, ops []api.KVTxnOp) (litefs.Lease, error) {
 	lock, err := c.takeLock(session)
 	if err != nil {
 		return nil, err
@@ -126,7 +129,7 @@ func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time,
 	case err != nil:
 		return nil, err
 	case r.done:
-		return c.newLease(session, r.index[c.lockKey()], sent), nil
+		return c.newLease(session, r.index[c.lockKey()], sent, ttl), nil
 	case r.refused[c.lockKey()] != "":
 		return nil, litefs.ErrPrimaryExists
 	default:
@@ -151,27 +154,34 @@ func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (lit
 		return nil, err
 	}
 	sent := time.Now()
-	if err := c.renewSession(ctx, session); err != nil {
+	lasts, err := c.renewSession(ctx, session)
+	var ttl time.Duration
+	if err == nil {
+		ttl, err = time.ParseDuration(lasts)
+	}
+	if err != nil {
 		if err != litefs.ErrLeaseExpired { //nolint:errorlint // it is never wrapped
 			c.endSession(session)
 		}
 		return nil, err
 	}
-	return c.take(ctx, session, sent, []api.KVTxnOp{c.unchanged(v)})
+	// Another release may have made it shorter than this one would.
+	return c.take(ctx, session, sent, min(ttl, c.ttl()), []api.KVTxnOp{c.unchanged(v)})
 }
 
-// renewSession makes the session last for another TTL. litefs.ErrLeaseExpired, unwrapped, says that it is gone.
-func (c *consulLeaser) renewSession(ctx context.Context, session string) error {
+// renewSession makes the session last for another TTL, which it returns. litefs.ErrLeaseExpired, unwrapped, says that it
+// is gone.
+func (c *consulLeaser) renewSession(ctx context.Context, session string) (ttl string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.urgent())
 	defer cancel()
 	entry, _, err := c.client.Session().Renew(session, new(api.WriteOptions).WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("renew session: %w", err)
+		return "", fmt.Errorf("renew session: %w", err)
 	}
 	if entry == nil {
-		return litefs.ErrLeaseExpired
+		return "", litefs.ErrLeaseExpired
 	}
-	return nil
+	return entry.TTL, nil
 }
 
 // endSession ends a session and, with it, the lock that it holds. What Consul does not hear is told again later;

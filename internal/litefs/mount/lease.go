@@ -22,17 +22,18 @@ var _ litefs.Lease = (*consulLease)(nil)
 type consulLease struct {
 	leaser  *consulLeaser
 	session string
-	index   uint64 // the lock's ModifyIndex: a hand-off keeps the session and changes it
+	index   uint64        // the lock's ModifyIndex: a hand-off keeps the session and changes it
+	ttl     time.Duration // of the session
 	renewed time.Time
 	over    *time.Timer
 	handoff chan uint64
 	taken   bool // by the node that it was handed to: the session is that node's now
 }
 
-func (c *consulLeaser) newLease(session string, index uint64, sent time.Time) *consulLease {
-	l := &consulLease{leaser: c, session: session, index: index, renewed: sent, handoff: make(chan uint64)}
+func (c *consulLeaser) newLease(session string, index uint64, sent time.Time, ttl time.Duration) *consulLease {
+	l := &consulLease{leaser: c, session: session, index: index, ttl: ttl, renewed: sent, handoff: make(chan uint64)}
 	c.current.Store(l)
-	l.over = time.AfterFunc(time.Until(sent.Add(c.ttl()-c.margin()/2)), func() {
+	l.over = time.AfterFunc(time.Until(sent.Add(ttl-l.margin()/2)), func() {
 		// A lease that was handed on is still the current one here when it runs out.
 		if c.current.CompareAndSwap(l, nil) && c.primary() {
 			c.log.Warn("the lease has run out without a renewal")
@@ -43,10 +44,10 @@ func (c *consulLeaser) newLease(session string, index uint64, sent time.Time) *c
 }
 
 // margin is how long before its end a lease is given up.
-func (c *consulLeaser) margin() time.Duration { return c.ttl() / 20 }
+func (l *consulLease) margin() time.Duration { return l.ttl / 20 }
 
 func (l *consulLease) ID() string               { return l.session }
-func (l *consulLease) TTL() time.Duration       { return l.leaser.ttl() }
+func (l *consulLease) TTL() time.Duration       { return l.ttl }
 func (l *consulLease) RenewedAt() time.Time     { return l.renewed }
 func (l *consulLease) HandoffCh() <-chan uint64 { return l.handoff }
 
@@ -63,14 +64,14 @@ func (l *consulLease) Renew(ctx context.Context) error {
 	if c.current.Load() != l {
 		return litefs.ErrLeaseExpired
 	}
-	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(c.ttl()-c.margin()))
+	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(l.ttl-l.margin()))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		sent := time.Now()
 		err := l.renew(ctx)
 		if err == nil {
 			l.renewed = sent
-			l.over.Reset(time.Until(sent.Add(c.ttl() - c.margin()/2)))
+			l.over.Reset(time.Until(sent.Add(l.ttl - l.margin()/2)))
 			return nil
 		}
 		if err == litefs.ErrLeaseExpired || ctx.Err() != nil { //nolint:errorlint // it is never wrapped
@@ -92,7 +93,7 @@ func (l *consulLease) Renew(ctx context.Context) error {
 // renew asks once. A living session is not enough: the lock may have been deleted, or handed on with the session.
 func (l *consulLease) renew(ctx context.Context) error {
 	c := l.leaser
-	if err := c.renewSession(ctx, l.session); err != nil {
+	if _, err := c.renewSession(ctx, l.session); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.urgent())

@@ -139,7 +139,7 @@ func (c *consulLeaser) keepsOut(v *view, clusterID string) string {
 	case v.clusterID != "" && v.clusterID != clusterID:
 		return fmt.Sprintf("Consul's key %s belongs to another cluster, %s (this data: %s); set LITEFS_CONSUL_KEY", c.lockKey(), v.clusterID, clusterID)
 	case v.held():
-		return fmt.Sprintf("%s holds the lease; nothing is lost while it does. If it is dead, wait until the lease has run out (up to %s)", v.holder.Hostname, 2*c.ttl())
+		return fmt.Sprintf("%s holds the lease; nothing is lost while it does. If it is dead, wait until the lease has run out (up to %s)", v.holder.Hostname, 2*c.lease)
 	case v.set.Has(c.data.id):
 		return "this node is in the sync set already: it has every acknowledged write and is elected as soon as the lease is free"
 	}
