@@ -10,8 +10,8 @@ import (
 	"github.com/coder/websocket"
 
 	"blog/internal/cluster"
-	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // TestAFrozenStandbyAndAHiccup: that this process stood still for a moment puts the
@@ -94,8 +94,8 @@ func TestAfterASleep(t *testing.T) {
 	w.keeper.hand("b") // it was elected meanwhile
 	w.keeper.cut(false)
 	waits(t, refused)
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
 		t.Errorf("%v", got.err)
 	}
@@ -113,7 +113,7 @@ func TestAfterAShortSleep(t *testing.T) {
 func TestClocksThatDiffer(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
-	transport := repo.NewTransport(secret)
+	transport := repo.NewTransport(repotest.Secret)
 	defer transport.Close()
 	ws, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(a.url(), "http")+cluster.PathUplink, &websocket.DialOptions{HTTPHeader: transport.Header()})
 	if err != nil {
@@ -144,11 +144,11 @@ func TestClocksThatDiffer(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the log and the status say so", func() bool {
+	repotest.Eventually(t, patience, "the log and the status say so", func() bool {
 		nodes := a.cluster.Nodes(t.Context(), nil)
 		return len(nodes) == 2 && strings.Contains(nodes[1].Problem, "clock of late") && strings.Contains(a.log.String(), "clocks are more than 2 s apart")
 	})
-	eventually(t, "the node is told", func() bool {
+	repotest.Eventually(t, patience, "the node is told", func() bool {
 		_, raw, err := ws.Read(t.Context())
 		return err != nil || strings.Contains(string(raw), "clock of late")
 	})

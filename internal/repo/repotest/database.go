@@ -15,7 +15,11 @@ func MustRaw(tb testing.TB, path string) *sql.DB {
 		tb.Fatal(err)
 	}
 	db.SetMaxOpenConns(1)
-	tb.Cleanup(func() { _ = db.Close() }) // the test may have closed it
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil { // nothing where the test has closed it
+			tb.Error(err)
+		}
+	})
 	return db
 }
 
