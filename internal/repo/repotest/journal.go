@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Journal is a log that the test can read while others write it. The zero value is empty.
+// Journal is a log, or what a process prints, that the test can read while it is written. The zero value is empty.
 type Journal struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
