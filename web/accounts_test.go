@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"blog/internal/accounts"
+	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
@@ -130,7 +131,7 @@ func TestSessions(t *testing.T) {
 	// Out of everywhere.
 	one, two = MustLogin(t, w.primary), MustLogin(t, w.replica)
 	one.Post(t, "/account/logout-all", nil).MustLeadTo(t, "/login")
-	eventually(t, "the other session ends", func() bool { return two.Get(t, "/admin").status == http.StatusSeeOther })
+	repotest.Eventually(t, patience, "the other session ends", func() bool { return two.Get(t, "/admin").status == http.StatusSeeOther })
 }
 
 func TestALoginTakesNoSessionOver(t *testing.T) {
@@ -166,7 +167,7 @@ func TestChangingThePassword(t *testing.T) {
 	}
 	to := b.Post(t, "/account/password", url.Values{"current": {password}, "password": {"a new long sentence"}}).Must(t, http.StatusSeeOther).header.Get("Location")
 	b.Get(t, to).Must(t, http.StatusOK)
-	eventually(t, "the other session ends", func() bool { return other.Get(t, "/admin").status == http.StatusSeeOther })
+	repotest.Eventually(t, patience, "the other session ends", func() bool { return other.Get(t, "/admin").status == http.StatusSeeOther })
 	other.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).Must(t, http.StatusUnauthorized)
 	other.Post(t, "/login", url.Values{"email": {email}, "password": {"a new long sentence"}}).MustLeadTo(t, "/admin")
 }

@@ -3,7 +3,6 @@ package web_test
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -12,11 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/litefs"
-
-	_ "github.com/mattn/go-sqlite3"
-
 	"blog/internal/posts"
+	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
@@ -129,21 +125,6 @@ func TestAPageIsNewAtOnceWhereItWasWritten(t *testing.T) {
 	}
 }
 
-// MustExec changes the database behind everybody's back.
-func MustExec(tb testing.TB, w *world, query string, args ...any) {
-	tb.Helper()
-	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := db.ExecContext(tb.Context(), query, args...); err != nil {
-		tb.Error(err)
-	}
-	if err := db.Close(); err != nil {
-		tb.Error(err)
-	}
-}
-
 func TestPagesAreKeptUntilAWriteTouchesThem(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -152,7 +133,7 @@ func TestPagesAreKeptUntilAWriteTouchesThem(t *testing.T) {
 	b := MustOpen(t, w.primary)
 	b.Get(t, "/tags/quiet")
 	// No write, so nobody can know: only a page that is not kept shows it.
-	MustExec(t, w, "UPDATE posts SET title = 'Changed in silence' WHERE title = 'Quiet'")
+	repotest.MustExec(t, w.path, "UPDATE posts SET title = 'Changed in silence' WHERE title = 'Quiet'")
 	shows := func(who *browser) string { return who.Get(t, "/tags/quiet").text(t, ".card-title") }
 	MustRevise(t, w.primary, loud.ID, func(u *posts.Update) { title := "Louder"; u.Title = &title })
 	if got := shows(b); got != "Quiet" {
@@ -178,12 +159,12 @@ func TestARewrittenHistoryDropsEveryPage(t *testing.T) {
 	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
 	b := MustOpen(t, w.primary)
 	b.Get(t, "/tags/quiet")
-	MustExec(t, w, "UPDATE posts SET title = 'Of another history'")
+	repotest.MustExec(t, w.path, "UPDATE posts SET title = 'Of another history'")
 	mark := make([]byte, 32)
 	_, _ = rand.Read(mark)
-	MustExec(t, w, "UPDATE writes SET mark = ? WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
-	w.lost.Notify()
-	eventually(t, "the page of the other history", func() bool { return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history") })
+	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ? WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
+	w.seat.Notify()
+	repotest.Eventually(t, patience, "the page of the other history", func() bool { return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history") })
 }
 
 // Anybody can make up tags: lists without a post are not kept.
@@ -196,7 +177,7 @@ func TestEmptyListsAreNotKept(t *testing.T) {
 		b.Get(t, path).Must(t, http.StatusOK)
 	}
 	// No write, so nobody can know: only a page that is not kept shows it.
-	MustExec(t, w, "UPDATE tags SET label = 'none' WHERE label = 'go'")
+	repotest.MustExec(t, w.path, "UPDATE tags SET label = 'none' WHERE label = 'go'")
 	for _, path := range []string{"/posts?tag=none", "/posts?tag=go"} {
 		if n := b.Get(t, path).find(t, "main li[id^=post-]").Length(); n != 1 {
 			t.Errorf("%s has %d posts: an empty list is kept, or another is not", path, n)
@@ -210,8 +191,8 @@ func TestNoPageIsAheadOfTheKeptOnes(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
 	MustPublish(t, w.primary, "First", "Body.")
-	wakes := litefs.OpenStatic() // of its own: this node hears of a change when the test says so
-	n := w.MustNode(t, w.path, &replicaNode{Static: wakes, role: litefs.Role{State: litefs.Unknown}}, true)
+	seat := repotest.NewSeat(repotest.Unknown()) // on its own: this node hears of a change when the test says so
+	n := w.MustNode(t, w.path, seat, true)
 	b := MustOpen(t, n)
 	b.Get(t, "/posts").Must(t, http.StatusOK) // kept from now on
 	MustPublish(t, w.primary, "Second", "Body.")
@@ -226,7 +207,7 @@ func TestNoPageIsAheadOfTheKeptOnes(t *testing.T) {
 		t.Error("a post is shown of which the caches have not been told")
 	case <-time.After(100 * time.Millisecond):
 	}
-	wakes.Notify()
+	seat.Notify()
 	<-shown
 	if !strings.Contains(b.Get(t, "/posts").Must(t, http.StatusOK).body, "Second") {
 		t.Error("the list is older than the post")

@@ -16,6 +16,7 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // canary is a post that readers must not hear of, or no longer, with words that
@@ -46,7 +47,7 @@ func MustPicture(tb testing.TB, n *node, shade uint8) media.Picture {
 	if err := png.Encode(&buf, img); err != nil {
 		tb.Fatal(err)
 	}
-	p, err := media.Upload(repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), n.repo, buf.Bytes())
+	p, err := media.Upload(repotest.As(tb.Context(), repo.Operator), n.repo, buf.Bytes())
 	if err != nil {
 		tb.Fatal(err)
 	}

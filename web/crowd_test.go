@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"testing"
+
+	"blog/internal/repo/repotest"
 )
 
 // MustStall sends a form with as much of a picture, and stops there until the
@@ -41,7 +43,7 @@ func TestFewPicturesAreTakenInAtOnce(t *testing.T) {
 	}
 	typed := editor("body", hostileText, "do", "upload")
 	var last *answer
-	eventually(t, "one more has to wait", func() bool {
+	repotest.Eventually(t, patience, "one more has to wait", func() bool {
 		last = b.Upload(t, "/admin/posts", typed, "x.png", MustPNG(t))
 		return last.status == http.StatusServiceUnavailable
 	})
@@ -51,7 +53,7 @@ func TestFewPicturesAreTakenInAtOnce(t *testing.T) {
 	for _, end := range ends {
 		end()
 	}
-	eventually(t, "there is room again", func() bool {
+	repotest.Eventually(t, patience, "there is room again", func() bool {
 		return b.Upload(t, "/admin/posts", typed, "x.png", MustPNG(t)).status == http.StatusOK
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 const hostileText = "\n\n  Zwei Zeilen <b>&amp;\n\ttab \"quotes\" 'n' </textarea> 日本語 \u202e 👩\u200d👩\u200d👧\n\n"
@@ -267,7 +268,7 @@ func TestASessionThatThePrimaryNoLongerHas(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	typed := editor("body", hostileText)
 	// Its clock is ahead of this node's: to it, the session is over.
-	MustExec(t, w, "UPDATE writes SET at = '2026-12-31T00:00:00.000Z' WHERE seq = (SELECT MAX(seq) FROM writes)")
+	repotest.MustExec(t, w.path, "UPDATE writes SET at = '2026-12-31T00:00:00.000Z' WHERE seq = (SELECT MAX(seq) FROM writes)")
 	a := b.Post(t, "/admin/posts", typed).Must(t, http.StatusUnauthorized)
 	MustKeep(t, a, typed)
 }
@@ -280,7 +281,7 @@ func TestAnEditorWithoutAPrimary(t *testing.T) {
 	action := fmt.Sprintf("/admin/posts/%d", id)
 	list, confirm := b.Get(t, "/admin"), b.Get(t, action+"/delete")
 	typed := b.Get(t, action+"/edit").with(t, "form.editor", "body", hostileText, "do", "save")
-	w.lost.Lose()
+	w.seat.Set(repotest.Unknown())
 	for _, to := range []string{"/admin/posts", action} {
 		a := b.Post(t, to, typed).Must(t, http.StatusServiceUnavailable)
 		MustKeep(t, a, typed)

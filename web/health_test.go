@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/litefs"
 	"blog/internal/posts"
+	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
@@ -43,7 +43,7 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	w.lost.Lose()
+	w.seat.Set(repotest.Unknown())
 	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") {
 		t.Errorf("without a primary: %+v", r)
 	}
@@ -58,7 +58,7 @@ func TestReadiness(t *testing.T) {
 func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Unknown}}, true)
+	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Unknown()), true)
 	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "no database yet" {
 		t.Errorf("%+v", r)
 	}
@@ -81,8 +81,8 @@ func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	// Its file has a journal mode that a primary under LiteFS refuses.
-	n := w.MustNode(t, w.path, &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Primary}}, true)
-	eventually(t, "the log says why", func() bool {
+	n := w.MustNode(t, w.path, repotest.NewSeat(repotest.Primary()), true)
+	repotest.Eventually(t, patience, "the log says why", func() bool {
 		if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "the database does not work here" {
 			t.Errorf("%+v", r)
 		}
@@ -119,13 +119,13 @@ func TestFaults(t *testing.T) {
 	// What was typed comes back, whatever happens.
 	armed.Store(false)
 	typed := editor("body", hostileText)
-	MustExec(t, w, "CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
+	repotest.MustExec(t, w.path, "CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
 	a = b.Post(t, "/admin/posts", typed).Must(t, http.StatusInternalServerError)
 	MustKeep(t, a, typed)
 	if strings.Contains(a.body, "secret") || a.find(t, "#form-summary").Length() != 1 {
 		t.Errorf("%s", a.text(t, "main"))
 	}
-	MustExec(t, w, "UPDATE posts SET labels = 'x', updated_at = 'never' WHERE id = ?", ref.ID)
+	repotest.MustExec(t, w.path, "UPDATE posts SET labels = 'x', updated_at = 'never' WHERE id = ?", ref.ID)
 	a = MustOpen(t, w.primary).Get(t, "/posts/title").Must(t, http.StatusInternalServerError)
 	if a.header.Get("ETag") != "" || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "never") {
 		t.Errorf("%v %s", a.header, a.text(t, "main"))

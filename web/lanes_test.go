@@ -8,20 +8,21 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
 // MustSlow makes reading posts endless, until the function it returns is called.
 func MustSlow(tb testing.TB, w *world) (end func()) {
 	tb.Helper()
-	MustExec(tb, w, "ALTER TABLE posts RENAME TO all_posts")
-	MustExec(tb, w, `
+	repotest.MustExec(tb, w.path, "ALTER TABLE posts RENAME TO all_posts")
+	repotest.MustExec(tb, w.path, `
 		CREATE VIEW posts AS
 		SELECT all_posts.*
 		FROM all_posts, (WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c)`)
 	return func() {
-		MustExec(tb, w, "DROP VIEW posts")
-		MustExec(tb, w, "ALTER TABLE all_posts RENAME TO posts")
+		repotest.MustExec(tb, w.path, "DROP VIEW posts")
+		repotest.MustExec(tb, w.path, "ALTER TABLE all_posts RENAME TO posts")
 	}
 }
 
@@ -44,7 +45,7 @@ func TestSearchesTakeTurnsAndEnd(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "one search runs and others are sent away", func() bool {
+	repotest.Eventually(t, patience, "one search runs and others are sent away", func() bool {
 		answers := make([]*answer, 6)
 		var all sync.WaitGroup
 		for i := range answers {
@@ -69,7 +70,7 @@ func TestSearchesTakeTurnsAndEnd(t *testing.T) {
 		stranger.Get(t, "/search?q="+q).Must(t, http.StatusOK)
 	}
 	end()
-	eventually(t, "searches go on", func() bool { return stranger.Get(t, "/search?q=words").status == http.StatusOK })
+	repotest.Eventually(t, patience, "searches go on", func() bool { return stranger.Get(t, "/search?q=words").status == http.StatusOK })
 }
 
 func TestSpacesMakeNoOtherSearch(t *testing.T) {

@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"database/sql"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -12,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/litefs"
 	"blog/internal/posts"
+	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
@@ -28,17 +27,8 @@ func long(o *web.Options) { o.CatchUp = time.Hour }
 func (w *world) MustCopy(tb testing.TB) *node {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "copy.db")
-	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := db.ExecContext(tb.Context(), "VACUUM INTO ?", path); err != nil {
-		tb.Error(err)
-	}
-	if err := db.Close(); err != nil {
-		tb.Error(err)
-	}
-	return w.MustNode(tb, path, &replicaNode{Static: litefs.OpenStatic(), role: litefs.Role{State: litefs.Unknown}}, true)
+	repotest.MustExec(tb, w.path, "VACUUM INTO ?", path)
+	return w.MustNode(tb, path, repotest.NewSeat(repotest.Unknown()), true)
 }
 
 func editor(pairs ...string) url.Values {
@@ -156,7 +146,7 @@ func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
 
 // gated is a node that hears of changes when the test lets it.
 type gated struct {
-	replicaNode
+	*repotest.Seat
 	wake chan struct{}
 }
 
@@ -165,8 +155,7 @@ func (g *gated) Subscribe() (<-chan struct{}, func()) { return g.wake, func() {}
 func TestARequestWaitsForItsPosition(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
-	g := &gated{wake: make(chan struct{}, 1)}
-	g.Static, g.role = litefs.OpenStatic(), litefs.Role{State: litefs.Unknown}
+	g := &gated{repotest.NewSeat(repotest.Unknown()), make(chan struct{}, 1)}
 	late := w.MustNode(t, w.path, g, true)
 	b := MustLogin(t, w.primary)
 	to := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
@@ -257,8 +246,8 @@ func TestAWaitInVainBeforeTheFirstRow(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	far := b.Cookie(t, "position")
 	b.SetCookie(t, "session", "lost") // else the page is private anyway
-	MustExec(t, w, "DELETE FROM writes")
-	MustExec(t, w, "DELETE FROM topics")
+	repotest.MustExec(t, w.path, "DELETE FROM writes")
+	repotest.MustExec(t, w.path, "DELETE FROM topics")
 	a := b.On(w.MustCopy(t)).Get(t, "/posts").Must(t, http.StatusOK)
 	expectStale(t, "no row", a, seqOf(far))
 	if len(a.header["Set-Cookie"]) > 0 || a.header.Get("Cache-Control") != "private, no-store" {
@@ -296,7 +285,7 @@ func TestPositionsOnlyMoveOn(t *testing.T) {
 	if after == before {
 		t.Error("what was read does not count")
 	}
-	eventually(t, "the replica is as far", func() bool { return w.replica.repo.Feed().Position() == w.primary.repo.Feed().Position() })
+	repotest.Eventually(t, patience, "the replica is as far", func() bool { return w.replica.repo.Feed().Position() == w.primary.repo.Feed().Position() })
 	b.Get(t, "/posts/title").Must(t, http.StatusOK)
 	if b.Cookie(t, "position") != after {
 		t.Error("the position has changed where nothing has")

@@ -1,101 +1,41 @@
 package web_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"blog/internal/accounts"
-	"blog/internal/litefs"
 	"blog/internal/live"
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 	"blog/web"
 	"blog/web/assets"
 )
 
 const (
-	secret   = "a secret of the cluster"
 	email    = "ada@example.org"
 	password = "a long sentence that nobody guesses"
 	patience = 20 * time.Second // for what must come
 )
 
-// clock is set by the test.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// journal is a log that a test can read.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
-// replicaNode hears of changes as the primary's node does; its role is the
-// test's to change.
-type replicaNode struct {
-	*litefs.Static
-	mu   sync.Mutex
-	role litefs.Role
-}
-
-func (n *replicaNode) Role() litefs.Role {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.role
-}
-
-func (n *replicaNode) Lose() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.role = litefs.Role{}
-}
-
 // world is a primary and a replica in one process, on one file.
 type world struct {
-	clock            *clock
+	clock            *repotest.Clock
 	path             string
 	hasher           *accounts.Hasher
 	options          func(*web.Options)
 	primary, replica *node
-	lost             *replicaNode // the replica's node
+	seat             *repotest.Seat // the replica's
 	author           int64
 }
 
@@ -106,7 +46,7 @@ type node struct {
 	hub    *live.Hub
 	server *httptest.Server
 	routes chi.Routes
-	log    *journal
+	log    *repotest.Journal
 	other  *node  // that hears of what is written here
 	setup  string // the token of the one-time link, when there is no author
 }
@@ -133,18 +73,18 @@ func MustWorld(tb testing.TB, options ...func(*web.Options)) *world {
 // MustEmptyWorld starts both nodes, without an author.
 func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	tb.Helper()
-	w := &world{clock: &clock{now: start()}, path: filepath.Join(tb.TempDir(), "blog.db"), hasher: accounts.NewHasher(cheap())}
+	w := &world{clock: repotest.NewClock(start()), path: filepath.Join(tb.TempDir(), "blog.db"), hasher: accounts.NewHasher(cheap())}
 	w.options = func(o *web.Options) {
 		for _, change := range options {
 			change(o)
 		}
 	}
-	static := litefs.OpenStatic()
-	w.primary = w.MustNode(tb, w.path, static, false)
-	private := httptest.NewServer(repo.NewHandler(w.primary.repo, secret, slog.New(slog.DiscardHandler)))
+	seat := repotest.NewSeat(repotest.Primary())
+	w.primary = w.MustNode(tb, w.path, seat, false)
+	private := httptest.NewServer(repo.NewHandler(w.primary.repo, repotest.Secret, slog.New(slog.DiscardHandler)))
 	tb.Cleanup(private.Close)
-	w.lost = &replicaNode{Static: static, role: litefs.Role{State: litefs.Replica, Host: "primary", URL: private.URL}}
-	w.replica = w.MustNode(tb, w.path, w.lost, true)
+	w.seat = seat.Beside(repotest.Replica(private.URL))
+	w.replica = w.MustNode(tb, w.path, w.seat, true)
 	w.primary.other, w.replica.other = w.replica, w.primary
 	return w
 }
@@ -152,12 +92,13 @@ func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 // MustNode starts a node of the world on a database file.
 func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS bool) *node {
 	tb.Helper()
-	n := &node{log: &journal{}}
-	log := slog.New(slog.NewTextHandler(n.log, nil))
+	n := &node{log: &repotest.Journal{}}
+	log := n.log.Text()
 	tokens := make(chan string, 1)
-	n.repo = mustRepo(tb, repo.Options{
-		Path: path, LiteFS: underLiteFS, Node: role, Now: w.clock.Now, Logger: log,
-		Tasks: []repo.Task{accounts.SetupTask(func(token string) { tokens <- token }, log)},
+	n.repo = repotest.MustOpen(tb, repo.Options{
+		Path: path, LiteFS: underLiteFS, Node: role, Now: w.clock.Now, Logger: log, Authorize: accounts.Authorize,
+		Registry: repotest.MustRegistry(tb, posts.Commands(), media.Commands(), accounts.Commands()),
+		Tasks:    []repo.Task{accounts.SetupTask(func(token string) { tokens <- token }, log)},
 	})
 	set, err := assets.New(nil)
 	if err != nil {
@@ -169,7 +110,7 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 		Config:   web.Config{Title: "A quiet place", Description: "Notes.", Language: "en", Location: time.UTC, Zone: "UTC", PublicURL: public},
 		Repo:     n.repo,
 		Accounts: accounts.NewService(n.repo, w.hasher, accounts.NewLimiter(w.clock.Now), w.clock.Now),
-		Assets:   set, Secret: secret, Now: w.clock.Now, Logger: log,
+		Assets:   set, Secret: repotest.Secret, Now: w.clock.Now, Logger: log,
 	}
 	w.options(&o)
 	n.site = web.New(o)
@@ -208,31 +149,11 @@ func mustHaveAuthor(tb testing.TB, r *repo.Repo) (found bool) {
 	return found
 }
 
-func mustRepo(tb testing.TB, o repo.Options) *repo.Repo {
-	tb.Helper()
-	registry, err := repo.NewRegistry(posts.Commands(), media.Commands(), accounts.Commands())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	o.Transport, o.Registry, o.Migrations, o.Authorize = repo.NewTransport(secret), registry, migrations.FS, accounts.Authorize
-	r, err := repo.Open(tb.Context(), o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			tb.Error(err)
-		}
-		o.Transport.Close()
-	})
-	return r
-}
-
 // MustDo carries out a command as the operator, and waits until the other node
 // has told its pages of it.
 func MustDo[R any](tb testing.TB, n *node, cmd repo.Command[R]) R {
 	tb.Helper()
-	r, receipt, err := repo.Do(repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), n.repo, cmd)
+	r, receipt, err := repo.Do(repotest.As(tb.Context(), repo.Operator), n.repo, cmd)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -305,19 +226,4 @@ func MustCount(tb testing.TB, n *node) map[string]int {
 		tb.Fatal(err)
 	}
 	return out
-}
-
-// eventually polls until ok, and fails the test when that takes too long.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			tb.Fatalf("never: %s", what)
-		}
-	}
 }

@@ -10,11 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"blog/internal/repo/repotest"
 	"blog/test/cluster"
 )
 
@@ -131,27 +131,9 @@ type refusal struct {
 type server struct {
 	url   string
 	cmd   *exec.Cmd
-	out   said
-	log   bytes.Buffer // once it has ended
+	out   repotest.Journal // what it has printed so far
+	log   bytes.Buffer     // once it has ended
 	ended chan error
-}
-
-// said is what a process has printed so far.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
 }
 
 func (w *world) mustServe(t *testing.T) *server {

@@ -11,6 +11,7 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // run carries out one command and returns its result.
@@ -136,7 +137,7 @@ type outcome struct {
 func carryOut(t *testing.T, c commandCase, forwarded bool, now time.Time) outcome {
 	t.Helper()
 	w := mustWorld(t)
-	w.clock.Advance(now.Sub(w.clock.Now()))
+	w.clock.Set(now)
 	for _, b := range c.before {
 		if _, err := b(t.Context(), w.primary); err != nil {
 			t.Fatal(err)
@@ -154,7 +155,7 @@ func carryOut(t *testing.T, c commandCase, forwarded bool, now time.Time) outcom
 		if e := repo.AsError(err); e.Code != c.code {
 			t.Errorf("got %v, want the code %q", err, c.code)
 		} else if c.code == repo.Invalid {
-			wantFields(t, err, c.fields...)
+			repotest.WantFields(t, err, c.fields...)
 		}
 		wire, _ := json.Marshal(repo.AsError(err))
 		o.err = string(wire)
@@ -182,10 +183,6 @@ func TestLocalAndForwardedAreEqual(t *testing.T) {
 
 func TestEveryCommandIsInTheTable(t *testing.T) {
 	t.Parallel()
-	registry, err := repo.NewRegistry(accounts.Commands())
-	if err != nil {
-		t.Fatal(err)
-	}
 	done, refused := map[string]bool{}, map[string]bool{}
 	for _, c := range cases() {
 		if c.code == "" {
@@ -194,7 +191,7 @@ func TestEveryCommandIsInTheTable(t *testing.T) {
 			refused[c.name] = true
 		}
 	}
-	names := registry.Names()
+	names := repotest.MustRegistry(t, accounts.Commands()).Names()
 	slices.Sort(names)
 	for _, n := range names {
 		if !done[n] || !refused[n] {

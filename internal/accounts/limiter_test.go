@@ -10,11 +10,12 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
-func mustLimiter(tb testing.TB) (*accounts.Limiter, *clock) {
+func mustLimiter(tb testing.TB) (*accounts.Limiter, *repotest.Clock) {
 	tb.Helper()
-	c := &clock{now: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
+	c := repotest.NewClock(time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC))
 	return accounts.NewLimiter(c.Now), c
 }
 

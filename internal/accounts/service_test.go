@@ -10,6 +10,7 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func TestLoginOnAReplica(t *testing.T) {
@@ -235,9 +236,9 @@ func TestChangePassword(t *testing.T) {
 	on := w.service(w.replica)
 	ctx, token := mustLogin(t, w)
 	_, err := on.ChangePassword(ctx, accounts.PasswordInput{Current: mistyped, Password: changedTo})
-	wantFields(t, err, "current")
+	repotest.WantFields(t, err, "current")
 	_, err = on.ChangePassword(ctx, accounts.PasswordInput{Current: password, Password: "short"})
-	wantFields(t, err, "password")
+	repotest.WantFields(t, err, "password")
 	if _, err = on.ChangePassword(t.Context(), accounts.PasswordInput{Current: password, Password: changedTo}); !errors.Is(err, repo.Unauthorized) {
 		t.Errorf("a visitor: %v", err)
 	}
@@ -272,7 +273,7 @@ func TestOperatorsRetryIsCarriedOutOnce(t *testing.T) {
 		t.Errorf("with another password: %v", err)
 	}
 	_, receipt, err := accounts.AddUser(t.Context(), w.replica, w.hasher, accounts.NewUser{Email: "x", Password: email})
-	wantFields(t, err, "email", "name")
+	repotest.WantFields(t, err, "email", "name")
 	if receipt.Key == "" {
 		t.Error("a refusal has no key")
 	}
@@ -337,7 +338,7 @@ func TestStrangersCannotKeepAnAuthorFromChangingThePassword(t *testing.T) {
 	change := accounts.PasswordInput{Current: mistyped, Password: changedTo, Addr: addr(21)}
 	for range 10 {
 		_, err := on.ChangePassword(ctx, change)
-		wantFields(t, err, "current")
+		repotest.WantFields(t, err, "current")
 	}
 	if _, err := on.ChangePassword(ctx, change); !repo.HasReason(err, accounts.Limited) {
 		t.Errorf("guesses of who is signed in: %v", err)

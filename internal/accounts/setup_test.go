@@ -8,6 +8,7 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func announcing() (repo.Task, <-chan string) {
@@ -31,11 +32,11 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 	bad := in
 	bad.Email, bad.Name, bad.Password = "ada", "", "short"
 	_, err := on.Setup(t.Context(), bad)
-	wantFields(t, err, "email", "name", "password")
+	repotest.WantFields(t, err, "email", "name", "password")
 	bad = in
 	bad.Token += "x"
 	_, err = on.Setup(t.Context(), bad)
-	wantFields(t, err, "token")
+	repotest.WantFields(t, err, "token")
 
 	s, err := on.Setup(t.Context(), in)
 	if err != nil {
@@ -61,7 +62,7 @@ func TestANewOfferReplacesTheOldOne(t *testing.T) {
 	task, tokens := announcing()
 	w := mustWorld(t, task)
 	first := <-tokens
-	task(repo.As(t.Context(), repo.Actor{Name: repo.System}), w.primary)
+	task(repotest.As(t.Context(), repo.System), w.primary)
 	second := <-tokens
 	on := w.service(w.replica)
 	for token, want := range map[string]bool{first: false, second: true} {
@@ -90,7 +91,7 @@ func TestSetupIsLimited(t *testing.T) {
 	in := accounts.SetupInput{Token: "guess", Email: email, Name: "Ada", Password: password, Addr: netip.MustParseAddr("192.0.2.1")}
 	for range 20 {
 		_, err := w.service(w.primary).Setup(t.Context(), in)
-		wantFields(t, err, "token")
+		repotest.WantFields(t, err, "token")
 	}
 	if _, err := w.service(w.primary).Setup(t.Context(), in); !repo.HasReason(err, accounts.Limited) {
 		t.Errorf("got %v", err)

@@ -3,58 +3,24 @@ package accounts_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"blog/internal/accounts"
-	"blog/internal/litefs"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
-
-// clock is set by the test.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// replicaNode hears of changes as the primary's node does, and sends writes to url.
-type replicaNode struct {
-	*litefs.Static
-	url string
-}
-
-func (n replicaNode) Role() litefs.Role {
-	return litefs.Role{State: litefs.Replica, Host: "primary", URL: n.url}
-}
 
 // world is a primary and a replica in one process, on one file.
 type world struct {
-	clock   *clock
+	clock   *repotest.Clock
 	primary *repo.Repo
 	replica *repo.Repo
 	hasher  *accounts.Hasher
 	limiter *accounts.Limiter
 }
-
-const secret = "a secret of the cluster"
 
 // cheap keeps the tests fast; what the default costs has no part in them.
 func cheap() accounts.Params { return accounts.Params{Memory: 64, Time: 1, Threads: 1} }
@@ -62,40 +28,13 @@ func cheap() accounts.Params { return accounts.Params{Memory: 64, Time: 1, Threa
 func mustWorld(tb testing.TB, tasks ...repo.Task) *world {
 	tb.Helper()
 	// Calls carry real deadlines, so the clock starts at the real time.
-	c := &clock{now: time.Now().UTC().Truncate(time.Second)}
+	c := repotest.NewClock(time.Now().UTC().Truncate(time.Second))
 	w := &world{clock: c, hasher: accounts.NewHasher(cheap()), limiter: accounts.NewLimiter(c.Now)}
-	path := filepath.Join(tb.TempDir(), "blog.db")
-	node := litefs.OpenStatic()
-	w.primary = mustOpen(tb, path, c, node, false, tasks...)
-	log := slog.New(slog.DiscardHandler)
-	server := httptest.NewServer(repo.NewHandler(w.primary, secret, log))
-	tb.Cleanup(server.Close)
-	w.replica = mustOpen(tb, path, c, replicaNode{node, server.URL}, true)
+	w.primary, w.replica, _ = repotest.MustPair(tb, repo.Options{
+		Path: filepath.Join(tb.TempDir(), "blog.db"), Registry: repotest.MustRegistry(tb, accounts.Commands()),
+		Now: c.Now, Authorize: accounts.Authorize, Tasks: tasks,
+	})
 	return w
-}
-
-func mustOpen(tb testing.TB, path string, c *clock, node repo.Node, underLiteFS bool, tasks ...repo.Task) *repo.Repo {
-	tb.Helper()
-	registry, err := repo.NewRegistry(accounts.Commands())
-	if err != nil {
-		tb.Fatal(err)
-	}
-	transport := repo.NewTransport(secret)
-	r, err := repo.Open(tb.Context(), repo.Options{
-		Path: path, LiteFS: underLiteFS, Node: node, Registry: registry, Migrations: migrations.FS,
-		Transport: transport, Now: c.Now, Logger: slog.New(slog.DiscardHandler),
-		Authorize: accounts.Authorize, Tasks: tasks,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			tb.Error(err)
-		}
-		transport.Close()
-	})
-	return r
 }
 
 func (w *world) service(r *repo.Repo) *accounts.Service {
@@ -178,18 +117,4 @@ func dump(ctx context.Context, out *strings.Builder, rd repo.Reader, query strin
 		fmt.Fprintln(out, line)
 	}
 	return rows.Err()
-}
-
-// wantFields fails unless err is Invalid with messages for exactly these fields.
-func wantFields(tb testing.TB, err error, fields ...string) {
-	tb.Helper()
-	e := repo.AsError(err)
-	if err == nil || e.Code != repo.Invalid || len(e.Fields) != len(fields) {
-		tb.Fatalf("got %v, want messages for %v", err, fields)
-	}
-	for _, f := range fields {
-		if e.Fields[f] == "" {
-			tb.Errorf("no message for %s in %v", f, err)
-		}
-	}
 }

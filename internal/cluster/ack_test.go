@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"blog/internal/cluster"
-	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // waits reports that nothing is answered within a moment. A slow machine can only let a
@@ -26,7 +26,7 @@ func waits(t *testing.T, end <-chan written) {
 // MustEnd gives what came of a write, while replication goes on where it is not held.
 func (w *world) MustEnd(t *testing.T, end <-chan written) written {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience)
 	for {
 		select {
 		case got := <-end:
@@ -95,12 +95,12 @@ func TestALostStandby(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
 	w.MustWrite(t, a, "first", repo.Two)
-	b.seat.set(litefs.Role{State: litefs.Primary}) // it believes so; its uplink ends
+	b.seat.Set(repotest.Primary()) // it believes so; its uplink ends
 	w.MustWrite(t, a, "alone", repo.Alone)
 	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
 		t.Errorf("acknowledged alone with the set %v", got)
 	}
-	b.seat.set(replicaOf(a))
+	b.seat.Set(replicaOf(a))
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "two again", repo.Two)
 }
@@ -131,13 +131,13 @@ func TestAStandbyThatLacksARow(t *testing.T) {
 	w.apart = "b"
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
 	w.MustWrite(t, a, "first", repo.Two)
-	b.seat.set(litefs.Role{State: litefs.Primary})
+	b.seat.Set(repotest.Primary())
 	w.MustSet(t, "a")
 	b.seat.hold(true)
 	w.MustWrite(t, a, "alone", repo.Alone)
-	b.seat.set(replicaOf(a)) // at once: who lacks a row for long is not even waited for
+	b.seat.Set(replicaOf(a)) // at once: who lacks a row for long is not even waited for
 	reports := map[time.Time]bool{}
-	eventually(t, "it reports", func() bool {
+	repotest.Eventually(t, patience, "it reports", func() bool {
 		for _, n := range a.cluster.Nodes(t.Context(), nil) {
 			if n.Node == "b" {
 				reports[n.Clock] = true
@@ -203,12 +203,12 @@ func TestWhoMayBeAStandby(t *testing.T) {
 	a := w.MustNode(t, "a")
 	w.MustNode(t, "far", func(_ *cluster.Options, i *cluster.Info) { i.Region = "nrt" })
 	w.MustNode(t, "reader", func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
-	eventually(t, "both report", func() bool { return len(a.cluster.Nodes(t.Context(), nil)) == 3 })
+	repotest.Eventually(t, patience, "both report", func() bool { return len(a.cluster.Nodes(t.Context(), nil)) == 3 })
 	w.MustWrite(t, a, "alone", repo.Alone)
 	w.MustNode(t, "b")
 	w.MustSet(t, "a", "b")
 	c := w.MustNode(t, "c")
-	eventually(t, "the third is told", func() bool {
+	repotest.Eventually(t, patience, "the third is told", func() bool {
 		return strings.Contains(c.log.String(), "There are 4 candidates") || strings.Contains(c.log.String(), "There are 3 candidates")
 	})
 	problems := map[string]string{}
@@ -228,9 +228,9 @@ func TestNodesAreKnownEverywhere(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	w.MustWrite(t, a, "one", repo.Two)
-	transport := repo.NewTransport(secret)
+	transport := repo.NewTransport(repotest.Secret)
 	defer transport.Close()
-	eventually(t, "b knows everything", func() bool {
+	repotest.Eventually(t, patience, "b knows everything", func() bool {
 		nodes := b.cluster.Nodes(t.Context(), transport)
 		return len(nodes) == 2 && nodes[0].Node == "b" && nodes[0].Seq == 1 && nodes[0].Durability == "two" &&
 			nodes[1].Node == "a" && nodes[1].Seq == 1 && nodes[1].StandbySeq == 1 && slices.Equal(nodes[1].SyncSet, []string{"a", "b"})
@@ -244,7 +244,7 @@ func TestAnotherSecret(t *testing.T) {
 	wrong := repo.NewTransport("another secret of the tests")
 	defer wrong.Close()
 	b := w.MustNode(t, "b", func(o *cluster.Options, _ *cluster.Info) { o.Header = wrong.Header() })
-	eventually(t, "b says why", func() bool { return strings.Contains(b.log.String(), "CLUSTER_SECRET differs") })
+	repotest.Eventually(t, patience, "b says why", func() bool { return strings.Contains(b.log.String(), "CLUSTER_SECRET differs") })
 	w.MustWrite(t, a, "alone", repo.Alone)
 	if p := b.cluster.Self().Problem; !strings.Contains(p, "CLUSTER_SECRET") {
 		t.Errorf("status says %q", p)
@@ -258,7 +258,7 @@ func TestStrictAndAnotherStandby(t *testing.T) {
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Policy, o.Wait = cluster.Strict, time.Second })
 	w.MustWrite(t, a, "one", repo.Two)
 	b.cluster.Leave(t.Context())
-	b.seat.set(litefs.Role{})
+	b.seat.Set(repotest.Unknown())
 	w.MustNode(t, "c", func(o *cluster.Options, _ *cluster.Info) { o.Policy = cluster.Strict })
 	w.MustSet(t, "a", "c")
 	w.MustWrite(t, a, "two", repo.Two)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"blog/internal/repo/repotest"
 )
 
 // MustReplicate gives n a copy of its own and returns its path. What is written to the
@@ -14,26 +16,11 @@ import (
 func (w *world) MustReplicate(t *testing.T, n *node) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "copy.db")
-	mustExec := func(db *sql.DB, query string, args ...any) {
-		t.Helper()
-		if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	source, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000")
-	if err != nil {
+	repotest.MustExec(t, w.path, "VACUUM INTO ?", path)
+	db := repotest.MustRaw(t, path)
+	if _, err := db.ExecContext(t.Context(), "ATTACH ? AS source", w.path); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(source, "VACUUM INTO ?", path)
-	if err := source.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000&_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxOpenConns(1) // the source is attached to it
-	mustExec(db, "ATTACH ? AS source", w.path)
 	var copying sync.WaitGroup
 	ctx, stop := context.WithCancel(t.Context())
 	copying.Go(func() {
@@ -54,9 +41,6 @@ func (w *world) MustReplicate(t *testing.T, n *node) string {
 	t.Cleanup(func() {
 		stop()
 		copying.Wait()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return path
 }

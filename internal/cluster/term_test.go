@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"blog/internal/cluster"
-	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // TestAnUnknownChange: while nobody knows whether the standby is in the set, nothing is
@@ -37,7 +37,7 @@ func TestAnUnknownChange(t *testing.T) {
 		w.keeper.swallow = 1
 		w.keeper.mu.Unlock()
 		b := w.MustNode(t, "b")
-		eventually(t, "the change has been tried", func() bool {
+		repotest.Eventually(t, patience, "the change has been tried", func() bool {
 			w.keeper.mu.Lock()
 			defer w.keeper.mu.Unlock()
 			return w.keeper.swallow == 0
@@ -73,8 +73,8 @@ func TestALostRole(t *testing.T) {
 	mine := w.write(t.Context(), a, "mine", "k")
 	waits(t, mine)
 	w.keeper.hand("b")
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	b.seat.hold(false)
 	got := w.MustEnd(t, mine)
 	if got.err != nil || !got.receipt.Replayed {
@@ -95,8 +95,8 @@ func TestAShortLossOfTheRole(t *testing.T) {
 	waits(t, end)
 	w.rewrite(t, 1, "somebody else's")
 	w.keeper.hand("a") // another term
-	a.seat.set(litefs.Role{})
-	a.seat.set(litefs.Role{State: litefs.Primary})
+	a.seat.Set(repotest.Unknown())
+	a.seat.Set(repotest.Primary())
 	b.seat.hold(false)
 	// Asked again in the new term, which knows nothing of it.
 	if got := w.MustEnd(t, end); got.err != nil || got.receipt.Replayed || got.receipt.Seq != 2 {
@@ -112,14 +112,14 @@ func TestOutsideTheSetNobodyLeads(t *testing.T) {
 	w.MustWrite(t, a, "one", repo.Alone)
 	b := w.MustNode(t, "b", func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
 	w.keeper.hand("b")
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if got := w.MustEnd(t, w.write(ctx, b, "two", "k")); !repo.HasReason(got.err, repo.NoPrimary) {
 		t.Errorf("%+v, %v", got.receipt, got.err)
 	}
-	eventually(t, "b gives the lease up", func() bool {
+	repotest.Eventually(t, patience, "b gives the lease up", func() bool {
 		w.keeper.mu.Lock()
 		defer w.keeper.mu.Unlock()
 		return slices.Contains(w.keeper.told, "demote b")
@@ -139,14 +139,14 @@ func TestHandOff(t *testing.T) {
 	a.cluster.Leave(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- a.cluster.HandOff(t.Context()) }()
-	eventually(t, "b is asked to take over", func() bool {
+	repotest.Eventually(t, patience, "b is asked to take over", func() bool {
 		w.keeper.mu.Lock()
 		defer w.keeper.mu.Unlock()
 		return slices.Contains(w.keeper.told, "promote b")
 	})
 	w.keeper.hand("b")
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -155,7 +155,7 @@ func TestHandOff(t *testing.T) {
 		t.Errorf("%+v, %v: a's own user is served by b", got.receipt, got.err)
 	}
 	// It reports to b now, until it has ended, and is not taken into the set again.
-	eventually(t, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
+	repotest.Eventually(t, patience, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
 	w.MustWrite(t, b, "after", repo.Alone)
 }
 
@@ -199,10 +199,10 @@ func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
 			if err := a.cluster.Close(); err != nil { // as if it were dead
 				t.Fatal(err)
 			}
-			b.seat.set(litefs.Role{})
+			b.seat.Set(repotest.Unknown())
 			b.cluster.Unheard(c.silent)
 			w.keeper.hand("b")
-			b.seat.set(litefs.Role{State: litefs.Primary})
+			b.seat.Set(repotest.Primary())
 			if !c.lost {
 				waits(t, w.write(t.Context(), b, "two", "k"))
 				return
@@ -225,26 +225,26 @@ func TestAReportOfAnEarlierTerm(t *testing.T) {
 	w.MustSet(t, "a", "b")
 	lead := func(n, other *node) {
 		t.Helper()
-		other.seat.set(litefs.Role{})
+		other.seat.Set(repotest.Unknown())
 		w.keeper.hand(n.id)
-		n.seat.set(litefs.Role{State: litefs.Primary})
-		eventually(t, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
+		n.seat.Set(repotest.Primary())
+		repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
 	}
 	lead(b, a)
-	a.seat.set(replicaOf(b))
-	eventually(t, "a reports to b", func() bool { return b.cluster.Covered("a") == 1 })
+	a.seat.Set(replicaOf(b))
+	repotest.Eventually(t, patience, "a reports to b", func() bool { return b.cluster.Covered("a") == 1 })
 	lead(a, b)
-	b.seat.set(replicaOf(a))
+	b.seat.Set(replicaOf(a))
 	b.seat.hold(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	lost := w.write(ctx, a, "two", "k") // b never gets it
-	eventually(t, "a has it", func() bool { return a.cluster.Covered("b") == 1 && a.cluster.Newest() == 2 })
+	repotest.Eventually(t, patience, "a has it", func() bool { return a.cluster.Covered("b") == 1 && a.cluster.Newest() == 2 })
 	lead(b, a)
 	if got := b.cluster.Covered("a"); got != -1 {
 		t.Errorf("a has said nothing yet, and counts as having row %d", got)
 	}
-	a.seat.set(replicaOf(b))
-	eventually(t, "a reports its own row", func() bool { return b.cluster.Reported("a") == 2 })
+	a.seat.Set(replicaOf(b))
+	repotest.Eventually(t, patience, "a reports its own row", func() bool { return b.cluster.Reported("a") == 2 })
 	if got := b.cluster.Covered("a"); got != -1 {
 		t.Errorf("a has a row that is none of b's, and counts as having row %d", got)
 	}
@@ -262,9 +262,9 @@ func TestAnOldPrimaryReportsWhatItWrote(t *testing.T) {
 	end := w.write(t.Context(), a, "one", "k")
 	waits(t, end)
 	w.keeper.hand("b")
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
-	eventually(t, "a reports its row", func() bool {
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
+	repotest.Eventually(t, patience, "a reports its row", func() bool {
 		nodes := b.cluster.Nodes(t.Context(), nil)
 		return len(nodes) == 2 && nodes[1].Node == "a" && nodes[1].Seq == 1
 	})

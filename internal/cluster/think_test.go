@@ -10,8 +10,8 @@ import (
 	"github.com/coder/websocket"
 
 	"blog/internal/cluster"
-	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // TestAFrozenStandbyAndAHiccup: that this process stood still for a moment puts the
@@ -94,8 +94,8 @@ func TestAfterASleep(t *testing.T) {
 	w.keeper.hand("b") // it was elected meanwhile
 	w.keeper.cut(false)
 	waits(t, refused)
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
 		t.Errorf("%v", got.err)
 	}
@@ -109,15 +109,15 @@ func TestAWordFromBeforeASleep(t *testing.T) {
 	arrive := w.keeper.delay()
 	before := w.keeper.questions()
 	a.cluster.Sleep(time.Hour)
-	eventually(t, "Consul is asked", func() bool { return w.keeper.questions() > before })
+	repotest.Eventually(t, patience, "Consul is asked", func() bool { return w.keeper.questions() > before })
 	a.cluster.Sleep(time.Hour) // with the answer on its way
 	w.keeper.hand("b")
 	refused := w.write(t.Context(), a, "another", "key of one")
-	eventually(t, "the sleep is noticed", func() bool { return a.cluster.Awake() })
+	repotest.Eventually(t, patience, "the sleep is noticed", func() bool { return a.cluster.Awake() })
 	arrive()
 	waits(t, refused)
-	b.seat.set(litefs.Role{State: litefs.Primary})
-	a.seat.set(replicaOf(b))
+	b.seat.Set(repotest.Primary())
+	a.seat.Set(replicaOf(b))
 	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
 		t.Errorf("%v", got.err)
 	}
@@ -163,7 +163,7 @@ func TestAfterAShortSleep(t *testing.T) {
 func TestClocksThatDiffer(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
-	transport := repo.NewTransport(secret)
+	transport := repo.NewTransport(repotest.Secret)
 	defer transport.Close()
 	ws, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(a.url(), "http")+cluster.PathUplink, &websocket.DialOptions{HTTPHeader: transport.Header()})
 	if err != nil {
@@ -194,11 +194,11 @@ func TestClocksThatDiffer(t *testing.T) {
 			}
 		}
 	}()
-	eventually(t, "the log and the status say so", func() bool {
+	repotest.Eventually(t, patience, "the log and the status say so", func() bool {
 		nodes := a.cluster.Nodes(t.Context(), nil)
 		return len(nodes) == 2 && strings.Contains(nodes[1].Problem, "clock of late") && strings.Contains(a.log.String(), "clocks are more than 2 s apart")
 	})
-	eventually(t, "the node is told", func() bool {
+	repotest.Eventually(t, patience, "the node is told", func() bool {
 		_, raw, err := ws.Read(t.Context())
 		return err != nil || strings.Contains(string(raw), "clock of late")
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blog/internal/litefs"
+	"blog/internal/repo/repotest"
 )
 
 // MustTry waits until n has tried so many times more to reach the primary, in vain.
@@ -14,7 +15,7 @@ func (n *node) MustTry(t *testing.T, times int) {
 	t.Helper()
 	tries := func() int { return strings.Count(n.log.String(), "there is no uplink") }
 	before := tries()
-	eventually(t, "it tries again", func() bool { return tries() >= before+times })
+	repotest.Eventually(t, patience, "it tries again", func() bool { return tries() >= before+times })
 }
 
 // TestAPrimaryThatNobodyReaches: the address that the primary is known by leads nowhere.
@@ -32,7 +33,7 @@ func TestAPrimaryThatNobodyReaches(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	b.seat.set(litefs.Role{State: litefs.Replica, Host: "a", URL: nowhere})
+	b.seat.Set(litefs.Role{State: litefs.Replica, Host: "a", URL: nowhere})
 	b.MustTry(t, 1)
 	b.cluster.FailLonger(10 * time.Second)
 	b.MustTry(t, 2)
@@ -40,7 +41,7 @@ func TestAPrimaryThatNobodyReaches(t *testing.T) {
 		t.Errorf("it complains too early: %s", problem)
 	}
 	b.cluster.FailLonger(10 * time.Second)
-	eventually(t, "it complains", func() bool { return b.cluster.Self().Problem != "" })
+	repotest.Eventually(t, patience, "it complains", func() bool { return b.cluster.Self().Problem != "" })
 	b.MustTry(t, 3)
 	want := "The primary's private listener at " + nowhere + " does not answer: check that its PRIVATE_ADDR is an address that other nodes can reach, " +
 		"and that PRIMARY_URL and its LITEFS_HOSTNAME make that address."
@@ -50,6 +51,6 @@ func TestAPrimaryThatNobodyReaches(t *testing.T) {
 	if log := b.log.String(); strings.Count(log, want) != 1 || strings.Count(log, "level=ERROR") != 1 {
 		t.Errorf("not in one line of the log:\n%s", log)
 	}
-	b.seat.set(replicaOf(a))
-	eventually(t, "it is content", func() bool { return b.cluster.Self().Problem == "" })
+	b.seat.Set(replicaOf(a))
+	repotest.Eventually(t, patience, "it is content", func() bool { return b.cluster.Self().Problem == "" })
 }

@@ -3,25 +3,23 @@ package cluster_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
 
-const secret = "a secret of the tests"
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
 
 // put is a command that changes nothing but the history.
 type put struct {
@@ -36,53 +34,15 @@ func (p put) Apply(_ context.Context, tx *repo.Tx) (string, error) {
 
 // seat is a node whose role and whose replication the test moves.
 type seat struct {
-	mu      sync.Mutex
-	role    litefs.Role
-	changed chan struct{}
-	subs    map[chan struct{}]bool
-	open    chan struct{} // closed while replication is not held
+	*repotest.Seat
+	mu   sync.Mutex
+	open chan struct{} // closed while replication is not held
 }
 
 func newSeat(r litefs.Role) *seat {
-	s := &seat{role: r, changed: make(chan struct{}), subs: map[chan struct{}]bool{}, open: make(chan struct{})}
+	s := &seat{Seat: repotest.NewSeat(r), open: make(chan struct{})}
 	close(s.open)
 	return s
-}
-
-func (s *seat) Role() litefs.Role {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.role
-}
-
-func (s *seat) Changed() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
-}
-
-func (s *seat) Subscribe() (<-chan struct{}, func()) {
-	ch := make(chan struct{}, 1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.subs[ch] = true
-	return ch, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.subs, ch)
-	}
-}
-
-// Notify tells this node's feed to look.
-func (s *seat) Notify() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for ch := range s.subs {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // hold keeps what is written from now on from arriving at this node.
@@ -126,15 +86,6 @@ func (d dam) wait() {
 	<-open
 }
 
-func (s *seat) set(r litefs.Role) {
-	s.mu.Lock()
-	s.role = r
-	close(s.changed)
-	s.changed = make(chan struct{})
-	s.mu.Unlock()
-	s.Notify()
-}
-
 // node is one node: a repository and a cluster over a file that all share, as if
 // replication took no time when it is not held; but for the one that is apart.
 type node struct {
@@ -143,7 +94,7 @@ type node struct {
 	repo    *repo.Repo
 	cluster *cluster.Cluster
 	server  *httptest.Server
-	log     *journal
+	log     *repotest.Journal
 }
 
 func (n *node) url() string { return n.server.URL }
@@ -166,46 +117,40 @@ func MustWorld(t *testing.T) *world {
 // MustNode opens a node. The first one leads.
 func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	t.Helper()
-	role := litefs.Role{}
+	role := repotest.Unknown()
 	if len(w.nodes) == 0 {
 		w.keeper.hand(id)
-		role.State = litefs.Primary
+		role = repotest.Primary()
 	}
-	n := &node{id: id, seat: newSeat(role), log: &journal{}}
+	n := &node{id: id, seat: newSeat(role), log: &repotest.Journal{}}
+	log := n.log.Text()
 	info := cluster.Info{ID: id, Node: id, Region: "fra", Candidate: true}
-	transport := repo.NewTransport(secret)
+	transport := repo.NewTransport(repotest.Secret)
 	o := cluster.Options{
 		Node: n.seat, Control: control{w.keeper, id}, Policy: cluster.Two, Header: transport.Header(),
-		Wait: time.Minute, Stall: time.Minute, Logger: n.log.logger(),
+		Wait: time.Minute, Stall: time.Minute, Logger: log,
 	}
 	for _, f := range changes {
 		f(&o, &info)
 	}
 	o.Info = func(context.Context) cluster.Info { return info }
 	n.cluster = cluster.New(t.Context(), o)
-	registry, err := repo.NewRegistry([]repo.Registration{repo.Register[put]()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, err := migrations.FS.ReadFile("00001_writes.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := w.path
 	if id == w.apart {
 		path = w.MustReplicate(t, n)
 	}
+	var err error
 	n.repo, err = repo.Open(t.Context(), repo.Options{
-		Path: path, LiteFS: true, Node: n.seat, Registry: registry, Transport: transport, Now: time.Now, Logger: n.log.logger(),
-		Migrations: fstest.MapFS{"00001_writes.sql": {Data: first}}, Durability: n.cluster,
+		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: time.Now, Logger: log, Durability: n.cluster,
+		Registry: repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.repo.Feed().Attach(dam{n.seat})
 	n.cluster.Attach(n.repo)
-	calls := repo.NewHandler(n.repo, secret, n.log.logger())
-	uplinks := repo.Authenticated(n.cluster.Handler(), secret, n.log.logger())
+	calls := repo.NewHandler(n.repo, repotest.Secret, log)
+	uplinks := repo.Authenticated(n.cluster.Handler(), repotest.Secret, log)
 	mux := http.NewServeMux()
 	mux.Handle(cluster.PathUplink, uplinks)
 	mux.Handle(cluster.PathNodes, uplinks)
@@ -224,9 +169,9 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	})
 	w.nodes = append(w.nodes, n)
 	if role.State == litefs.Primary {
-		eventually(t, "the first node leads", func() bool { return n.repo.Health(t.Context()).Ready })
+		repotest.Eventually(t, patience, "the first node leads", func() bool { return n.repo.Health(t.Context()).Ready })
 	} else {
-		n.seat.set(replicaOf(w.nodes[0]))
+		n.seat.Set(replicaOf(w.nodes[0]))
 	}
 	return n
 }
@@ -242,7 +187,7 @@ func (w *world) MustPair(t *testing.T, changes ...change) (a, b *node) {
 
 func (w *world) MustSet(t *testing.T, ids ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("the set is %v", ids), func() bool { return slices.Equal(w.keeper.members(), ids) })
+	repotest.Eventually(t, patience, fmt.Sprintf("the set is %v", ids), func() bool { return slices.Equal(w.keeper.members(), ids) })
 }
 
 func replicaOf(n *node) litefs.Role {
@@ -259,19 +204,9 @@ func (w *world) replicate() {
 // rewrite makes the row at seq that of another history.
 func (w *world) rewrite(t *testing.T, seq int64, key string) {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
 	mark := bytes.Repeat([]byte{7}, 32)
-	_, err = db.ExecContext(t.Context(), "UPDATE writes SET mark = ?, key = ? WHERE seq = ?", mark, key, seq)
-	if err == nil {
-		_, err = db.ExecContext(t.Context(), "UPDATE topics SET mark = ? WHERE seq = ?", mark, seq)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ?, key = ? WHERE seq = ?", mark, key, seq)
+	repotest.MustExec(t, w.path, "UPDATE topics SET mark = ? WHERE seq = ?", mark, seq)
 }
 
 // written is what came of a write.
@@ -285,7 +220,7 @@ type written struct {
 func (w *world) write(ctx context.Context, n *node, item, key string) <-chan written {
 	out := make(chan written, 1)
 	go func() {
-		_, receipt, err := repo.Do(repo.As(ctx, repo.Actor{Name: repo.Operator}), n.repo, put{Item: item}, repo.WithKey(key))
+		_, receipt, err := repo.Do(repotest.As(ctx, repo.Operator), n.repo, put{Item: item}, repo.WithKey(key))
 		out <- written{receipt, err}
 	}()
 	return out
@@ -299,41 +234,4 @@ func (w *world) MustWrite(t *testing.T, n *node, item string, want repo.Assuranc
 		t.Fatalf("write %s: %+v, %v, want %s", item, got.receipt, got.err, want)
 	}
 	return got.receipt
-}
-
-// eventually polls until ok, and fails the test when that takes too long.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	limit := time.After(20 * time.Second)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			tb.Fatalf("never: %s", what)
-		}
-	}
-}
-
-// journal is a log that a test can read.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
-func (j *journal) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

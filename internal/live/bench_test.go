@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blog/internal/repo/repotest"
 )
 
 // handshake opens a socket on a bare connection, so that what is measured is the
@@ -80,14 +82,14 @@ func BenchmarkIdleSockets(b *testing.B) {
 			conns[i] = handshake(b, address)
 			readPast(b, conns[i], `"hello"`)
 		}
-		eventually(b, "all are there", func() bool { return s.hub.Stats().Sockets == sockets })
-		eventually(b, "all are idle", func() bool { return runtime.NumGoroutine() <= goroutines+sockets })
+		repotest.Eventually(b, patience, "all are there", func() bool { return s.hub.Stats().Sockets == sockets })
+		repotest.Eventually(b, patience, "all are idle", func() bool { return runtime.NumGoroutine() <= goroutines+sockets })
 		b.ReportMetric((inUse()-mem)/sockets, "heap+stack-B/socket")
 		b.ReportMetric(float64(resident(b)-rss)/sockets, "resident-B/socket")
 		for _, c := range conns {
 			_ = c.Close()
 		}
-		eventually(b, "all are gone", func() bool { return s.hub.Stats().Sockets == 0 })
+		repotest.Eventually(b, patience, "all are gone", func() bool { return s.hub.Stats().Sockets == 0 })
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -110,7 +112,7 @@ func BenchmarkBroadcast(b *testing.B) {
 		defer func() { _ = conns[i].Close() }()
 		readPast(b, conns[i], `"hello"`)
 	}
-	eventually(b, "all are there", func() bool { return s.hub.Stats().Sockets == sockets })
+	repotest.Eventually(b, patience, "all are there", func() bool { return s.hub.Stats().Sockets == sockets })
 	for i := 0; b.Loop(); i++ {
 		end := fmt.Sprintf("end-%d.", i)
 		MustDo(b, s, post(1, "a", strings.Repeat("x", 1000)+end))

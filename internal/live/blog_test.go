@@ -15,7 +15,7 @@ import (
 
 	"blog/internal/live"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
 
 // A blog as small as can be: enough commands and a renderer for the hub to
@@ -23,26 +23,14 @@ import (
 
 func MustSchema(tb testing.TB) fstest.MapFS {
 	tb.Helper()
-	first, err := migrations.FS.ReadFile("00001_writes.sql")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	const second = `-- +goose Up
-CREATE TABLE entries (id INTEGER PRIMARY KEY, slug TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL, visible INTEGER NOT NULL);
+	return repotest.MustSchema(tb, `CREATE TABLE entries (id INTEGER PRIMARY KEY, slug TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL, visible INTEGER NOT NULL);
 CREATE TABLE slugs (slug TEXT PRIMARY KEY, id INTEGER NOT NULL);
-`
-	return fstest.MapFS{"00001_writes.sql": {Data: first}, "00002_test.sql": {Data: []byte(second)}}
+`)
 }
 
 func MustRegistry(tb testing.TB) *repo.Registry {
 	tb.Helper()
-	g, err := repo.NewRegistry([]repo.Registration{
-		repo.Register[save](), repo.Register[drop](), repo.Register[touch](), repo.Register[many](),
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return g
+	return repotest.MustRegistry(tb, []repo.Registration{repo.Register[save](), repo.Register[drop](), repo.Register[touch](), repo.Register[many]()})
 }
 
 type entry struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"blog/internal/live"
+	"blog/internal/repo/repotest"
 )
 
 func TestRequestsThatAreRefused(t *testing.T) {
@@ -44,7 +45,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 			_ = c.conn.CloseNow()
 		}
 	}
-	eventually(t, "the sockets are gone", func() bool { return s.hub.Stats().Sockets == 0 })
+	repotest.Eventually(t, patience, "the sockets are gone", func() bool { return s.hub.Stats().Sockets == 0 })
 	MustFollow(t, s, "posts", "0")
 	MustFollow(t, s, "posts", "0")
 	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
@@ -138,7 +139,7 @@ func TestABrokenClientHarmsOnlyItself(t *testing.T) {
 			t.Errorf("a client that said %d bytes was closed with %d, want 1008", size, code)
 		}
 	}
-	eventually(t, "only the good one is left", func() bool { return s.hub.Stats().Sockets == 1 })
+	repotest.Eventually(t, patience, "only the good one is left", func() bool { return s.hub.Stats().Sockets == 1 })
 	at := MustDo(t, s, post(1, "a", "A"))
 	good.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", Seq: at.Seq})
 }
@@ -166,7 +167,7 @@ func TestASlowClientIsClosedAndTheOthersAreServed(t *testing.T) {
 		at := MustDo(t, s, post(1, "a", fmt.Sprint(i, big)))
 		good.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", Seq: at.Seq})
 	}
-	eventually(t, "the slow one is gone", func() bool {
+	repotest.Eventually(t, patience, "the slow one is gone", func() bool {
 		st := s.hub.Stats()
 		return st.Sockets == 1 && st.Dropped == 1
 	})
@@ -183,7 +184,7 @@ func TestAWriteTimeoutEndsASocketThatTakesNothing(t *testing.T) {
 	})
 	MustRawSocket(t, s, "posts")
 	MustDo(t, s, post(1, "a", strings.Repeat("x", 900<<10))) // never too much for the queue
-	eventually(t, "it is gone", func() bool {
+	repotest.Eventually(t, patience, "it is gone", func() bool {
 		st := s.hub.Stats()
 		return st.Sockets == 0 && st.Dropped == 1
 	})
@@ -194,7 +195,7 @@ func TestADeadClientIsFound(t *testing.T) {
 	at := MustDo(t, s, post(1, "a", "A"))
 	alive := MustFollow(t, s, "posts", at.String())
 	MustRawSocket(t, s, "posts") // reads nothing and so answers no ping
-	eventually(t, "both are there", func() bool { return s.hub.Stats().Sockets == 2 })
+	repotest.Eventually(t, patience, "both are there", func() bool { return s.hub.Stats().Sockets == 2 })
 	for s.hub.Stats().Sockets == 2 {
 		alive.MustBe(t, frame{Type: "hello", Seq: at.Seq, Cursor: at.String()})
 	}

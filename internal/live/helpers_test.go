@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,28 +19,11 @@ import (
 	"blog/internal/litefs"
 	"blog/internal/live"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
-
-// journal is a log that a test can read.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
 
 // site is one node: a repository, a hub and the pages behind one server.
 type site struct {
@@ -51,7 +33,7 @@ type site struct {
 	hub    *live.Hub
 	render *renderer
 	server *httptest.Server
-	log    *journal
+	log    *repotest.Journal
 	pages  *pages
 }
 
@@ -63,34 +45,20 @@ type change struct {
 
 func MustSite(tb testing.TB, c change) *site {
 	tb.Helper()
-	s := &site{node: litefs.OpenStatic(), path: filepath.Join(tb.TempDir(), "blog.db"), render: &renderer{}, log: &journal{}}
-	log := slog.New(slog.NewTextHandler(s.log, nil))
-	transport := repo.NewTransport("secret")
-	tb.Cleanup(transport.Close)
-	r, err := repo.Open(tb.Context(), repo.Options{
-		Path: s.path, Node: s.node, Registry: MustRegistry(tb), Migrations: MustSchema(tb),
-		Transport: transport, Now: time.Now, Logger: log,
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s.repo = r
-	tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			tb.Errorf("close repository: %v", err)
-		}
-	})
-	s.pages = &pages{repo: r, kept: map[string]page{}}
-	o := live.Options{View: r.View, Feed: r.Feed(), Render: s.render, Logger: log, Version: "v1"}
+	s := &site{node: litefs.OpenStatic(), path: filepath.Join(tb.TempDir(), "blog.db"), render: &renderer{}, log: &repotest.Journal{}}
+	log := s.log.Text()
+	s.repo = repotest.MustOpen(tb, repo.Options{Path: s.path, Node: s.node, Registry: MustRegistry(tb), Migrations: MustSchema(tb), Logger: log})
+	s.pages = &pages{repo: s.repo, kept: map[string]page{}}
+	o := live.Options{View: s.repo.View, Feed: s.repo.Feed(), Render: s.render, Logger: log, Version: "v1"}
 	if c.options != nil {
 		c.options(&o)
 	}
 	s.hub = live.New(tb.Context(), o)
-	r.Feed().Attach(s.pages) // before the hub, as in the real site
+	s.repo.Feed().Attach(s.pages) // before the hub, as in the real site
 	if c.first != nil {
-		r.Feed().Attach(c.first)
+		s.repo.Feed().Attach(c.first)
 	}
-	r.Feed().Attach(s.hub)
+	s.repo.Feed().Attach(s.hub)
 	mux := http.NewServeMux()
 	mux.Handle("GET /live", s.hub)
 	mux.Handle("GET /list", s.pages)
@@ -113,8 +81,7 @@ func MustSite(tb testing.TB, c change) *site {
 // MustDo carries out a command and returns where it is.
 func MustDo[R any](tb testing.TB, s *site, cmd repo.Command[R]) repo.Cursor {
 	tb.Helper()
-	ctx := repo.As(context.Background(), repo.Actor{Name: repo.Operator})
-	_, receipt, err := repo.Do(ctx, s.repo, cmd)
+	_, receipt, err := repo.Do(repotest.As(context.Background(), repo.Operator), s.repo, cmd)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -252,21 +219,6 @@ func (c *client) MustEnd(tb testing.TB) websocket.StatusCode {
 		}
 		if err != nil {
 			return websocket.CloseStatus(err)
-		}
-	}
-}
-
-// eventually polls until ok, and fails the test when that takes too long.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			tb.Fatalf("never: %s", what)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"net/http"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"blog/internal/live"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // gate holds the feed back before it tells the hub.
@@ -92,14 +92,7 @@ func TestAnOldCursorWhoseRowsArePruned(t *testing.T) {
 
 func rewrite(tb testing.TB, s *site, query string) {
 	tb.Helper()
-	db, err := sql.Open("sqlite3", "file:"+s.path+"?_busy_timeout=5000&_txlock=immediate")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	if _, err := db.ExecContext(tb.Context(), query); err != nil {
-		tb.Fatal(err)
-	}
+	repotest.MustExec(tb, s.path, query)
 	s.node.Notify()
 }
 

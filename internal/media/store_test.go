@@ -6,18 +6,14 @@ import (
 	"errors"
 	"image"
 	"image/png"
-	"log/slog"
 	"math/rand/v2"
-	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
-	"blog/internal/litefs"
 	"blog/internal/media"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
 
 // show makes a picture unremovable, as a post that shows it does; drop undoes
@@ -56,47 +52,16 @@ func (d drop) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	return "", media.RemoveUnused(ctx, tx, d.Hash)
 }
 
-type replicaNode struct {
-	*litefs.Static
-	url string
-}
-
-func (n replicaNode) Role() litefs.Role {
-	return litefs.Role{State: litefs.Replica, Host: "primary", URL: n.url}
-}
-
 // mustRepos opens a primary and a replica on one file.
 func mustRepos(tb testing.TB) (ctx context.Context, primary, replica *repo.Repo) {
 	tb.Helper()
-	const secret = "a secret of the cluster"
-	path := filepath.Join(tb.TempDir(), "blog.db")
-	log := slog.New(slog.DiscardHandler)
-	open := func(node repo.Node, underLiteFS bool) *repo.Repo {
-		registry, err := repo.NewRegistry(media.Commands(), []repo.Registration{repo.Register[show](), repo.Register[drop](), repo.Register[age](), repo.Register[late]()})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		transport := repo.NewTransport(secret)
-		r, err := repo.Open(tb.Context(), repo.Options{
-			Path: path, LiteFS: underLiteFS, Node: node, Registry: registry, Migrations: migrations.FS, Transport: transport, Now: time.Now, Logger: log,
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		tb.Cleanup(func() {
-			if err := r.Close(); err != nil {
-				tb.Error(err)
-			}
-			transport.Close()
-		})
-		return r
-	}
-	node := litefs.OpenStatic()
-	primary = open(node, false)
-	server := httptest.NewServer(repo.NewHandler(primary, secret, log))
-	tb.Cleanup(server.Close)
-	replica = open(replicaNode{node, server.URL}, true)
-	return repo.As(tb.Context(), repo.Actor{Name: repo.Operator}), primary, replica
+	primary, replica, _ = repotest.MustPair(tb, repo.Options{
+		Path: filepath.Join(tb.TempDir(), "blog.db"),
+		Registry: repotest.MustRegistry(tb, media.Commands(), []repo.Registration{
+			repo.Register[show](), repo.Register[drop](), repo.Register[age](), repo.Register[late](),
+		}),
+	})
+	return repotest.As(tb.Context(), repo.Operator), primary, replica
 }
 
 // MustNoise is a PNG that no compression makes small: side times side pixels.

@@ -9,6 +9,7 @@ import (
 
 	"blog/internal/media"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // age makes a picture, or what there is of it, come in longer ago.
@@ -29,22 +30,13 @@ const aDay = 24*time.Hour + time.Minute
 // sweep runs the task until ok.
 func sweep(t *testing.T, r *repo.Repo, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(repo.As(t.Context(), repo.Actor{Name: repo.System}))
+	ctx, cancel := context.WithCancel(repotest.As(t.Context(), repo.System))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		media.Sweeper(slog.New(slog.DiscardHandler), time.Now)(ctx, r)
 	}()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("not swept within 20 s")
-		}
-	}
+	repotest.Eventually(t, 20*time.Second, "swept", ok)
 	cancel()
 	<-ended
 }
@@ -78,7 +70,7 @@ func TestSweeperRemovesWhatNoPostShowsForADay(t *testing.T) {
 
 func TestSweepLooksAgain(t *testing.T) {
 	ctx, primary, _ := mustRepos(t)
-	system := repo.As(ctx, repo.Actor{Name: repo.System})
+	system := repotest.As(ctx, repo.System)
 	data := MustNoise(t, 60, 5)
 	pic, err := media.Upload(ctx, primary, data)
 	if err != nil {

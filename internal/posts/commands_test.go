@@ -10,6 +10,7 @@ import (
 
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func TestCreate(t *testing.T) {
@@ -71,7 +72,7 @@ func TestCreateRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := try(w, c.cmd)
-			wantFields(t, err, c.fields...)
+			repotest.WantFields(t, err, c.fields...)
 		})
 	}
 	if w.rows() != before {
@@ -116,7 +117,7 @@ func TestLimitsThemselves(t *testing.T) {
 func TestAuthors(t *testing.T) {
 	w := mustEmpty(t)
 	_, err := try(w, posts.Create{Title: "x"})
-	wantFields(t, err, "author")
+	repotest.WantFields(t, err, "author")
 	if !repo.HasReason(err, posts.NoAuthor) || !strings.Contains(repo.AsError(err).Message, "blog user add") {
 		t.Errorf("got %v", err)
 	}
@@ -179,8 +180,8 @@ func TestUpdateOfWhateverIsThere(t *testing.T) {
 	if err != nil || !receipt.Replayed || again != first || again.Slug != "two" {
 		t.Errorf("the same again: %+v, %+v, %v", again, receipt, err)
 	}
-	_, err = repo.Write(repo.As(t.Context(), repo.Actor{Name: repo.System}), w.primary, posts.Update{Target: posts.Target{ID: first.ID}, Title: to("x")})
-	wantFields(t, err, "revision")
+	_, err = repo.Write(repotest.As(t.Context(), repo.System), w.primary, posts.Update{Target: posts.Target{ID: first.ID}, Title: to("x")})
+	repotest.WantFields(t, err, "revision")
 }
 
 func TestUpdateRefuses(t *testing.T) {
@@ -199,7 +200,7 @@ func TestUpdateRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := try(w, c.cmd)
-			wantFields(t, err, c.fields...)
+			repotest.WantFields(t, err, c.fields...)
 		})
 	}
 	for _, target := range []posts.Target{{}, {ID: 99}, {Post: "nowhere"}} {
@@ -273,7 +274,7 @@ func TestPublishAndUnpublish(t *testing.T) {
 		}
 	}
 	_, err := try(w, posts.Publish{Target: target, At: to(time.Time{})})
-	wantFields(t, err, "published_at")
+	repotest.WantFields(t, err, "published_at")
 	for _, target := range []posts.Target{{ID: 99}, {Post: "nowhere"}} {
 		if _, err := try(w, posts.Publish{Target: target}); !errors.Is(err, repo.NotFound) {
 			t.Error(err)

@@ -10,6 +10,7 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // probe is one run of a command, on whatever node.
@@ -27,7 +28,7 @@ func asSystem(p probe) probe { return p.by(repo.System) }
 func (p probe) by(actor string) probe {
 	run := p.run
 	return probe{p.command, func(ctx context.Context, w repo.Writer) (any, error) {
-		return run(repo.As(ctx, repo.Actor{Name: actor}), w)
+		return run(repotest.As(ctx, actor), w)
 	}}
 }
 
@@ -113,7 +114,7 @@ func mediaProbes(tb testing.TB) []probe {
 // the primary of one and on the replica of the other.
 func TestEveryCommandIsTheSameOnEveryNode(t *testing.T) {
 	here, there := mustWorld(t), mustWorld(t)
-	there.clock.now = here.clock.Now()
+	there.clock.Set(here.clock.Now())
 	seen := map[string]bool{}
 	refused := map[string]bool{}
 	for i, p := range probes(t, here.clock.Now()) {

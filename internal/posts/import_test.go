@@ -12,6 +12,7 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // mustFile parses text as a file and returns its import.
@@ -198,7 +199,7 @@ func TestImportRefuses(t *testing.T) {
 	w := mustEmpty(t)
 	good := posts.Import{Path: "a/b.md", Raw: []byte("x"), Title: "T", Slug: "t"}
 	_, err := try(w, good)
-	wantFields(t, err, "author")
+	repotest.WantFields(t, err, "author")
 	if !repo.HasReason(err, posts.NoAuthor) || !strings.Contains(repo.AsError(err).Message, "blog user add") {
 		t.Errorf("got %v", err)
 	}
@@ -206,21 +207,21 @@ func TestImportRefuses(t *testing.T) {
 	bad := good
 	bad.Author = "nobody"
 	_, err = try(w, bad)
-	wantFields(t, err, "author")
+	repotest.WantFields(t, err, "author")
 	for _, path := range []string{"", ".", "../a.md", "/etc/passwd", "a/../b.md", "a//b.md", `a\b.md`, "a\x00.md", "a\n.md", strings.Repeat("x", 1001)} {
 		bad := good
 		bad.Path = path
 		_, err := try(w, bad)
-		wantFields(t, err, "path")
+		repotest.WantFields(t, err, "path")
 	}
 	bad = posts.Import{Path: "x.md", Raw: make([]byte, 1<<20), Slug: "new", Title: "\x07", Description: strings.Repeat("x", 501), Body: "\x00", Tags: []string{"a b c", "/"}, Permalinks: []string{"/login"}, PublishedAt: &time.Time{}}
 	_, err = try(w, bad)
-	wantFields(t, err, "raw", "slug", "title", "description", "body", "tags", "permalinks", "published_at")
+	repotest.WantFields(t, err, "raw", "slug", "title", "description", "body", "tags", "permalinks", "published_at")
 	ref := must(w, good)
 	bad = good
 	bad.Author, bad.Body = "nobody", "changed"
 	_, err = try(w, bad)
-	wantFields(t, err, "author")
+	repotest.WantFields(t, err, "author")
 	w.addUser("grace@example.org", "Grace Hopper")
 	bad.Author = "grace@example.org"
 	must(w, bad)
@@ -237,7 +238,7 @@ func TestImportRefuses(t *testing.T) {
 	must(w, other)
 	other.Slug = "v"
 	_, err = try(w, other)
-	wantFields(t, err, "permalinks")
+	repotest.WantFields(t, err, "permalinks")
 }
 
 func TestTitleFromTheHeadingIsShownOnce(t *testing.T) {

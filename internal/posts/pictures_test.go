@@ -10,6 +10,7 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // mustPNG makes a picture of its own for each n.
@@ -44,7 +45,7 @@ func mustPut(tb testing.TB, data []byte) media.Put {
 // the next edit may put it back. Then it goes.
 func TestPicturesTakenOut(t *testing.T) {
 	w := mustWorld(t)
-	system := repo.As(t.Context(), repo.Actor{Name: repo.System})
+	system := repotest.As(t.Context(), repo.System)
 	pic := mustUpload(w, 7)
 	with := "![](" + media.Address(pic.Hash, "a.png") + ")"
 	ref := must(w, posts.Create{Title: "T", Body: with})

@@ -10,6 +10,7 @@ import (
 
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 	"blog/internal/tags"
 )
 
@@ -116,9 +117,9 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 		t.Errorf("a new post: %s, %v", doc.HTML, err)
 	}
 	_, err = posts.Preview(w.ctx, w.replica, 0, "\x00")
-	wantFields(t, err, "body")
+	repotest.WantFields(t, err, "body")
 	_, err = posts.Preview(w.ctx, w.replica, 0, "|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
-	wantFields(t, err, "body")
+	repotest.WantFields(t, err, "body")
 }
 
 // counting counts the read transactions, and fails where one is opened in another.

@@ -12,6 +12,7 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 	"blog/internal/tags"
 )
 
@@ -147,7 +148,7 @@ func TestTopicsTouchedByARelease(t *testing.T) {
 	due := w.in(posts.Scheduled, "due")
 	w.clock.Advance(time.Hour)
 	at := w.post(due.ID).PublishedAt
-	if _, err := repo.Write(repo.As(t.Context(), repo.Actor{Name: repo.System}), w.replica, posts.Release{ID: due.ID, Due: at}); err != nil {
+	if _, err := repo.Write(repotest.As(t.Context(), repo.System), w.replica, posts.Release{ID: due.ID, Due: at}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.touched(); !slices.Equal(got, seen(due.ID, "due", "a", "b")) {

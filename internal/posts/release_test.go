@@ -10,6 +10,7 @@ import (
 
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // released is how many releases there were, of any post.
@@ -21,7 +22,7 @@ func (w *world) released() int {
 // releaser starts the task with the world's clock, and ends it with the test.
 func (w *world) releaser() {
 	w.tb.Helper()
-	ctx, cancel := context.WithCancel(repo.As(w.tb.Context(), repo.Actor{Name: repo.System}))
+	ctx, cancel := context.WithCancel(repotest.As(w.tb.Context(), repo.System))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -43,7 +44,7 @@ func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
 	}
 	w.clock.Advance(3 * time.Hour)
 	w.releaser()
-	eventually(t, "two are released", func() bool { return w.released() == 2 })
+	repotest.Eventually(t, patience, "two are released", func() bool { return w.released() == 2 })
 	if w.state(ids[0]) != posts.Published || w.state(ids[1]) != posts.Published || w.state(ids[2]) != posts.Scheduled {
 		t.Error("the wrong ones")
 	}
@@ -55,7 +56,7 @@ func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
 	// write does.
 	w.clock.Advance(30 * time.Hour)
 	must(w, posts.Create{Title: "Wakes"})
-	eventually(t, "the third", func() bool { return w.state(ids[2]) == posts.Published })
+	repotest.Eventually(t, patience, "the third", func() bool { return w.state(ids[2]) == posts.Published })
 	if n := w.released(); n != 3 {
 		t.Errorf("%d releases", n)
 	}
@@ -67,13 +68,13 @@ func TestEarlierDateWakesTheReleaser(t *testing.T) {
 	w.releaser()
 	near := must(w, posts.Create{Title: "Near", Publish: true, PublishedAt: to(w.clock.Now().Add(200 * time.Millisecond))})
 	w.clock.Advance(200 * time.Millisecond)
-	eventually(t, "the near one is released", func() bool { return w.state(near.ID) == posts.Published })
+	repotest.Eventually(t, patience, "the near one is released", func() bool { return w.state(near.ID) == posts.Published })
 	if w.state(far.ID) != posts.Scheduled {
 		t.Error("the far one is out")
 	}
 	again := must(w, posts.Publish{Target: posts.Target{ID: far.ID}, At: to(w.clock.Now().Add(100 * time.Millisecond))})
 	w.clock.Advance(100 * time.Millisecond)
-	eventually(t, "the far one, at its new date", func() bool { return w.state(again.ID) == posts.Published })
+	repotest.Eventually(t, patience, "the far one, at its new date", func() bool { return w.state(again.ID) == posts.Published })
 	if n := w.released(); n != 2 {
 		t.Errorf("%d releases", n)
 	}
@@ -83,7 +84,7 @@ func TestReleaseOnceWhoeverAsks(t *testing.T) {
 	w := mustWorld(t)
 	due := w.clock.Now().Add(time.Hour)
 	ref := must(w, posts.Create{Title: "Later", Publish: true, PublishedAt: &due})
-	system := repo.As(t.Context(), repo.Actor{Name: repo.System})
+	system := repotest.As(t.Context(), repo.System)
 	cmd := posts.Release{ID: ref.ID, Due: due}
 	key := repo.WithKey(posts.ReleaseKey(ref.ID, due))
 	if _, err := repo.Write(system, w.primary, cmd, key); !errors.Is(err, repo.Conflict) {
@@ -121,7 +122,7 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	}
 	w.clock.Advance(time.Hour)
 	w.releaser()
-	eventually(t, "released", func() bool { return w.state(ref.ID) == posts.Published })
+	repotest.Eventually(t, patience, "released", func() bool { return w.state(ref.ID) == posts.Published })
 	// The next primary's clock is hours behind.
 	w.clock.Advance(-3 * time.Hour)
 	must(w, posts.Unpublish{Target: target})
@@ -135,7 +136,7 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	}
 	w.clock.Advance(3*time.Hour + time.Millisecond)
 	must(w, posts.Create{Title: "Wakes"})
-	eventually(t, "released again", func() bool { return w.state(ref.ID) == posts.Published })
+	repotest.Eventually(t, patience, "released again", func() bool { return w.state(ref.ID) == posts.Published })
 	if n := w.released(); n != 2 {
 		t.Errorf("%d releases", n)
 	}
@@ -152,11 +153,11 @@ func TestReleaserGoesOnWhereOnePostFails(t *testing.T) {
 	w.exec("CREATE TRIGGER refuse BEFORE UPDATE ON posts WHEN new.slug = 'first' BEGIN SELECT RAISE(ABORT, 'no'); END")
 	w.clock.Advance(time.Hour)
 	w.releaser()
-	eventually(t, "the others are released", func() bool {
+	repotest.Eventually(t, patience, "the others are released", func() bool {
 		return w.state(second.ID) == posts.Published && w.state(third.ID) == posts.Published
 	})
 	w.exec("DROP TRIGGER refuse")
-	eventually(t, "the first, too", func() bool { return w.state(first.ID) == posts.Published })
+	repotest.Eventually(t, patience, "the first, too", func() bool { return w.state(first.ID) == posts.Published })
 }
 
 // An author who edits a scheduled post while it comes out has no conflict, and
@@ -168,7 +169,7 @@ func TestReleaseIsNoEdit(t *testing.T) {
 	ref := must(w, file)
 	w.clock.Advance(time.Hour)
 	w.releaser()
-	eventually(t, "released", func() bool { return w.state(ref.ID) == posts.Published })
+	repotest.Eventually(t, patience, "released", func() bool { return w.state(ref.ID) == posts.Published })
 	rows := w.rows()
 	if again := must(w, file); !again.Unchanged || w.rows() != rows {
 		t.Errorf("the same file: %+v", again)

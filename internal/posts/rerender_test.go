@@ -13,12 +13,13 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // rerender runs the task to its end.
 func (w *world) rerender() {
 	w.tb.Helper()
-	ctx, cancel := context.WithTimeout(repo.As(w.tb.Context(), repo.Actor{Name: repo.System}), 20*time.Second)
+	ctx, cancel := context.WithTimeout(repotest.As(w.tb.Context(), repo.System), 20*time.Second)
 	defer cancel()
 	posts.Rerenderer(slog.New(slog.DiscardHandler))(ctx, w.primary)
 	if ctx.Err() != nil {
@@ -94,7 +95,7 @@ func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
 		t.Errorf("%d are left", w.stale())
 	}
 	_, err := try(w, posts.Rerender{ID: 2, Version: markdown.Version})
-	wantFields(t, err, "body")
+	repotest.WantFields(t, err, "body")
 }
 
 // A post that is deleted before its turn comes is done with: nothing is wrong.
@@ -104,16 +105,19 @@ func TestRenderingAgainSkipsWhatIsDeletedMeanwhile(t *testing.T) {
 		must(w, posts.Create{Title: title, Body: "text"})
 	}
 	w.age("true")
-	r := w.open(replicaNode{w.node, w.url}, true, func(next repo.Handler) repo.Handler {
+	o := w.options()
+	o.LiteFS, o.Node = true, w.node
+	o.Middleware = []repo.Middleware{func(next repo.Handler) repo.Handler {
 		return func(ctx context.Context, call *repo.Call) error {
 			if w.count("SELECT COUNT(*) FROM posts WHERE id = 1") == 1 {
 				must(w, posts.Delete{Target: posts.Target{ID: 1}})
 			}
 			return next(ctx, call)
 		}
-	})
+	}}
+	r := repotest.MustOpen(t, o)
 	var log strings.Builder
-	posts.Rerenderer(slog.New(slog.NewTextHandler(&log, nil)))(repo.As(t.Context(), repo.Actor{Name: repo.System}), r)
+	posts.Rerenderer(slog.New(slog.NewTextHandler(&log, nil)))(repotest.As(t.Context(), repo.System), r)
 	if log.Len() > 0 || w.stale() != 0 || w.post(2).HTML == "old" {
 		t.Errorf("%d are left: %s", w.stale(), &log)
 	}

@@ -3,40 +3,26 @@ package posts_test
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"blog/internal/litefs"
 	"blog/internal/posts"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
 
 // mustDeleteMode opens a database as LiteFS has it: every commit is in the file
 // itself, page by page.
 func mustDeleteMode(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), node: litefs.OpenStatic(), clock: &clock{now: time.Now().UTC()}, ctx: repo.As(tb.Context(), repo.Actor{Name: repo.Operator})}
-	transport := repo.NewTransport(secret)
-	r, err := repo.Open(tb.Context(), repo.Options{
-		Path: w.path, LiteFS: true, Node: w.node, Registry: registry(tb), Migrations: migrations.FS, Transport: transport, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			tb.Error(err)
-		}
-		transport.Close()
-	})
+	w := blank(tb)
+	o := w.options()
+	o.LiteFS, o.Node = true, repotest.NewSeat(repotest.Primary())
+	r := repotest.MustOpen(tb, o)
 	w.primary, w.replica = r, r
-	eventually(tb, "a schema", func() bool {
+	repotest.Eventually(tb, patience, "a schema", func() bool {
 		_, err := tryView(w, func(rd repo.Reader) (n int, err error) {
 			err = rd.QueryRowContext(w.ctx, "SELECT COUNT(*) FROM search").Scan(&n)
 			return n, err
@@ -123,7 +109,7 @@ func TestCommitsStaySmall(t *testing.T) {
 	file.Raw = append([]byte("x"), file.Raw...)
 	report("import it again", w.changed(func() { must(w, file) }))
 	report("render it again", w.changed(func() {
-		if _, err := repo.Write(repo.As(w.ctx, repo.Actor{Name: repo.System}), w.primary, posts.Rerender{ID: 2, Version: 1}); err != nil {
+		if _, err := repo.Write(repotest.As(w.ctx, repo.System), w.primary, posts.Rerender{ID: 2, Version: 1}); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -133,7 +119,7 @@ func TestCommitsStaySmall(t *testing.T) {
 		if err == nil {
 			break
 		}
-		wantFields(t, err, "body")
+		repotest.WantFields(t, err, "body")
 	}
 	report(fmt.Sprintf("create %d KB of code", size>>10), w.changed(func() { ref = must(w, posts.Create{Title: "Code", Body: code(size), Publish: true}) }))
 	report("delete the longest", w.changed(func() { must(w, posts.Delete{Target: posts.Target{Post: "longer"}}) }))

@@ -2,68 +2,32 @@ package posts_test
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"log/slog"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
-
 	"blog/internal/accounts"
-	"blog/internal/litefs"
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
-	"blog/migrations"
+	"blog/internal/repo/repotest"
 )
-
-// clock is set by the test.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// replicaNode hears of changes as the primary's node does, and sends writes to url.
-type replicaNode struct {
-	*litefs.Static
-	url string
-}
-
-func (n replicaNode) Role() litefs.Role {
-	return litefs.Role{State: litefs.Replica, Host: "primary", URL: n.url}
-}
-
-const secret = "a secret of the cluster"
 
 // world is a primary and a replica in one process, on one file, with one author.
 type world struct {
 	tb      testing.TB
 	path    string
-	node    *litefs.Static
-	url     string // of the primary
-	clock   *clock
+	node    *repotest.Seat // the replica's
+	clock   *repotest.Clock
 	primary *repo.Repo
 	replica *repo.Repo
 	ctx     context.Context //nolint:containedctx // of the test, as the operator
 }
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
 
 const (
 	adaEmail = "ada@example.org"
@@ -80,50 +44,32 @@ func mustWorld(tb testing.TB) *world {
 
 func mustEmpty(tb testing.TB) *world {
 	tb.Helper()
-	w := &world{
-		tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), node: litefs.OpenStatic(),
-		// Calls carry real deadlines, so the clock starts at the real time.
-		clock: &clock{now: time.Now().UTC().Truncate(time.Second)},
-		ctx:   repo.As(tb.Context(), repo.Actor{Name: repo.Operator}),
-	}
-	w.primary = w.open(w.node, false)
-	server := httptest.NewServer(repo.NewHandler(w.primary, secret, slog.New(slog.DiscardHandler)))
-	tb.Cleanup(server.Close)
-	w.url = server.URL
-	w.replica = w.open(replicaNode{w.node, w.url}, true)
-	tb.Cleanup(func() { w.checkIndex() })
+	w := blank(tb)
+	w.primary, w.replica, w.node = repotest.MustPair(tb, w.options())
+	tb.Cleanup(w.checkIndex)
 	return w
+}
+
+// blank is a world before its first node.
+func blank(tb testing.TB) *world {
+	tb.Helper()
+	return &world{
+		tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), ctx: repotest.As(tb.Context(), repo.Operator),
+		// Calls carry real deadlines, so the clock starts at the real time.
+		clock: repotest.NewClock(time.Now().UTC().Truncate(time.Second)),
+	}
+}
+
+// options are those of every node.
+func (w *world) options() repo.Options {
+	return repo.Options{Path: w.path, Registry: registry(w.tb), Now: w.clock.Now, Authorize: accounts.Authorize}
 }
 
 func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
-	g, err := repo.NewRegistry(posts.Commands(), accounts.Commands(), media.Commands(), []repo.Registration{
+	return repotest.MustRegistry(tb, posts.Commands(), accounts.Commands(), media.Commands(), []repo.Registration{
 		repo.Register[late[posts.Rerender]](), repo.Register[late[posts.Import]](), repo.Register[late[posts.Update]](),
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return g
-}
-
-func (w *world) open(node repo.Node, underLiteFS bool, middleware ...repo.Middleware) *repo.Repo {
-	w.tb.Helper()
-	transport := repo.NewTransport(secret)
-	r, err := repo.Open(w.tb.Context(), repo.Options{
-		Path: w.path, LiteFS: underLiteFS, Node: node, Registry: registry(w.tb), Migrations: migrations.FS,
-		Transport: transport, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
-		Authorize: accounts.Authorize, Middleware: middleware,
-	})
-	if err != nil {
-		w.tb.Fatal(err)
-	}
-	w.tb.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			w.tb.Error(err)
-		}
-		transport.Close()
-	})
-	return r
 }
 
 func (w *world) addUser(email, name string) {
@@ -131,23 +77,10 @@ func (w *world) addUser(email, name string) {
 	w.exec("INSERT INTO users (email, name, password_hash, created_at) VALUES (?, ?, 'x', '2026-01-01T00:00:00.000Z')", email, name)
 }
 
-// raw opens the file beside the repository: for what no command does.
-func (w *world) raw() *sql.DB {
-	w.tb.Helper()
-	db, err := sql.Open("sqlite3", "file:"+w.path+"?_busy_timeout=5000&_txlock=immediate")
-	if err != nil {
-		w.tb.Fatal(err)
-	}
-	return db
-}
-
+// exec changes the file beside the repository: for what no command does.
 func (w *world) exec(query string, args ...any) {
 	w.tb.Helper()
-	db := w.raw()
-	_, err := db.ExecContext(context.WithoutCancel(w.ctx), query, args...) // also when the test is over
-	if err = errors.Join(err, db.Close()); err != nil {
-		w.tb.Fatalf("%s: %v", query, err)
-	}
+	repotest.MustExec(w.tb, w.path, query, args...)
 }
 
 // checkIndex compares the index with what readers see, row by row and value by
@@ -225,36 +158,6 @@ func must[R any](w *world, cmd repo.Command[R], opts ...repo.Option) R {
 func try[R any](w *world, cmd repo.Command[R], opts ...repo.Option) (R, error) {
 	w.tb.Helper()
 	return repo.Write(w.ctx, w.replica, cmd, opts...)
-}
-
-// wantFields fails unless err is Invalid with messages for exactly these fields.
-func wantFields(tb testing.TB, err error, fields ...string) {
-	tb.Helper()
-	e := repo.AsError(err)
-	if err == nil || e.Code != repo.Invalid || len(e.Fields) != len(fields) {
-		tb.Errorf("got %v, want messages for %v", err, fields)
-		return
-	}
-	for _, f := range fields {
-		if e.Fields[f] == "" {
-			tb.Errorf("no message for %s in %v", f, err)
-		}
-	}
-}
-
-// eventually polls until ok, with a deadline.
-func eventually(tb testing.TB, what string, ok func() bool) {
-	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			tb.Fatalf("%s: not within 20 s", what)
-		}
-	}
 }
 
 func to[T any](v T) *T { return &v }

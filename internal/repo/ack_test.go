@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // keeper is a Durability that holds all answers until the test lets them go.
@@ -43,9 +44,9 @@ func (k *keeper) count() int {
 // more is refused at once, and nothing is done for it.
 func TestTooManyWait(t *testing.T) {
 	k := &keeper{open: make(chan struct{})}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 	o.Durability = k
-	r := MustOpen(t, o)
+	r := repotest.MustOpen(t, o)
 	const most = 1000
 	ended := make(chan error, most)
 	for i := range most {
@@ -57,7 +58,7 @@ func TestTooManyWait(t *testing.T) {
 			ended <- err
 		}()
 	}
-	eventually(t, "all wait", func() bool { return k.count() == most })
+	repotest.Eventually(t, patience, "all wait", func() bool { return k.count() == most })
 	if _, err := repo.Write(operator(), r, put{Item: "one more"}); !repo.HasReason(err, repo.Overloaded) || repo.AsError(err).RetryAfter == 0 {
 		t.Errorf("one more: %v", err)
 	}

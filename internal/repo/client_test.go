@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func MustClient(t *testing.T, base string) *repo.Client {
 	t.Helper()
-	tr := repo.NewTransport(secret)
+	tr := repo.NewTransport(repotest.Secret)
 	t.Cleanup(tr.Close)
 	return repo.NewClient(base, tr)
 }
 
 func TestClientOnAnyNode(t *testing.T) {
 	c := MustCluster(t)
-	local := httptest.NewServer(repo.NewHandler(c.replica, secret, c.log.logger()))
+	local := httptest.NewServer(repo.NewHandler(c.replica, repotest.Secret, c.log.JSON()))
 	t.Cleanup(local.Close)
 	for key, base := range map[string]string{"p": c.server.URL, "r": local.URL} {
 		client := MustClient(t, base)
@@ -36,7 +37,7 @@ func TestClientOnAnyNode(t *testing.T) {
 			t.Errorf("%s refused: %v", key, err)
 		}
 	}
-	c.node.set(unknownRole())
+	c.node.Set(repotest.Unknown())
 	_, err := repo.Write(within(t, time.Second), MustClient(t, local.URL), put{Item: "x"})
 	if !repo.HasReason(err, repo.NoPrimary) {
 		t.Errorf("no primary: %v", err)

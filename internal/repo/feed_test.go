@@ -12,6 +12,7 @@ import (
 
 	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // tape is a tail that keeps what it is told.
@@ -103,9 +104,9 @@ func TestFeedReadsManyRowsInSteps(t *testing.T) {
 	c := MustCluster(t)
 	k := &tape{}
 	c.replica.Feed().Attach(k)
-	MustFill(t, MustRaw(t, c.path), 1_700, func(int) time.Time { return time.Now() })
-	c.bus.Notify()
-	eventually(t, "all rows are told", func() bool { return len(k.seqs()) == 1_700 })
+	MustFill(t, c.path, 1_700, func(int) time.Time { return time.Now() })
+	c.node.Notify()
+	repotest.Eventually(t, patience, "all rows are told", func() bool { return len(k.seqs()) == 1_700 })
 	if !slices.IsSorted(k.seqs()) || len(k.resetTo()) != 0 {
 		t.Error("out of order")
 	}
@@ -126,17 +127,16 @@ func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 			}
 			k := &tape{}
 			old := c.replica.Feed().Attach(k)
-			raw := MustRaw(t, c.path)
 			for _, query := range rewrite {
-				MustExec(t, raw, query)
+				repotest.MustExec(t, c.path, query)
 			}
-			c.bus.Notify()
-			eventually(t, "a reset", func() bool { return len(k.resetTo()) == 1 })
+			c.node.Notify()
+			repotest.Eventually(t, patience, "a reset", func() bool { return len(k.resetTo()) == 1 })
 			newest, err := view(t, c.replica, repo.Newest)
 			if err != nil || k.resetTo()[0] != newest {
 				t.Errorf("reset to %v, newest is %v, %v", k.resetTo()[0], newest, err)
 			}
-			eventually(t, "the feed stands there", func() bool { return c.replica.Feed().Position() == newest })
+			repotest.Eventually(t, patience, "the feed stands there", func() bool { return c.replica.Feed().Position() == newest })
 			if name != "a gap" {
 				wait, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
@@ -173,8 +173,8 @@ func TestFeedWait(t *testing.T) {
 	}
 	// A primary that was cut off may have written what is given up when it is back, so
 	// its history counts when something has come to it.
-	for _, role := range []litefs.Role{unknownRole(), c.node.Role()} {
-		c.node.set(role)
+	for _, role := range []litefs.Role{repotest.Unknown(), c.node.Role()} {
+		c.node.Set(role)
 		short, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		if got := feed.Wait(short, other); got != repo.Ahead {
@@ -223,15 +223,15 @@ func TestTailAttachedBeforeTheDatabaseArrives(t *testing.T) {
 	p := MustPair(t)
 	MustPut(t, p.a, "1")
 	path := t.TempDir() + "/late.db"
-	node := newSeat(newBus(), unknownRole())
+	node := repotest.NewSeat(repotest.Unknown())
 	o := options(t, path, node)
 	o.LiteFS = true
-	r := MustOpen(t, o)
+	r := repotest.MustOpen(t, o)
 	k := &tape{}
 	r.Feed().Attach(k)
-	MustExec(t, MustRaw(t, p.path), "VACUUM INTO ?", path)
+	repotest.MustExec(t, p.path, "VACUUM INTO ?", path)
 	node.Notify()
-	eventually(t, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+	repotest.Eventually(t, patience, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
 }
 
 // A file that is there and cannot be opened, as when file descriptors have run
@@ -245,16 +245,16 @@ func TestFeedTriesAgainWhatItCannotOpen(t *testing.T) {
 	if err := os.Symlink(path, path); err != nil { // there, and leads nowhere
 		t.Fatal(err)
 	}
-	o := options(t, path, newSeat(newBus(), unknownRole()))
+	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
 	o.LiteFS = true
-	r := MustOpen(t, o)
+	r := repotest.MustOpen(t, o)
 	k := &tape{}
 	r.Feed().Attach(k)
-	MustExec(t, MustRaw(t, p.path), "VACUUM INTO ?", ready)
+	repotest.MustExec(t, p.path, "VACUUM INTO ?", ready)
 	// In one step: a look between a removal and a rename would find a database
 	// that has not arrived yet, and wait for the event that tells of it.
 	if err := os.Rename(ready, path); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+	repotest.Eventually(t, patience, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
 }

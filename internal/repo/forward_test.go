@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // within returns the operator's context with a deadline of d.
@@ -52,16 +53,16 @@ func refusing(t *testing.T, err error) *httptest.Server {
 func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 	c := MustCluster(t)
 	// The third node takes the replica for the primary; the replica knows better.
-	wrong := httptest.NewServer(repo.NewHandler(c.replica, secret, c.log.logger()))
+	wrong := httptest.NewServer(repo.NewHandler(c.replica, repotest.Secret, c.log.JSON()))
 	t.Cleanup(wrong.Close)
-	o := options(t, c.path, newSeat(c.bus, replicaOf(wrong.URL)))
+	o := options(t, c.path, c.node.Beside(repotest.Replica(wrong.URL)))
 	o.LiteFS = true
-	third := MustOpen(t, o)
+	third := repotest.MustOpen(t, o)
 	if _, err := repo.Write(operator(), third, put{Item: "a"}); err != nil {
 		t.Errorf("not followed: %v", err)
 	}
 	// What comes in as a forwarded call goes no further.
-	tr := repo.NewTransport(secret)
+	tr := repo.NewTransport(repotest.Secret)
 	defer tr.Close()
 	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"b"}`), Deadline: time.Now().Add(time.Minute)}
 	err := tr.Send(t.Context(), wrong.URL, repo.PathSuper, call)
@@ -72,7 +73,7 @@ func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 
 func TestNoPrimary(t *testing.T) {
 	c := MustCluster(t)
-	c.node.set(unknownRole())
+	c.node.Set(repotest.Unknown())
 	_, receipt, err := repo.Do(within(t, 100*time.Millisecond), c.replica, put{Item: "a"})
 	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.NoPrimary || e.RetryAfter < 1 || receipt.Key == "" {
 		t.Errorf("got %v", err)
@@ -82,9 +83,9 @@ func TestNoPrimary(t *testing.T) {
 		_, err := repo.Write(within(t, 20*time.Second), c.replica, put{Item: "b"})
 		done <- err
 	}()
-	c.node.set(replicaOf("http://127.0.0.1:1")) // nobody there either
-	c.node.set(unknownRole())
-	c.node.set(replicaOf(c.server.URL))
+	c.node.Set(repotest.Replica("http://127.0.0.1:1")) // nobody there either
+	c.node.Set(repotest.Unknown())
+	c.node.Set(repotest.Replica(c.server.URL))
 	if err := <-done; err != nil {
 		t.Errorf("when a primary appears: %v", err)
 	}
@@ -96,7 +97,7 @@ func TestNoPrimary(t *testing.T) {
 func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	c := MustCluster(t)
 	s := cutting(t, c.server.Config.Handler, func(n int64) bool { return n <= 2 })
-	c.node.set(replicaOf(s.URL))
+	c.node.Set(repotest.Replica(s.URL))
 	_, receipt, err := repo.Do(within(t, 20*time.Second), c.replica, put{Item: "a"})
 	if err != nil || !receipt.Replayed || receipt.Seq != 1 {
 		t.Errorf("got %+v, %v", receipt, err)
@@ -127,14 +128,14 @@ func TestOutcomeUnknown(t *testing.T) {
 				cut.Config.Handler.ServeHTTP(w, req)
 			}))
 			t.Cleanup(both.Close)
-			c.node.set(replicaOf(both.URL))
+			c.node.Set(repotest.Replica(both.URL))
 			cmd := put{Item: name}
 			_, receipt, err := repo.Do(within(t, time.Second), c.replica, cmd)
 			e := repo.AsError(err)
 			if e.Code != repo.Unavailable || e.Reason != repo.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key || e.RetryAfter < 1 {
 				t.Errorf("got %v with key %q, receipt %+v", err, e.Key, receipt)
 			}
-			c.node.set(replicaOf(c.server.URL))
+			c.node.Set(repotest.Replica(c.server.URL))
 			if _, receipt, err = repo.Do(operator(), c.replica, cmd, repo.WithKey(e.Key)); err != nil || !receipt.Replayed {
 				t.Errorf("asked again: %+v, %v", receipt, err)
 			}
@@ -153,15 +154,15 @@ func TestFrozenPrimaryIsLeftWhenTheRoleChanges(t *testing.T) {
 	}))
 	t.Cleanup(frozen.Close)
 	t.Cleanup(func() { close(thaw) })
-	c.node.set(replicaOf(frozen.URL))
+	c.node.Set(repotest.Replica(frozen.URL))
 	done := make(chan error, 1)
 	go func() {
 		_, err := repo.Write(within(t, 25*time.Second), c.replica, put{Item: "a"})
 		done <- err
 	}()
 	<-asked
-	c.node.set(unknownRole())
-	c.node.set(replicaOf(c.server.URL))
+	c.node.Set(repotest.Unknown())
+	c.node.Set(repotest.Replica(c.server.URL))
 	if err := <-done; err != nil {
 		t.Errorf("got %v", err)
 	}
@@ -169,10 +170,10 @@ func TestFrozenPrimaryIsLeftWhenTheRoleChanges(t *testing.T) {
 
 func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
 	c := MustCluster(t)
-	apart := newBus() // nothing wakes this node's feed but the test
-	o := options(t, c.path, newSeat(apart, replicaOf(c.server.URL)))
+	apart := repotest.NewSeat(repotest.Replica(c.server.URL)) // nothing wakes its feed but the test
+	o := options(t, c.path, apart)
 	o.LiteFS = true
-	far := MustOpen(t, o)
+	far := repotest.MustOpen(t, o)
 	type answer struct {
 		receipt repo.Receipt
 		err     error
@@ -183,7 +184,7 @@ func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
 		done <- answer{receipt, err}
 	}
 	go write("a")
-	eventually(t, "the primary has the row", func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
+	repotest.Eventually(t, patience, "the primary has the row", func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
 	apart.Notify()
 	if a := <-done; a.err != nil || far.Feed().Position() != a.receipt.Cursor {
 		t.Errorf("answered at %v with %+v, %v", far.Feed().Position(), a.receipt, a.err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func FuzzCursor(f *testing.F) {
@@ -46,10 +47,10 @@ func FuzzWire(f *testing.F) {
 	f.Add([]byte("\xff"), []byte(`{"item":"\ud800","topics":[],"value":"\u0000"}`))
 	f.Add(envelope(`"operator"`, `"user:1","session":""`), []byte(" {\t\"value\" : \"\\u0061\" ,\n\"item\":\"a\"} "))
 	f.Add([]byte(`[[[[{"a":[`), []byte(`[]`))
-	o := options(f, filepath.Join(f.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
-	r := MustOpen(f, o)
-	handler := repo.NewHandler(r, secret, (&journal{}).logger())
-	auth := bearer(f, secret)
+	o := options(f, filepath.Join(f.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	r := repotest.MustOpen(f, o)
+	handler := repo.NewHandler(r, repotest.Secret, new(repotest.Journal).JSON())
+	auth := bearer(f, repotest.Secret)
 	f.Fuzz(func(t *testing.T, whole, body []byte) {
 		w := httptest.NewRecorder()
 		req := httptest.NewRequestWithContext(t.Context(), "POST", repo.PathSuper, bytes.NewReader(whole))

@@ -2,13 +2,13 @@ package repo_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func view[T any](t *testing.T, r *repo.Repo, f func(ctx context.Context, rd repo.Reader) (T, error)) (T, error) {
@@ -153,10 +153,10 @@ func TestMarksChainAndNowNeverGoesBack(t *testing.T) {
 	}
 }
 
-// MustFill adds rows up to seq last without running commands; the i-th is at(i).
-func MustFill(t *testing.T, db *sql.DB, last int, at func(i int) time.Time) {
+// MustFill adds rows up to seq last to the database at path without running commands; the i-th is at(i).
+func MustFill(t *testing.T, path string, last int, at func(i int) time.Time) {
 	t.Helper()
-	tx, err := db.BeginTx(t.Context(), nil)
+	tx, err := repotest.MustRaw(t, path).BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,10 +180,9 @@ func TestPruning(t *testing.T) {
 	t.Run("old rows beyond the newest 10,000 go, a few at each write", func(t *testing.T) {
 		c := MustCluster(t)
 		first := MustPut(t, c.primary, "1", "old topic")
-		raw := MustRaw(t, c.path)
-		MustExec(t, raw, "DELETE FROM writes")
-		MustFill(t, raw, 10_030, func(int) time.Time { return old })
-		MustExec(t, raw, "UPDATE writes SET mark = ? WHERE seq = 1", first.Mark[:])
+		repotest.MustExec(t, c.path, "DELETE FROM writes")
+		MustFill(t, c.path, 10_030, func(int) time.Time { return old })
+		repotest.MustExec(t, c.path, "UPDATE writes SET mark = ? WHERE seq = 1", first.Mark[:])
 		second := MustPut(t, c.primary, "2", "new topic")
 		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 10_011 {
 			t.Errorf("%d rows after one write, want 10011", n)
@@ -223,7 +222,7 @@ func TestPruning(t *testing.T) {
 	})
 	t.Run("rows of 30 days stay", func(t *testing.T) {
 		c := MustCluster(t)
-		MustFill(t, MustRaw(t, c.path), 10_030, func(int) time.Time { return now.Add(time.Hour - repo.Honoured) })
+		MustFill(t, c.path, 10_030, func(int) time.Time { return now.Add(time.Hour - repo.Honoured) })
 		MustPut(t, c.primary, "1")
 		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 10_031 {
 			t.Errorf("%d rows, want 10031", n)
@@ -231,7 +230,7 @@ func TestPruning(t *testing.T) {
 	})
 	t.Run("the newest 10,000 stay however old", func(t *testing.T) {
 		c := MustCluster(t)
-		MustFill(t, MustRaw(t, c.path), 9_999, func(int) time.Time { return old })
+		MustFill(t, c.path, 9_999, func(int) time.Time { return old })
 		MustPut(t, c.primary, "1")
 		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 10_000 {
 			t.Errorf("%d rows, want 10000", n)
@@ -239,7 +238,7 @@ func TestPruning(t *testing.T) {
 	})
 	t.Run("a clock that is far behind prunes nothing", func(t *testing.T) {
 		c := MustCluster(t, func(o *repo.Options) { o.Now = func() time.Time { return time.Unix(0, 0) } })
-		MustFill(t, MustRaw(t, c.path), 10_030, func(int) time.Time { return now })
+		MustFill(t, c.path, 10_030, func(int) time.Time { return now })
 		MustPut(t, c.primary, "1")
 		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 10_031 {
 			t.Errorf("%d rows, want 10031", n)
@@ -250,10 +249,9 @@ func TestPruning(t *testing.T) {
 func TestTooMuchToReplay(t *testing.T) {
 	c := MustCluster(t)
 	one := MustPut(t, c.primary, "1", "a")
-	raw := MustRaw(t, c.path)
-	MustExec(t, raw, "DELETE FROM writes")
-	MustFill(t, raw, 2_500, func(int) time.Time { return time.Now() })
-	MustExec(t, raw, "UPDATE writes SET mark = ? WHERE seq = 1", one.Mark[:])
+	repotest.MustExec(t, c.path, "DELETE FROM writes")
+	MustFill(t, c.path, 2_500, func(int) time.Time { return time.Now() })
+	repotest.MustExec(t, c.path, "UPDATE writes SET mark = ? WHERE seq = 1", one.Mark[:])
 	MustPut(t, c.primary, "2", "a")
 	if got := fmt.Sprint(after(t, c.primary, one, "a")); got != "[-1]" {
 		t.Errorf("got %s, want a resync", got)

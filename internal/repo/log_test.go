@@ -8,14 +8,15 @@ import (
 	"testing"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func TestLogHasOneLineForEachWrite(t *testing.T) {
-	j := &journal{}
+	j := &repotest.Journal{}
 	c := MustCluster(t)
 	o := options(t, c.path, c.node)
-	o.LiteFS, o.Middleware = true, []repo.Middleware{repo.Log(j.logger(), c.node)}
-	r := MustOpen(t, o)
+	o.LiteFS, o.Middleware = true, []repo.Middleware{repo.Log(j.JSON(), c.node)}
+	r := repotest.MustOpen(t, o)
 	for _, x := range []struct {
 		write func(ctx context.Context) error
 		want  []string
@@ -54,7 +55,7 @@ func TestLogHasOneLineForEachWrite(t *testing.T) {
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 3 {
-		o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 		o.Tasks = []repo.Task{func(ctx context.Context, _ *repo.Repo) { <-ctx.Done() }}
 		r, err := repo.Open(t.Context(), o)
 		if err != nil {
@@ -65,5 +66,5 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	eventually(t, "as few goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
+	repotest.Eventually(t, patience, "as few goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
 }

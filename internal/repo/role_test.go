@@ -13,45 +13,46 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // pair is two nodes under LiteFS's rules on one file: a is primary first.
 type pair struct {
 	path         string
 	a, b         *repo.Repo
-	nodeA, nodeB *seat
+	nodeA, nodeB *repotest.Seat
 	urlA, urlB   string
 }
 
 func MustPair(t *testing.T, change ...func(*repo.Options)) *pair {
 	t.Helper()
 	p := &pair{path: filepath.Join(t.TempDir(), "blog.db")}
-	b := newBus()
-	p.nodeA, p.nodeB = newSeat(b, primaryRole()), newSeat(b, unknownRole())
-	open := func(node *seat) (*repo.Repo, string) {
+	p.nodeA = repotest.NewSeat(repotest.Primary())
+	p.nodeB = p.nodeA.Beside(repotest.Unknown())
+	open := func(node *repotest.Seat) (*repo.Repo, string) {
 		o := options(t, p.path, node)
 		o.LiteFS = true
 		for _, f := range change {
 			f(&o)
 		}
-		r := MustOpen(t, o)
-		s := httptest.NewServer(repo.NewHandler(r, secret, (&journal{}).logger()))
+		r := repotest.MustOpen(t, o)
+		s := httptest.NewServer(repo.NewHandler(r, repotest.Secret, new(repotest.Journal).JSON()))
 		t.Cleanup(s.Close)
 		return r, s.URL
 	}
 	p.a, p.urlA = open(p.nodeA)
-	eventually(t, "a takes writes", func() bool { return p.a.Health(t.Context()).Ready })
+	repotest.Eventually(t, patience, "a takes writes", func() bool { return p.a.Health(t.Context()).Ready })
 	p.b, p.urlB = open(p.nodeB)
-	p.nodeB.set(replicaOf(p.urlA))
+	p.nodeB.Set(repotest.Replica(p.urlA))
 	return p
 }
 
 // failover makes b primary, by way of nobody.
 func (p *pair) failover() {
-	p.nodeA.set(unknownRole())
-	p.nodeB.set(unknownRole())
-	p.nodeB.set(primaryRole())
-	p.nodeA.set(replicaOf(p.urlB))
+	p.nodeA.Set(repotest.Unknown())
+	p.nodeB.Set(repotest.Unknown())
+	p.nodeB.Set(repotest.Primary())
+	p.nodeA.Set(repotest.Replica(p.urlB))
 }
 
 func TestFailover(t *testing.T) {
@@ -64,7 +65,7 @@ func TestFailover(t *testing.T) {
 			<-ctx.Done()
 		}}
 	})
-	eventually(t, "the task runs on a", func() bool { return MustCount(t, p.b, "SELECT COUNT(*) FROM items") == 1 })
+	repotest.Eventually(t, patience, "the task runs on a", func() bool { return MustCount(t, p.b, "SELECT COUNT(*) FROM items") == 1 })
 	first := MustPut(t, p.b, "one")
 	repo.MustWrite(operator(), p.b, put{Item: "two"}, repo.WithKey("k"))
 	p.failover()
@@ -77,7 +78,7 @@ func TestFailover(t *testing.T) {
 	if locate(t, p.a, first) != repo.Here {
 		t.Error("the history is another")
 	}
-	eventually(t, "one task runs", func() bool { return running.Load() == 1 })
+	repotest.Eventually(t, patience, "one task runs", func() bool { return running.Load() == 1 })
 	if err := p.b.Close(); err != nil {
 		t.Error(err)
 	}
@@ -104,9 +105,9 @@ func TestWritesGoOnThroughFailovers(t *testing.T) {
 		}()
 	}
 	p.failover()
-	p.nodeB.set(unknownRole())
-	p.nodeA.set(primaryRole())
-	p.nodeB.set(replicaOf(p.urlA))
+	p.nodeB.Set(repotest.Unknown())
+	p.nodeA.Set(repotest.Primary())
+	p.nodeB.Set(repotest.Replica(p.urlA))
 	for range writers {
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -125,7 +126,7 @@ func TestCloseWaits(t *testing.T) {
 	held := func(t *testing.T, endWrite, endTask chan struct{}) (written, closed chan error) {
 		t.Helper()
 		entered := make(chan struct{})
-		o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 		o.Authorize = func(context.Context, *repo.Tx) error { close(entered); <-endWrite; return nil }
 		o.Tasks = []repo.Task{func(ctx context.Context, _ *repo.Repo) { <-ctx.Done(); <-endTask }}
 		r, err := repo.Open(t.Context(), o)
@@ -172,10 +173,9 @@ func TestCloseWaits(t *testing.T) {
 func TestHealth(t *testing.T) {
 	at := func(t *testing.T, version int) string {
 		t.Helper()
-		o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 		if version == 0 {
-			db := MustRaw(t, o.Path)
-			MustExec(t, db, "CREATE TABLE other (id INTEGER)")
+			repotest.MustExec(t, o.Path, "CREATE TABLE other (id INTEGER)")
 			return o.Path
 		}
 		o.Migrations = schemaTo(t, version)
@@ -187,7 +187,7 @@ func TestHealth(t *testing.T) {
 			t.Fatal(err)
 		}
 		// As on a replica, there is nobody to recover a write-ahead log.
-		MustExec(t, MustRaw(t, o.Path), "PRAGMA journal_mode = delete")
+		repotest.MustExec(t, o.Path, "PRAGMA journal_mode = delete")
 		return o.Path
 	}
 	for name, x := range map[string]struct {
@@ -204,32 +204,32 @@ func TestHealth(t *testing.T) {
 		"second, on one": {1, 2, true, "migration 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options(t, at(t, x.have), newSeat(newBus(), unknownRole()))
+			o := options(t, at(t, x.have), repotest.NewSeat(repotest.Unknown()))
 			o.LiteFS, o.Migrations = true, schemaTo(t, x.want)
-			h := MustOpen(t, o).Health(t.Context())
+			h := repotest.MustOpen(t, o).Health(t.Context())
 			if h.Ready != x.ready || !strings.Contains(h.Reason, x.reason) || h.SchemaHave != int64(x.have) || h.SchemaWant != int64(x.want) {
 				t.Errorf("got %+v", h)
 			}
 		})
 	}
 	t.Run("no file", func(t *testing.T) {
-		o := options(t, filepath.Join(t.TempDir(), "none.db"), newSeat(newBus(), unknownRole()))
+		o := options(t, filepath.Join(t.TempDir(), "none.db"), repotest.NewSeat(repotest.Unknown()))
 		o.LiteFS = true
-		if h := MustOpen(t, o).Health(t.Context()); h.Ready || h.Reason == "" {
+		if h := repotest.MustOpen(t, o).Health(t.Context()); h.Ready || h.Reason == "" {
 			t.Errorf("got %+v", h)
 		}
 	})
 	t.Run("newer, where this node leads or follows", func(t *testing.T) {
 		// What a newer release has brought is said, and keeps nobody from being ready.
-		o := options(t, at(t, 5), newSeat(newBus(), replicaOf("http://primary.example")))
+		o := options(t, at(t, 5), repotest.NewSeat(repotest.Replica("http://primary.example")))
 		o.LiteFS, o.Migrations = true, schemaTo(t, 4)
 		path := filepath.Join(t.TempDir(), "blog.db")
-		newer := options(t, path, newSeat(newBus(), primaryRole()))
+		newer := options(t, path, repotest.NewSeat(repotest.Primary()))
 		newer.Migrations = schemaTo(t, 5)
-		MustOpen(t, newer)
-		older := options(t, path, newSeat(newBus(), primaryRole()))
+		repotest.MustOpen(t, newer)
+		older := options(t, path, repotest.NewSeat(repotest.Primary()))
 		older.Migrations = schemaTo(t, 4)
-		for role, r := range map[string]*repo.Repo{"replica": MustOpen(t, o), "primary": MustOpen(t, older)} {
+		for role, r := range map[string]*repo.Repo{"replica": repotest.MustOpen(t, o), "primary": repotest.MustOpen(t, older)} {
 			if h := r.Health(t.Context()); !h.Ready || !strings.Contains(h.Reason, "schema 5 is a newer release's") || h.SchemaHave != 5 {
 				t.Errorf("%s: got %+v", role, h)
 			}
@@ -246,8 +246,8 @@ func TestHealth(t *testing.T) {
 	})
 	t.Run("the writing connection cannot be opened", func(t *testing.T) {
 		c := MustCluster(t) // in WAL mode, which LiteFS must not have
-		c.node.set(primaryRole())
-		eventually(t, "the reason is told", func() bool {
+		c.node.Set(repotest.Primary())
+		repotest.Eventually(t, patience, "the reason is told", func() bool {
 			h := c.replica.Health(t.Context())
 			return !h.Ready && strings.Contains(h.Reason, "journal mode")
 		})
@@ -276,7 +276,7 @@ func TestHealth(t *testing.T) {
 func TestOpenMigratesAndTakesAnyNewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "blog.db")
 	for _, version := range []int{2, 4, 3} {
-		o := options(t, path, newSeat(newBus(), primaryRole()))
+		o := options(t, path, repotest.NewSeat(repotest.Primary()))
 		o.Migrations = schemaTo(t, version)
 		r, err := repo.Open(t.Context(), o)
 		if err != nil {
@@ -301,19 +301,18 @@ func TestRegistryRefusesTwoOfOneName(t *testing.T) {
 
 func TestCallsWhileThePrimaryStartsDoNotWait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "blog.db")
-	raw := MustRaw(t, path)
-	MustExec(t, raw, "CREATE TABLE other (id INTEGER)")
-	lock, err := raw.BeginTx(t.Context(), nil)
+	repotest.MustExec(t, path, "CREATE TABLE other (id INTEGER)")
+	lock, err := repotest.MustRaw(t, path).BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := newSeat(newBus(), unknownRole())
+	node := repotest.NewSeat(repotest.Unknown())
 	o := options(t, path, node)
 	o.LiteFS = true
-	r := MustOpen(t, o)
-	s := httptest.NewServer(repo.NewHandler(r, secret, (&journal{}).logger()))
+	r := repotest.MustOpen(t, o)
+	s := httptest.NewServer(repo.NewHandler(r, repotest.Secret, new(repotest.Journal).JSON()))
 	t.Cleanup(s.Close)
-	node.set(primaryRole()) // its migrations wait for the lock
+	node.Set(repotest.Primary()) // its migrations wait for the lock
 	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
 	err = o.Transport.Send(t.Context(), s.URL, repo.PathSuper, call)
 	if !repo.HasReason(err, repo.NotNow) {
@@ -329,7 +328,7 @@ func TestCallsWhileThePrimaryStartsDoNotWait(t *testing.T) {
 // be copied by whoever wants a copy.
 func TestCloseTakesTheLogIn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "blog.db")
-	r, err := repo.Open(t.Context(), options(t, path, newSeat(newBus(), primaryRole())))
+	r, err := repo.Open(t.Context(), options(t, path, repotest.NewSeat(repotest.Primary())))
 	if err != nil {
 		t.Fatal(err)
 	}

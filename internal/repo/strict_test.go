@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // Base is embedded in rich, as commands share fields.
@@ -42,13 +43,13 @@ func (rich) Name() string { return "items.rich" }
 func (c rich) Apply(context.Context, *repo.Tx) (string, error) { return c.Plain + c.prepared, nil }
 
 func TestStrictShapes(t *testing.T) {
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), newSeat(newBus(), primaryRole()))
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 	g, err := repo.NewRegistry([]repo.Registration{repo.Register[rich]()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Registry = g
-	r := MustOpen(t, o)
+	r := repotest.MustOpen(t, o)
 	three := 3
 	full := rich{
 		Base: Base{ID: 1}, Plain: "p", When: time.Now().UTC(), Maybe: &three, List: []Base{{ID: 2}}, Map: map[string]Base{"any Name": {ID: 3}},
@@ -158,7 +159,7 @@ func TestOpenReader(t *testing.T) {
 }
 
 func TestAsk(t *testing.T) {
-	log := (&journal{}).logger()
+	log := new(repotest.Journal).JSON()
 	s := httptest.NewServer(repo.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch req.URL.Path {
 		case "/good":
@@ -168,10 +169,10 @@ func TestAsk(t *testing.T) {
 		default:
 			http.NotFound(w, req)
 		}
-	}), secret, log))
+	}), repotest.Secret, log))
 	defer s.Close()
 	var got struct{ Role string }
-	good, bad := repo.NewTransport(secret), repo.NewTransport("another")
+	good, bad := repo.NewTransport(repotest.Secret), repo.NewTransport("another")
 	defer good.Close()
 	defer bad.Close()
 	if err := good.Ask(t.Context(), s.URL+"/", "/good", &got); err != nil || got.Role != "primary" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 func TestViewIsOneSnapshot(t *testing.T) {
@@ -61,9 +62,9 @@ func TestForgottenForwardFails(t *testing.T) {
 
 func TestViewWithoutDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.db")
-	o := options(t, path, newSeat(newBus(), unknownRole()))
+	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
 	o.LiteFS = true
-	r := MustOpen(t, o)
+	r := repotest.MustOpen(t, o)
 	err := r.View(t.Context(), func(rd repo.Reader) error {
 		var n int
 		return rd.QueryRowContext(t.Context(), "SELECT 1").Scan(&n)

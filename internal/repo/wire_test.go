@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // bearer learns what a transport sends, by asking a server of the test's.
@@ -70,7 +71,7 @@ func envelope(old, replacement string) []byte {
 
 func TestStrictWireForm(t *testing.T) {
 	c := MustCluster(t)
-	auth := bearer(t, secret)
+	auth := bearer(t, repotest.Secret)
 	for name, x := range map[string]struct {
 		old, new string
 		code     repo.Code
@@ -131,7 +132,7 @@ func TestLateCallsRunUpToTwoSeconds(t *testing.T) {
 	send := func(key string, o repo.Option) error {
 		call := &repo.Call{Name: "items.put", Key: key, Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"a"}`)}
 		o(call)
-		tr := repo.NewTransport(secret)
+		tr := repo.NewTransport(repotest.Secret)
 		defer tr.Close()
 		return tr.Send(t.Context(), c.server.URL, repo.PathSuper, call)
 	}
@@ -145,9 +146,9 @@ func TestLateCallsRunUpToTwoSeconds(t *testing.T) {
 
 func TestWrongOrNoSecret(t *testing.T) {
 	c := MustCluster(t)
-	good := bearer(t, secret)
+	good := bearer(t, repotest.Secret)
 	for _, path := range []string{repo.PathSuper, repo.PathCall} {
-		for _, auth := range []string{"", "Bearer", "Bearer " + secret, good + "0", good[:len(good)-1], bearer(t, "another")} {
+		for _, auth := range []string{"", "Bearer", "Bearer " + repotest.Secret, good + "0", good[:len(good)-1], bearer(t, "another")} {
 			if status, e := post(t, c.server.URL+path, auth, envelope("", "")); status != http.StatusUnauthorized || e.Reason != repo.BadSecret {
 				t.Errorf("%q: %d %v", auth, status, &e)
 			}
@@ -161,7 +162,7 @@ func TestWrongOrNoSecret(t *testing.T) {
 	}
 
 	// An empty secret is no secret.
-	open := httptest.NewServer(repo.NewHandler(c.primary, "", c.log.logger()))
+	open := httptest.NewServer(repo.NewHandler(c.primary, "", c.log.JSON()))
 	defer open.Close()
 	if status, _ := post(t, open.URL+repo.PathSuper, bearer(t, ""), envelope("", "")); status != http.StatusUnauthorized {
 		t.Errorf("an empty secret lets in: %d", status)
@@ -170,11 +171,11 @@ func TestWrongOrNoSecret(t *testing.T) {
 
 func TestForwarderWithAnotherSecret(t *testing.T) {
 	c := MustCluster(t)
-	o := options(t, c.path, newSeat(c.bus, replicaOf(c.server.URL)))
+	o := options(t, c.path, c.node.Beside(repotest.Replica(c.server.URL)))
 	o.LiteFS = true
 	o.Transport = repo.NewTransport("another")
 	defer o.Transport.Close()
-	stranger := MustOpen(t, o)
+	stranger := repotest.MustOpen(t, o)
 	_, err := repo.Write(operator(), stranger, put{Item: "a"})
 	// Not Unauthorized: the person at the page is signed in all right.
 	if !repo.HasReason(err, repo.BadSecret) || repo.AsError(err).Code != repo.Unavailable {
