@@ -6,21 +6,27 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// keeper is a Durability that holds all answers until the test lets them go.
+// keeper is a Durability that holds all answers until the test lets them go, but for those
+// that rest on rows that everybody has.
 type keeper struct {
 	mu      sync.Mutex
 	waiting int
 	open    chan struct{}
+	lasting int64 // the newest such row
 }
 
 func (k *keeper) Lead(context.Context, <-chan struct{}) error { return nil }
 func (k *keeper) Resign()                                     {}
-func (k *keeper) Await(ctx context.Context, _ repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+	if seen.Seq <= k.lasting {
+		return repo.Two, nil
+	}
 	k.mu.Lock()
 	k.waiting++
 	k.mu.Unlock()
@@ -73,5 +79,52 @@ func TestTooManyWait(t *testing.T) {
 	}
 	if _, err := repo.Write(operator(), r, put{Item: "now"}); err != nil {
 		t.Errorf("when there is room again: %v", err)
+	}
+}
+
+// doubter refuses in Prepare where there are two items, after it has been let go.
+type doubter struct{}
+
+func (doubter) Name() string { return "items.doubter" }
+func (d doubter) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[int], error) {
+	close(prepared.entered)
+	<-prepared.look
+	var n int
+	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&n); err != nil || n < 2 {
+		return d, err
+	}
+	return nil, repo.Errorf(repo.Conflict, "there are %d", n)
+}
+func (doubter) Apply(context.Context, *repo.Tx) (int, error) { return 0, nil }
+
+// prepared is what holds the one doubter of these tests: a command has no state.
+var prepared = struct{ entered, look chan struct{} }{make(chan struct{}), make(chan struct{})}
+
+// TestARefusalOfPrepareRestsOnWhatItSaw: a row that came after the first look, and that
+// nobody else has yet.
+func TestARefusalOfPrepareRestsOnWhatItSaw(t *testing.T) {
+	k := &keeper{open: make(chan struct{}), lasting: 1}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	o.Durability = k
+	o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[put](), repo.Register[doubter]()})
+	r := repotest.MustOpen(t, o)
+	MustPut(t, r, "lasting")
+	refused, written := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := repo.Write(operator(), r, doubter{}); refused <- err }()
+	<-prepared.entered
+	go func() { _, err := repo.Write(operator(), r, put{Item: "on this disk alone"}); written <- err }()
+	repotest.Eventually(t, patience, "it is there", func() bool { return k.count() == 1 })
+	close(prepared.look)
+	select {
+	case err := <-refused:
+		t.Fatalf("told before the row lasts: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(k.open)
+	if err := <-refused; repo.AsError(err).Code != repo.Conflict {
+		t.Error(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 }

@@ -39,15 +39,33 @@ func (r *Repo) Look(ctx context.Context, fn func(rd Reader) error) error {
 	return r.view(ctx, r.lookOnce, fn)
 }
 
+// rollbackAgain is how often it is looked whether a rollback is over. SQLite's busy timeout knows nothing of it.
+const rollbackAgain = 20 * time.Millisecond
+
+// rested waits, and reports whether ctx has not ended meanwhile.
+func rested(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader) error) error, fn func(rd Reader) error) error {
 	const tries = 4
 	ctx, cancel := context.WithTimeout(ctx, viewLimit)
 	defer cancel()
 	var err error
-	for range tries {
-		if err = once(ctx, fn); err == nil || !retryable(err) || ctx.Err() != nil {
+	for i := 0; i < tries; {
+		err = once(ctx, fn)
+		if rollingBack(err) && rested(ctx, rollbackAgain) {
+			continue
+		}
+		if err == nil || !retryable(err) || ctx.Err() != nil {
 			break
 		}
+		i++
 	}
 	switch {
 	case err == nil:
@@ -56,7 +74,7 @@ func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader)
 		return unavailable(Interrupted, "This took too long and was ended.", time.Second, err)
 	case missingTable(err), cantOpen(err):
 		return unavailable(NoDatabase, "The database has not arrived on this node yet.", time.Second, err)
-	case retryable(err):
+	case retryable(err), rollingBack(err):
 		return unavailable(Busy, "The database on this node is busy taking in changes.", time.Second, err)
 	}
 	return err

@@ -136,6 +136,10 @@ func retryable(err error) bool {
 	return false
 }
 
+// rollingBack reports a transaction that was begun by a primary and that nobody has rolled back yet: who only reads
+// cannot. LiteFS does it once it has let go of its lease, which takes a second or two where Consul does not answer.
+func rollingBack(err error) bool { return sqliteCode(err) == int(sqlite3.ErrReadonlyRollback) }
+
 // notWritten reports an error that LiteFS gives where the primary's role is not
 // or no longer held, or is in doubt: IOERR (778 write, 1544 lock, 2570 delete),
 // BUSY, CANTOPEN, PROTOCOL and READONLY. From COMMIT they mean: outcome unknown.

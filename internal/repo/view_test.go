@@ -2,7 +2,9 @@ package repo_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -155,5 +157,75 @@ func TestViewEndsItsQueries(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A primary that loses its role inside a transaction leaves a journal behind, which only
+// who may write can roll back. Until that has been done there is nothing to read.
+func TestViewWaitsForARollback(t *testing.T) {
+	c := MustCluster(t)
+	MustPut(t, c.primary, "a")
+	source := filepath.Join(t.TempDir(), "source.db")
+	raw := repotest.MustRaw(t, c.path)
+	if _, err := raw.ExecContext(t.Context(), "VACUUM INTO ?", source); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "blog.db")
+	mustInterrupt(t, source, path)
+	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
+	o.LiteFS = true
+	r := repotest.MustOpen(t, o)
+	got := make(chan error, 1)
+	go func() {
+		got <- r.View(t.Context(), func(rd repo.Reader) error {
+			var n int
+			err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n)
+			if err == nil && n != 1 {
+				t.Errorf("%d items", n)
+			}
+			return err
+		})
+	}()
+	select {
+	case err := <-got:
+		t.Fatalf("read before the rollback: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	repotest.MustExec(t, path, "PRAGMA user_version") // who may write rolls back
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+// mustInterrupt copies the database as it is in the middle of a transaction to path.
+func mustInterrupt(t *testing.T, source, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+source+"?_journal_mode=DELETE&_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	// With a cache of nothing pages are written, and the journal synced, before COMMIT.
+	if _, err := db.ExecContext(t.Context(), "PRAGMA cache_size = 1"); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	_, err = tx.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO items (name, value) SELECT 'n' || i, hex(zeroblob(2000)) FROM n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-journal"} {
+		content, err := os.ReadFile(source + suffix)
+		if err == nil {
+			err = os.WriteFile(path+suffix, content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
