@@ -176,7 +176,7 @@ func (s *Site) accountPage(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) showAccount(w http.ResponseWriter, r *http.Request, status int, password ui.Form, changed bool) error {
 	u, _ := userOf(r.Context())
 	var sessions []accounts.Session
-	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		sessions, err = accounts.Sessions(ctx, rd, u.user.ID, s.now())
 		return err

@@ -24,7 +24,7 @@ func (s *Site) showAdmin(w http.ResponseWriter, r *http.Request, status int, mes
 	page := pageNumber(r)
 	var list []posts.Card
 	var total int
-	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		list, total, err = posts.List(ctx, rd, posts.Filter{Hidden: true, Offset: (page - 1) * adminPosts, Limit: adminPosts})
 		return err
@@ -127,7 +127,7 @@ func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) 
 		return posts.Post{}, err
 	}
 	var p posts.Post
-	_, err = s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err = s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		p, err = posts.ByID(ctx, rd, t.ID)
 		return err

@@ -213,3 +213,30 @@ func TestNoPageIsAheadOfTheKeptOnes(t *testing.T) {
 		t.Error("the list is older than the post")
 	}
 }
+
+// TestAPageOfARowThatIsGivenUp before the caches are told of it is not kept: they will be
+// told of another row in its place, which need not touch it.
+func TestAPageOfARowThatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	ref := MustPublish(t, w.primary, "Title", "Body.")
+	seat := repotest.NewSeat(repotest.Unknown()) // on its own: this node hears of a change when the test says so
+	n := w.MustNode(t, w.path, seat, true)
+	b := MustOpen(t, n)
+	title := "Given up"
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+	newest := w.primary.repo.Feed().Position().Seq
+	if !strings.Contains(b.Get(t, "/posts/title").Must(t, http.StatusOK).body, title) {
+		t.Fatal("the page does not show what is there")
+	}
+	mark := make([]byte, 32)
+	_, _ = rand.Read(mark)
+	repotest.MustExec(t, w.path, "UPDATE posts SET title = 'Title'")
+	repotest.MustExec(t, w.path, "UPDATE topics SET seq = seq - 1 WHERE seq = (SELECT MAX(seq) FROM writes)") // it touches nothing
+	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ?, topics = '[]' WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
+	seat.Notify()
+	repotest.Eventually(t, patience, "the node is told", func() bool { return n.repo.Feed().Position().Seq == newest })
+	if strings.Contains(b.Get(t, "/posts/title").Must(t, http.StatusOK).body, title) {
+		t.Error("the page of what was given up is kept")
+	}
+}

@@ -24,7 +24,7 @@ func (s *Site) media(w http.ResponseWriter, r *http.Request) error {
 	hash := chi.URLParam(r, "hash")
 	_, signed := userOf(r.Context())
 	var p media.Picture
-	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		public, err := media.Public(ctx, rd, hash)
 		if err != nil {
 			return err

@@ -162,7 +162,7 @@ func (s *Site) postView(r *http.Request, slug string) view {
 // moved redirects to the post that find knows the slug of, or gives notFound.
 func (s *Site) moved(w http.ResponseWriter, r *http.Request, notFound error, find func(context.Context, repo.Reader) (string, error)) error {
 	var slug string
-	_, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		slug, err = find(ctx, rd)
 		return err

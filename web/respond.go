@@ -80,7 +80,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document
 	}
 	epoch := v.cache.now()
 	var c templ.Component
-	seen, err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	seen, told, err := s.lookUp(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		c, err = v.read(ctx, rd)
 		return err
@@ -94,15 +94,22 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document
 	}
 	doc := newDocument(v.contentType, body)
 	doc.seen = seen
-	if _, once := c.(unkept); v.key != "" && !once {
+	if _, once := c.(unkept); v.key != "" && !once && told {
 		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
 	return doc, nil
 }
 
-// look runs read in one transaction on this node's copy and returns the newest
-// row that it saw. The reader's position follows it.
-func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) (seen repo.Cursor, err error) {
+// look runs read in one transaction on this node's copy. The reader's position follows
+// what it saw.
+func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) error {
+	_, _, err := s.lookUp(w, r, read)
+	return err
+}
+
+// lookUp is look that returns the newest row that was seen, and whether the caches have
+// been told of it.
+func (s *Site) lookUp(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) (seen repo.Cursor, told bool, err error) {
 	ctx := r.Context()
 	err = s.repo.View(ctx, func(rd repo.Reader) error {
 		var err error
@@ -112,24 +119,21 @@ func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx contex
 		return read(ctx, rd)
 	})
 	if err != nil {
-		return seen, err
+		return seen, false, err
 	}
-	s.caughtUp(ctx, seen)
+	told = s.caughtUp(ctx, seen)
 	s.advance(w, r, seen)
-	return seen, nil
+	return seen, told, nil
 }
 
 // caughtUp waits until the caches have been told of a row that was read from the
 // database. The database can be ahead of the feed for a moment: whoever has seen the
-// row on one page must not then get another as it was kept before it.
-func (s *Site) caughtUp(ctx context.Context, seen repo.Cursor) {
-	feed := s.repo.Feed()
-	if feed.Position().Seq >= seen.Seq {
-		return
-	}
+// row on one page must not then get another as it was kept before it. It reports
+// whether they have: the row may be given up before, and nobody then tells of it.
+func (s *Site) caughtUp(ctx context.Context, seen repo.Cursor) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	feed.Wait(ctx, seen)
+	return s.repo.Feed().Wait(ctx, seen) == repo.Here
 }
 
 // send writes a document in the encoding that the browser prefers, or says that

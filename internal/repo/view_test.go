@@ -222,7 +222,7 @@ func mustInterrupt(t *testing.T, source, path string) {
 	for _, suffix := range []string{"", "-journal"} {
 		content, err := os.ReadFile(source + suffix)
 		if err == nil {
-			err = os.WriteFile(path+suffix, content, 0o600)
+			err = os.WriteFile(path+suffix, content, 0o600) //nolint:gosec // the test's own folder
 		}
 		if err != nil {
 			t.Fatal(err)
