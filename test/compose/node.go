@@ -62,8 +62,19 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 // Start starts the container again.
 func (n *Node) Start(ctx context.Context) error { return n.docker(ctx, "start") }
 
-// Pause freezes all its processes; connections stay open.
-func (n *Node) Pause(ctx context.Context) error { return n.docker(ctx, "pause") }
+// pauseTries is how often it is tried to pause a container.
+const pauseTries = 10
+
+// Pause freezes all its processes; connections stay open. A process that waits for FUSE
+// cannot be frozen once the one that answers is: then none is, and it is tried again.
+func (n *Node) Pause(ctx context.Context) (err error) {
+	for range pauseTries {
+		if err = n.docker(ctx, "pause"); err == nil || !strings.Contains(err.Error(), "unable to freeze") {
+			break
+		}
+	}
+	return err
+}
 
 // Unpause thaws them.
 func (n *Node) Unpause(ctx context.Context) error { return n.docker(ctx, "unpause") }
