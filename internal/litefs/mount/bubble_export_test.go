@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
+	"github.com/superfly/litefs/fuse"
 )
 
 // Dial makes a connection, as http.Transport asks for it.
@@ -45,4 +46,11 @@ func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*lite
 	store := newStore(cfg, logger)
 	leaser.serve(store)
 	return store, store.Open()
+}
+
+// NewInvalidator is what tells the kernel of changes in fsys.
+func NewInvalidator(fsys *fuse.FileSystem) litefs.Invalidator {
+	i := &invalidator{log: slog.New(slog.DiscardHandler)}
+	i.fsys.Store(fsys)
+	return i
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package mount
 
 // NewLineWriter is the writer that LiteFS's own log goes to.
@@ -5,3 +7,6 @@ var NewLineWriter = newLineWriter
 
 // NewClient is what a replica reaches the primary's LiteFS with.
 var NewClient = newClient
+
+// Watchdog notices that a question gets no answer.
+var Watchdog = watchdog

@@ -11,7 +11,6 @@ import (
 	nethttp "net/http"
 	"os"
 	"os/exec"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -80,7 +79,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 			return nil, errors.Join(err, server.Close())
 		}
 	}
-	invalidator := new(invalidator)
+	invalidator := &invalidator{log: logger}
 	n.store.Invalidator = invalidator
 	if err := n.store.Open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w", cfg.Data.Dir, err), n.control.Close(), server.Close())
@@ -231,43 +230,4 @@ func detach(dir string) error {
 		return fmt.Errorf("unmount %s: %w", dir, err)
 	}
 	return nil
-}
-
-// invalidator passes LiteFS's news about changed pages to the kernel once the mount exists. The store starts
-// before it and would otherwise use a file system that is being set up by another goroutine.
-type invalidator struct {
-	fsys atomic.Pointer[fuse.FileSystem]
-}
-
-var _ litefs.Invalidator = (*invalidator)(nil)
-
-func (i *invalidator) with(call func(*fuse.FileSystem) error) error {
-	if fsys := i.fsys.Load(); fsys != nil {
-		return call(fsys)
-	}
-	return nil // not mounted: the kernel has nothing of ours yet
-}
-
-func (i *invalidator) InvalidateDB(db *litefs.DB) error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateDB(db) })
-}
-
-func (i *invalidator) InvalidateDBRange(db *litefs.DB, offset, size int64) error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateDBRange(db, offset, size) })
-}
-
-func (i *invalidator) InvalidateSHM(db *litefs.DB) error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateSHM(db) })
-}
-
-func (i *invalidator) InvalidatePos(db *litefs.DB) error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidatePos(db) })
-}
-
-func (i *invalidator) InvalidateEntry(name string) error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateEntry(name) })
-}
-
-func (i *invalidator) InvalidateLag() error {
-	return i.with(func(f *fuse.FileSystem) error { return f.InvalidateLag() })
 }

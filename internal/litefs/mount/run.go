@@ -40,6 +40,9 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	if err != nil {
 		return err
 	}
+	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer unwatch()
+	go n.watch(watched) // until the node is closed: that can get stuck as well
 	defer func() { err = errors.Join(err, n.Close()) }()
 
 	if !cfg.SkipSync {
