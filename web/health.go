@@ -70,8 +70,9 @@ func publicReason(h repo.Health) string {
 func (s *Site) withDatabase(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.arrived.Load() {
-			err := s.repo.View(r.Context(), func(rd repo.Reader) error {
-				_, err := repo.Newest(r.Context(), rd)
+			ctx := r.Context()
+			err := s.repo.View(ctx, func(rd repo.Reader) error {
+				_, err := repo.Newest(ctx, rd)
 				return err
 			})
 			if repo.HasReason(err, repo.NoDatabase) {
