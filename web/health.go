@@ -65,6 +65,28 @@ func publicReason(h repo.Health) string {
 	return "the database does not work here"
 }
 
+// withDatabase answers 503 while the database has not arrived on this node. That is for
+// pages that need none, too, such as the form to sign in: whatever they lead to fails.
+func (s *Site) withDatabase(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.arrived.Load() {
+			ctx := r.Context()
+			err := s.repo.View(ctx, func(rd repo.Reader) error {
+				_, err := repo.Newest(ctx, rd)
+				return err
+			})
+			if repo.HasReason(err, repo.NoDatabase) {
+				s.fail(w, r, err)
+				return
+			}
+			if err == nil { // another fault is told by the page that meets it
+				s.arrived.Store(true)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Leave makes /readyz answer 503, so that proxies send readers elsewhere.
 func (s *Site) Leave() { s.leaving.Store(true) }
 

@@ -39,7 +39,7 @@ func (s *Site) Routes(live http.Handler) chi.Router {
 	r.Method(http.MethodGet, s.assets.Base()+"*", s.assets.Handler())
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.varies, s.sameOrigin, s.timeLimit, s.position, s.signedIn)
+		r.Use(s.varies, s.sameOrigin, s.timeLimit, s.withDatabase, s.position, s.signedIn)
 		r.Method(http.MethodGet, "/live", live)
 		s.readerRoutes(r)
 		s.accountRoutes(r)

@@ -65,6 +65,7 @@ type Site struct {
 	patience time.Duration
 	lanes    lanes
 	leaving  atomic.Bool
+	arrived  atomic.Bool   // this node has had a database that pages can be made of
 	stale    atomic.Uint64 // waits for a position that were in vain
 	notYet   func() string
 	// unhealthy is the reason that the last look at the database gave.

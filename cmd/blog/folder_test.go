@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"blog/test/cluster"
@@ -59,7 +60,7 @@ func TestContentGoesThereAndBack(t *testing.T) {
 	if after := mustJSON[map[string]any](t, w, "status")["seq"]; after != before {
 		t.Errorf("the second import wrote: %v, then %v", before, after)
 	}
-	s.mustStop(t)
+	s.mustStop(t, syscall.SIGTERM)
 	out := filepath.Join(w.dir, "out")
 	w.must(t, "export", out)
 	mustBeEqual(t, content, out)
@@ -273,7 +274,7 @@ func TestDaysAreThoseOfTheServer(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(out, "a.md")); err != nil || !strings.Contains(string(text), "published_at: 2024-05-01\n") {
 		t.Errorf("exported: %v: %s", err, text)
 	}
-	s.mustStop(t)
+	s.mustStop(t, syscall.SIGTERM)
 	w.with("BLOG_TIMEZONE=America/New_York").must(t, "post", "new", "--title", "D", "--slug", "d", "--at", "2024-05-01")
 	if p := mustJSON[map[string]any](t, w, "post", "show", "d"); p["published_at"] != "2024-05-01T04:00:00Z" {
 		t.Errorf("without a server: %v", p["published_at"])

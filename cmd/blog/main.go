@@ -52,7 +52,7 @@ key that the message names.`
 
 // session is what a command runs with.
 type session struct {
-	ctx      context.Context // ends with SIGINT and SIGTERM; kong hands it to Run in here
+	ctx      context.Context // ends with the signals of endings; kong hands it to Run in here
 	config   app.Config
 	json     bool
 	in       io.Reader
@@ -60,10 +60,20 @@ type session struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	code := run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
+}
+
+// endings are the signals that tell this program to end in order. A terminal that is
+// closed (SIGHUP) is one, but for who has asked for the opposite with nohup.
+func endings() []os.Signal {
+	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
 }
 
 // run runs one command and returns its exit code.

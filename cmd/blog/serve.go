@@ -19,7 +19,7 @@ type serveCmd struct {
 // takes 11.6 KiB.
 const gcPercent = 200
 
-// Run serves until SIGINT or SIGTERM.
+// Run serves until a signal tells it to end.
 func (c serveCmd) Run(s *session) error {
 	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
 	if c.LogFormat == "json" {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -134,10 +135,10 @@ func TestServe(t *testing.T) {
 	}
 	beside := mustJSON[map[string]any](t, w, "migrate")
 	w.mustAuthor(t)
-	s.mustStop(t)
+	s.mustStop(t, syscall.SIGTERM)
 	// The next start finds everything, and asks for no author.
 	s = w.mustServe(t)
-	s.mustStop(t)
+	s.mustStop(t, syscall.SIGTERM)
 	if strings.Contains(s.out.String(), "/setup") {
 		t.Errorf("a link although there is an author: %s", s.out.String())
 	}
@@ -176,7 +177,7 @@ func TestCommandsTakeTurns(t *testing.T) {
 	if len(seqs) != many {
 		t.Errorf("%d writes, want %d", len(seqs), many)
 	}
-	s.mustStop(t)
+	s.mustStop(t, syscall.SIGTERM)
 }
 
 func get(t *testing.T, url string, want int) string {

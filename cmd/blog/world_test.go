@@ -138,7 +138,12 @@ type server struct {
 
 func (w *world) mustServe(t *testing.T) *server {
 	t.Helper()
-	s := &server{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), w.program, "serve"), ended: make(chan error, 1)}
+	return w.mustStart(t, exec.CommandContext(context.WithoutCancel(t.Context()), w.program, "serve"))
+}
+
+func (w *world) mustStart(t *testing.T, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{cmd: cmd, ended: make(chan error, 1)}
 	s.cmd.Env, s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = w.env, w.dir, &s.out, &s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -164,10 +169,10 @@ func (s *server) mustSay(t *testing.T, before string) (rest string) {
 	return rest
 }
 
-// mustStop ends the server with SIGTERM, which it obeys with exit code 0.
-func (s *server) mustStop(t *testing.T) {
+// mustStop ends the server with a signal, which it obeys with exit code 0.
+func (s *server) mustStop(t *testing.T, sig syscall.Signal) {
 	t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 	select {

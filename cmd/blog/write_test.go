@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -18,7 +19,7 @@ func TestWritesAreTheSameWithAndWithoutServer(t *testing.T) {
 		w.mustAuthor(t)
 		s := w.mustServe(t)
 		journey(t, w)
-		s.mustStop(t)
+		s.mustStop(t, syscall.SIGTERM)
 	})
 }
 

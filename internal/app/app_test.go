@@ -199,6 +199,19 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// TestRunEndsAlthoughSomethingHangs: the lease is let go of when the process has ended.
+func TestRunEndsAlthoughSomethingHangs(t *testing.T) {
+	t.Parallel() // it waits for most of its time
+	ctx, stop := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	defer close(release)
+	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0"}
+	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(s *app.Server) { s.Hang(release); stop() })
+	if !errors.Is(err, app.ErrUnclosed) {
+		t.Errorf("%v, want %v", err, app.ErrUnclosed)
+	}
+}
+
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

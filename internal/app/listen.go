@@ -87,8 +87,9 @@ func Reach(addr string) string {
 func (s *Server) serve() {
 	s.public.Handler = s.site.Handler(s.sockets())
 	s.private.Handler = s.privateHandler()
-	s.closing(shut(s.private))
-	s.closing(shut(s.public))
+	s.closing(func(context.Context) error { s.retiring.Wait(); return nil })
+	s.closing(s.shut("private", s.private))
+	s.closing(s.shut("public", s.public))
 	s.closing(s.leave)
 	for i, srv := range []*http.Server{s.public, s.private} {
 		go func() {
@@ -125,12 +126,14 @@ func (s *Server) sockets() http.Handler {
 	})
 }
 
-// shut ends a server: gracefully until ctx ends, then by force.
-func shut(srv *http.Server) func(ctx context.Context) error {
+// shut ends a server: gracefully until ctx ends, then by force, which is no error: who
+// is still there has had their time.
+func (s *Server) shut(name string, srv *http.Server) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		err := srv.Shutdown(ctx)
 		if err != nil && ctx.Err() != nil {
-			return srv.Close() // who is still waiting has had its time
+			s.log.Warn("requests had to be cut off", "listener", name)
+			return srv.Close()
 		}
 		return err
 	}

@@ -64,15 +64,14 @@ type Server struct {
 	public, private *http.Server
 	listeners       []net.Listener // public, private
 	failed          chan error
+	// retiring is the end of writing here, when it takes longer than handing over may.
+	retiring sync.WaitGroup
 	// closers end what is open, in the order in which it was opened.
 	closers []func(ctx context.Context) error
 }
 
-// closeLimit is how long Run gives requests and sockets to end.
-const closeLimit = 8 * time.Second
-
 // Run opens a node, calls started (which may be nil) and serves until ctx ends
-// or a listener fails.
+// or a listener fails. It returns within 8 s of that.
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
 	s, err := Open(ctx, c, o)
 	if err != nil {
@@ -86,16 +85,14 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 	if c.LiteFSURL != "" {
 		watch.Go(func() { s.watch(watching) })
 	}
-	defer watch.Wait()
 	defer stop()
 	select {
 	case <-ctx.Done():
 		s.log.Info("stopping")
 	case err = <-s.failed:
 	}
-	cctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
-	defer cancel()
-	return errors.Join(err, s.Close(cctx))
+	stop() // what is closed need not be looked at
+	return errors.Join(err, s.end(ctx, &watch))
 }
 
 // Open starts a node and returns with its real addresses. Its errors are one

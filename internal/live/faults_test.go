@@ -2,7 +2,6 @@ package live_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -207,44 +206,4 @@ func TestADeadClientIsFound(t *testing.T) {
 		}
 	}
 	alive.MustBe(t, frame{Type: "hello", Seq: next.Seq, Cursor: next.String()})
-}
-
-func TestCloseDrains(t *testing.T) {
-	s := MustSite(t, change{})
-	var all []*client
-	for range 50 {
-		all = append(all, MustFollow(t, s, "posts", "0"))
-	}
-	MustRawSocket(t, s, "posts") // which will not answer
-	closed := make(chan error, 1)
-	go func() { closed <- s.hub.Close(context.WithoutCancel(t.Context())) }()
-	for _, c := range all {
-		if code := c.MustEnd(t); code != websocket.StatusGoingAway {
-			t.Errorf("closed with %d, want 1001", code)
-		}
-	}
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
-	if n := s.hub.Stats().Sockets; n != 0 {
-		t.Errorf("%d sockets after Close", n)
-	}
-	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
-	if err == nil || a.status != http.StatusServiceUnavailable {
-		t.Errorf("after Close: %v, want 503", err)
-	}
-	MustDo(t, s, post(1, "a", "A")) // told to nobody
-}
-
-func TestCloseDoesNotWaitLongerThanItMay(t *testing.T) {
-	s := MustSite(t, change{})
-	MustRawSocket(t, s, "posts")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.hub.Close(ctx); err != nil && !strings.Contains(err.Error(), "cut off") {
-		t.Error(err)
-	}
-	if n := s.hub.Stats().Sockets; n != 0 {
-		t.Errorf("%d sockets after Close", n)
-	}
 }

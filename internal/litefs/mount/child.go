@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// runChild runs argv to its end. When ctx ends the child gets SIGTERM and as long as it needs; SIGHUP, SIGUSR1 and
-// SIGUSR2 are passed on. It returns an *ExitError when the child's exit code is not 0.
+// runChild runs argv to its end. When ctx ends the child gets SIGTERM and as long as it needs, whichever signal has
+// ended ctx; SIGUSR1 and SIGUSR2 are passed on. It returns an *ExitError when the child's exit code is not 0.
 func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) error {
 	// #nosec G204 -- the command is the operator's own, from litefs.yml or the command line.
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -29,7 +29,7 @@ func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) erro
 		Pdeathsig: syscall.SIGKILL,
 	}
 	passed := make(chan os.Signal, 4)
-	signal.Notify(passed, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Notify(passed, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(passed)
 
 	started, ended := make(chan error, 1), make(chan error, 1)

@@ -18,7 +18,7 @@ import (
 //
 // argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program
 // with `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM
-// and Run waits for it: pass a context that SIGINT and SIGTERM end. The child's environment is this one's, the path of
+// and Run waits for it: pass a context that SIGINT, SIGTERM and SIGHUP end. The child's environment is this one's, the path of
 // the control socket, its id and whether it is a candidate, and, where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the
 // name under which this node would be primary (not for a replica under a static lease, whose configuration names the
 // primary).

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -136,9 +137,22 @@ func TestExecList(t *testing.T) {
 	}
 }
 
-// TestTerminate: the child gets one SIGTERM and the time it needs, and its exit code is the node's.
+// TestTerminate: the child gets one SIGTERM and the time it needs, and its exit code is the node's. Ctrl-C and a terminal
+// that is closed are the same to it.
 func TestTerminate(t *testing.T) {
+	// A program that is started by one that ignores SIGHUP ignores it, too.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) { terminate(t, sig) })
+	}
+}
+
+func terminate(t *testing.T, sig syscall.Signal) {
+	t.Helper()
 	n := newNode(t, "")
+	n.bin = cluster.Build(t, "./cmd/blog") // whose signals they are
 	flag := filepath.Join(n.dir, "up")
 	cmd := n.command(t.Context(), "sh", "-c", "trap 'echo told; exit 7' TERM; touch "+flag+"; while :; do sleep 0.01; done")
 	if err := cmd.Start(); err != nil {
@@ -148,7 +162,7 @@ func TestTerminate(t *testing.T) {
 		_, err := os.Stat(flag)
 		return err
 	})
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // an exit code is no failure here

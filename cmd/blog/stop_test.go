@@ -1,0 +1,85 @@
+package main_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// killTimeout is when whoever has sent SIGTERM sends SIGKILL: see fly.toml and compose.yml.
+const killTimeout = 10 * time.Second
+
+// mustAsk sends the head of a request and returns the head of the first answer to it. The connection stays as it is until
+// the end of the test.
+func mustAsk(t *testing.T, s *server, head string, status int) {
+	t.Helper()
+	host := strings.TrimPrefix(s.url, "http://")
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, fmt.Sprintf(strings.ReplaceAll(head, "\n", "\r\n"), host)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, fmt.Sprintf("HTTP/1.1 %d ", status)) {
+		t.Fatalf("%q, %v, want %d", line, err, status)
+	}
+}
+
+// TestClientsThatHang keep nobody: a form of which half has come, and sockets that never say goodbye.
+func TestClientsThatHang(t *testing.T) {
+	const sockets = 600 // more than a batch
+	s := newWorld(t).mustServe(t)
+	// It is told to go on when the handler waits for the body.
+	mustAsk(t, s, "POST /login HTTP/1.1\nHost: %s\nExpect: 100-continue\nContent-Type: application/x-www-form-urlencoded\nSec-Fetch-Site: same-origin\nContent-Length: 1000\n\n", http.StatusContinue)
+	for range sockets {
+		mustAsk(t, s, "GET /live?topics=posts&after=0 HTTP/1.1\nHost: %s\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n", http.StatusSwitchingProtocols)
+	}
+	start := time.Now()
+	s.mustStop(t, syscall.SIGTERM)
+	took := time.Since(start)
+	t.Logf("it ended after %s", took)
+	if took > killTimeout {
+		t.Errorf("it ended after %s, and would have been killed at %s", took, killTimeout)
+	}
+	for _, want := range []string{"requests had to be cut off", fmt.Sprintf("sockets=%d", sockets), "msg=stopped"} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("%q is not in the log:\n%s", want, s.log.String())
+		}
+	}
+}
+
+// TestSignals: Ctrl-C and a terminal that is closed end the server as SIGTERM does.
+func TestSignals(t *testing.T) {
+	// A program that is started by one that ignores SIGHUP ignores it, too.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	defer signal.Stop(heard)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+		s := newWorld(t).mustServe(t)
+		s.mustStop(t, sig)
+		if !strings.Contains(s.log.String(), "msg=stopped") {
+			t.Errorf("%s: %s", sig, s.log.String())
+		}
+	}
+	w := newWorld(t)
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP; exec "$0" serve`, w.program) // what nohup does
+	s := w.mustStart(t, cmd)
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	get(t, s.url+"/health", http.StatusOK)
+	get(t, s.url+"/readyz", http.StatusOK)
+	s.mustStop(t, syscall.SIGTERM)
+}
