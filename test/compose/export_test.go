@@ -23,3 +23,6 @@ func (s *Storm) Forgive() { s.forgive() }
 func (r *Roles) Note(node string, at time.Duration, primary bool, err error) {
 	r.note(roleSeen{node: node, start: at, end: at, primary: primary, err: err})
 }
+
+// Sum is what is printed of sights.
+func (s *Storm) Sum(sights []Sight) string { return s.sum(nil, nil, sights) }
