@@ -1,9 +1,12 @@
 package compose
 
 import (
+	"context"
 	"io"
 	"math/rand/v2"
 	"time"
+
+	"blog/internal/repo"
 )
 
 // NewStorm returns a storm of nobody, without a project.
@@ -26,3 +29,13 @@ func (r *Roles) Note(node string, at time.Duration, primary bool, err error) {
 
 // Sum is what is printed of sights.
 func (s *Storm) Sum(sights []Sight) string { return s.sum(nil, nil, sights) }
+
+// Ask makes nodes of it that are asked with transport.
+func (s *Storm) Ask(transport *repo.Transport, nodes ...*Node) {
+	s.Project, s.transport = &Project{Nodes: nodes}, transport
+}
+
+// Arrived says which node is not known to have an acknowledged row.
+func (s *Storm) Arrived(ctx context.Context, newest int64, been map[string][]string) error {
+	return s.arrived(ctx, newest, been)
+}

@@ -3,7 +3,6 @@ package compose
 import (
 	"fmt"
 	"net/http"
-
 	"regexp"
 	"slices"
 	"strconv"
