@@ -2,8 +2,10 @@ package compose
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
+	"testing"
 	"time"
 
 	"blog/internal/repo"
@@ -38,4 +40,44 @@ func (s *Storm) Ask(transport *repo.Transport, nodes ...*Node) {
 // Arrived says which node is not known to have an acknowledged row.
 func (s *Storm) Arrived(ctx context.Context, newest int64, been map[string][]string) error {
 	return s.arrived(ctx, newest, been)
+}
+
+// Have makes a storm have nodes and Consul, without containers.
+func (s *Storm) Have(consul *Node, nodes ...*Node) {
+	s.Project = &Project{Nodes: nodes, consul: consul}
+}
+
+// Draw says what is drawn.
+func Draw(seed uint64, number, blows int) string {
+	return fmt.Sprintf("%+v", draw(seed, number, blows))
+}
+
+// Drawn are the places of the blows that are drawn.
+func Drawn(seed uint64, number, blows int) (all []int) {
+	for _, d := range draw(seed, number, blows).strikes {
+		all = append(all, d.blow)
+	}
+	return all
+}
+
+// Blows are the names of all blows, in their order.
+func (s *Storm) Blows(primary, standby *Node) (all []string) {
+	for _, b := range s.blows(primary, standby) {
+		if b.only == nil || b.inject == nil || b.undo == nil {
+			panic(b.String() + " cannot be run")
+		}
+		all = append(all, b.String())
+	}
+	return all
+}
+
+// Chosen is how many of two blows strike.
+func (s *Storm) Chosen(primary, standby *Node, first, second int) int {
+	return len(plan{strikes: []drawn{{blow: first}, {blow: second}}}.of(s.blows(primary, standby)))
+}
+
+// Bystand takes a node away that is not primary.
+func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo func(ctx context.Context) error) {
+	tb.Helper()
+	bystanders(away, &blow{name: "nothing", victims: []*Node{away}, refuses: refuses, inject: inject, undo: undo}).only(s.spell(tb))
 }
