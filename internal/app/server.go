@@ -74,6 +74,14 @@ const closeLimit = 8 * time.Second
 // Run opens a node, calls started (which may be nil) and serves until ctx ends
 // or a listener fails.
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
+	watch := (*Server).watch
+	if c.LiteFSURL == "" {
+		watch = nil // nobody waits for the lease
+	}
+	return run(ctx, c, o, started, watch)
+}
+
+func run(ctx context.Context, c Config, o Options, started func(*Server), watch func(*Server, context.Context)) error {
 	s, err := Open(ctx, c, o)
 	if err != nil {
 		return err
@@ -82,11 +90,11 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 		started(s)
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var watch sync.WaitGroup
-	if c.LiteFSURL != "" {
-		watch.Go(func() { s.watch(watching) })
+	var work sync.WaitGroup
+	if watch != nil {
+		work.Go(func() { watch(s, watching) })
 	}
-	defer watch.Wait()
+	defer work.Wait()
 	defer stop()
 	select {
 	case <-ctx.Done():
