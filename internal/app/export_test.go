@@ -18,5 +18,12 @@ func Canary(ctx context.Context, s *Server) error { return s.canary(ctx) }
 // Begin asks whether the primary can begin a transaction.
 func Begin(ctx context.Context, s *Server) error { return s.Repo.Canary(ctx) }
 
+// ClusterMetrics returns the metrics of what acknowledgements rest on, by name.
+func ClusterMetrics(c standing) map[string]func() float64 {
+	all := map[string]func() float64{}
+	registerCluster(c, func(name, _ string, value func() float64) { all[name] = value })
+	return all
+}
+
 // ErrBroken is why a process ends.
 var ErrBroken = errBroken
