@@ -49,14 +49,16 @@ test: apt tools
 
 # On an image of its own, built with the race detector, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
+# `make -n` runs lines that have MAKE in them, so the one with the tests has none.
 COMPOSE_LIMIT ?= 40m
 COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestDeterministic|TestChaos)$$
+COMPOSE_IMAGE := blog:test-$(shell echo $$PPID)
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
-	@set -o pipefail; image=blog:test-$$$$; trap "docker rmi --force $$image >/dev/null" EXIT; \
-	$(MAKE) --no-print-directory image IMAGE=$$image RACE=1 && \
-	BLOG_IMAGE=$$image SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
+	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1
+	@set -o pipefail; trap 'docker rmi --force $(COMPOSE_IMAGE) >/dev/null' EXIT; \
+	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
 
 chaos:
 	@$(MAKE) --no-print-directory test-compose COMPOSE_LIMIT=12h COMPOSE_TESTS='^TestChaos$$$$'

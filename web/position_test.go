@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blog/internal/posts"
+	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 	"blog/web"
 )
@@ -142,6 +143,21 @@ func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
 		t.Error("the author was sent away")
 	}
 	b.On(w.replica).Get(t, to).Must(t, http.StatusOK)
+}
+
+// TestAnswersSayWhatTheyRestOn: on the primary and, carried there, on a replica.
+func TestAnswersSayWhatTheyRestOn(t *testing.T) {
+	t.Parallel()
+	for _, want := range []repo.Assurance{repo.Two, repo.Alone} {
+		w := MustRestingWorld(t, repotest.Rests(want))
+		b := MustLogin(t, w.primary)
+		for _, n := range []*node{w.primary, w.replica} {
+			answer := b.On(n).Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header
+			if rests := answer.Get("X-Durability"); rests != string(want) {
+				t.Errorf("the answer says that it rests on %q, want %s", rests, want)
+			}
+		}
+	}
 }
 
 // gated is a node that hears of changes when the test lets it.

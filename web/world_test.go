@@ -35,7 +35,8 @@ type world struct {
 	hasher           *accounts.Hasher
 	options          func(*web.Options)
 	primary, replica *node
-	seat             *repotest.Seat // the replica's
+	seat             *repotest.Seat  // the replica's
+	durability       repo.Durability // the primary's; nil: its commit
 	author           int64
 }
 
@@ -61,7 +62,20 @@ func start() time.Time { return time.Date(2026, 5, 24, 8, 30, 0, 0, time.UTC) }
 // MustWorld starts both nodes, with an author.
 func MustWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	tb.Helper()
-	w := MustEmptyWorld(tb, options...)
+	return mustHaveAda(tb, MustEmptyWorld(tb, options...))
+}
+
+// MustRestingWorld is MustWorld, where answers to writes rest on what durability says.
+func MustRestingWorld(tb testing.TB, durability repo.Durability) *world {
+	tb.Helper()
+	w := newWorld(tb)
+	w.durability = durability
+	w.mustStart(tb)
+	return mustHaveAda(tb, w)
+}
+
+func mustHaveAda(tb testing.TB, w *world) *world {
+	tb.Helper()
 	ref, _, err := accounts.AddUser(tb.Context(), w.primary.repo, w.hasher, accounts.NewUser{Email: email, Name: "Ada", Password: password})
 	if err != nil {
 		tb.Fatal(err)
@@ -73,12 +87,24 @@ func MustWorld(tb testing.TB, options ...func(*web.Options)) *world {
 // MustEmptyWorld starts both nodes, without an author.
 func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	tb.Helper()
+	w := newWorld(tb, options...)
+	w.mustStart(tb)
+	return w
+}
+
+func newWorld(tb testing.TB, options ...func(*web.Options)) *world {
+	tb.Helper()
 	w := &world{clock: repotest.NewClock(start()), path: filepath.Join(tb.TempDir(), "blog.db"), hasher: accounts.NewHasher(cheap())}
 	w.options = func(o *web.Options) {
 		for _, change := range options {
 			change(o)
 		}
 	}
+	return w
+}
+
+func (w *world) mustStart(tb testing.TB) {
+	tb.Helper()
 	seat := repotest.NewSeat(repotest.Primary())
 	w.primary = w.MustNode(tb, w.path, seat, false)
 	private := httptest.NewServer(repo.NewHandler(w.primary.repo, repotest.Secret, slog.New(slog.DiscardHandler)))
@@ -86,7 +112,6 @@ func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	w.seat = seat.Beside(repotest.Replica(private.URL))
 	w.replica = w.MustNode(tb, w.path, w.seat, true)
 	w.primary.other, w.replica.other = w.replica, w.primary
-	return w
 }
 
 // MustNode starts a node of the world on a database file.
@@ -96,7 +121,8 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 	log := n.log.Text()
 	tokens := make(chan string, 1)
 	n.repo = repotest.MustOpen(tb, repo.Options{
-		Path: path, LiteFS: underLiteFS, Node: role, Now: w.clock.Now, Logger: log, Authorize: accounts.Authorize,
+		Durability: w.durability,
+		Path:       path, LiteFS: underLiteFS, Node: role, Now: w.clock.Now, Logger: log, Authorize: accounts.Authorize,
 		Registry: repotest.MustRegistry(tb, posts.Commands(), media.Commands(), accounts.Commands()),
 		Tasks:    []repo.Task{accounts.SetupTask(func(token string) { tokens <- token }, log)},
 	})

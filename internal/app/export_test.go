@@ -1,6 +1,32 @@
 package app
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// RunWatched is Run with a watch of another pace, which asks canary.
+func RunWatched(ctx context.Context, c Config, o Options, started func(*Server), every time.Duration, canary func(ctx context.Context, s *Server) error) error {
+	return run(ctx, c, o, started, func(s *Server, ctx context.Context) {
+		s.look(ctx, every, func(ctx context.Context) error { return canary(ctx, s) })
+	})
+}
+
+// Canary is what is asked under LiteFS.
+func Canary(ctx context.Context, s *Server) error { return s.canary(ctx) }
+
+// Begin asks whether the primary can begin a transaction.
+func Begin(ctx context.Context, s *Server) error { return s.Repo.Canary(ctx) }
+
+// ClusterMetrics returns the metrics of what acknowledgements rest on, by name.
+func ClusterMetrics(c standing) map[string]func() float64 {
+	all := map[string]func() float64{}
+	registerCluster(c, func(name, _ string, value func() float64) { all[name] = value })
+	return all
+}
+
+// ErrBroken is why a process ends.
+var ErrBroken = errBroken
 
 // Hang makes the closing of s wait until release is closed.
 func (s *Server) Hang(release <-chan struct{}) {

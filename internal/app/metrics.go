@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 )
@@ -59,7 +60,7 @@ func (s *Server) register() {
 	gauge("blog_seq", "The newest write that this node's pages show.", func() float64 { return float64(s.Repo.Feed().Position().Seq) })
 	counter("blog_stale_reads_total", "Answers to readers who had seen a write that did not come here within 2 s.", s.site.StaleReads)
 	if s.cluster != nil {
-		s.registerCluster(gauge)
+		registerCluster(s.cluster, gauge)
 	}
 	gauge("blog_sockets", "Open websockets.", func() float64 { return float64(s.hub.Stats().Sockets) })
 	gauge("blog_topics", "Topics that are followed.", func() float64 { return float64(s.hub.Stats().Topics) })
@@ -68,8 +69,14 @@ func (s *Server) register() {
 	counter("blog_sockets_refused_total", "Requests for websockets that were refused.", func() uint64 { return s.hub.Stats().Refused })
 }
 
+// standing is what a node knows of the sync set: a cluster.Cluster.
+type standing interface {
+	Self() cluster.Info
+	InSet() (in, known bool)
+}
+
 // registerCluster adds what acknowledgements rest on.
-func (s *Server) registerCluster(gauge func(name, help string, value func() float64)) {
+func registerCluster(c standing, gauge func(name, help string, value func() float64)) {
 	one := func(is bool) float64 {
 		if is {
 			return 1
@@ -77,14 +84,14 @@ func (s *Server) registerCluster(gauge func(name, help string, value func() floa
 		return 0
 	}
 	gauge("blog_alone", "1 when acknowledged writes are on the primary alone, else 0; as this node knows it.", func() float64 {
-		return one(s.cluster.Self().Durability == string(repo.Alone))
+		return one(c.Self().Durability == string(repo.Alone))
 	})
 	gauge("blog_standby_seq", "The newest write that the standby has, as this node knows it; 0 without a standby.", func() float64 {
-		return float64(s.cluster.Self().StandbySeq)
+		return float64(c.Self().StandbySeq)
 	})
-	gauge("blog_lag", "How many writes this node's copy is behind the primary's.", func() float64 { return float64(s.cluster.Self().Lag) })
+	gauge("blog_lag", "How many writes this node's copy is behind the primary's.", func() float64 { return float64(c.Self().Lag) })
 	gauge("blog_in_sync_set", "1 when this node has every acknowledged write and may be elected, else 0.", func() float64 {
-		in, _ := s.cluster.InSet()
+		in, _ := c.InSet()
 		return one(in)
 	})
 }

@@ -73,6 +73,14 @@ type Server struct {
 // Run opens a node, calls started (which may be nil) and serves until ctx ends
 // or a listener fails. It returns within 8 s of that.
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
+	watch := (*Server).watch
+	if c.LiteFSURL == "" {
+		watch = nil // nobody waits for the lease
+	}
+	return run(ctx, c, o, started, watch)
+}
+
+func run(ctx context.Context, c Config, o Options, started func(*Server), watch func(*Server, context.Context)) error {
 	s, err := Open(ctx, c, o)
 	if err != nil {
 		return err
@@ -81,9 +89,9 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 		started(s)
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var watch sync.WaitGroup
-	if c.LiteFSURL != "" {
-		watch.Go(func() { s.watch(watching) })
+	var work sync.WaitGroup
+	if watch != nil {
+		work.Go(func() { watch(s, watching) })
 	}
 	defer stop()
 	select {
@@ -92,7 +100,7 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 	case err = <-s.failed:
 	}
 	stop() // what is closed need not be looked at
-	return errors.Join(err, s.end(ctx, &watch))
+	return errors.Join(err, s.end(ctx, &work))
 }
 
 // Open starts a node and returns with its real addresses. Its errors are one

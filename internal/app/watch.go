@@ -22,8 +22,11 @@ var errBroken = errors.New("the database cannot be used any more")
 // watch ends the server when LiteFS's mount is dead, or when a primary cannot begin a
 // transaction for a quarter of a minute: nothing in this process can mend that, and a
 // lease that is held by it keeps others from being elected.
-func (s *Server) watch(ctx context.Context) {
-	tick := time.NewTicker(watchEvery)
+func (s *Server) watch(ctx context.Context) { s.look(ctx, watchEvery, s.canary) }
+
+// look is watch with a pace and a question of its own.
+func (s *Server) look(ctx context.Context, every time.Duration, canary func(ctx context.Context) error) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	failed := 0
 	for {
@@ -32,7 +35,7 @@ func (s *Server) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := s.canary(ctx)
+		err := canary(ctx)
 		if err == nil {
 			failed = 0
 			continue

@@ -67,7 +67,7 @@ func (s *Storm) HeldBack(tb testing.TB) {
 	s.begin("case 1")
 	s.awaitTwo(tb)
 	primary, standby := s.Primary(tb)
-	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
+	f := s.spell(tb)
 	w := Write{Key: "held", Kind: Create, Post: "held"}
 	s.Hold(standby)
 	f.try("hold replication", standby.HoldReplication)
@@ -113,7 +113,7 @@ func (s *Storm) Discarded(tb testing.TB) {
 	s.begin("case 2")
 	s.awaitTwo(tb)
 	primary, standby := s.Primary(tb)
-	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
+	f := s.spell(tb)
 	others := s.others(primary)
 	resyncs := s.Sockets[primary.Name].Resyncs()
 	s.Hold(others...)
@@ -162,7 +162,7 @@ func (s *Storm) AtOnce(tb testing.TB) {
 	s.begin("case 3")
 	s.awaitTwo(tb)
 	primary, standby := s.Primary(tb)
-	f := &spell{Storm: s, tb: tb, from: s.Ledger.Now()}
+	f := s.spell(tb)
 	s.Excuse(primary)
 	var asks sync.WaitGroup
 	// Pairs with one key, some before and some after the primary is dead.

@@ -29,15 +29,15 @@ func Faults() []Fault {
 		{"d. SIGTERM to the primary", stopped},
 		{"e. the primary cut off from all", primaryCutOff},
 		{"e. the primary unplugged from its network", primaryUnplugged},
-		{"f. a replica cut off from all", replicaCutOff},
+		{"f. a replica cut off from all", func(f *spell) { f.long = 2 * Lease; bystanders(f.Node(Nrt1), cutOff(f.Node(Nrt1))).only(f) }},
 		{"g. the way between fra1 and fra2 cut", pairCut},
 		{"h. the primary cut off from Consul", consulCut},
-		{"i. the primary paused for 30 s", paused},
+		{"i. the primary paused for 30 s", func(f *spell) { f.long = 30 * time.Second; paused(f) }},
 		{"j. Consul paused, stopped and started", consulAway},
 		{"k. all nodes down and up", allDown},
 		{"l. standby down, primary down, standby up, primary up", standbyFirst},
 		{"m. standby wiped, primary killed before its copy is whole", wiped},
-		{"n. the primary's disk full", diskFull},
+		{"n. the primary's disk full", func(f *spell) { f.long = 2 * Lease; diskFull(f) }},
 		{"o. a wrong secret on one node", wrongSecret},
 	}
 }
@@ -49,10 +49,10 @@ func (s *Storm) Run(tb testing.TB, fault Fault) {
 	s.Go()
 	s.Whole(tb)
 	s.begin(fault.Name)
-	f := &spell{Storm: s, tb: tb}
+	f := s.spell(tb)
 	fault.do(f)
 	s.begin("after " + fault.Name)
-	s.Whole(tb)
+	f.whole()
 	s.Quiet(tb)
 }
 
@@ -111,31 +111,30 @@ func stopped(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
 	f.Excuse(primary)
-	begun := f.Ledger.Now()
-	down := f.strike(func(ctx context.Context) error {
-		code, err := primary.Stop(ctx)
-		if err == nil && code != 0 {
-			err = fmt.Errorf("%s ended with %d", primary.Name, code)
-		}
-		return err
-	})
+	down := f.strike(primary.Leave)
 	f.becomes(standby)
 	f.AwaitAcks(f.tb, down, f.survive...)
-	f.limit("from SIGTERM to the end", down-begun, leaving)
-	f.limit("no writer while the role is handed over", f.silence(begun), handOff)
+	f.hasLeft()
+	f.limit("no writer while the role is handed over", f.silence(f.from), handOff)
 	f.heal(primary.Start)
+}
+
+// hasLeft checks how long a node took to end.
+func (f *spell) hasLeft() {
+	f.tb.Helper()
+	f.limit("from SIGTERM to the end", f.struck-f.from, leaving)
 }
 
 func primaryCutOff(f *spell) {
 	primary, standby := f.Primary(f.tb)
-	f.survive, f.cutOff, f.refusing = f.others(primary), []*Node{primary}, []*Node{primary}
+	f.survive, f.cutOff = f.others(primary), []*Node{primary}
 	f.Hold(primary)
 	cut := f.strike(primary.CutOff)
 	f.limit("a primary that is cut off steps down", f.stepsDown(primary)-cut, Lease)
 	f.becomes(standby)
 	f.limit("the other side writes again", f.AwaitAcks(f.tb, cut, f.survive...)-cut, 3*Lease)
 	f.heal(primary.Heal)
-	f.noAcks(cut)
+	f.noAcks(cut, primary)
 }
 
 // primaryUnplugged is the same with the tools of an operator, who also asks for a
@@ -145,26 +144,19 @@ func primaryUnplugged(f *spell) {
 	f.survive = f.others(primary)
 	f.Excuse(primary)
 	cut := f.strike(primary.Unplug)
-	told, code := f.Blog(f.tb, primary, Write{Key: "inside", Kind: Create, Post: "inside"}, 2*Lease)
-	if code != 3 || told.Outcome == OK {
-		f.tb.Fatalf("%s: a write on it ended with %d: %+v", f.now(), code, told)
-	}
+	f.refusesWithin(primary)
 	f.becomes(standby)
 	f.limit("the other side writes again", f.AwaitAcks(f.tb, cut, f.survive...)-cut, 3*Lease)
 	f.heal(primary.Plug)
 }
 
-func replicaCutOff(f *spell) {
-	primary, _ := f.Primary(f.tb)
-	replica := f.Node(Nrt1)
-	f.survive, f.cutOff, f.refusing = f.others(replica), []*Node{replica}, []*Node{replica}
-	f.Hold(replica)
-	cut := f.strike(replica.CutOff)
-	f.lasts(cut, 2*Lease)
-	f.heal(replica.Heal)
-	f.noAcks(cut)
-	if now, _ := f.Primary(f.tb); now != primary {
-		f.tb.Errorf("%s: the role went from %s to %s", f.now(), primary.Name, now.Name)
+// refusesWithin asks for a write on a node from within: its ports are gone.
+func (f *spell) refusesWithin(n *Node) {
+	f.tb.Helper()
+	name := fmt.Sprintf("inside%d", len(f.Ledger.Asks()))
+	told, code := f.Blog(f.tb, n, Write{Key: name, Kind: Create, Post: name}, 2*Lease)
+	if code != 3 || told.Outcome == OK {
+		f.tb.Fatalf("%s: a write on %s ended with %d: %+v", f.now(), n.Name, code, told)
 	}
 }
 
@@ -176,9 +168,7 @@ func pairCut(f *spell) {
 	f.alone()
 	f.AwaitAcks(f.tb, cut, f.survive...)
 	f.heal(primary.Heal)
-	if now, _ := f.Primary(f.tb); now != primary {
-		f.tb.Errorf("%s: the role went from %s to %s", f.now(), primary.Name, now.Name)
-	}
+	f.keeps(primary)
 }
 
 func consulCut(f *spell) {
@@ -200,7 +190,6 @@ func paused(f *spell) {
 	frozen := f.strike(primary.Pause)
 	f.becomes(standby)
 	f.limit("the other writes", f.AwaitAcks(f.tb, frozen, f.survive...)-frozen, 3*Lease)
-	f.lasts(frozen, 30*time.Second)
 	f.heal(primary.Unpause)
 	thawed := f.Ledger.Now()
 	cluster.Poll(f.tb, upLimit, "the old primary knows that it is not", func(context.Context) error {
@@ -211,22 +200,30 @@ func paused(f *spell) {
 	})
 }
 
-// consulAway: no writes, but no reader notices and no process ends.
 func consulAway(f *spell) {
 	consul := f.Node(Consul)
-	before := f.processes()
-	f.cutOff = f.Nodes
-	f.strike(consul.Pause)
-	f.lasts(f.from, 20*time.Second)
-	f.headless(time.Second)
-	f.heal(consul.Unpause)
-	f.limit("writes after Consul's pause", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 2*Lease)
+	f.long = 20 * time.Second
+	consulPaused(f)
+	f.long = 2 * Lease
+	consulGone(f, func(ctx context.Context) error { _, err := consul.Stop(ctx); return err }, consul.Start, 3*Lease)
+}
 
-	f.strike(func(ctx context.Context) error { _, err := consul.Stop(ctx); return err })
-	f.lasts(f.from, 2*Lease)
-	f.headless(time.Second)
-	f.heal(consul.Start)
-	f.limit("writes after Consul's stop and start", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 3*Lease)
+func consulPaused(f *spell) {
+	consul := f.Node(Consul)
+	consulGone(f, consul.Pause, consul.Unpause, 2*Lease)
+}
+
+// consulGone: no writes once the lease is over, but no reader notices and no process ends.
+func consulGone(f *spell, inject, undo func(ctx context.Context) error, limit time.Duration) {
+	before := f.processes()
+	f.cutOff, f.recovery = f.Nodes, longer
+	f.strike(inject)
+	f.lasts(f.struck, f.long)
+	if f.long >= 2*Lease {
+		f.headless(time.Second)
+	}
+	f.heal(undo)
+	f.limit("writes after Consul was away", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, limit)
 	if after := f.processes(); !slices.Equal(before, after) {
 		f.tb.Errorf("%s: processes were %v and are %v", f.now(), before, after)
 	}
@@ -250,10 +247,10 @@ func (f *spell) processes() []Process {
 }
 
 func allDown(f *spell) {
-	f.cutOff = f.Nodes
+	f.cutOff, f.recovery = f.Nodes, longer
 	f.Excuse(f.Nodes...)
-	f.strike(func(ctx context.Context) error { return atOnce(f.Nodes, func(n *Node) error { return n.Kill(ctx) }) })
-	f.heal(func(ctx context.Context) error { return atOnce(f.Nodes, func(n *Node) error { return n.Start(ctx) }) })
+	f.strike(onEach(f.Nodes, (*Node).Kill))
+	f.heal(onEach(f.Nodes, (*Node).Start))
 	f.limit("writes after all were down", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
 }
 
@@ -279,7 +276,7 @@ func standbyFirst(f *spell) {
 	f.try("kill the primary", primary.Kill)
 	f.try("start the standby", standby.Start)
 	f.headless(3*Lease, standby.Name)
-	f.survive, f.cutOff = nil, f.Nodes
+	f.survive, f.cutOff, f.recovery = nil, f.Nodes, longer
 	f.heal(primary.Start)
 	f.from = f.until // from here on it must be seen to lead, not before
 	f.becomes(primary)
@@ -289,8 +286,7 @@ func wiped(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(standby), []*Node{standby}
 	f.Excuse(primary, standby)
-	f.strike(standby.Kill)
-	f.try("wipe", func(context.Context) error { return standby.Wipe() })
+	f.strike(standby.lose)
 	f.alone()
 	f.AwaitAcks(f.tb, f.from, f.survive...)
 	f.Hold(primary)
@@ -308,7 +304,7 @@ func wiped(f *spell) {
 		f.tb.Fatalf("%s: the copy is whole already, at %s: nothing was tried", f.now(), pos)
 	}
 	f.headless(3*Lease, standby.Name)
-	f.survive, f.cutOff = nil, f.Nodes
+	f.survive, f.cutOff, f.recovery = nil, f.Nodes, longer
 	f.heal(primary.Start)
 	f.from = f.until // from here on it must be seen to lead, not before
 	f.becomes(primary)
@@ -317,11 +313,10 @@ func wiped(f *spell) {
 // diskFull: writers are told what it is, and nothing that was told is lost.
 func diskFull(f *spell) {
 	primary, _ := f.Primary(f.tb)
-	f.cutOff = f.Nodes
+	f.cutOff, f.recovery = f.Nodes, longer
 	f.Excuse(primary)
 	full := f.strike(func(context.Context) error { return primary.Fill() })
 	f.tells(full, repo.DiskFull, f.Nodes...)
-	f.lasts(full, 2*Lease)
 	f.heal(func(context.Context) error { return primary.Empty() })
 	f.limit("writes after the disk has room again", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
 }
@@ -329,7 +324,7 @@ func diskFull(f *spell) {
 func wrongSecret(f *spell) {
 	primary, _ := f.Primary(f.tb)
 	odd := f.Node(Nrt1)
-	f.survive, f.cutOff, f.refusing = f.others(odd), []*Node{odd}, []*Node{odd}
+	f.survive, f.cutOff, f.recovery = f.others(odd), []*Node{odd}, longer
 	f.Excuse(odd)
 	f.Avoid(odd) // what it signs is nothing to the others
 	const wrong = "another-secret-another-secret-another"
@@ -340,8 +335,6 @@ func wrongSecret(f *spell) {
 	f.tells(begun, repo.BadSecret, odd)
 	f.heal(func(ctx context.Context) error { return f.Recreate(ctx, odd.Name) })
 	f.Writers[odd.Name].Use(repo.NewClient(odd.Private, f.transport))
-	f.noAcks(begun)
-	if now, _ := f.Primary(f.tb); now != primary {
-		f.tb.Errorf("%s: the role went from %s to %s", f.now(), primary.Name, now.Name)
-	}
+	f.noAcks(begun, odd)
+	f.keeps(primary)
 }

@@ -157,3 +157,12 @@ func TestFaultsHold(t *testing.T) {
 		}
 	}
 }
+
+// TestExcusesAreCounted: a run in which everything is excused has shown little, and is
+// seen to be one.
+func TestExcusesAreCounted(t *testing.T) {
+	sights := []compose.Sight{{Status: 200}, {Stale: 1}, {Stale: 1, Held: true}, {Stale: 1, Excused: true}, {Held: true, Excused: true}}
+	if sum := compose.NewStorm().Sum(sights); !strings.Contains(sum, "5 pages read, 3 after a wait in vain (2 excused, 1 late)") {
+		t.Error(sum)
+	}
+}

@@ -11,16 +11,31 @@ import (
 	"blog/test/cluster"
 )
 
-// run of a fault: what it needs to say what must happen, and to count.
+// spell is a fault that is on: what it needs to say what must happen, and to count.
 type spell struct {
 	*Storm
 	tb       testing.TB
 	from     time.Duration // the injection's beginning
 	struck   time.Duration // its end: what is counted was asked for after it
 	until    time.Duration // the heal; 0 before it
+	long     time.Duration // how long it lasts at least
+	recovery time.Duration // the limit from the heal until all is as before
 	survive  []*Node       // where writes must be acknowledged meanwhile
 	cutOff   []*Node       // where writes must be asked for meanwhile
-	refusing []*Node       // where none may be acknowledged meanwhile
+}
+
+// Limits of the time from a heal until the cluster is whole: a lease or two for an
+// election, as much for a standby to come into the set again. It takes longer where more
+// than one container begins anew, after its pause, or Consul's own election comes before.
+const (
+	usual  = 4 * Lease
+	longer = 6 * Lease
+	both   = 8 * Lease // after two faults at once
+)
+
+func (s *Storm) spell(tb testing.TB) *spell {
+	tb.Helper()
+	return &spell{Storm: s, tb: tb, from: s.Ledger.Now(), recovery: usual}
 }
 
 // strike injects: from now on it counts.
@@ -32,15 +47,25 @@ func (f *spell) strike(inject func(ctx context.Context) error) time.Duration {
 	return f.struck
 }
 
-// heal ends it, once writes have been acknowledged wherever they must be.
+// heal ends it, once it has lasted and writes have been acknowledged wherever they must
+// be: an election may take longer than what was drawn.
 func (f *spell) heal(heal func(ctx context.Context) error) {
 	f.tb.Helper()
 	if len(f.survive) > 0 {
 		f.AwaitAcks(f.tb, f.struck, f.survive...)
 	}
-	cluster.Poll(f.tb, ackLimit, "writes are asked for on the other side", func(context.Context) error { return f.asked(f.cutOff...) })
+	f.attempted(f.cutOff...)
+	f.lasts(f.struck, f.long)
 	f.until = f.Ledger.Now()
 	f.try("heal", heal)
+}
+
+// whole waits until the cluster is as it was, within a limit: what it needs meanwhile is
+// excused, so a node that takes minutes to follow again would not be seen.
+func (f *spell) whole() {
+	f.tb.Helper()
+	f.Whole(f.tb)
+	f.limit("whole again after the heal", f.Ledger.Now()-f.until, f.recovery)
 }
 
 func (f *spell) try(what string, do func(ctx context.Context) error) {
@@ -48,6 +73,12 @@ func (f *spell) try(what string, do func(ctx context.Context) error) {
 	if err := do(f.tb.Context()); err != nil {
 		f.tb.Fatalf("%s: %s: %v", f.now(), what, err)
 	}
+}
+
+// attempted waits until writes were asked for on each of the nodes since the injection.
+func (f *spell) attempted(nodes ...*Node) {
+	f.tb.Helper()
+	cluster.Poll(f.tb, ackLimit, "writes are asked for on the other side", func(context.Context) error { return f.asked(nodes...) })
 }
 
 // asked reports the nodes on which no write was asked for after the injection.
@@ -64,10 +95,10 @@ func (f *spell) asked(nodes ...*Node) error {
 // noAcks checks that what must not acknowledge has not: what was asked there after
 // the injection is not done before the heal. A replay of what others have had before
 // is no news: it stays true.
-func (f *spell) noAcks(injected time.Duration) {
+func (f *spell) noAcks(injected time.Duration, refusing ...*Node) {
 	f.tb.Helper()
 	for _, a := range f.Ledger.Asks() {
-		if a.Outcome == OK && !a.Replayed && a.Start >= injected && a.End <= f.until && slices.ContainsFunc(f.refusing, func(n *Node) bool { return n.Name == a.Node }) {
+		if a.Outcome == OK && !a.Replayed && a.Start >= injected && a.End <= f.until && slices.ContainsFunc(refusing, func(n *Node) bool { return n.Name == a.Node }) {
 			f.tb.Fatalf("%s: %s acknowledged key %s (%s) after %s and before %s", f.now(), a.Node, a.Key, at(a), injected, f.until)
 		}
 	}
@@ -109,6 +140,14 @@ func (f *spell) stepsDown(n *Node) time.Duration {
 		return nil
 	})
 	return when
+}
+
+// keeps checks that the role is where it was.
+func (f *spell) keeps(primary *Node) {
+	f.tb.Helper()
+	if now, _ := f.Primary(f.tb); now != primary {
+		f.tb.Errorf("%s: the role went from %s to %s", f.now(), primary.Name, now.Name)
+	}
 }
 
 // headless checks for some time that nobody is primary, and that the named nodes have

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,7 +52,7 @@ type Sight struct {
 	Only   string        `json:"only,omitempty"` // the page is this post's
 	// Stale is the row that the reader had seen and that the node has waited for in
 	// vain, by its own word; 0 for none. It shows what it has, and the reader's
-	// position is that.
+	// position is that; or it shows nothing (503), and the position stays.
 	Stale int64 `json:"stale,omitempty"`
 	// Excused: the node was meant not to answer. Held: rows were meant not to reach it.
 	Excused bool `json:"excused,omitempty"`
@@ -161,8 +162,8 @@ func backwards(name string, group []Sight, a acked) (wrong []string) {
 				}
 			}
 		}
-		if name[:3] == "by " && s.Stale > 0 {
-			clear(seen) // from now on the reader's position is this node's
+		if name[:3] == "by " && s.Stale > 0 && s.Status != http.StatusServiceUnavailable {
+			clear(seen) // from now on the reader's position is this node's; with a 503 it stays
 		}
 		for _, v := range s.Shown {
 			if v.Revision < seen[v.Post] {

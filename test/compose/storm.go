@@ -270,26 +270,26 @@ func (s *Storm) sum(ops []Op, asks []Ask, sights []Sight) string {
 	for _, op := range ops {
 		outcomes[op.Outcome]++
 	}
-	replayed, stale, late := 0, 0, 0
+	replayed, excused, late := 0, 0, 0
 	for _, a := range asks {
 		if a.Replayed {
 			replayed++
 		}
 	}
 	for _, v := range sights {
-		if v.Stale > 0 {
-			stale++
-		}
-		if v.late() {
+		switch {
+		case v.late():
 			late++
+		case v.Stale > 0:
+			excused++
 		}
 	}
 	resyncs := 0
 	for _, k := range s.Sockets {
 		resyncs += k.Resyncs()
 	}
-	return fmt.Sprintf("%d writes so far (%d done, %d in conflict, %d refused, %d unknown), %d answers replayed; %d pages read, %d after a wait in vain, %d of them late; %d resyncs",
-		len(ops), outcomes[OK], outcomes[Conflict], outcomes[Refused], outcomes[Unknown], replayed, len(sights), stale, late, resyncs)
+	return fmt.Sprintf("%d writes so far (%d done, %d in conflict, %d refused, %d unknown), %d answers replayed; %d pages read, %d after a wait in vain (%d excused, %d late); %d resyncs",
+		len(ops), outcomes[OK], outcomes[Conflict], outcomes[Refused], outcomes[Unknown], replayed, len(sights), excused+late, excused, late, resyncs)
 }
 
 // others are the nodes but for some.

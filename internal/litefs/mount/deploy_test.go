@@ -2,9 +2,7 @@ package mount_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -63,40 +61,5 @@ func TestComposeFile(t *testing.T) {
 	}
 	if len(candidates) != 2 || candidates["fra1"] != "fra" || candidates["fra2"] != "fra" || len(seen) != 8 {
 		t.Errorf("candidates %v, addresses %v", candidates, seen)
-	}
-}
-
-// TestOnFly loads litefs.yml with what fly.sh makes of a machine.
-func TestOnFly(t *testing.T) {
-	machine := []string{
-		"PATH=" + os.Getenv("PATH"), "FLY_APP_NAME=my-blog", "FLY_MACHINE_ID=e2865517fe5078", "FLY_REGION=nrt",
-		"FLY_CONSUL_URL=https://:token@consul.example/my-blog-1", "PRIMARY_REGION=fra",
-		// fly.toml
-		"LITEFS_ADDR=fly-local-6pn:20202", "LITEFS_LEASE=consul", "LITEFS_CONSUL_KEY=blog", "LITEFS_SKIP_SYNC=true",
-	}
-	cmd := exec.CommandContext(t.Context(), inRepository("fly.sh"), "env")
-	cmd.Env = machine
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		env[name] = value
-	}
-	cfg, err := mount.Load(inRepository("litefs.yml"), environ(env))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := cfg.Lease
-	if l.Candidate || l.Hostname != "e2865517fe5078.vm.my-blog.internal:4001" ||
-		l.AdvertiseURL != "http://e2865517fe5078.vm.my-blog.internal:20202" ||
-		l.Consul.URL != "https://:token@consul.example/my-blog-1" || env["NODE"] != "e2865517fe5078" {
-		t.Errorf("%+v of node %s", l, env["NODE"])
-	}
-	env["PRIMARY_REGION"] = "nrt"
-	if cfg, err = mount.Load(inRepository("litefs.yml"), environ(env)); err != nil || !cfg.Lease.Candidate {
-		t.Errorf("in the primary region: candidate %t, %v", cfg.Lease.Candidate, err)
 	}
 }

@@ -1,0 +1,126 @@
+package compose_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/test/compose"
+)
+
+func people() (s *compose.Storm, fra1, fra2, iad1, nrt1 *compose.Node) {
+	s = compose.NewStorm()
+	fra1, fra2 = &compose.Node{Name: compose.Fra1}, &compose.Node{Name: compose.Fra2}
+	iad1, nrt1 = &compose.Node{Name: compose.Iad1}, &compose.Node{Name: compose.Nrt1}
+	s.Have(&compose.Node{Name: compose.Consul}, fra1, fra2, iad1, nrt1)
+	return s, fra1, fra2, iad1, nrt1
+}
+
+// TestDraw: what is drawn depends on seed and number alone, and everything is drawn.
+func TestDraw(t *testing.T) {
+	s, fra1, fra2, _, _ := people()
+	n := len(s.Blows(fra1, fra2))
+	seen, two := map[int]bool{}, 0
+	const many = 400
+	for i := range many {
+		drawn := compose.Draw(21, i, n)
+		if again := compose.Draw(21, i, n); again != drawn {
+			t.Fatalf("fault %d is another each time", i)
+		}
+		if drawn == compose.Draw(21, i+1, n) || drawn == compose.Draw(22, i, n) {
+			t.Errorf("fault %d is the same with another number or seed", i)
+		}
+		places := compose.Drawn(21, i, n)
+		for _, place := range places {
+			seen[place] = true
+		}
+		two += len(places) - 1
+	}
+	if len(seen) != n || two < many/5 || two > many/2 {
+		t.Errorf("%d of %d blows drawn, %d of %d times two", len(seen), n, two, many)
+	}
+}
+
+// TestBlows: a place is the same blow whoever is primary, but for whom it strikes.
+func TestBlows(t *testing.T) {
+	s, fra1, fra2, _, _ := people()
+	one, other := s.Blows(fra1, fra2), s.Blows(fra2, fra1)
+	if len(one) != len(other) {
+		t.Fatalf("%d blows, or %d", len(one), len(other))
+	}
+	for i := range one {
+		swapped := strings.NewReplacer("fra1", "fra2", "fra2", "fra1").Replace(one[i])
+		if one[i] != other[i] && swapped != other[i] {
+			t.Errorf("%d is %s, or %s", i, one[i], other[i])
+		}
+	}
+	place := func(name string) int {
+		i := slices.Index(one, name)
+		if i < 0 {
+			t.Fatalf("no %s in %q", name, one)
+		}
+		return i
+	}
+	kill, down, consul := place("kill -9 of the container of fra1"), place("kill -9 of the containers of all nodes"), place("pause of consul")
+	empty, cut := place("kill and an empty volume of fra2"), place("cut off from Consul of fra2")
+	for _, c := range []struct{ first, second, strike int }{
+		{kill, cut, 2}, {kill, kill, 1}, {kill, down, 1}, {down, kill, 1}, {consul, down, 2}, {down, consul, 2},
+		{empty, kill, 2}, {empty, cut, 1},
+		{kill, empty, 1}, // fra2 may be the only one by then
+		{consul, empty, 1},
+	} {
+		if n := s.Chosen(fra1, fra2, c.first, c.second); n != c.strike {
+			t.Errorf("%s and %s: %d strike, want %d", one[c.first], one[c.second], n, c.strike)
+		}
+	}
+}
+
+// TestBystanders: it is not undone before all others have acknowledged a write that was
+// asked for since, and one was asked for on the node that is away.
+func TestBystanders(t *testing.T) {
+	s, fra1, fra2, iad1, nrt1 := people()
+	ctx, end := context.WithCancel(t.Context())
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			s.Roles.Note(fra1.Name, s.Ledger.Now(), true, nil)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer func() { end(); <-looked }()
+	ask := func(n *compose.Node, outcome compose.Outcome) {
+		s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: n.Name}), compose.Told{Outcome: outcome})
+	}
+	for _, n := range []*compose.Node{fra1, fra2, iad1, nrt1} {
+		ask(n, compose.OK) // before it
+	}
+	for name, asks := range map[string][]func(){
+		"acknowledged last": {func() { ask(nrt1, compose.Unknown) }, func() { ask(fra1, compose.OK) }, func() { ask(iad1, compose.OK) }, func() { ask(fra2, compose.Unknown) }, func() { ask(fra2, compose.OK) }},
+		"attempted last":    {func() { ask(fra1, compose.OK) }, func() { ask(iad1, compose.OK) }, func() { ask(fra2, compose.OK) }, func() { ask(nrt1, compose.Unknown) }},
+	} {
+		struck, undone, asked := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(asked)
+			<-struck
+			for _, do := range asks {
+				select {
+				case <-undone:
+					t.Errorf("%s: undone too early", name)
+				case <-time.After(50 * time.Millisecond):
+				}
+				do()
+			}
+		}()
+		s.Bystand(t, nrt1, true, func(context.Context) error { close(struck); return nil }, func(context.Context) error { close(undone); return nil })
+		<-asked
+	}
+}
