@@ -71,8 +71,8 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	}
-	if err != nil && (AsError(err).Code == Unavailable || AsError(err).Code == Internal) {
-		return err // not carried out, or nobody knows: it rests on no row
+	if err != nil && restsOnNothing(err) {
+		return err
 	}
 	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
 		return ackErr
@@ -108,17 +108,8 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	if entry.slow {
 		// A retry needs no rendering. The check that counts is the one inside the
 		// transaction.
-		var known bool
-		err = e.repo.View(ctx, func(rd Reader) error {
-			var err error
-			known, err = e.look(ctx, rd)
+		if known, err := e.lookOutside(ctx); known || err != nil {
 			return err
-		})
-		if HasReason(err, Interrupted) {
-			return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
-		}
-		if known || err != nil {
-			return e.refusal(err)
 		}
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
@@ -128,21 +119,35 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	return e.transact(ctx, apply)
 }
 
-// unprepared looks again before a refusal of Prepare is told: it rests on rows that may
-// have come since the first look, and one of them may be this key's own.
-func (e *execution) unprepared(ctx context.Context, refusal error) error {
-	if code := AsError(refusal).Code; code == Unavailable || code == Internal {
-		return refusal // it rests on no row
-	}
-	known := false
-	err := e.repo.View(ctx, func(rd Reader) (err error) {
+// lookOutside is look in a transaction of its own.
+func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
+	err = e.repo.View(ctx, func(rd Reader) (err error) {
 		known, err = e.look(ctx, rd)
 		return err
 	})
-	if known || err != nil {
-		return e.refusal(err)
+	if HasReason(err, Interrupted) {
+		return known, unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+	}
+	return known, e.refusal(err)
+}
+
+// unprepared looks again before a refusal of Prepare is told: it rests on rows that may
+// have come since the first look, and one of them may be this key's own.
+func (e *execution) unprepared(ctx context.Context, refusal error) error {
+	if restsOnNothing(refusal) {
+		return refusal
+	}
+	if known, err := e.lookOutside(ctx); known || err != nil {
+		return err
 	}
 	return refusal
+}
+
+// restsOnNothing reports that an answer was not carried out, or that nobody knows: no row
+// has to last for it to stay true.
+func restsOnNothing(err error) bool {
+	code := AsError(err).Code
+	return code == Unavailable || code == Internal
 }
 
 // transact runs apply between BEGIN IMMEDIATE and COMMIT. The caller's context
