@@ -203,6 +203,9 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	case !started, rewritten:
 		if rewritten {
 			f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
+			if f.repo.rewritten != nil {
+				f.repo.rewritten.Add(1)
+			}
 		}
 		// Who was attached before the start has missed what came until now.
 		f.move(newest, func(t Tail) { t.Reset(ctx, newest) })

@@ -12,7 +12,7 @@ type ReadOnly struct{ repo *Repo }
 // OpenReader opens the database at path for reading alone. Nothing is touched
 // until the first View.
 func OpenReader(path string) (*ReadOnly, error) {
-	reads, err := openReads(path, readConns)
+	reads, err := openReads(path, readConns, nil)
 	if err != nil {
 		return nil, err
 	}

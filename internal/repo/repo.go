@@ -58,14 +58,16 @@ type Task func(ctx context.Context, r *Repo)
 type Repo struct {
 	path      string
 	reads     *sql.DB
-	looks     *sql.DB // for Look
-	gate      *gate   // nil: nothing replicates into this database
+	looks     *sql.DB       // for Look
+	rewritten *atomic.Int64 // their connections last until it changes; nil: for ever
+	gate      *gate         // nil: nothing replicates into this database
 	node      Node
 	registry  *Registry
 	authorize func(ctx context.Context, tx *Tx) error
 	now       func() time.Time
 	log       *slog.Logger
 	free      func(path string) (uint64, error) // bytes beside the database
+	commit    func(tx *sql.Tx) error
 	schema    schema
 	primary   *primary
 	feed      *Feed
@@ -86,11 +88,15 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if err := checkFTS5(ctx); err != nil {
 		return nil, err
 	}
-	reads, err := openReads(o.Path, readConns)
+	var rewritten *atomic.Int64
+	if o.LiteFS {
+		rewritten = new(atomic.Int64)
+	}
+	reads, err := openReads(o.Path, readConns, rewritten)
 	if err != nil {
 		return nil, err
 	}
-	looks, err := openReads(o.Path, lookConns)
+	looks, err := openReads(o.Path, lookConns, rewritten)
 	if err != nil {
 		return nil, errors.Join(err, reads.Close())
 	}
@@ -99,8 +105,8 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 		return nil, errors.Join(err, reads.Close(), looks.Close())
 	}
 	r := &Repo{
-		path: o.Path, reads: reads, looks: looks, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, schema: sch, durability: o.Durability,
+		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, schema: sch, durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {

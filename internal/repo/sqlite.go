@@ -36,29 +36,6 @@ func dsn(path string, params url.Values) (string, error) {
 	return u.String(), nil
 }
 
-// The connections of the query-only pools: readers', and this program's own.
-const (
-	readConns = 8
-	lookConns = 2 // the feed's, and one for who asks where this copy is
-)
-
-// openReads opens a query-only pool: mode=ro, so that a forgotten forward
-// fails on a laptop, and persistent connections, since opening and closing them
-// on a LiteFS mount is slow at best. Nothing is touched until the first query.
-func openReads(path string, conns int) (*sql.DB, error) {
-	d, err := dsn(path, url.Values{"mode": {"ro"}, "_query_only": {"1"}})
-	if err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite3", d)
-	if err != nil {
-		return nil, fmt.Errorf("open read pool: %w", err)
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	return db, nil
-}
-
 // openWriter opens the one writing connection, creating the file when it is not
 // there. The journal mode is set at creation and asserted ever after: changing
 // it on a live LiteFS database kills the replicas.

@@ -106,60 +106,118 @@ func (s *Storm) HeldBack(tb testing.TB) {
 	s.Quiet(tb)
 }
 
-// Discarded is the case of two writes that only the primary has when it dies, asked
-// again in the other order: the old primary comes back with rows that never were.
-func (s *Storm) Discarded(tb testing.TB) {
+// Discarded is the case of two writes that the standby has not when the primary dies,
+// asked again in the other order. The old primary comes back with rows that never were.
+// Where seen, the nodes that may not lead have them as well: they have shown them, and
+// go in one step to a history that has as many others in their place.
+func (s *Storm) Discarded(tb testing.TB, name string, seen bool) {
 	tb.Helper()
-	s.begin("case 2")
+	s.begin(name)
 	s.awaitTwo(tb)
 	primary, standby := s.Primary(tb)
 	f := s.spell(tb)
-	others := s.others(primary)
-	resyncs := s.Sockets[primary.Name].Resyncs()
-	s.Hold(others...)
-	f.try("hold replication", func(ctx context.Context) error {
-		return atOnce(others, func(n *Node) error { return n.HoldReplication(ctx) })
+	losers := []*Node{primary}
+	if seen {
+		losers = s.others(standby)
+	}
+	resyncs := map[string]int{}
+	for _, n := range losers {
+		resyncs[n.Name] = s.Sockets[n.Name].Resyncs()
+	}
+	s.Hold(s.others(primary)...)
+	f.try("hold the standby's replication", standby.HoldReplication)
+	if !seen {
+		f.try("hold the stream", primary.HoldStream)
+	}
+	var k [3]Write
+	for i := range k {
+		key := fmt.Sprintf("%sk%d", strings.ReplaceAll(name, " ", ""), i+1) // letters and digits, as a title is read
+		k[i] = Write{Key: key, Kind: Create, Post: key}
+	}
+	f.unknown(primary, k[0], k[1])
+	replicas := s.others(primary, standby)
+	if seen {
+		f.have(replicas, k[0], k[1])
+		f.try("hold the replicas' replication", func(ctx context.Context) error {
+			return atOnce(replicas, func(n *Node) error { return n.HoldReplication(ctx) })
+		})
+	}
+	s.Excuse(primary)
+	f.try("kill", primary.Kill)
+	f.try("release the standby", standby.Heal)
+	f.becomes(standby)
+	f.fresh(standby, k[2], k[1])
+	f.try("release the replicas", func(ctx context.Context) error {
+		return atOnce(replicas, func(n *Node) error { return n.Heal(ctx) })
 	})
+	f.try("start", primary.Start)
+	s.awaitReady(tb)
+	s.Quiet(tb) // at rest: no further write makes up for what is wrong now
+	cluster.Poll(tb, ackLimit, "the sockets where rows were given up are told to begin again", func(context.Context) error {
+		for _, n := range losers {
+			if s.Sockets[n.Name].Resyncs() == resyncs[n.Name] {
+				return fmt.Errorf("that on %s is not", n.Name)
+			}
+		}
+		return nil
+	})
+	f.fresh(standby, k[0])
+	s.awaitTwo(tb)
+	s.Quiet(tb)
+	s.forgive()
+}
+
+// unknown asks for writes on a node, at once: none of them is acknowledged.
+func (f *spell) unknown(n *Node, writes ...Write) {
+	f.tb.Helper()
 	var asks sync.WaitGroup
-	k := []Write{{Key: "k1", Kind: Create, Post: "k1"}, {Key: "k2", Kind: Create, Post: "k2"}, {Key: "k3", Kind: Create, Post: "k3"}}
-	outcomes := make([]Told, 2)
-	for i := range outcomes {
-		asks.Go(func() { outcomes[i] = s.Writers[primary.Name].Ask(tb.Context(), k[i], 2*time.Second) })
+	outcomes := make([]Told, len(writes))
+	for i, w := range writes {
+		asks.Go(func() { outcomes[i] = f.Writers[n.Name].Ask(f.tb.Context(), w, 2*time.Second) })
 	}
 	asks.Wait()
 	for i, told := range outcomes {
 		if told.Outcome != Unknown {
-			tb.Fatalf("case 2: %s is told as %s: %s", k[i].Key, told.Outcome, told.Message)
+			f.tb.Fatalf("%s: %s is told as %s: %s", f.now(), writes[i].Key, told.Outcome, told.Message)
 		}
 	}
-	s.Excuse(primary)
-	f.try("kill", primary.Kill)
-	f.try("release", func(ctx context.Context) error { return atOnce(others, func(n *Node) error { return n.Heal(ctx) }) })
-	f.becomes(standby)
-	for _, w := range []Write{k[2], k[1], k[0]} {
-		told := s.Writers[standby.Name].Ask(tb.Context(), w, patient)
+}
+
+// have waits until the writes are on each of the nodes.
+func (f *spell) have(nodes []*Node, writes ...Write) {
+	f.tb.Helper()
+	for _, n := range nodes {
+		cluster.Poll(f.tb, ackLimit, n.Name+" has the writes", func(ctx context.Context) error {
+			c, err := n.Copy(ctx)
+			if err != nil {
+				return err
+			}
+			for _, w := range writes {
+				if !slices.ContainsFunc(c.Writes, func(r WriteRow) bool { return r.Key == w.Key }) {
+					return fmt.Errorf("%s is not there", w.Key)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// fresh asks for writes on a node, one after the other: each is done there and then.
+func (f *spell) fresh(n *Node, writes ...Write) {
+	f.tb.Helper()
+	for _, w := range writes {
+		told := f.Writers[n.Name].Ask(f.tb.Context(), w, patient)
 		if told.Outcome != OK || told.Replayed {
-			tb.Fatalf("case 2: %s on the new primary is told as %s (replayed: %t): %s", w.Key, told.Outcome, told.Replayed, told.Message)
+			f.tb.Fatalf("%s: %s on the new primary is told as %s (replayed: %t): %s", f.now(), w.Key, told.Outcome, told.Replayed, told.Message)
 		}
 	}
-	f.try("start", primary.Start)
-	s.awaitReady(tb)
-	s.awaitTwo(tb)
-	s.Quiet(tb)
-	cluster.Poll(tb, ackLimit, "the socket on the old primary is told to begin again", func(context.Context) error {
-		if s.Sockets[primary.Name].Resyncs() == resyncs {
-			return errors.New("it is not")
-		}
-		return nil
-	})
-	s.forgive()
 }
 
 // AtOnce is the case of one key that is sent at once to two nodes while the primary
 // dies: there is one row.
 func (s *Storm) AtOnce(tb testing.TB) {
 	tb.Helper()
-	s.begin("case 3")
+	s.begin("case 4")
 	s.awaitTwo(tb)
 	primary, standby := s.Primary(tb)
 	f := s.spell(tb)
@@ -181,7 +239,7 @@ func (s *Storm) AtOnce(tb testing.TB) {
 	for i, a := range here {
 		b := there[i]
 		if a.Outcome != OK || b.Outcome != OK || a.Cursor != b.Cursor {
-			tb.Fatalf("case 3: one key on two nodes is told as %+v and %+v", a, b)
+			tb.Fatalf("case 4: one key on two nodes is told as %+v and %+v", a, b)
 		}
 	}
 	f.try("start", primary.Start)

@@ -89,6 +89,29 @@ func CheckCopy(c *Copy, ops []Op) error {
 	return problems("the copy on "+c.Node, wrong)
 }
 
+// CheckPage compares the list of posts on a node, whose cards are given by their ids, with
+// the node's copy: it shows the newest posts, as they are there.
+func CheckPage(c *Copy, cards map[string]string) error {
+	var wrong []string
+	oldest, shown := oldestOf(cards), 0
+	for _, p := range c.Posts {
+		card, ok := cards[fmt.Sprintf("post-%d", p.ID)]
+		switch {
+		case ok && !strings.Contains(card, p.Title):
+			wrong = append(wrong, fmt.Sprintf("post %d is %q there and %q in the copy", p.ID, card, p.Title))
+		case !ok && p.ID > oldest:
+			wrong = append(wrong, fmt.Sprintf("post %d (%s) is in the copy alone", p.ID, p.Title))
+		}
+		if ok {
+			shown++
+		}
+	}
+	if shown < len(cards) {
+		wrong = append(wrong, fmt.Sprintf("%d posts are not in the copy", len(cards)-shown))
+	}
+	return problems("the page of "+c.Node, wrong)
+}
+
 // Looks are the final states of all posts, as a copy has them, for CheckRegisters.
 func (c *Copy) Looks(start, end time.Duration) []Look {
 	var all []Look

@@ -85,6 +85,26 @@ func TestCheckCopies(t *testing.T) {
 	expect(t, "another checksum", compose.CheckCopies([]*compose.Copy{one(), behind}), "0/b")
 }
 
+func TestCheckPage(t *testing.T) {
+	c := &compose.Copy{Node: "n", Posts: []compose.PostRow{has(1, "p", 1, "a"), has(2, "q", 2, "b"), has(3, "r", 1, "c")}}
+	card := func(post string, revision int64, key string) string {
+		return "<li>" + compose.Title(post, revision, key) + "</li>"
+	}
+	for name, x := range map[string]struct {
+		cards map[string]string
+		wrong string
+	}{
+		"the newest":            {map[string]string{"post-2": card("q", 2, "b"), "post-3": card("r", 1, "c")}, ""},
+		"all":                   {map[string]string{"post-1": card("p", 1, "a"), "post-2": card("q", 2, "b"), "post-3": card("r", 1, "c")}, ""},
+		"an older revision":     {map[string]string{"post-2": card("q", 1, "z"), "post-3": card("r", 1, "c")}, "post 2 is"},
+		"the newest is missing": {map[string]string{"post-1": card("p", 1, "a"), "post-2": card("q", 2, "b")}, "in the copy alone"},
+		"one that never was":    {map[string]string{"post-3": card("r", 1, "c"), "post-4": card("s", 1, "d")}, "not in the copy"},
+		"nothing":               {nil, "in the copy alone"},
+	} {
+		expect(t, name, compose.CheckPage(c, x.cards), x.wrong)
+	}
+}
+
 func TestCheckSights(t *testing.T) {
 	ops := []compose.Op{told("a", "p", 0, 1, 1), told("b", "p", 1, 2, 1), op("r", 1, 2, 3, compose.Refused)}
 	ops[0].Done, ops[1].Done = ms(10), ms(20)

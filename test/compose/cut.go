@@ -107,9 +107,20 @@ func (n *Node) HoldReplication(ctx context.Context) error {
 	return n.rules(ctx, rules)
 }
 
+// HoldStream keeps transactions from leaving this node. A proxy between the regions
+// would keep those that are on their way, and pass them on once the node is gone:
+// HoldReplication on its other side does not take them away.
+func (n *Node) HoldStream(ctx context.Context) error { return n.holdStream(ctx) }
+
 // HoldCopies lets replicas connect to this node's stream and keeps what is large
 // from leaving: a first copy never arrives whole.
 func (n *Node) HoldCopies(ctx context.Context) error {
+	return n.holdStream(ctx, "-m", "length", "--length", "700:65535")
+}
+
+// holdStream drops what leaves from LiteFS's port, of what matches, but for what goes
+// to this node itself and to this machine.
+func (n *Node) holdStream(ctx context.Context, match ...string) error {
 	all, err := n.endpoints(ctx)
 	if err != nil {
 		return err
@@ -118,8 +129,8 @@ func (n *Node) HoldCopies(ctx context.Context) error {
 	for _, e := range all {
 		rules = append(rules, []string{"-d", e.gateway, "-j", "RETURN"})
 	}
-	port := strconv.Itoa(n.litefsPort)
-	return n.rules(ctx, append(rules, []string{"-p", "tcp", "--sport", port, "-m", "length", "--length", "700:65535", "-j", "DROP"}))
+	drop := append([]string{"-p", "tcp", "--sport", strconv.Itoa(n.litefsPort)}, match...)
+	return n.rules(ctx, append(rules, append(drop, "-j", "DROP")))
 }
 
 func (n *Node) rules(ctx context.Context, rules [][]string) error {

@@ -143,8 +143,8 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 		errs = append(errs, CheckCopy(c, ops))
 	}
 	errs = append(errs, CheckRegisters(ops, copies[0].Looks(start, s.Ledger.Now()), checkLimit))
-	for _, n := range s.Nodes {
-		errs = append(errs, s.socketEqual(tb, s.Sockets[n.Name]))
+	for i, n := range s.Nodes {
+		errs = append(errs, s.socketEqual(tb, s.Sockets[n.Name], copies[i]))
 	}
 	if err := errors.Join(errs...); err != nil {
 		s.keepSights(tb)
@@ -169,15 +169,16 @@ func (s *Storm) onePrimary() error {
 	return nil
 }
 
-// socketEqual waits for the last frame, and returns what differs then.
-func (s *Storm) socketEqual(tb testing.TB, socket *Socket) error {
+// socketEqual waits for the last frame, and returns how the node's copy, its page and
+// its socket differ then.
+func (s *Storm) socketEqual(tb testing.TB, socket *Socket, c *Copy) error {
 	tb.Helper()
 	var err error
 	limit := time.Now().Add(quietLimit)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if err = socket.Equal(tb.Context()); err == nil || time.Now().After(limit) {
+		if err = socket.Equal(tb.Context(), c); err == nil || time.Now().After(limit) {
 			return err
 		}
 		<-tick.C

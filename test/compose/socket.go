@@ -188,11 +188,14 @@ func (s *Socket) take(f frame) {
 	s.cursor = f.Cursor
 }
 
-// Equal reports how the state that the frames have made differs from the page, and
-// what has been wrong with the frames.
-func (s *Socket) Equal(ctx context.Context) error {
+// Equal reports how the page differs from the node's copy, how the state that the
+// frames have made differs from the page, and what has been wrong with the frames.
+func (s *Socket) Equal(ctx context.Context, c *Copy) error {
 	cards, _, body, err := s.page(ctx)
 	if err != nil {
+		return err
+	}
+	if err := CheckPage(c, cards); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -205,11 +208,8 @@ func (s *Socket) Equal(ctx context.Context) error {
 			wrong = append(wrong, fmt.Sprintf("%s: %s is %q by its frames and %q on the page (socket: %s)", s.node.Name, id, s.cards[id], html, s.last))
 		}
 	}
-	// The page has the newest posts. What the socket has beyond them must be older.
-	oldest := math.MaxInt
-	for id := range cards {
-		oldest = min(oldest, number(id))
-	}
+	// What the socket has beyond the page's must be older.
+	oldest := oldestOf(cards)
 	for id := range s.cards {
 		if _, ok := cards[id]; !ok && number(id) > oldest {
 			wrong = append(wrong, fmt.Sprintf("%s: %s is there by its frames and not on the page (socket: %s)", s.node.Name, id, s.last))
@@ -218,9 +218,21 @@ func (s *Socket) Equal(ctx context.Context) error {
 	return problems("sockets", wrong)
 }
 
+// oldestOf is the least number of the cards, 0 where there are none.
+func oldestOf(cards map[string]string) int64 {
+	if len(cards) == 0 {
+		return 0
+	}
+	oldest := int64(math.MaxInt64)
+	for id := range cards {
+		oldest = min(oldest, number(id))
+	}
+	return oldest
+}
+
 // number is that of a card's id, such as post-12: the newer the larger.
-func number(id string) int {
-	n, err := strconv.Atoi(id[strings.LastIndexByte(id, '-')+1:])
+func number(id string) int64 {
+	n, err := strconv.ParseInt(id[strings.LastIndexByte(id, '-')+1:], 10, 64)
 	if err != nil {
 		return -1
 	}

@@ -29,8 +29,9 @@ func TestDeterministic(t *testing.T) {
 		compose.Start(t, seed(t), "DURABILITY=strict").HeldBack(t)
 	})
 	s := compose.Start(t, seed(t))
-	t.Run("2. unknown, discarded, asked again in another order", func(t *testing.T) { s.Discarded(t) })
-	t.Run("3. one key at once on two nodes during a failover", func(t *testing.T) { s.AtOnce(t) })
+	t.Run("2. unknown, discarded, asked again in another order", func(t *testing.T) { s.Discarded(t, "case 2", false) })
+	t.Run("3. the same, after replicas have shown them", func(t *testing.T) { s.Discarded(t, "case 3", true) })
+	t.Run("4. one key at once on two nodes during a failover", func(t *testing.T) { s.AtOnce(t) })
 }
 
 // TestChaos draws faults, victims and moments from a seed: SEED, or the time.

@@ -1,0 +1,80 @@
+package bench_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"blog/internal/posts"
+	"blog/internal/repo"
+	"blog/test/cluster"
+)
+
+// reads compares read transactions on a replica that begin without a page of the database in SQLite's memory, as
+// repo's do under LiteFS, with the same ones that find there what the one before has read. They are taken in turns.
+func reads(b *testing.B, t *table) {
+	b.Helper()
+	c := cluster.Start(b, cluster.Options{Nodes: 2, Binary: build(b, "./cmd/blog")})
+	output(b, c.Primary().Command(b.Context(), "user", "add", email, "--name", "Ada", "--password-file", "-"), password)
+	output(b, c.Nodes[1].Command(b.Context(), "import", filepath.Join(cluster.Root(b), "content")), "")
+	db, err := sql.Open("sqlite3", "file:"+c.Nodes[1].Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { cluster.MustClose(b, "database", db.Close()) })
+	db.SetMaxOpenConns(1)
+	for _, read := range []struct {
+		name string
+		do   func(ctx context.Context, tx *sql.Tx) error
+	}{
+		{"the newest row", func(ctx context.Context, tx *sql.Tx) error { _, err := repo.Newest(ctx, tx); return err }},
+		{"an article", func(ctx context.Context, tx *sql.Tx) error {
+			_, err := posts.BySlug(ctx, tx, "backpressure")
+			return err
+		}},
+		{"the list of posts", func(ctx context.Context, tx *sql.Tx) error {
+			_, _, err := posts.List(ctx, tx, posts.Filter{})
+			return err
+		}},
+	} {
+		const times, warmUp = 400, 20
+		var without, with []time.Duration
+		var shares []float64
+		for i := range warmUp + times {
+			w := transaction(b, db, "", read.do)
+			wo := transaction(b, db, "PRAGMA shrink_memory", read.do)
+			if i >= warmUp {
+				with, without = append(with, w), append(without, wo)
+				shares = append(shares, float64(wo)/float64(w))
+			}
+		}
+		t.add("read on a replica: "+read.name, ms(median(without)), "with pages kept from the read before "+ms(median(with)), fmt.Sprintf("%.2f", median(shares)), "")
+	}
+}
+
+// transaction measures a read transaction with what goes before it.
+func transaction(b *testing.B, db *sql.DB, before string, do func(ctx context.Context, tx *sql.Tx) error) time.Duration {
+	b.Helper()
+	start := time.Now()
+	if before != "" {
+		if _, err := db.ExecContext(b.Context(), before); err != nil {
+			b.Fatal(err)
+		}
+	}
+	tx, err := db.BeginTx(b.Context(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := do(b.Context(), tx); err != nil {
+		b.Fatal(err)
+	}
+	if err := tx.Rollback(); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start)
+}
