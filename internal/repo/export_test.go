@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"database/sql"
 	"time"
 )
 
@@ -20,6 +21,9 @@ func (g Gate) Leave()                          { g.g.leave() }
 func (r *Repo) SetFree(bytes uint64) {
 	r.free = func(string) (uint64, error) { return bytes, nil }
 }
+
+// SetCommit replaces COMMIT.
+func (r *Repo) SetCommit(commit func(tx *sql.Tx) error) { r.commit = commit }
 
 // LongestRun is the constant of the gate.
 const LongestRun = longestRun

@@ -92,6 +92,7 @@ func (f *forwarding) settle(call *Call, err error) error {
 	}
 	e := AsError(err)
 	if f.unknown != nil && (e.Code == Unavailable || e.Code == Internal || e.Reason == BadSecret) {
+		f.last = err
 		return f.gaveUp(call)
 	}
 	if e.Reason == BadSecret {
@@ -145,9 +146,13 @@ func (f *forwarding) send(ctx context.Context, from litefs.Role, url string, cal
 func (f *forwarding) gaveUp(call *Call) error {
 	call.Reply = Reply{}
 	if f.unknown != nil {
+		why := "The primary did not answer in time"
+		if HasReason(f.last, DiskFull) {
+			why = "The primary's disk is full"
+		}
 		return &Error{
 			Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 5, cause: f.unknown,
-			Message: "The primary did not answer in time, so it is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
+			Message: why + ", so it is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
 		}
 	}
 	e := AsError(f.last)

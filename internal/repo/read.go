@@ -52,6 +52,19 @@ func rested(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// rollBack has the writing connection roll back what a transaction has left that could neither be committed nor
+// rolled back. Where this node is primary nobody else does. LiteFS needs room for it; that there is none is the
+// error, and all that can be said here.
+func (r *Repo) rollBack(ctx context.Context) error {
+	if r.primary == nil || r.node.Role().State != litefs.Primary {
+		return nil
+	}
+	if err := r.primary.check(ctx); HasReason(err, DiskFull) {
+		return unavailable(DiskFull, "The disk of this node is full: its database can neither be read nor written until its operator makes room.", fullFor, err)
+	}
+	return nil
+}
+
 func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader) error) error, fn func(rd Reader) error) error {
 	const tries = 4
 	ctx, cancel := context.WithTimeout(ctx, viewLimit)
@@ -59,8 +72,13 @@ func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader)
 	var err error
 	for i := 0; i < tries; {
 		err = once(ctx, fn)
-		if rollingBack(err) && rested(ctx, rollbackAgain) {
-			continue
+		if rollingBack(err) {
+			if full := r.rollBack(ctx); full != nil {
+				return full
+			}
+			if rested(ctx, rollbackAgain) {
+				continue
+			}
 		}
 		if err == nil || !retryable(err) || ctx.Err() != nil {
 			break

@@ -125,8 +125,11 @@ func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
 		known, err = e.look(ctx, rd)
 		return err
 	})
-	if HasReason(err, Interrupted) {
+	switch {
+	case HasReason(err, Interrupted):
 		return known, unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+	case HasReason(err, DiskFull):
+		return known, full(err)
 	}
 	return known, e.refusal(err)
 }
@@ -197,9 +200,9 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 		return e.repo.begun(err)
 	}
 	e.wrote = true
-	if err := tx.Commit(); err != nil {
+	if err := e.repo.commit(tx); err != nil {
 		discard(conn)
-		return e.committed(err)
+		return e.committed(ctx, db, err)
 	}
 	e.seen = cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
@@ -274,21 +277,55 @@ func (r *Repo) begun(err error) error {
 	case errors.As(err, &own):
 		return err
 	case diskFull(err), r.cramped(err):
-		return unavailable(DiskFull, "The primary's disk is full: nothing was saved. Its operator has to make room.", 30*time.Second, err)
+		return full(err)
 	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
 		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
 	}
 	return fmt.Errorf("carry out: %w", err)
 }
 
+// fullFor is when to come back to a primary whose disk is full.
+const fullFor = 30 * time.Second
+
+func full(err error) error {
+	return unavailable(DiskFull, "The primary's disk is full: nothing was saved. Its operator has to make room.", fullFor, err)
+}
+
 // committed translates an error of COMMIT: under LiteFS a commit that fails may
-// have happened, so only the row can tell.
-func (e *execution) committed(err error) error {
+// have happened, so only the row can tell. Where the disk is full the role is not in
+// doubt, and the row is looked for at once: to ask again would come to the same end.
+func (e *execution) committed(ctx context.Context, db *sql.DB, err error) error {
 	if diskFull(err) {
-		return e.repo.begun(err)
+		return full(err)
+	}
+	if e.repo.cramped(err) {
+		saved, lerr := e.saved(ctx, db)
+		switch {
+		case saved:
+			return nil
+		case lerr == nil:
+			return full(err)
+		}
+		err = errors.Join(err, lerr)
 	}
 	return &Error{
 		Code: Unavailable, Reason: OutcomeUnknown, Key: e.call.Key, RetryAfter: 1, cause: err,
 		Message: "It is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
 	}
+}
+
+// saved looks for the row of a COMMIT that has failed, in a transaction that writes: to
+// begin it SQLite has to roll back what is left of the one before. No answer is given
+// from it unless the role lasts until then, as for any other.
+func (e *execution) saved(ctx context.Context, db *sql.DB) (bool, error) {
+	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		return false, fmt.Errorf("begin anew: %w", err)
+	}
+	known, err := e.look(ctx, tx)
+	e.call.Reply.Replayed = false // it is this call's own
+	if rerr := tx.Rollback(); err == nil && rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
+		err = fmt.Errorf("end: %w", rerr)
+	}
+	return known && err == nil, err
 }

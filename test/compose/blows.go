@@ -58,7 +58,7 @@ func (s *Storm) blows(primary, standby *Node) []*blow {
 		bystanders(standby, &blow{name: "cut off from the standby", victims: []*Node{primary}, holds: []*Node{standby}, inject: cut(primary, standby), undo: primary.Heal}),
 		bystanders(standby, &blow{name: "replication held", victims: []*Node{standby}, holds: []*Node{standby}, inject: standby.HoldReplication, undo: standby.Heal}),
 		bystanders(standby, &blow{name: "kill and an empty volume", victims: []*Node{standby}, silent: true, wipes: true, inject: standby.lose, undo: standby.Start}),
-		&blow{name: "full disk", victims: []*Node{primary}, silent: true, inject: func(context.Context) error { return primary.Fill() }, undo: func(context.Context) error { return primary.Empty() }, only: diskFull},
+		&blow{name: "full disk", victims: []*Node{primary}, silent: true, inject: func(context.Context) error { return primary.Fill(noSpare) }, undo: func(context.Context) error { return primary.Empty() }, only: func(f *spell) { diskFull(f, noSpare) }},
 		&blow{name: "kill -9 of the containers", victims: s.Nodes, silent: true, inject: onEach(s.Nodes, (*Node).Kill), undo: onEach(s.Nodes, (*Node).Start), only: allDown},
 		&blow{name: "pause", victims: []*Node{consul}, inject: consul.Pause, undo: consul.Unpause, only: consulPaused},
 		&blow{name: "kill -9 of the container", victims: []*Node{consul}, inject: consul.Kill, undo: consul.Start, only: func(f *spell) { consulGone(f, consul.Kill, consul.Start, 3*Lease) }},

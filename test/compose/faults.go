@@ -37,7 +37,8 @@ func Faults() []Fault {
 		{"k. all nodes down and up", allDown},
 		{"l. standby down, primary down, standby up, primary up", standbyFirst},
 		{"m. standby wiped, primary killed before its copy is whole", wiped},
-		{"n. the primary's disk full", func(f *spell) { f.long = 2 * Lease; diskFull(f) }},
+		{"n. the primary's disk full", func(f *spell) { f.long = 2 * Lease; diskFull(f, noSpare) }},
+		{"n. the primary's disk full at a commit", func(f *spell) { f.long = 2 * Lease; diskFull(f, someSpare) }},
 		{"o. a wrong secret on one node", wrongSecret},
 	}
 }
@@ -310,12 +311,20 @@ func wiped(f *spell) {
 	f.becomes(primary)
 }
 
+// How much room is left on a disk that is full, in pages. Of the last write that begins
+// there is room for the journal and not for LiteFS's own file, where each write before
+// has taken as much as that file needs.
+const (
+	noSpare   = 2
+	someSpare = 64
+)
+
 // diskFull: writers are told what it is, and nothing that was told is lost.
-func diskFull(f *spell) {
+func diskFull(f *spell, spare uint64) {
 	primary, _ := f.Primary(f.tb)
 	f.cutOff, f.recovery = f.Nodes, longer
 	f.Excuse(primary)
-	full := f.strike(func(context.Context) error { return primary.Fill() })
+	full := f.strike(func(context.Context) error { return primary.Fill(spare) })
 	f.tells(full, repo.DiskFull, f.Nodes...)
 	f.heal(func(context.Context) error { return primary.Empty() })
 	f.limit("writes after the disk has room again", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)

@@ -174,13 +174,13 @@ func (n *Node) Copy(ctx context.Context) (*Copy, error) {
 	return c, nil
 }
 
-// Fill makes the data folder's disk full, but for what a page or two take.
-func (n *Node) Fill() error {
+// Fill makes the data folder's disk full, but for so many pages.
+func (n *Node) Fill(spare uint64) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(n.data, &s); err != nil {
 		return fmt.Errorf("size of %s: %w", n.data, err)
 	}
-	used := (s.Blocks - s.Bfree + 2) * uint64(s.Bsize) //nolint:gosec // a size
+	used := (s.Blocks - s.Bfree + spare) * uint64(s.Bsize) //nolint:gosec // a size
 	return n.resize(used)
 }
 
