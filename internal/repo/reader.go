@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 )
 
 // ReadOnly reads a database that another process may be writing: the command
@@ -12,7 +13,7 @@ type ReadOnly struct{ repo *Repo }
 // OpenReader opens the database at path for reading alone. Nothing is touched
 // until the first View.
 func OpenReader(path string) (*ReadOnly, error) {
-	reads, err := openReads(path, readConns, nil)
+	reads, err := openReads(path, readConns, new(atomic.Int64)) // it may be LiteFS's
 	if err != nil {
 		return nil, err
 	}
