@@ -124,9 +124,15 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //noli
 // restart that takes longer is no part of the same upgrade.
 const leftFor = 30 * time.Second
 
+// newestLimit bounds a look that everybody waits for: where a rollback is due (a
+// transaction of an earlier term is left) it is not this look that ends it.
+const newestLimit = 2 * time.Second
+
 // newest reads the newest row of this node's copy, the zero Cursor where there is no
 // database yet.
 func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, newestLimit)
+	defer cancel()
 	var at repo.Cursor
 	err := c.view(ctx, func(rd repo.Reader) error {
 		var err error
