@@ -66,7 +66,7 @@ func transaction(b *testing.B, conn *sql.Conn, empty bool, do func(ctx context.C
 	b.Helper()
 	start := time.Now()
 	if empty {
-		const resetCache = 42 // SQLITE_FCNTL_RESET_CACHE
+		const resetCache = 42                                                                                                           // SQLITE_FCNTL_RESET_CACHE
 		if err := conn.Raw(func(c any) error { return c.(*sqlite3.SQLiteConn).SetFileControlInt("main", resetCache, 0) }); err != nil { //nolint:forcetypeassert // it is SQLite's
 			b.Fatal(err)
 		}
