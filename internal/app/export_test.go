@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
+	"sync"
 	"time"
 )
 
@@ -35,3 +38,16 @@ func (s *Server) Hang(release <-chan struct{}) {
 
 // ErrUnclosed is what Run returns where closing took too long.
 var ErrUnclosed = errUnclosed
+
+// End is how a server leaves that has only these to close, the last one first, and whose watch ends when watch returns.
+func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ctx context.Context) error) error {
+	s := &Server{log: log, closers: closers}
+	var work sync.WaitGroup
+	work.Go(watch)
+	return s.end(ctx, &work)
+}
+
+// Shut is how a listener's server is closed.
+func Shut(log *slog.Logger, srv *http.Server) func(ctx context.Context) error {
+	return (&Server{log: log}).shut("public", srv)
+}
