@@ -77,6 +77,7 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 	}
 	s.begin(fmt.Sprintf("after fault %d", number))
 	f.whole()
+	s.awaitChanges(tb)
 	s.Quiet(tb)
 }
 

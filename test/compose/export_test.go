@@ -15,6 +15,7 @@ import (
 func NewStorm() *Storm {
 	s := &Storm{
 		Ledger: NewLedger(io.Discard), Log: &Log{}, Board: NewBoard(rand.New(rand.NewPCG(1, 2))),
+		Sockets: map[string]*Socket{},
 		excuses: map[string]bool{}, avoid: map[string]bool{}, holds: map[string]bool{},
 	}
 	s.Roles = NewRoles(s.Ledger.Now)
@@ -81,3 +82,18 @@ func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo fu
 	tb.Helper()
 	bystanders(away, &blow{name: "nothing", victims: []*Node{away}, refuses: refuses, inject: inject, undo: undo}).only(s.spell(tb))
 }
+
+// Heard is how many changes a socket was told of, and how many pages it has begun with.
+func (s *Socket) Heard() (changes, pages int) {
+	h := s.heard()
+	return h.frames, h.loads
+}
+
+// Rest is what the storm does when all is at rest.
+func (s *Storm) Rest() { s.rested, s.heardBy = s.Ledger.Now(), s.hear() }
+
+// Unheard says to whose socket nothing has come since then.
+func (s *Storm) Unheard() error { return s.unheard(s.Ledger.Asks()) }
+
+// Untold says whose socket has been told of no change since then.
+func (s *Storm) Untold() error { return s.untold(s.heardBy) }

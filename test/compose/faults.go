@@ -54,6 +54,7 @@ func (s *Storm) Run(tb testing.TB, fault Fault) {
 	fault.do(f)
 	s.begin("after " + fault.Name)
 	f.whole()
+	s.awaitChanges(tb)
 	s.Quiet(tb)
 }
 

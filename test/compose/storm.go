@@ -47,6 +47,9 @@ type Storm struct {
 	transport *repo.Transport
 	readers   []*Reader
 	checked   int // sights up to here are counted
+	// When all was at rest the last time, and what each node's socket had by then.
+	rested  time.Duration
+	heardBy map[string]heard
 
 	mu      sync.Mutex
 	name    string // of the fault that is on
