@@ -150,6 +150,22 @@ func (f *spell) keeps(primary *Node) {
 	}
 }
 
+// keepsOrMoves checks that the role is where it was or went over to the other candidate, as
+// it may where nothing says which, and prints which it was.
+func (f *spell) keepsOrMoves(primary, standby *Node) {
+	f.tb.Helper()
+	now, _ := f.Primary(f.tb)
+	moved, err := f.Roles.Moved(primary.Name, standby.Name, now.Name, f.from)
+	switch {
+	case err != nil:
+		f.tb.Errorf("%s: the role was neither kept nor moved: %v", f.now(), err)
+	case moved:
+		f.tb.Logf("%s: the role has moved from %s to %s", f.now(), primary.Name, standby.Name)
+	default:
+		f.tb.Logf("%s: %s has kept the role", f.now(), primary.Name)
+	}
+}
+
 // headless checks for some time that nobody is primary, and that the named nodes have
 // said so of themselves: one that is down denies nothing.
 func (f *spell) headless(long time.Duration, up ...string) {

@@ -205,10 +205,6 @@ func (s *Storm) untold(before map[string]heard) error {
 	return problems("sockets", wrong)
 }
 
-// twoPrimaries is for how long two nodes may say at once that they are primary: one
-// that wakes up from a pause has to look around first.
-const twoPrimaries = time.Second
-
 func (s *Storm) onePrimary() error {
 	if both := s.Roles.Both(); both > twoPrimaries {
 		return fmt.Errorf("two nodes were primary at once for %s", both)
