@@ -77,6 +77,12 @@ func (s *Storm) Chosen(primary, standby *Node, first, second int) int {
 	return len(plan{strikes: []drawn{{blow: first}, {blow: second}}}.of(s.blows(primary, standby)))
 }
 
+// Surviving are the names of the nodes on which writes must be acknowledged under two blows.
+func (s *Storm) Surviving(primary, standby *Node, first, second int) []string {
+	all := s.blows(primary, standby)
+	return names(s.surviving([]*blow{all[first], all[second]}))
+}
+
 // Bystand takes a node away that is not primary.
 func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo func(ctx context.Context) error) {
 	tb.Helper()
