@@ -71,6 +71,27 @@ func ask(start, end int, told compose.Told) compose.Ask {
 	return compose.Ask{Key: "k", Kind: compose.Edit, Post: "p", Expected: 1, Start: ms(start), Told: told}
 }
 
+// TestSettled: only a key that somebody was left in doubt of counts, from then on.
+func TestSettled(t *testing.T) {
+	again, done, unknown := compose.Told{Outcome: compose.OK, Replayed: true}, compose.Told{Outcome: compose.OK}, compose.Told{Outcome: compose.Unknown}
+	other := func(a compose.Ask) compose.Ask { a.Key = "l"; return a }
+	for name, c := range map[string]struct {
+		asks              []compose.Ask
+		unknown, replayed int
+	}{
+		"unknown, then replayed":         {[]compose.Ask{ask(1, 2, unknown), ask(5, 6, again)}, 1, 1},
+		"unknown twice, then replayed":   {[]compose.Ask{ask(1, 2, unknown), ask(3, 9, unknown), ask(5, 6, again)}, 2, 1},
+		"done, then replayed":            {[]compose.Ask{ask(1, 2, done), ask(5, 6, again)}, 0, 0},
+		"unknown, then done":             {[]compose.Ask{ask(1, 2, unknown), ask(5, 6, done)}, 1, 0},
+		"another is unknown":             {[]compose.Ask{other(ask(1, 2, unknown)), ask(5, 6, again)}, 1, 0},
+		"replayed before it was unknown": {[]compose.Ask{ask(1, 9, unknown), ask(5, 6, again)}, 1, 0},
+	} {
+		if unknown, replayed := compose.Settled(c.asks); unknown != c.unknown || replayed != c.replayed {
+			t.Errorf("%s: %d unknown, %d replayed, want %d and %d", name, unknown, replayed, c.unknown, c.replayed)
+		}
+	}
+}
+
 func TestMerge(t *testing.T) {
 	done := compose.Told{Outcome: compose.OK, Revision: 2, PostID: 1, Cursor: "5-x"}
 	again, elsewhere, twice := done, done, done
