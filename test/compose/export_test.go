@@ -83,6 +83,14 @@ func (s *Storm) Surviving(primary, standby *Node, first, second int) []string {
 	return names(s.surviving([]*blow{all[first], all[second]}))
 }
 
+// Groundless are the keys that were acknowledged on nodes that are cut off meanwhile.
+func Groundless(asks []Ask, cut, until time.Duration, nodes ...*Node) (keys []string) {
+	for _, a := range groundless(asks, cut, until, nodes...) {
+		keys = append(keys, a.Key)
+	}
+	return keys
+}
+
 // Bystand takes a node away that is not primary.
 func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo func(ctx context.Context) error) {
 	tb.Helper()

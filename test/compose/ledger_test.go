@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,36 @@ func TestSettled(t *testing.T) {
 		if unknown, replayed := compose.Settled(c.asks); unknown != c.unknown || replayed != c.replayed {
 			t.Errorf("%s: %d unknown, %d replayed, want %d and %d", name, unknown, replayed, c.unknown, c.replayed)
 		}
+	}
+}
+
+// TestGroundless: a node that is cut off from 10 s to 20 s acknowledges nothing meanwhile,
+// but for what it knew already.
+func TestGroundless(t *testing.T) {
+	var asks []compose.Ask
+	for _, c := range []struct {
+		key        string
+		start, end int // ms
+		told       compose.Told
+	}{
+		{"before", 9000, 9900, compose.Told{Outcome: compose.OK}},
+		{"on its way", 9900, 10400, compose.Told{Outcome: compose.OK}},
+		{"waits for the copy", 9900, 12100, compose.Told{Outcome: compose.OK}},
+		{"WAITED", 9900, 14000, compose.Told{Outcome: compose.OK}},
+		{"ASKED", 10100, 10200, compose.Told{Outcome: compose.OK}},
+		{"until after it", 9900, 21000, compose.Told{Outcome: compose.OK}},
+		{"replayed", 10100, 15000, compose.Told{Outcome: compose.OK, Replayed: true}},
+		{"unknown", 9900, 14000, compose.Told{Outcome: compose.Unknown}},
+		{"not answered", 9900, 0, compose.Told{}},
+	} {
+		a := ask(c.start, c.end, c.told)
+		a.Key, a.Node = c.key, "n"
+		elsewhere := a
+		elsewhere.Node, elsewhere.Key = "m", c.key+" elsewhere"
+		asks = append(asks, a, elsewhere)
+	}
+	if got := compose.Groundless(asks, ms(10_000), ms(20_000), &compose.Node{Name: "n"}); !slices.Equal(got, []string{"WAITED", "ASKED"}) {
+		t.Errorf("%q", got)
 	}
 }
 
