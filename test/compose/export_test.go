@@ -91,6 +91,11 @@ func Groundless(asks []Ask, cut, until time.Duration, nodes ...*Node) (keys []st
 	return keys
 }
 
+// Waiting says which of the writes nobody waits for on which of the nodes.
+func Waiting(asks []Ask, nodes []*Node, writes ...Write) error {
+	return waiting(asks, nodes, writes...)
+}
+
 // Bystand takes a node away that is not primary.
 func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo func(ctx context.Context) error) {
 	tb.Helper()

@@ -123,6 +123,26 @@ func TestGroundless(t *testing.T) {
 	}
 }
 
+// TestWaiting: all of the writes wait on all of the nodes, or some do not.
+func TestWaiting(t *testing.T) {
+	pending := func(node, key string) compose.Ask { return compose.Ask{Node: node, Key: key} }
+	told := func(node, key string, outcome compose.Outcome) compose.Ask {
+		return compose.Ask{Node: node, Key: key, Told: compose.Told{Outcome: outcome}}
+	}
+	for name, c := range map[string]struct {
+		asks  []compose.Ask
+		wrong string
+	}{
+		"all wait":         {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l"), pending("m", "l"), told("n", "j", compose.OK)}, ""},
+		"one is answered":  {[]compose.Ask{pending("n", "k"), told("m", "k", compose.OK), pending("n", "l"), pending("m", "l")}, "k is told as ok (on m"},
+		"one is not known": {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l"), told("m", "l", compose.Unknown)}, "l is told as unknown"},
+		"one comes later":  {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l")}, "l is not asked for on m"},
+	} {
+		nodes := []*compose.Node{{Name: "n"}, {Name: "m"}}
+		expect(t, name, compose.Waiting(c.asks, nodes, compose.Write{Key: "k"}, compose.Write{Key: "l"}), c.wrong)
+	}
+}
+
 func TestMerge(t *testing.T) {
 	done := compose.Told{Outcome: compose.OK, Revision: 2, PostID: 1, Cursor: "5-x"}
 	again, elsewhere, twice := done, done, done
