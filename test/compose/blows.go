@@ -18,6 +18,8 @@ type blow struct {
 	// wipes: what the victim has is gone, so another must have all of it: it is no
 	// second blow, since the first may have made the victim the only one.
 	wipes bool
+	// stuck: the victim may stay primary, and carry out nothing.
+	stuck bool
 	// holds are nodes that rows may not reach, or leave. blind are those that would not
 	// find another primary; as long as no other blow makes one, rows do reach them.
 	holds, blind []*Node
@@ -58,7 +60,7 @@ func (s *Storm) blows(primary, standby *Node) []*blow {
 		bystanders(standby, &blow{name: "cut off from the standby", victims: []*Node{primary}, holds: []*Node{standby}, inject: cut(primary, standby), undo: primary.Heal}),
 		bystanders(standby, &blow{name: "replication held", victims: []*Node{standby}, holds: []*Node{standby}, inject: standby.HoldReplication, undo: standby.Heal}),
 		bystanders(standby, &blow{name: "kill and an empty volume", victims: []*Node{standby}, silent: true, wipes: true, inject: standby.lose, undo: standby.Start}),
-		&blow{name: "full disk", victims: []*Node{primary}, silent: true, inject: func(context.Context) error { return primary.Fill(noSpare) }, undo: func(context.Context) error { return primary.Empty() }, only: func(f *spell) { diskFull(f, noSpare) }},
+		&blow{name: "full disk", victims: []*Node{primary}, silent: true, stuck: true, inject: func(context.Context) error { return primary.Fill(noSpare) }, undo: func(context.Context) error { return primary.Empty() }, only: func(f *spell) { diskFull(f, noSpare) }},
 		&blow{name: "kill -9 of the containers", victims: s.Nodes, silent: true, inject: onEach(s.Nodes, (*Node).Kill), undo: onEach(s.Nodes, (*Node).Start), only: allDown},
 		&blow{name: "pause", victims: []*Node{consul}, inject: consul.Pause, undo: consul.Unpause, only: consulPaused},
 		&blow{name: "kill -9 of the container", victims: []*Node{consul}, inject: consul.Kill, undo: consul.Start, only: func(f *spell) { consulGone(f, consul.Kill, consul.Start, 3*Lease) }},

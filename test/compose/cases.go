@@ -107,9 +107,10 @@ func (s *Storm) HeldBack(tb testing.TB) {
 }
 
 // Discarded is the case of two writes that the standby has not when the primary dies,
-// asked again in the other order. The old primary comes back with rows that never were.
-// Where seen, the nodes that may not lead have them as well: they have shown them, and
-// go in one step to a history that has as many others in their place.
+// asked again in the other order, after a third. The old primary comes back with rows that
+// never were. Where seen, the nodes that may not lead have them as well: they have shown
+// them, and go in one step to a history that has as many others in their place, so the
+// last is asked again once that is checked.
 func (s *Storm) Discarded(tb testing.TB, name string, seen bool) {
 	tb.Helper()
 	s.begin(name)
@@ -144,9 +145,15 @@ func (s *Storm) Discarded(tb testing.TB, name string, seen bool) {
 	}
 	s.Excuse(primary)
 	f.try("kill", primary.Kill)
-	f.try("release the standby", standby.Heal)
+	if seen {
+		f.try("release the standby", standby.Heal)
+	}
 	f.becomes(standby)
 	f.fresh(standby, k[2], k[1])
+	if !seen {
+		f.fresh(standby, k[0])
+		f.try("release the standby", standby.Heal)
+	}
 	f.try("release the replicas", func(ctx context.Context) error {
 		return atOnce(replicas, func(n *Node) error { return n.Heal(ctx) })
 	})
@@ -161,7 +168,9 @@ func (s *Storm) Discarded(tb testing.TB, name string, seen bool) {
 		}
 		return nil
 	})
-	f.fresh(standby, k[0])
+	if seen {
+		f.fresh(standby, k[0])
+	}
 	s.awaitTwo(tb)
 	s.Quiet(tb)
 	s.forgive()
@@ -214,7 +223,8 @@ func (f *spell) fresh(n *Node, writes ...Write) {
 }
 
 // AtOnce is the case of one key that is sent at once to two nodes while the primary
-// dies: there is one row.
+// dies: there is one row. Of the pairs that are sent before, the primary alone has a row:
+// nobody can have confirmed it, so both nodes wait for their answer when it dies.
 func (s *Storm) AtOnce(tb testing.TB) {
 	tb.Helper()
 	s.begin("case 4")
@@ -222,17 +232,31 @@ func (s *Storm) AtOnce(tb testing.TB) {
 	primary, standby := s.Primary(tb)
 	f := s.spell(tb)
 	s.Excuse(primary)
+	s.Hold(s.others(primary)...)
+	f.try("hold the stream", primary.HoldStream) // it goes with the container
+	nodes := []*Node{s.Node(Iad1), s.Node(Nrt1)}
+	const before, all = 2, 4
 	var asks sync.WaitGroup
-	// Pairs with one key, some before and some after the primary is dead.
-	var here, there [4]Told
-	for i := range here {
+	var pairs [all]Write
+	var here, there [all]Told
+	send := func(i int) {
+		asks.Go(func() { here[i] = s.Writers[nodes[0].Name].Ask(tb.Context(), pairs[i], patient) })
+		asks.Go(func() { there[i] = s.Writers[nodes[1].Name].Ask(tb.Context(), pairs[i], patient) })
+	}
+	for i := range pairs {
 		name := fmt.Sprintf("pair%d", i)
-		w := Write{Key: name, Kind: Create, Post: name}
-		if i == len(here)/2 {
-			f.try("kill", primary.Kill)
-		}
-		asks.Go(func() { here[i] = s.Writers[Iad1].Ask(tb.Context(), w, patient) })
-		asks.Go(func() { there[i] = s.Writers[Nrt1].Ask(tb.Context(), w, patient) })
+		pairs[i] = Write{Key: name, Kind: Create, Post: name}
+	}
+	for i := range before {
+		send(i)
+	}
+	f.have([]*Node{primary}, pairs[:before]...)
+	cluster.Poll(tb, ackLimit, "both nodes wait for an answer", func(context.Context) error {
+		return waiting(s.Ledger.Asks(), nodes, pairs[:before]...)
+	})
+	f.try("kill", primary.Kill)
+	for i := before; i < all; i++ {
+		send(i)
 	}
 	asks.Wait()
 	f.becomes(standby)
@@ -247,6 +271,24 @@ func (s *Storm) AtOnce(tb testing.TB) {
 	s.awaitTwo(tb)
 	s.Quiet(tb)
 	s.forgive()
+}
+
+// waiting says which of the writes were not asked for on which of the nodes, or have been
+// answered.
+func waiting(asks []Ask, nodes []*Node, writes ...Write) error {
+	var wrong []string
+	for _, n := range nodes {
+		for _, w := range writes {
+			i := slices.IndexFunc(asks, func(a Ask) bool { return a.Node == n.Name && a.Key == w.Key })
+			switch {
+			case i < 0:
+				wrong = append(wrong, fmt.Sprintf("%s is not asked for on %s", w.Key, n.Name))
+			case asks[i].Outcome != Pending:
+				wrong = append(wrong, fmt.Sprintf("%s is told as %s (%s)", w.Key, asks[i].Outcome, at(asks[i])))
+			}
+		}
+	}
+	return problems("waiting", wrong)
 }
 
 // awaitTwo waits until a write on each node is acknowledged on two nodes.

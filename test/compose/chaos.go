@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -56,9 +57,9 @@ func (p plan) of(all []*blow) []*blow {
 
 // Chaos draws a fault, or two at once, and when. One alone must do what TestFaults says of
 // it, and lasts until writes are acknowledged again where they must be, if that is longer
-// than what was drawn. Of two at once, and of what comes after, it is known that writes are
-// tried everywhere, that who is cut off acknowledges nothing, and that the cluster becomes
-// whole by itself.
+// than what was drawn. Of two at once it is known that writes are tried everywhere, that they
+// are acknowledged where neither keeps them from it (surviving), that who is cut off
+// acknowledges nothing, and that the cluster becomes whole by itself.
 func (s *Storm) Chaos(tb testing.TB, number int) {
 	tb.Helper()
 	s.begin(fmt.Sprintf("before fault %d", number))
@@ -77,6 +78,7 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 	}
 	s.begin(fmt.Sprintf("after fault %d", number))
 	f.whole()
+	s.awaitChanges(tb)
 	s.Quiet(tb)
 }
 
@@ -98,6 +100,10 @@ func (f *spell) together(number int, p plan, struck []*blow, primary *Node) {
 		f.lasts(f.struck, p.strikes[i].long)
 	}
 	f.attempted(f.Nodes...)
+	if f.survive = f.surviving(struck); len(f.survive) > 0 {
+		f.AwaitAcks(f.tb, f.struck, f.survive...)
+		f.tb.Logf("%s: writes are acknowledged on %s", f.now(), strings.Join(names(f.survive), ", "))
+	}
 	if !p.swap {
 		slices.Reverse(struck)
 	}
@@ -109,6 +115,33 @@ func (f *spell) together(number int, p plan, struck []*blow, primary *Node) {
 		}
 	}
 	f.recovery = both
+}
+
+// surviving are the nodes on which writes must be acknowledged although two blows last, none
+// where that cannot be said. A candidate that neither strikes is primary or becomes it, and
+// acknowledges by itself in the end. With both struck, or Consul, or with a primary that
+// keeps the role for nothing, there may be none. A node that is away from another, or from
+// Consul, may not find who is primary.
+func (s *Storm) surviving(struck []*blow) []*Node {
+	var victims, away []*Node
+	for _, b := range struck {
+		if b.stuck {
+			return nil
+		}
+		victims = append(victims, b.victims...)
+		away = slices.Concat(away, b.victims, b.holds, b.blind)
+	}
+	if slices.Contains(victims, s.Node(Consul)) || slices.Contains(victims, s.Node(Fra1)) && slices.Contains(victims, s.Node(Fra2)) {
+		return nil
+	}
+	return s.others(away...)
+}
+
+func names(nodes []*Node) (all []string) {
+	for _, n := range nodes {
+		all = append(all, n.Name)
+	}
+	return all
 }
 
 // forgiving is b where something else is wrong too: then it is not known whether a node can

@@ -77,6 +77,42 @@ func TestBlows(t *testing.T) {
 	}
 }
 
+// TestSurviving: what two blows leave is demanded of it, and nothing where they may leave
+// nobody to lead.
+func TestSurviving(t *testing.T) {
+	s, fra1, fra2, _, _ := people()
+	all := s.Blows(fra1, fra2) // fra1 is primary
+	place := func(name string) int {
+		i := slices.Index(all, name)
+		if i < 0 {
+			t.Fatalf("no %s in %q", name, all)
+		}
+		return i
+	}
+	for _, c := range []struct{ first, second, want string }{
+		{"pause of nrt1", "kill -9 of the container of iad1", "fra1 fra2"},
+		{"kill -9 of the container of fra1", "unplug of nrt1", "fra2 iad1"},
+		{"SIGTERM of iad1", "cut off from all of fra1", "fra2 nrt1"},
+		{"kill -9 of blog mount of fra2", "pause of iad1", "fra1 nrt1"},
+		{"cut off from Consul of fra1", "cut off from all of nrt1", "fra2 iad1"},
+		{"replication held of fra2", "kill -9 of blog serve of nrt1", "fra1 iad1"},
+		{"kill and an empty volume of fra2", "SIGTERM of nrt1", "fra1 iad1"},
+		{"cut off from the standby of fra1", "SIGTERM of nrt1", "iad1"}, // fra1 too, but for its own part
+		{"cut off from the standby of fra1", "pause of fra2", ""},
+		{"kill -9 of the container of fra1", "cut off from Consul of fra2", ""},
+		{"kill -9 of blog serve of fra1", "kill -9 of blog serve of fra2", ""},
+		{"full disk of fra1", "pause of nrt1", ""},
+		{"pause of consul", "pause of nrt1", ""},
+		{"kill -9 of the container of consul", "kill -9 of the containers of all nodes", ""},
+	} {
+		for _, order := range [][2]string{{c.first, c.second}, {c.second, c.first}} {
+			if got := strings.Join(s.Surviving(fra1, fra2, place(order[0]), place(order[1])), " "); got != c.want {
+				t.Errorf("%s and %s: %q survive, want %q", order[0], order[1], got, c.want)
+			}
+		}
+	}
+}
+
 // TestBystanders: it is not undone before all others have acknowledged a write that was
 // asked for since, and one was asked for on the node that is away.
 func TestBystanders(t *testing.T) {

@@ -121,6 +121,12 @@ func TestCheckSights(t *testing.T) {
 	in := func(fault string, s compose.Sight) compose.Sight { s.Fault = fault; return s }
 	by := func(reader string, s compose.Sight) compose.Sight { s.Reader = reader; return s }
 	list := func(s compose.Sight) compose.Sight { s.Path, s.Only = "/posts", ""; return s }
+	var consul string // the fault's name is what says that it is on
+	for _, fault := range compose.Faults() {
+		if strings.Contains(fault.Name, "Consul paused") {
+			consul = fault.Name
+		}
+	}
 	for name, c := range map[string]struct {
 		sights []compose.Sight
 		wrong  string
@@ -158,6 +164,12 @@ func TestCheckSights(t *testing.T) {
 		"unavailable to an author, and slow":   {sights: []compose.Sight{author(failed(sight("n", 21, 2100), 503))}, wrong: "failed"},
 		"on its way, a whole list":             {sights: []compose.Sight{list(held(failed(sight("n", 21, 2100), 503)))}, wrong: "failed"},
 		"on its way, and told as not there":    {sights: []compose.Sight{held(failed(sight("n", 21, 2100), 404))}, wrong: "failed"},
+		"on its way, while Consul is away":     {sights: []compose.Sight{in(consul, held(failed(sight("n", 21, 2100), 503)))}, wrong: "failed"},
+		"on its way, once Consul is back":      {sights: []compose.Sight{in("after "+consul, held(failed(sight("n", 21, 2100), 503)))}},
+		"no answer, while Consul is away":      {sights: []compose.Sight{in(consul, excused(failed(sight("n", 21, 22), 0)))}, wrong: "failed"},
+		"a list, while Consul is away":         {sights: []compose.Sight{in(consul, list(failed(sight("n", 21, 22), 404)))}, wrong: "failed"},
+		"behind, while Consul is away":         {sights: []compose.Sight{in(consul, held(sight("m", 23, 24, first)))}},
+		"not there yet, while Consul is away":  {sights: []compose.Sight{in(consul, failed(sight("n", 1, 2), 404))}},
 	} {
 		expect(t, name, compose.CheckSights(c.sights, ops), c.wrong)
 	}

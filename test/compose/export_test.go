@@ -15,6 +15,7 @@ import (
 func NewStorm() *Storm {
 	s := &Storm{
 		Ledger: NewLedger(io.Discard), Log: &Log{}, Board: NewBoard(rand.New(rand.NewPCG(1, 2))),
+		Sockets: map[string]*Socket{},
 		excuses: map[string]bool{}, avoid: map[string]bool{}, holds: map[string]bool{},
 	}
 	s.Roles = NewRoles(s.Ledger.Now)
@@ -76,8 +77,42 @@ func (s *Storm) Chosen(primary, standby *Node, first, second int) int {
 	return len(plan{strikes: []drawn{{blow: first}, {blow: second}}}.of(s.blows(primary, standby)))
 }
 
+// Surviving are the names of the nodes on which writes must be acknowledged under two blows.
+func (s *Storm) Surviving(primary, standby *Node, first, second int) []string {
+	all := s.blows(primary, standby)
+	return names(s.surviving([]*blow{all[first], all[second]}))
+}
+
+// Groundless are the keys that were acknowledged on nodes that are cut off meanwhile.
+func Groundless(asks []Ask, cut, until time.Duration, nodes ...*Node) (keys []string) {
+	for _, a := range groundless(asks, cut, until, nodes...) {
+		keys = append(keys, a.Key)
+	}
+	return keys
+}
+
+// Waiting says which of the writes nobody waits for on which of the nodes.
+func Waiting(asks []Ask, nodes []*Node, writes ...Write) error {
+	return waiting(asks, nodes, writes...)
+}
+
 // Bystand takes a node away that is not primary.
 func (s *Storm) Bystand(tb testing.TB, away *Node, refuses bool, inject, undo func(ctx context.Context) error) {
 	tb.Helper()
 	bystanders(away, &blow{name: "nothing", victims: []*Node{away}, refuses: refuses, inject: inject, undo: undo}).only(s.spell(tb))
 }
+
+// Heard is how many changes a socket was told of, and how many pages it has begun with.
+func (s *Socket) Heard() (changes, pages int) {
+	h := s.heard()
+	return h.frames, h.loads
+}
+
+// Rest is what the storm does when all is at rest.
+func (s *Storm) Rest() { s.rested, s.heardBy = s.Ledger.Now(), s.hear() }
+
+// Unheard says to whose socket nothing has come since then.
+func (s *Storm) Unheard() error { return s.unheard(s.Ledger.Asks()) }
+
+// Untold says whose socket has been told of no change since then.
+func (s *Storm) Untold() error { return s.untold(s.heardBy) }

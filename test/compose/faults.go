@@ -54,6 +54,7 @@ func (s *Storm) Run(tb testing.TB, fault Fault) {
 	fault.do(f)
 	s.begin("after " + fault.Name)
 	f.whole()
+	s.awaitChanges(tb)
 	s.Quiet(tb)
 }
 
@@ -93,12 +94,13 @@ func killed(f *spell) {
 // processKilled kills one process of the primary's. The node comes back by itself,
 // with or without its role.
 func processKilled(f *spell, name string) {
-	primary, _ := f.Primary(f.tb)
+	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
 	f.Excuse(primary)
 	dead := f.strike(func(ctx context.Context) error { return primary.KillProcess(ctx, name) })
 	f.limit("no writer after a kill of "+name, f.AwaitAcks(f.tb, dead, f.survive...)-dead, 2*Lease)
 	f.heal(func(context.Context) error { return nil })
+	f.keepsOrMoves(primary, standby)
 }
 
 // leaving is how long a node may take to end, and handOff how long nobody may be
@@ -321,13 +323,14 @@ const (
 
 // diskFull: writers are told what it is, and nothing that was told is lost.
 func diskFull(f *spell, spare uint64) {
-	primary, _ := f.Primary(f.tb)
+	primary, standby := f.Primary(f.tb)
 	f.cutOff, f.recovery = f.Nodes, longer
 	f.Excuse(primary)
 	full := f.strike(func(context.Context) error { return primary.Fill(spare) })
 	f.tells(full, repo.DiskFull, f.Nodes...)
 	f.heal(func(context.Context) error { return primary.Empty() })
 	f.limit("writes after the disk has room again", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
+	f.keepsOrMoves(primary, standby)
 }
 
 func wrongSecret(f *spell) {

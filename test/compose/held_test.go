@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,43 @@ func TestRolesHold(t *testing.T) {
 	for _, v := range s.Sights() {
 		if at := int(v.End / time.Second); v.Held != want[at] {
 			t.Errorf("told at %d s: held is %t", at, v.Held)
+		}
+	}
+}
+
+// TestMoved: a role is kept, or moved once; what is in between is neither.
+func TestMoved(t *testing.T) {
+	type seen struct {
+		from, to int // seconds, an answer each
+		node     string
+	}
+	for name, c := range map[string]struct {
+		seen  []seen
+		now   string
+		moved bool
+		wrong string
+	}{
+		"kept":                           {seen: []seen{{0, 90, "a"}}, now: "a"},
+		"kept, after a pause":            {seen: []seen{{0, 40, "a"}, {46, 90, "a"}}, now: "a"},
+		"the other had it before":        {seen: []seen{{0, 20, "b"}, {21, 90, "a"}}, now: "a"},
+		"moved":                          {seen: []seen{{0, 40, "a"}, {46, 90, "b"}}, now: "b", moved: true},
+		"moved, and not noticed a while": {seen: []seen{{0, 46, "a"}, {46, 90, "b"}}, now: "b", moved: true},
+		"there and back":                 {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 90, "a"}}, now: "a", wrong: "b has been primary since: true"},
+		"there, back and there":          {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 70, "a"}, {76, 90, "b"}}, now: "b", wrong: "a was primary at 1m6s"},
+		"two of them":                    {seen: []seen{{0, 90, "a"}, {46, 90, "b"}}, now: "b", wrong: "a was primary at"},
+		"somebody else's":                {seen: []seen{{0, 40, "a"}, {46, 90, "c"}}, now: "c", wrong: "c is primary now"},
+		"not seen to have begun":         {seen: []seen{{0, 40, "a"}}, now: "b", wrong: "b is primary now"},
+	} {
+		s := compose.NewStorm()
+		for _, node := range []string{"a", "b", "c"} {
+			for at := range 91 {
+				s.Roles.Note(node, time.Duration(at)*time.Second, slices.ContainsFunc(c.seen, func(v seen) bool { return v.node == node && v.from <= at && at <= v.to }), nil)
+			}
+		}
+		moved, err := s.Roles.Moved("a", "b", c.now, 30*time.Second)
+		expect(t, name, err, c.wrong)
+		if c.wrong == "" && moved != c.moved {
+			t.Errorf("%s: moved is %t", name, moved)
 		}
 	}
 }

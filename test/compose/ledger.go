@@ -137,6 +137,27 @@ func (l *Ledger) Told(since time.Duration, reason string) []Ask {
 	return slices.DeleteFunc(l.Asks(), func(a Ask) bool { return a.Start <= since || a.Reason != reason })
 }
 
+// Settled is how many answers of a list were unknown, and how many told, as replayed, what
+// an earlier unknown had left open. That a key that is known to be done is replayed, when it
+// is asked for once more, has nothing to do with any fault.
+func Settled(asks []Ask) (unknown, replayed int) {
+	open := map[string]time.Duration{} // since when, by key
+	for _, a := range asks {
+		if a.Outcome == Unknown {
+			unknown++
+			if since, ok := open[a.Key]; !ok || a.End < since {
+				open[a.Key] = a.End
+			}
+		}
+	}
+	for _, a := range asks {
+		if since, ok := open[a.Key]; ok && a.Replayed && a.Start >= since {
+			replayed++
+		}
+	}
+	return unknown, replayed
+}
+
 // Err returns what kept the file from being written.
 func (l *Ledger) Err() error {
 	l.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,77 @@ func TestLedgerKeepsWhatIsNotAnswered(t *testing.T) {
 func ask(start, end int, told compose.Told) compose.Ask {
 	told.End = ms(end)
 	return compose.Ask{Key: "k", Kind: compose.Edit, Post: "p", Expected: 1, Start: ms(start), Told: told}
+}
+
+// TestSettled: only a key that somebody was left in doubt of counts, from then on.
+func TestSettled(t *testing.T) {
+	again, done, unknown := compose.Told{Outcome: compose.OK, Replayed: true}, compose.Told{Outcome: compose.OK}, compose.Told{Outcome: compose.Unknown}
+	other := func(a compose.Ask) compose.Ask { a.Key = "l"; return a }
+	for name, c := range map[string]struct {
+		asks              []compose.Ask
+		unknown, replayed int
+	}{
+		"unknown, then replayed":         {[]compose.Ask{ask(1, 2, unknown), ask(5, 6, again)}, 1, 1},
+		"unknown twice, then replayed":   {[]compose.Ask{ask(1, 2, unknown), ask(3, 9, unknown), ask(5, 6, again)}, 2, 1},
+		"done, then replayed":            {[]compose.Ask{ask(1, 2, done), ask(5, 6, again)}, 0, 0},
+		"unknown, then done":             {[]compose.Ask{ask(1, 2, unknown), ask(5, 6, done)}, 1, 0},
+		"another is unknown":             {[]compose.Ask{other(ask(1, 2, unknown)), ask(5, 6, again)}, 1, 0},
+		"replayed before it was unknown": {[]compose.Ask{ask(1, 9, unknown), ask(5, 6, again)}, 1, 0},
+	} {
+		if unknown, replayed := compose.Settled(c.asks); unknown != c.unknown || replayed != c.replayed {
+			t.Errorf("%s: %d unknown, %d replayed, want %d and %d", name, unknown, replayed, c.unknown, c.replayed)
+		}
+	}
+}
+
+// TestGroundless: a node that is cut off from 10 s to 20 s acknowledges nothing meanwhile,
+// but for what it knew already.
+func TestGroundless(t *testing.T) {
+	var asks []compose.Ask
+	for _, c := range []struct {
+		key        string
+		start, end int // ms
+		told       compose.Told
+	}{
+		{"before", 9000, 9900, compose.Told{Outcome: compose.OK}},
+		{"on its way", 9900, 10400, compose.Told{Outcome: compose.OK}},
+		{"waits for the copy", 9900, 12100, compose.Told{Outcome: compose.OK}},
+		{"WAITED", 9900, 14000, compose.Told{Outcome: compose.OK}},
+		{"ASKED", 10100, 10200, compose.Told{Outcome: compose.OK}},
+		{"until after it", 9900, 21000, compose.Told{Outcome: compose.OK}},
+		{"replayed", 10100, 15000, compose.Told{Outcome: compose.OK, Replayed: true}},
+		{"unknown", 9900, 14000, compose.Told{Outcome: compose.Unknown}},
+		{"not answered", 9900, 0, compose.Told{}},
+	} {
+		a := ask(c.start, c.end, c.told)
+		a.Key, a.Node = c.key, "n"
+		elsewhere := a
+		elsewhere.Node, elsewhere.Key = "m", c.key+" elsewhere"
+		asks = append(asks, a, elsewhere)
+	}
+	if got := compose.Groundless(asks, ms(10_000), ms(20_000), &compose.Node{Name: "n"}); !slices.Equal(got, []string{"WAITED", "ASKED"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestWaiting: all of the writes wait on all of the nodes, or some do not.
+func TestWaiting(t *testing.T) {
+	pending := func(node, key string) compose.Ask { return compose.Ask{Node: node, Key: key} }
+	told := func(node, key string, outcome compose.Outcome) compose.Ask {
+		return compose.Ask{Node: node, Key: key, Told: compose.Told{Outcome: outcome}}
+	}
+	for name, c := range map[string]struct {
+		asks  []compose.Ask
+		wrong string
+	}{
+		"all wait":         {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l"), pending("m", "l"), told("n", "j", compose.OK)}, ""},
+		"one is answered":  {[]compose.Ask{pending("n", "k"), told("m", "k", compose.OK), pending("n", "l"), pending("m", "l")}, "k is told as ok (on m"},
+		"one is not known": {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l"), told("m", "l", compose.Unknown)}, "l is told as unknown"},
+		"one comes later":  {[]compose.Ask{pending("n", "k"), pending("m", "k"), pending("n", "l")}, "l is not asked for on m"},
+	} {
+		nodes := []*compose.Node{{Name: "n"}, {Name: "m"}}
+		expect(t, name, compose.Waiting(c.asks, nodes, compose.Write{Key: "k"}, compose.Write{Key: "l"}), c.wrong)
+	}
 }
 
 func TestMerge(t *testing.T) {

@@ -146,6 +146,7 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 	for i, n := range s.Nodes {
 		errs = append(errs, s.socketEqual(tb, s.Sockets[n.Name], copies[i]))
 	}
+	errs = append(errs, s.unheard(asks))
 	if err := errors.Join(errs...); err != nil {
 		s.keepSights(tb)
 		tb.Fatalf("after %s:\n%v", s.now(), err)
@@ -156,11 +157,53 @@ func (s *Storm) check(tb testing.TB, copies []*Copy, start time.Duration) {
 		}
 	}
 	tb.Logf("%s: %s", s.now(), s.sum(ops, asks, sights))
+	s.rested, s.heardBy = s.Ledger.Now(), s.hear()
 }
 
-// twoPrimaries is for how long two nodes may say at once that they are primary: one
-// that wakes up from a pause has to look around first.
-const twoPrimaries = time.Second
+// hear is what each node's socket had by now.
+func (s *Storm) hear() map[string]heard {
+	all := map[string]heard{}
+	for name, k := range s.Sockets {
+		all[name] = k.heard()
+	}
+	return all
+}
+
+// unheard finds the sockets to which nothing has come since all was at rest, although
+// there was something to tell. After a fault it may be a new page instead of changes: too
+// much was missed, or the history was rewritten.
+func (s *Storm) unheard(asks []Ask) error {
+	if !slices.ContainsFunc(asks, func(a Ask) bool { return a.Outcome == OK && !a.Replayed && a.Start > s.rested }) {
+		return nil
+	}
+	var wrong []string
+	for name, now := range s.hear() {
+		if now == s.heardBy[name] {
+			wrong = append(wrong, fmt.Sprintf("the socket on %s has got neither a change nor a new page, and posts were written", name))
+		}
+	}
+	return problems("sockets", wrong)
+}
+
+// awaitChanges waits until each node's socket has been told of a change. A new page
+// in the place of each would leave it with the same state, and is not what it is for: once
+// nothing is wrong, and somebody writes, changes must come.
+func (s *Storm) awaitChanges(tb testing.TB) {
+	tb.Helper()
+	before := s.hear()
+	cluster.Poll(tb, upLimit, "each socket is told of a change", func(context.Context) error { return s.untold(before) })
+}
+
+// untold finds the sockets that have been told of no change since.
+func (s *Storm) untold(before map[string]heard) error {
+	var wrong []string
+	for name, now := range s.hear() {
+		if was := before[name]; now.frames == was.frames {
+			wrong = append(wrong, fmt.Sprintf("the socket on %s is told of no change, and got %d new pages", name, now.loads-was.loads))
+		}
+	}
+	return problems("sockets", wrong)
+}
 
 func (s *Storm) onePrimary() error {
 	if both := s.Roles.Both(); both > twoPrimaries {

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -99,6 +100,27 @@ func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Dura
 		}
 	}
 	return 0, false
+}
+
+// twoPrimaries is for how long two nodes may say at once that they are primary: one
+// that wakes up from a pause has to look around first.
+const twoPrimaries = time.Second
+
+// Moved reports whether the role went from one node to the other since a moment, now being
+// the primary: either it has stayed, so that the other never had it, or it has gone over
+// once and for all.
+func (r *Roles) Moved(from, to, now string, since time.Duration) (bool, error) {
+	begun, led := r.Since(to, true, since)
+	switch {
+	case now == from && !led:
+		return false, nil
+	case now == to && led:
+		if back, ok := r.Since(from, true, begun+twoPrimaries); ok {
+			return true, fmt.Errorf("the role went from %s to %s at %s, and %s was primary at %s", from, to, begun, from, back)
+		}
+		return true, nil
+	}
+	return led, fmt.Errorf("%s is primary now, %s was before; %s has been primary since: %t", now, from, to, led)
 }
 
 // Steady reports whether one node said that it is primary all the time between two

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -133,14 +134,20 @@ func (s *Sight) where() string {
 	return fmt.Sprintf("[%s] %s at %s for %s, %s to %s", s.Fault, s.Path, s.Node, s.Reader, s.Start.Round(time.Millisecond), s.End.Round(time.Millisecond))
 }
 
+// outageOfConsul begins the names of stretches in which Consul alone is away.
+const outageOfConsul = "j."
+
 // failed says what is wrong with the answer by itself. A post may not have arrived
 // yet (404). Who has waited in vain for what they have seen is told that it may be on
 // its way instead (503), where rows are held back. Who has no position waits for nothing.
+// While Consul is away no read may fail: all nodes are there, with what they have, and
+// that nobody is primary is then no excuse.
 func (s *Sight) failed() string {
 	stale := s.Stale > 0
+	excused := s.Excused || s.Only != "" && s.Status == 503 && stale && !s.late()
 	switch {
 	case stale && !s.Cookie:
-	case s.Excused, s.Status == 200, s.Only != "" && s.Status == 404 && !stale, s.Only != "" && s.Status == 503 && stale && !s.late():
+	case s.Status == 200, s.Only != "" && s.Status == 404 && !stale, excused && !strings.HasPrefix(s.Fault, outageOfConsul):
 		return ""
 	}
 	return fmt.Sprintf("%s failed: status %d %s (stale: %d)", s.where(), s.Status, s.Err, s.Stale)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -29,11 +30,11 @@ type Socket struct {
 	mu      sync.Mutex
 	cards   map[string]string // HTML by id
 	cursor  string
-	seq     int64           // of the last change since the last resync
-	told    map[string]bool // topic and cursor of each change since then
+	seq     int64            // of the last change since the last load
+	told    map[string]int64 // the seq of each change, by topic and cursor
 	resyncs int
 	frames  int
-	opened  int
+	loads   int
 	wrong   []string
 	last    string // why it is not open
 }
@@ -41,7 +42,7 @@ type Socket struct {
 // NewSocket returns a socket that Run opens.
 func NewSocket(n *Node) *Socket {
 	r := &Reader{client: &http.Client{Timeout: 20 * time.Second}}
-	return &Socket{node: n, get: r.get}
+	return &Socket{node: n, get: r.get, told: map[string]int64{}}
 }
 
 // Run follows until ctx ends.
@@ -79,9 +80,6 @@ func (s *Socket) follow(ctx context.Context) error {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(4 << 20)
-	s.mu.Lock()
-	s.opened++
-	s.mu.Unlock()
 	heartbeat := 10 * time.Second // until the hello says
 	for {
 		read, cancel := context.WithTimeout(ctx, heartbeat)
@@ -98,6 +96,9 @@ func (s *Socket) follow(ctx context.Context) error {
 			heartbeat = time.Duration(f.Heartbeat)*time.Millisecond + 10*time.Second
 		}
 		if f.Type == "resync" {
+			s.mu.Lock()
+			s.resyncs++ // also where the page is not to be had now
+			s.mu.Unlock()
 			if err := s.load(ctx); err != nil {
 				s.mu.Lock()
 				s.cards = nil // the next time begins with the page
@@ -116,16 +117,23 @@ type frame struct {
 	Cursor                string
 }
 
-// load begins again with the page.
+// load begins again with the page. What the page has will not be told again, whatever
+// was told before and by whichever connection. What it has not any more was given up with
+// its history: should that history be the one that lasts after all, it is news again.
 func (s *Socket) load(ctx context.Context) error {
 	cards, cursor, _, err := s.page(ctx)
 	if err != nil {
 		return err
 	}
+	at, err := repo.ParseCursor(cursor)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cards, s.cursor = cards, cursor
-	s.told, s.seq = map[string]bool{}, 0
+	s.cards, s.cursor, s.seq = cards, cursor, 0
+	s.loads++
+	maps.DeleteFunc(s.told, func(_ string, seq int64) bool { return seq > at.Seq })
 	return nil
 }
 
@@ -163,15 +171,14 @@ func (s *Socket) take(f frame) {
 	switch f.Type {
 	case "resync":
 		// The page that was fetched on its word is at least as new.
-		s.resyncs++
 		s.cursor = f.Cursor
 		return
 	case "change", "gone":
 		s.frames++
-		if s.told[f.Topic+" "+f.Cursor] {
+		if s.told[f.Topic+" "+f.Cursor] > 0 {
 			note("told of %s at %s twice", f.Topic, f.Cursor)
 		}
-		s.told[f.Topic+" "+f.Cursor] = true
+		s.told[f.Topic+" "+f.Cursor] = f.Seq
 		if f.Seq <= s.seq {
 			note("a frame of row %d after one of row %d", f.Seq, s.seq)
 		}
@@ -180,6 +187,9 @@ func (s *Socket) take(f frame) {
 			delete(s.cards, f.ID)
 		} else {
 			s.cards[f.ID] = f.HTML
+			if !isCard(f.HTML, f.ID) {
+				note("%s is no card of %s: %q", f.Cursor, f.ID, f.HTML)
+			}
 		}
 	}
 	if _, err := repo.ParseCursor(f.Cursor); err != nil {
@@ -204,7 +214,7 @@ func (s *Socket) Equal(ctx context.Context, c *Copy) error {
 	for id, html := range cards {
 		// A card of a frame is the page's own bytes, one of the page went
 		// through a parser.
-		if mine, ok := s.cards[id]; !ok || (mine != html && !strings.Contains(body, mine)) {
+		if mine := s.cards[id]; mine != html && (!isCard(mine, id) || !strings.Contains(body, mine)) {
 			wrong = append(wrong, fmt.Sprintf("%s: %s is %q by its frames and %q on the page (socket: %s)", s.node.Name, id, s.cards[id], html, s.last))
 		}
 	}
@@ -216,6 +226,13 @@ func (s *Socket) Equal(ctx context.Context, c *Copy) error {
 		}
 	}
 	return problems("sockets", wrong)
+}
+
+// isCard reports whether html is the whole card with that id: any part of it, and nothing
+// at all, is on the page as well.
+func isCard(html, id string) bool {
+	html = strings.TrimSpace(html)
+	return strings.HasPrefix(html, "<li") && strings.HasSuffix(html, "</li>") && strings.Contains(html, fmt.Sprintf(" id=%q", id))
 }
 
 // oldestOf is the least number of the cards, 0 where there are none.
@@ -246,9 +263,12 @@ func (s *Socket) Resyncs() int {
 	return s.resyncs
 }
 
-// Frames is how many changes it was told of.
-func (s *Socket) Frames() int {
+// heard is what a socket had by a moment: changes that it was told of, and pages that it
+// began with, or began again.
+type heard struct{ frames, loads int }
+
+func (s *Socket) heard() heard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.frames
+	return heard{s.frames, s.loads}
 }

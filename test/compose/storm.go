@@ -47,6 +47,9 @@ type Storm struct {
 	transport *repo.Transport
 	readers   []*Reader
 	checked   int // sights up to here are counted
+	// When all was at rest the last time, and what each node's socket had by then.
+	rested  time.Duration
+	heardBy map[string]heard
 
 	mu      sync.Mutex
 	name    string // of the fault that is on
@@ -298,20 +301,12 @@ func (s *Storm) others(but ...*Node) []*Node {
 }
 
 // Counted checks that the run has tried what it is about: some outcome was
-// unknown, and some answer replayed.
+// unknown, and the answer to some such key, asked for again, was replayed.
 func (s *Storm) Counted(tb testing.TB) {
 	tb.Helper()
-	unknown, replayed := 0, 0
-	for _, a := range s.Ledger.Asks() {
-		if a.Outcome == Unknown {
-			unknown++
-		}
-		if a.Replayed {
-			replayed++
-		}
-	}
-	tb.Logf("%d answers were lost, %d replayed", unknown, replayed)
+	unknown, replayed := Settled(s.Ledger.Asks())
+	tb.Logf("%d answers were lost, %d replayed afterwards", unknown, replayed)
 	if unknown == 0 || replayed == 0 {
-		tb.Errorf("%d outcomes were unknown and %d answers replayed: this run has shown nothing", unknown, replayed)
+		tb.Errorf("%d outcomes were unknown and %d of their keys were replayed: this run has shown nothing", unknown, replayed)
 	}
 }
