@@ -2,7 +2,12 @@ package app
 
 import (
 	"context"
+	"log/slog"
+	"net/http"
 	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
 )
 
 // RunWatched is Run with a watch of another pace, which asks canary.
@@ -35,3 +40,12 @@ func (s *Server) Hang(release <-chan struct{}) {
 
 // ErrUnclosed is what Run returns where closing took too long.
 var ErrUnclosed = errUnclosed
+
+// LossHandler answers as the private listener of a node with that cluster and that control.
+func LossHandler(node string, among *cluster.Cluster, control *litefs.Control) http.Handler {
+	s := &Server{config: Config{Node: node}, cluster: among, control: control, log: slog.New(slog.DiscardHandler)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
+	mux.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
+	return mux
+}
