@@ -49,13 +49,14 @@ test: apt tools
 
 # On an image of its own, built with the race detector, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
+# docker-compose is the one of Debian bookworm, 1.29: compose.yml is for it and for compose v2, and is read by both.
 # `make -n` runs lines that have MAKE in them, so the one with the tests has none.
 COMPOSE_LIMIT ?= 40m
 COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestDeterministic|TestChaos)$$
 COMPOSE_IMAGE := blog:test-$(shell echo $$PPID)
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
-	@$(MAKE) --no-print-directory apt APT_PACKAGES=iptables
+	@$(MAKE) --no-print-directory apt APT_PACKAGES="iptables docker-compose"
 	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1
 	@set -o pipefail; trap 'docker rmi --force $(COMPOSE_IMAGE) >/dev/null' EXIT; \
 	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
@@ -76,7 +77,8 @@ cluster: build
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=fuse3
 	@go run ./test/cluster/cmd
 
-# What is there already stays as it is; the first time takes some minutes.
+# What is there already stays as it is; the first time takes some minutes. GO_IMAGE and BASE_IMAGE name other bases
+# than the Dockerfile's, here and for `make image`.
 images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
 	@sh tools/images/make.sh
 
@@ -84,6 +86,7 @@ images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
 IMAGE ?= blog:dev
 image: $(TOOLS_BIN)/docker-buildx
 	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) \
+		$(foreach base,GO_IMAGE BASE_IMAGE,$(if $($(base)),--build-arg $(base)=$($(base)))) \
 		--build-arg GOPROXY=$$(go env GOPROXY) --build-arg GOSUMDB=$$(go env GOSUMDB) .
 
 # nginx is what pages are compared with. Where it cannot be installed the table says so.

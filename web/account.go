@@ -90,6 +90,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Login(ctx, in)
+	rests(w, signed.Receipt.Assurance)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok {
@@ -112,6 +113,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := s.writing(r.Context())
 		defer cancel()
 		receipt, err := s.accounts.Logout(ctx)
+		rests(w, receipt.Assurance)
 		if err != nil {
 			return err
 		}
@@ -152,6 +154,7 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Setup(ctx, in)
+	rests(w, signed.Receipt.Assurance)
 	if repo.HasReason(err, accounts.SetupDone) {
 		return errUsedUp()
 	}
@@ -207,6 +210,7 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
 		Current: r.PostForm.Get("current"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	})
+	rests(w, signed.Receipt.Assurance)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok || errors.Is(err, repo.Unauthorized) {
@@ -226,6 +230,7 @@ func (s *Site) logoutAll(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	_, receipt, err := s.accounts.LogoutAll(ctx)
+	rests(w, receipt.Assurance)
 	if err != nil {
 		return err
 	}
@@ -242,6 +247,7 @@ func (s *Site) renew(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Renew(ctx, r.UserAgent())
+	rests(w, signed.Receipt.Assurance)
 	if err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."}
 	}
-	_, receipt, err := s.do(r.Context(), cmd, r.PostForm.Get("key"))
+	_, receipt, err := s.do(w, r, cmd, r.PostForm.Get("key"))
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok || status == http.StatusUnauthorized {
@@ -115,10 +115,10 @@ func (s *Site) catchUp(ctx context.Context, c repo.Cursor) {
 }
 
 // do carries out a write with the key of the form that asks for it.
-func (s *Site) do(ctx context.Context, cmd repo.Command[posts.Ref], key string) (posts.Ref, repo.Receipt, error) {
-	ctx, cancel := s.writing(ctx)
+func (s *Site) do(w http.ResponseWriter, r *http.Request, cmd repo.Command[posts.Ref], key string) (posts.Ref, repo.Receipt, error) {
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
-	return repo.Do(ctx, s.repo, cmd, repo.WithKey(key))
+	return repo.Do(ctx, resting{s.repo, w}, cmd, repo.WithKey(key))
 }
 
 func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) {
@@ -165,7 +165,7 @@ func (s *Site) deletePost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	key := r.PostForm.Get("key")
-	_, receipt, err := s.do(r.Context(), posts.Delete{Target: t, Revision: revisionOf(r)}, key)
+	_, receipt, err := s.do(w, r, posts.Delete{Target: t, Revision: revisionOf(r)}, key)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok || status == http.StatusUnauthorized || status == http.StatusNotFound {

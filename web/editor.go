@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -83,7 +82,7 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	var ref posts.Ref
 	var receipt repo.Receipt
 	if cmd.PublishedAt, err = s.due(d); err == nil {
-		ref, receipt, err = s.do(r.Context(), cmd, d.key)
+		ref, receipt, err = s.do(w, r, cmd, d.key)
 	}
 	if err != nil {
 		return s.notSaved(w, r, nil, d, err)
@@ -122,7 +121,7 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 	var receipt repo.Receipt
 	cmd, err := s.change(d, p)
 	if err == nil {
-		ref, receipt, err = s.do(r.Context(), cmd, d.key)
+		ref, receipt, err = s.do(w, r, cmd, d.key)
 	}
 	switch {
 	case repo.HasReason(err, posts.RevisionMismatch):
@@ -262,7 +261,7 @@ func (s *Site) gone(w http.ResponseWriter, r *http.Request, d draft) error {
 // is true when it has answered.
 func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *draft) (done bool, err error) {
 	if d.picture != nil {
-		up, err := s.upload(r.Context(), d.picture)
+		up, err := s.upload(w, r, d.picture)
 		if err != nil {
 			return true, s.notSaved(w, r, p, *d, err)
 		}
@@ -293,10 +292,10 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
 }
 
-func (s *Site) upload(ctx context.Context, pic *picture) (ui.Upload, error) {
-	ctx, cancel := s.writing(ctx)
+func (s *Site) upload(w http.ResponseWriter, r *http.Request, pic *picture) (ui.Upload, error) {
+	ctx, cancel := s.writing(r.Context())
 	defer cancel()
-	stored, err := media.Upload(ctx, s.repo, pic.data)
+	stored, err := media.Upload(ctx, resting{s.repo, w}, pic.data)
 	if err != nil {
 		return ui.Upload{}, err
 	}

@@ -64,15 +64,23 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	b := MustOpen(t, n)
+	// Whoever asks is told why, whatever they ask for.
+	expectReason := func(a *answer) {
+		t.Helper()
+		if got := a.text(t, "main"); !strings.Contains(got, "The database has not arrived on this node yet.") {
+			t.Errorf("%s gives no reason: %s", a.path, got)
+		}
+	}
 	for _, path := range []string{"/", "/posts", "/posts/x", "/tags/x", "/search?q=x", "/feed.xml", "/x", "/media/x/y", "/setup?token=x", "/login", "/admin", "/account", "/archive", "/robots.txt", "/sitemap.xml", "/live?topics=posts&after=0"} {
 		a := b.Get(t, path).Must(t, http.StatusServiceUnavailable)
 		if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" || a.attr(t, "main .button", "href") != path || strings.Contains(a.body, "sqlite") {
 			t.Errorf("%s: %v %s", path, a.header, a.text(t, "main"))
 		}
+		expectReason(a)
 	}
-	b.Post(t, "/login", url.Values{"email": {"a@b.example"}, "password": {"x"}}).Must(t, http.StatusServiceUnavailable)
-	b.Post(t, "/logout", nil).Must(t, http.StatusServiceUnavailable)
-	b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable)
+	expectReason(b.Post(t, "/login", url.Values{"email": {"a@b.example"}, "password": {"x"}}).Must(t, http.StatusServiceUnavailable))
+	expectReason(b.Post(t, "/logout", nil).Must(t, http.StatusServiceUnavailable))
+	expectReason(b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable))
 	if got := b.Get(t, "//evil.example/x").attr(t, "main .button", "href"); strings.HasPrefix(got, "//") {
 		t.Errorf("the way back leads to %s", got)
 	}

@@ -110,15 +110,37 @@ func (s *Site) advance(w http.ResponseWriter, r *http.Request, c repo.Cursor) {
 	}
 }
 
-// durabilityHeader says on an answer to a write what it rests on: two, alone or local.
+// durabilityHeader says on an answer to a write, a refusal too, what it rests on: two,
+// alone or local.
 const durabilityHeader = "X-Durability"
+
+// rests sets it. A refusal has it as well, so this comes before the error is looked at;
+// what rests on nothing, or on nobody knows what, takes away what an earlier write of
+// the same request has set.
+func rests(w http.ResponseWriter, a repo.Assurance) {
+	if a == "" {
+		w.Header().Del(durabilityHeader)
+		return
+	}
+	w.Header().Set(durabilityHeader, string(a))
+}
+
+// resting is a Writer whose answers are parts of the answer to one request.
+type resting struct {
+	repo.Writer
+	to http.ResponseWriter
+}
+
+// Call implements repo.Writer.
+func (w resting) Call(ctx context.Context, call *repo.Call) error {
+	err := w.Writer.Call(ctx, call)
+	rests(w.to, call.Reply.Assurance)
+	return err
+}
 
 // wrote moves the reader's cookie to a write of theirs. A replayed one may be
 // older than what they have seen.
 func (s *Site) wrote(w http.ResponseWriter, r *http.Request, receipt repo.Receipt) {
-	if receipt.Assurance != "" {
-		w.Header().Set(durabilityHeader, string(receipt.Assurance))
-	}
 	if rd := readingOf(r.Context()); rd == nil || receipt.Cursor.Seq >= rd.at.Seq {
 		s.setPosition(w, receipt.Cursor)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +160,54 @@ func TestAnswersSayWhatTheyRestOn(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalsSayWhatTheyRestOn: those of the primary do, whatever page they are told on, and what was refused here
+// rests on nothing.
+func TestRefusalsSayWhatTheyRestOn(t *testing.T) {
+	t.Parallel()
+	w := MustRestingWorld(t, repotest.Rests(repo.Alone), brief)
+	ref := MustPublish(t, w.primary, "Taken", "Text")
+	post := adminURL(ref.ID)
+	author := MustLogin(t, w.primary)
+	for _, n := range []*node{w.primary, w.replica} {
+		b := author.On(n)
+		for name, x := range map[string]struct {
+			path   string
+			form   url.Values
+			status int
+			rests  string
+		}{
+			"a slug that is taken": {"/admin/posts", editor("slug", "taken"), http.StatusUnprocessableEntity, "alone"},
+			"an old revision":      {post, editor("revision", "99"), http.StatusConflict, "alone"},
+			"from the list":        {post + "/state", url.Values{"do": {"unpublish"}, "revision": {"99"}, "key": {"k"}}, http.StatusConflict, "alone"},
+			"a deletion":           {post + "/delete", url.Values{"revision": {"99"}, "key": {"k"}}, http.StatusConflict, "alone"},
+			"an error page":        {adminURL(1<<40) + "/delete", url.Values{"revision": {"1"}, "key": {"k"}}, http.StatusNotFound, "alone"},
+			"a date that is none":  {"/admin/posts", editor("published_at", "never"), http.StatusUnprocessableEntity, ""},
+			"a wrong password":     {"/login", url.Values{"email": {email}, "password": {"wrong"}}, http.StatusUnauthorized, ""},
+		} {
+			if got := b.Post(t, x.path, x.form).Must(t, x.status).header.Get("X-Durability"); got != x.rests {
+				t.Errorf("%s: the refusal says that it rests on %q, want %q", name, got, x.rests)
+			}
+		}
+		// Each chunk of a picture is a write.
+		picture := func(form url.Values, status int) string {
+			return b.Upload(t, "/admin/posts", form, "a.png", MustPNG(t)).Must(t, status).header.Get("X-Durability")
+		}
+		if got := picture(editor("do", "upload"), http.StatusOK); got != "alone" {
+			t.Errorf("a picture rests on %q", got)
+		}
+		if got := picture(editor("slug", "taken"), http.StatusUnprocessableEntity); got != "alone" {
+			t.Errorf("a picture with a refused post rests on %q", got)
+		}
+	}
+	w.seat.Set(repotest.Unknown())
+	b := author.On(w.replica)
+	if got := b.Post(t, post+"/delete", url.Values{"revision": {"1"}, "key": {"k"}}).Must(t, http.StatusServiceUnavailable).header.Get("X-Durability"); got != "" {
+		t.Errorf("without a primary an answer rests on %q", got)
+	}
+}
+
+func adminURL(id int64) string { return "/admin/posts/" + strconv.FormatInt(id, 10) }
 
 // gated is a node that hears of changes when the test lets it.
 type gated struct {

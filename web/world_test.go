@@ -66,9 +66,9 @@ func MustWorld(tb testing.TB, options ...func(*web.Options)) *world {
 }
 
 // MustRestingWorld is MustWorld, where answers to writes rest on what durability says.
-func MustRestingWorld(tb testing.TB, durability repo.Durability) *world {
+func MustRestingWorld(tb testing.TB, durability repo.Durability, options ...func(*web.Options)) *world {
 	tb.Helper()
-	w := newWorld(tb)
+	w := newWorld(tb, options...)
 	w.durability = durability
 	w.mustStart(tb)
 	return mustHaveAda(tb, w)

@@ -41,6 +41,15 @@ func TestSaysWhatIsOnOneNodeAlone(t *testing.T) {
 		if o.code != 0 || o.err != "" || decode[map[string]any](t, o.out)["durability"] != string(rests) {
 			t.Errorf("%s: exit code %d: %s%s", rests, o.code, o.out, o.err)
 		}
+		// So is who was refused because of something that is there.
+		const wordsOfRefusal = "the primary alone says so"
+		if o := w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9"); o.code != 1 || strings.Contains(o.err, wordsOfRefusal) != alone || strings.Contains(o.err, words) {
+			t.Errorf("%s: refused with exit code %d: %s%s", rests, o.code, o.out, o.err)
+		}
+		o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9", "--json")
+		if o.code != 1 || o.err != "" || decode[map[string]any](t, o.out)["durability"] != string(rests) {
+			t.Errorf("%s: refused with exit code %d: %s%s", rests, o.code, o.out, o.err)
+		}
 		if !strings.Contains(log.String(), "durability="+string(rests)) {
 			t.Errorf("%s: the log says %s", rests, log.String())
 		}

@@ -41,20 +41,32 @@ func (s *session) write(fn func(w repo.Writer) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return fn(r)
+	return s.noted(r, fn)
 }
 
-// writeThere is write by the server of this machine. It says when what was saved is on
-// one node alone.
+// writeThere is write by the server of this machine.
 func (s *session) writeThere(fn func(w repo.Writer) error) error {
 	client, err := s.client()
 	if err != nil {
 		return err
 	}
-	to := &noting{Writer: client}
-	err = fn(to)
-	if to.alone && !s.json {
+	return s.noted(client, fn)
+}
+
+// noted calls fn with w, and says when what was saved, or what a refusal rests on, is on
+// one node alone.
+func (s *session) noted(w repo.Writer, fn func(w repo.Writer) error) error {
+	to := &noting{Writer: w}
+	err := fn(to)
+	if err != nil {
+		s.refusal = to.rests
+	}
+	switch {
+	case s.json:
+	case to.alone:
 		_, _ = fmt.Fprintln(s.err, "blog: the primary alone has this: no standby is there to have it too. `blog status` says more.")
+	case err != nil && to.rests == repo.Alone:
+		_, _ = fmt.Fprintln(s.err, "blog: the primary alone says so: no standby is there to have what this rests on. `blog status` says more.")
 	}
 	return err
 }
@@ -62,13 +74,15 @@ func (s *session) writeThere(fn func(w repo.Writer) error) error {
 // noting is a Writer that notes what answers rest on.
 type noting struct {
 	repo.Writer
-	alone bool
+	rests repo.Assurance // the last answer, a refusal too
+	alone bool           // something that was saved is on one node alone
 }
 
 // Call implements repo.Writer.
 func (n *noting) Call(ctx context.Context, call *repo.Call) error {
 	err := n.Writer.Call(ctx, call)
-	n.alone = n.alone || call.Reply.Assurance == repo.Alone
+	n.rests = call.Reply.Assurance
+	n.alone = n.alone || err == nil && n.rests == repo.Alone
 	return err
 }
 

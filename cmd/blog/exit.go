@@ -78,8 +78,9 @@ func shownIn(e *repo.Error) *shownError {
 
 func (s *session) printError(e *repo.Error) {
 	s.print(struct {
-		Error *shownError `json:"error"`
-	}{shownIn(e)})
+		Error     *shownError    `json:"error"`
+		Assurance repo.Assurance `json:"durability,omitempty"`
+	}{shownIn(e), s.refusal})
 }
 
 func codeOf(err error) int {

@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"blog/internal/app"
+	"blog/internal/repo"
 )
 
 // version is set by the build.
@@ -57,6 +58,7 @@ type session struct {
 	json     bool
 	in       io.Reader
 	out, err io.Writer
+	refusal  repo.Assurance // what the refusal of a write rests on
 }
 
 func main() {

@@ -1,19 +1,10 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
-	"strings"
-	"text/tabwriter"
-	"time"
-
-	"blog/internal/app"
-	"blog/internal/cluster"
 )
 
 type migrateCmd struct{}
@@ -63,104 +54,6 @@ func (s *session) migrated(line string) {
 		s.print(answer)
 	}
 	s.say("%s", line)
-}
-
-type statusCmd struct{}
-
-// statusLimit bounds the question: the server's own check of its database takes
-// seconds when the database is locked.
-const statusLimit = 15 * time.Second
-
-// server asks this machine's server how it is.
-func (s *session) server() (app.Status, error) {
-	var st app.Status
-	t, err := s.transport()
-	if err != nil {
-		return st, err
-	}
-	ctx, cancel := context.WithTimeout(s.ctx, statusLimit)
-	defer cancel()
-	err = t.Ask(ctx, s.base(), app.PathStatus, &st)
-	return st, err
-}
-
-// Run asks this machine's server.
-func (statusCmd) Run(s *session) error {
-	st, err := s.server()
-	if err != nil {
-		return err
-	}
-	if s.json {
-		s.print(st)
-		return nil
-	}
-	s.say("%s", statusText(st))
-	return nil
-}
-
-// statusText is the status for people: this node, and a line for each that is known.
-func statusText(st app.Status) string {
-	role := st.Role
-	if st.Primary != "" && st.Role == "replica" {
-		role += " of " + st.Primary
-	}
-	ready := "yes"
-	if !st.Ready {
-		ready = "no"
-	}
-	if st.Reason != "" {
-		ready += ": " + st.Reason
-	}
-	durability := cmp.Or(st.Durability, "not known")
-	if len(st.SyncSet) > 0 {
-		durability += ", every acknowledged write is on " + strings.Join(st.SyncSet, " and ")
-	}
-	if len(st.SyncSet) > 1 {
-		durability += fmt.Sprintf("; the standby has %d", st.StandbySeq)
-	}
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) // a Builder gives no error
-	}
-	line("node", "%s", st.Node)
-	line("region", "%s", st.Region)
-	line("role", "%s", role)
-	line("ready", "%s", ready)
-	line("schema", "%d of %d", st.Schema, st.SchemaWant)
-	line("position", "%d, mark %s", st.Seq, cmp.Or(st.Mark, "0"))
-	if st.TXID != "" {
-		line("litefs", "transaction %s, checksum %s", st.TXID, st.Checksum)
-	}
-	line("durability", "%s", durability)
-	line("sockets", "%d, following %d topics", st.Live.Sockets, st.Live.Topics)
-	line("running", "%s since %s", st.Version, st.Started.Format(time.RFC3339))
-	if st.Problem != "" {
-		line("problem", "%s", st.Problem)
-	}
-	if len(st.Nodes) > 1 {
-		b.WriteString("\n")
-		nodeTable(&b, st.Nodes)
-	}
-	return strings.TrimRight(b.String(), "\n")
-}
-
-// nodeTable is a line for each node.
-func nodeTable(out io.Writer, nodes []cluster.Info) {
-	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "NODE\tREGION\tROLE\tCANDIDATE\tRELEASE\tSCHEMA\tPOSITION\tTXID\tCHECKSUM\tLAG\tSOCKETS\tHEARD\tPROBLEM")
-	for _, n := range nodes {
-		heard := "-"
-		if n.Heard > 0 {
-			heard = (time.Duration(n.Heard) * time.Millisecond).Round(time.Second / 10).String()
-		}
-		candidate := "no"
-		if n.Candidate {
-			candidate = "yes"
-		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%d\t%s\t%s\n",
-			n.Node, n.Region, n.Role, candidate, n.Release, n.Schema, n.Seq, strings.TrimLeft(n.TXID, "0"), n.Checksum, n.Lag, n.Sockets, heard, n.Problem)
-	}
-	_ = t.Flush() // into a Builder
 }
 
 type versionCmd struct{}

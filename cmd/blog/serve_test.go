@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,7 +127,13 @@ func TestServe(t *testing.T) {
 	if status["role"] != "primary" || status["ready"] != true || status["litefs"] != false {
 		t.Errorf("status: %v", status)
 	}
-	w.must(t, "status")
+	// The tables are there for one node, too, which is its own primary.
+	text := w.run(t, "status").out
+	for _, want := range []string{`(?m)^primary +` + regexp.QuoteMeta(status["node"].(string)) + `$`, `(?m)^candidate +no$`, `(?m)^lag +0$`, `(?m)^NODE +REGION .* SOCKETS `, `(?m)^NODE +SEQ +MARK `} {
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("%s is not in the status:\n%s", want, text)
+		}
+	}
 	if o := w.run(t, "serve"); o.code != 1 || !strings.Contains(o.err, "in use") {
 		t.Errorf("a second server: %d %s", o.code, o.err)
 	}

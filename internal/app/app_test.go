@@ -199,16 +199,22 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestRunEndsAlthoughSomethingHangs: the lease is let go of when the process has ended.
+// TestRunEndsAlthoughSomethingHangs: with the real clock and the whole server. The lease is let go of when the process has ended.
 func TestRunEndsAlthoughSomethingHangs(t *testing.T) {
 	t.Parallel() // it waits for most of its time
 	ctx, stop := context.WithCancel(t.Context())
 	release := make(chan struct{})
 	defer close(release)
 	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0"}
-	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(s *app.Server) { s.Hang(release); stop() })
+	var start time.Time
+	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(s *app.Server) { s.Hang(release); start = time.Now(); stop() })
 	if !errors.Is(err, app.ErrUnclosed) {
 		t.Errorf("%v, want %v", err, app.ErrUnclosed)
+	}
+	// TestTimesOfLeaving has the 8 s. A busy machine may be late, but not so late that it would have been killed.
+	const killTimeout = 10 * time.Second
+	if took := time.Since(start); took >= killTimeout {
+		t.Errorf("it ended after %s, and would have been killed at %s", took, killTimeout)
 	}
 }
 

@@ -65,6 +65,9 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 		i.ID = "node " + c.Node // no data directory of ours: a stock LiteFS, or none
 	}
 	i.Primary = role.Host
+	if role.State == litefs.Primary && i.Primary == "" {
+		i.Primary = c.Node // a plain file, or a LiteFS that does not tell it
+	}
 	if v, err := s.Repo.Schema(ctx); err == nil { // else it is not known now, which /readyz says
 		i.Schema = v
 	}

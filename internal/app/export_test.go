@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"blog/internal/cluster"
@@ -48,4 +49,17 @@ func LossHandler(node string, among *cluster.Cluster, control *litefs.Control) h
 	mux.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
 	mux.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
 	return mux
+}
+
+// End is how a server leaves that has only these to close, the last one first, and whose watch ends when watch returns.
+func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ctx context.Context) error) error {
+	s := &Server{log: log, closers: closers}
+	var work sync.WaitGroup
+	work.Go(watch)
+	return s.end(ctx, &work)
+}
+
+// Shut is how a listener's server is closed.
+func Shut(log *slog.Logger, srv *http.Server) func(ctx context.Context) error {
+	return (&Server{log: log}).shut("public", srv)
 }

@@ -124,6 +124,34 @@ func TestAloneAndCutOff(t *testing.T) {
 	}
 }
 
+// TestCutOffWithAStandby: a primary that hears neither from its standby nor from Consul does
+// not even tell what has been on both for long. One word of either will do.
+func TestCutOffWithAStandby(t *testing.T) {
+	for name, back := range map[string]func(w *world, a, b *node){
+		"Consul answers": func(w *world, _, _ *node) { w.keeper.cut(false) },
+		"b reports":      func(_ *world, a, b *node) { b.seat.Set(replicaOf(a)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := MustWorld(t)
+			a, b := w.MustPair(t)
+			w.MustWrite(t, a, "one", repo.Two)
+			w.keeper.cut(true)
+			b.seat.Set(repotest.Primary()) // it believes so, and reports to nobody
+			repotest.Eventually(t, patience, "b is silent", func() bool {
+				return slices.ContainsFunc(a.cluster.Nodes(t.Context(), nil), func(n cluster.Info) bool {
+					return n.Node == "b" && n.Heard > 2*cluster.Heartbeat.Milliseconds()
+				})
+			})
+			replay := w.write(t.Context(), a, "one", "key of one")
+			waits(t, replay)
+			back(w, a, b)
+			if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed || got.receipt.Assurance != repo.Two {
+				t.Errorf("%+v, %v", got.receipt, got.err)
+			}
+		})
+	}
+}
+
 // TestAStandbyThatLacksARow reports again, but does not come into the set before its copy
 // has what was acknowledged without it.
 func TestAStandbyThatLacksARow(t *testing.T) {

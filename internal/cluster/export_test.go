@@ -117,6 +117,9 @@ func (c *Cluster) Joins(id string, covered, target, seq int64) (acknowledged, in
 	l.join = &joining{id: id, target: target, until: now.Add(joinLimit)}
 	l.settle()
 	c.nodes[id].heard = now
-	acknowledged = l.enough(at, now, c.o.Policy)
+	acknowledged = l.lasts(at, c.o.Policy) && c.heardLocked(&l, now)
 	return acknowledged, c.joinLocked(&l, now) != nil
 }
+
+// Heartbeat is the constant of the uplink.
+const Heartbeat = heartbeat

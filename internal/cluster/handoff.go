@@ -14,13 +14,24 @@ const promoteAgain = 500 * time.Millisecond
 // ErrNoStandby says that nobody in the sync set is there to take over.
 var ErrNoStandby = errors.New("no standby in the sync set is there to take over")
 
-// HandOff gives the lead to a standby that has everything, and returns when the role has
-// changed. The caller has stopped writing. With no live standby it returns ErrNoStandby
-// at once: the lease is then released when the LiteFS node closes.
+// HandOff gives the lead to a standby that has everything, and returns when this node has
+// seen another one lead. The caller has stopped writing. With no live standby it returns
+// ErrNoStandby at once: the lease is then released when the LiteFS node closes.
 func (c *Cluster) HandOff(ctx context.Context) error {
-	over := c.o.Node.Changed()
 	var asked time.Time
-	for c.o.Node.Role().State == litefs.Primary {
+	for {
+		over, role := c.o.Node.Changed(), c.o.Node.Role().State
+		if role == litefs.Replica {
+			return nil
+		}
+		if role == litefs.Unknown { // the lease is on its way
+			select {
+			case <-over:
+				continue
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 		c.mu.Lock()
 		l := c.lead
 		id, ready := c.heirLocked()
@@ -41,7 +52,6 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 		again := time.NewTimer(promoteAgain)
 		select {
 		case <-over:
-			over = c.o.Node.Changed()
 		case <-changed:
 		case <-again.C:
 		case <-ctx.Done():
@@ -50,7 +60,6 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 		}
 		again.Stop()
 	}
-	return nil
 }
 
 // heirLocked returns the live standby in the sync set, "" when there is none, and

@@ -48,7 +48,7 @@ func (c *Cluster) keep(ctx context.Context, l *lead) {
 	for ctx.Err() == nil {
 		c.mu.Lock()
 		d := c.thinkLocked(l, time.Now())
-		ask, changed := l.inQuestion(c.o.Policy), c.changed
+		ask, changed := l.inQuestion(), c.changed
 		c.mu.Unlock()
 		var rest <-chan time.Time
 		switch {

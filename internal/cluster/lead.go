@@ -31,9 +31,9 @@ type lead struct {
 	// certain, awake when it last began to run again.
 	unsure       bool
 	pulse, awake time.Time
-	// questioned is the newest moment at which an answer began to wait that rests on this
-	// node alone, and held that of the newest question to Consul whose answer was that the
-	// lease is still held: such an answer needs one that was asked after it.
+	// questioned is the newest moment at which an answer began to wait that may need Consul's
+	// word, and held that of the newest question to Consul whose answer was that the lease
+	// is still held: such an answer needs one that was asked after it.
 	questioned, held time.Time
 	// broken says that this term cannot go on; only a new one can.
 	broken bool
@@ -127,9 +127,15 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //noli
 // restart that takes longer is no part of the same upgrade.
 const leftFor = 30 * time.Second
 
+// newestLimit bounds a look that everybody waits for: where a rollback is due (a
+// transaction of an earlier term is left) it is not this look that ends it.
+const newestLimit = 2 * time.Second
+
 // newest reads the newest row of this node's copy, the zero Cursor where there is no
 // database yet.
 func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, newestLimit)
+	defer cancel()
 	var at repo.Cursor
 	err := c.view(ctx, func(rd repo.Reader) error {
 		var err error
@@ -158,7 +164,7 @@ func (c *Cluster) Resign() {
 // Await implements repo.Durability.
 func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
 	began := time.Now() // seen has been read before
-	for {
+	for first := true; ; first = false {
 		c.mu.Lock()
 		l := c.lead
 		if l == nil || l.over != over { // another term has another history
@@ -166,13 +172,16 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 			return "", errNotLeading
 		}
 		c.registerLocked(l, seen)
-		if len(l.need) == 0 && began.After(l.questioned) {
-			open := l.inQuestion(c.o.Policy)
+		lasts := l.lasts(seen, c.o.Policy)
+		// Where it lasts before anybody has said a word since, such as a replay or, of a
+		// primary that is alone, any row, Consul is asked for one.
+		if (first || len(l.need) == 0) && lasts && began.After(l.questioned) {
+			open := l.inQuestion()
 			if l.questioned = began; !open {
 				c.changedLocked()
 			}
 		}
-		enough, assurance := l.enough(seen, began, c.o.Policy), l.assurance()
+		enough, assurance := lasts && c.heardLocked(l, began), l.assurance()
 		changed := c.changed
 		c.mu.Unlock()
 		select {
@@ -193,11 +202,9 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 	}
 }
 
-// enough reports whether the row at seen, which was there at began, will last: every node
-// that may be in the sync set has it, or this node is alone in there and has held the
-// lease since. The latter is no question of safety, since nobody else can be elected:
-// a primary that is cut off from everything must not go on by itself.
-func (l *lead) enough(seen repo.Cursor, began time.Time, p Policy) bool {
+// lasts reports whether the row at seen is wherever it has to be: on every node that may
+// be in the sync set, or this node is alone in there.
+func (l *lead) lasts(seen repo.Cursor, p Policy) bool {
 	if l.broken || l.unsure || time.Since(l.pulse) > slept || l.own[seen.Seq] != seen.Mark {
 		return false
 	}
@@ -206,12 +213,24 @@ func (l *lead) enough(seen repo.Cursor, began time.Time, p Policy) bool {
 			return false
 		}
 	}
-	return len(l.need) > 0 || p != Strict && l.held.After(began)
+	return len(l.need) > 0 || p != Strict
+}
+
+// heardLocked reports whether a needed node has reported, or Consul has said that the lease
+// is held, since a moment. That is no question of safety: a row that lasts does so whoever
+// is elected. But a primary that is cut off from everything must not go on by itself.
+func (c *Cluster) heardLocked(l *lead, since time.Time) bool {
+	for id := range l.need {
+		if p := c.nodes[id]; p != nil && p.over == l.over && p.heard.After(since) {
+			return true
+		}
+	}
+	return l.held.After(since)
 }
 
 // inQuestion reports whether an answer waits for Consul's word.
-func (l *lead) inQuestion(p Policy) bool {
-	return l.doubt || l.unsure || l.broken || p != Strict && len(l.need) == 0 && !l.questioned.IsZero() && !l.held.After(l.questioned)
+func (l *lead) inQuestion() bool {
+	return l.doubt || l.unsure || l.broken || !l.questioned.IsZero() && !l.held.After(l.questioned)
 }
 
 // assurance says what an acknowledgement rests on now.

@@ -16,11 +16,12 @@ const (
 
 // Info is how a node is, as it tells the primary and as `blog status` shows it.
 type Info struct {
-	ID        string `json:"id"` // of its data directory
-	Node      string `json:"node"`
-	Region    string `json:"region"`
-	Role      string `json:"role"`
-	Primary   string `json:"primary"` // the primary's LiteFS hostname, "" when nobody is known
+	ID     string `json:"id"` // of its data directory
+	Node   string `json:"node"`
+	Region string `json:"region"`
+	Role   string `json:"role"`
+	// Primary is the primary's LiteFS hostname, or its name where it has none; "" when nobody is known.
+	Primary   string `json:"primary"`
 	Candidate bool   `json:"candidate"`
 	Release   string `json:"release"`
 	Schema    int64  `json:"schema"`

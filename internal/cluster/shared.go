@@ -29,6 +29,8 @@ func withPositions(before []string, more ...repo.Cursor) []string {
 // the others in the set may never be heard of in this term. With nobody else in there it
 // would only push out what is known of those who left.
 func (c *Cluster) begin(ctx context.Context, set *litefs.SyncSet) (head repo.Cursor, positions []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, newestLimit)
+	defer cancel()
 	err = c.view(ctx, func(rd repo.Reader) error {
 		at, err := repo.Newest(ctx, rd)
 		if err != nil {

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -144,6 +145,12 @@ func TestHandOff(t *testing.T) {
 		defer w.keeper.mu.Unlock()
 		return slices.Contains(w.keeper.told, "promote b")
 	})
+	a.seat.Set(repotest.Unknown()) // as LiteFS does: the lease is on its way
+	select {
+	case err := <-done:
+		t.Errorf("%v, and nobody leads", err)
+	case <-time.After(100 * time.Millisecond):
+	}
 	w.keeper.hand("b")
 	b.seat.Set(repotest.Primary())
 	a.seat.Set(replicaOf(b))
@@ -157,6 +164,18 @@ func TestHandOff(t *testing.T) {
 	// It reports to b now, until it has ended, and is not taken into the set again.
 	repotest.Eventually(t, patience, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
 	w.MustWrite(t, b, "after", repo.Alone)
+}
+
+// TestHandOffThatNobodyTakes: it is no success.
+func TestHandOffThatNobodyTakes(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t)
+	a.seat.Set(repotest.Unknown())
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := a.cluster.HandOff(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
 }
 
 // TestHandOffWithoutAStandby does not wait.

@@ -3,7 +3,11 @@ package repo_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -126,5 +130,50 @@ func TestARefusalOfPrepareRestsOnWhatItSaw(t *testing.T) {
 	}
 	if err := <-written; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestARefusalSaysWhatItRestsOn: the same on the primary and through a replica, whose own log line has it as well.
+func TestARefusalSaysWhatItRestsOn(t *testing.T) {
+	c := MustCluster(t, func(o *repo.Options) { o.Durability = repotest.Rests(repo.Alone) })
+	j := &repotest.Journal{}
+	o := options(t, c.path, c.node)
+	o.LiteFS, o.Middleware = true, []repo.Middleware{repo.Log(j.JSON(), c.node)}
+	replica := repotest.MustOpen(t, o)
+	MustPut(t, c.primary, "what they rest on")
+	for _, how := range waysToFail() {
+		want := repo.Alone
+		ctx, cancel := context.WithTimeout(operator(), patience)
+		_, here, err := repo.Do(ctx, c.primary, fail{How: how})
+		if code := repo.AsError(err).Code; code == repo.Unavailable || code == repo.Internal {
+			want = "" // it is no word on what is there
+		}
+		before := len(j.String())
+		_, there, rerr := repo.Do(ctx, replica, fail{How: how})
+		cancel()
+		if err == nil || rerr == nil || here.Assurance != want || there.Assurance != want {
+			t.Errorf("%s: on the primary %v resting on %q, through a replica %v resting on %q, want %q", how, err, here.Assurance, rerr, there.Assurance, want)
+		}
+		if line := j.String()[before:]; !strings.Contains(line, fmt.Sprintf(`"durability":%q`, want)) {
+			t.Errorf("%s: the replica's log says %s", how, line)
+		}
+	}
+}
+
+// TestRefusalsOfOtherReleases: an older one does not say what they rest on, and a newer one may have another word for it.
+func TestRefusalsOfOtherReleases(t *testing.T) {
+	for said, want := range map[string]repo.Assurance{"": "", `,"durability":"three","colour":"red"`: "three"} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusConflict)
+			_, _ = io.WriteString(w, `{"cursor":"0","error":{"code":"conflict","message":"No."}`+said+`}`)
+		}))
+		tr := repo.NewTransport(repotest.Secret)
+		call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
+		err := tr.Send(t.Context(), s.URL, repo.PathSuper, call)
+		if repo.AsError(err).Code != repo.Conflict || call.Reply.Assurance != want {
+			t.Errorf("%s: %v resting on %q, want %q", said, err, call.Reply.Assurance, want)
+		}
+		tr.Close()
+		s.Close()
 	}
 }

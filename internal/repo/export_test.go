@@ -25,5 +25,11 @@ func (r *Repo) SetFree(bytes uint64) {
 // SetCommit replaces COMMIT.
 func (r *Repo) SetCommit(commit func(tx *sql.Tx) error) { r.commit = commit }
 
+// ReadConns is the constant of the pool.
+const ReadConns = readConns
+
+// GiveUp makes all connections of the pools be of a history that was given up.
+func (r *Repo) GiveUp() { r.rewritten.Add(1) }
+
 // LongestRun is the constant of the gate.
 const LongestRun = longestRun

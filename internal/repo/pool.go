@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
 	"sync/atomic"
@@ -50,44 +51,69 @@ func (r readers) Connect(context.Context) (driver.Conn, error) {
 	}
 	c, ok := conn.(*sqlite3.SQLiteConn)
 	if !ok {
-		return nil, fmt.Errorf("sqlite3 gave a connection of type %T", conn)
+		return nil, errors.Join(fmt.Errorf("sqlite3 gave a connection of type %T", conn), conn.Close())
 	}
-	if r.rewritten == nil {
-		return c, nil
-	}
-	return &reader{c, r.rewritten, before}, nil
+	return &reader{c, r, before}, nil
 }
 
 // Driver implements driver.Connector.
 func (readers) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// reader is a connection to a file that LiteFS changes under it.
+// reader is a connection to a file that LiteFS may change under it.
 //
-// SQLite takes the pages that a connection has kept for good as long as the count of
+// SQLite takes what a connection has kept of a file for good as long as the count of
 // commits and three sizes in the file's header are what they were. A copy that LiteFS
 // has put in the place of another one of as many commits has the same: two histories
 // that part at a failover and go on alike. The connection would go on with what never
-// was, or mix the two. So no page outlives its transaction here; the kernel still has
-// them, and LiteFS tells it which are void.
+// was, or mix the two. So nothing outlives its transaction here; the kernel still has
+// the pages, and LiteFS tells it which are void.
 //
-// The schema is read anew for its own number alone, which may be equal as well. It is
-// the same one, or both histories have migrated: a connection does not outlive the
-// history in which it was opened.
+// Tables and indexes are read anew for the schema's own number alone, which may be equal
+// as well. They are the same then, or both histories have migrated: no transaction begins
+// on a connection that is older than the history.
 type reader struct {
 	*sqlite3.SQLiteConn
-	rewritten *atomic.Int64
-	opened    int64 // rewritten then
+	from   readers
+	opened int64 // from.rewritten then
 }
 
-// ResetSession implements driver.SessionResetter: database/sql calls it before each use
-// but the first.
-func (r *reader) ResetSession(ctx context.Context) error {
-	if r.rewritten.Load() != r.opened {
-		return driver.ErrBadConn // it is closed, and another one opened
-	}
-	_, err := r.ExecContext(ctx, "PRAGMA shrink_memory", nil)
+// resetCache is SQLITE_FCNTL_RESET_CACHE: the pages go, and the number goes up by which
+// FTS5 knows that what it keeps by itself is not of this file any more.
+const resetCache = 42
+
+// fresh makes a connection begin its next transaction with nothing of the one before.
+func fresh(ctx context.Context, conn *sql.Conn) error {
+	err := conn.Raw(func(c any) error {
+		r, ok := c.(*reader)
+		if !ok || r.from.rewritten == nil {
+			return nil
+		}
+		return r.renew(ctx)
+	})
 	if err != nil {
-		return fmt.Errorf("let go of the pages before: %w", err)
+		return fmt.Errorf("let go of what was read before: %w", err)
+	}
+	return nil
+}
+
+func (r *reader) renew(ctx context.Context) error {
+	if r.from.rewritten.Load() == r.opened {
+		if err := r.SetFileControlInt("main", resetCache, 0); err != nil {
+			return fmt.Errorf("reset the cache: %w", err)
+		}
+		return nil
+	}
+	// In the place of the old one: to give it back as a bad one, as many at a time as there
+	// are connections, is more than database/sql puts up with.
+	conn, err := r.from.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	next, _ := conn.(*reader) // what Connect makes
+	old := r.SQLiteConn
+	*r = *next
+	if err := old.Close(); err != nil {
+		return fmt.Errorf("close a connection: %w", err)
 	}
 	return nil
 }

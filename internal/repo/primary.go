@@ -124,7 +124,13 @@ func (p *primary) retire() error {
 // prepare asks whether this node may lead, and opens the database for that.
 func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB, err error) {
 	if d := p.repo.durability; d != nil {
-		if err := d.Lead(ctx, over); err != nil {
+		err := d.Lead(ctx, over)
+		if rollingBack(err) {
+			if err = p.settle(ctx); err == nil {
+				err = d.Lead(ctx, over)
+			}
+		}
+		if err != nil {
 			return nil, fmt.Errorf("this node may not lead: %w", err)
 		}
 		defer func() {
@@ -133,11 +139,7 @@ func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB,
 			}
 		}()
 	}
-	journal := journalWAL
-	if p.litefs {
-		journal = journalDelete
-	}
-	db, err := openWriter(ctx, p.repo.path, journal)
+	db, err := openWriter(ctx, p.repo.path, p.journal())
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +147,27 @@ func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB,
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// settle has what is left of a transaction of an earlier term rolled back. Lead looks
+// into the database once it has seen that this node may write, and cannot before this.
+func (p *primary) settle(ctx context.Context) error {
+	db, err := openWriter(ctx, p.repo.path, p.journal())
+	if err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return errors.Join(fmt.Errorf("roll back: %w", err), db.Close())
+	}
+	return errors.Join(tx.Rollback(), db.Close())
+}
+
+func (p *primary) journal() string {
+	if p.litefs {
+		return journalDelete
+	}
+	return journalWAL
 }
 
 // drop ends what take began.

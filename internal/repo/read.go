@@ -52,19 +52,6 @@ func rested(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// rollBack has the writing connection roll back what a transaction has left that could neither be committed nor
-// rolled back. Where this node is primary nobody else does. LiteFS needs room for it; that there is none is the
-// error, and all that can be said here.
-func (r *Repo) rollBack(ctx context.Context) error {
-	if r.primary == nil || r.node.Role().State != litefs.Primary {
-		return nil
-	}
-	if err := r.primary.check(ctx); HasReason(err, DiskFull) {
-		return unavailable(DiskFull, "The disk of this node is full: its database can neither be read nor written until its operator makes room.", fullFor, err)
-	}
-	return nil
-}
-
 func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader) error) error, fn func(rd Reader) error) error {
 	const tries = 4
 	ctx, cancel := context.WithTimeout(ctx, viewLimit)
@@ -141,6 +128,10 @@ func (r *Repo) lookOnce(ctx context.Context, fn func(rd Reader) error) error {
 func (r *Repo) gated() bool { return r.gate != nil && r.node.Role().State != litefs.Primary }
 
 func transact(ctx context.Context, conn *sql.Conn, fn func(rd Reader) error) (err error) {
+	// At the gate replication may have gone by, so this is not done before it.
+	if err := fresh(ctx, conn); err != nil {
+		return err
+	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin read: %w", err)

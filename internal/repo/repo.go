@@ -70,6 +70,7 @@ type Repo struct {
 	commit    func(tx *sql.Tx) error
 	schema    schema
 	primary   *primary
+	rollback  rollback
 	feed      *Feed
 	handler   Handler
 

@@ -1,12 +1,14 @@
 package repo_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,43 +22,72 @@ import (
 var deleteFailed = sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrDelete}
 
 // TestCommitThatFails: where the disk is full the row itself says what has become of it, and the author is told. Where it
-// is not the role may be in doubt, and the same call is made again.
+// is not the role may be in doubt, and the same call is made again; as for a plain file, in whose log more may be than is seen.
 func TestCommitThatFails(t *testing.T) {
 	const little, plenty = 4096, 1 << 30
 	undone := func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), deleteFailed) }
 	done := func(tx *sql.Tx) error { return errors.Join(tx.Commit(), deleteFailed) }
+	full := func(tx *sql.Tx) error {
+		return errors.Join(tx.Rollback(), sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: sqlite3.ErrNoExtended(sqlite3.ErrFull)})
+	}
 	for name, c := range map[string]struct {
 		commit func(tx *sql.Tx) error
 		free   uint64
+		plain  bool
 		reason string // "" for done
 		again  bool   // the same call is made again
 	}{
-		"undone, full":      {undone, little, repo.DiskFull, false},
-		"undone, with room": {undone, plenty, repo.OutcomeUnknown, true},
-		"done, full":        {done, little, "", false},
-		"done, with room":   {done, plenty, "", true},
-		"no room for a new page": {func(tx *sql.Tx) error {
-			return errors.Join(tx.Rollback(), sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: 13})
-		}, little, repo.DiskFull, false},
+		"undone, no room":         {undone, little, false, repo.DiskFull, false},
+		"undone, with room":       {undone, plenty, false, repo.OutcomeUnknown, true},
+		"done, no room":           {done, little, false, "", false},
+		"done, with room":         {done, plenty, false, "", true},
+		"SQLite says it is full":  {full, plenty, false, repo.DiskFull, false},
+		"a plain file, no room":   {undone, little, true, repo.OutcomeUnknown, true},
+		"a plain file, with room": {undone, plenty, true, repo.OutcomeUnknown, true},
+		"a plain file, done":      {done, little, true, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			nodes := MustCluster(t)
-			nodes.primary.SetFree(c.free)
+			o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+			o.LiteFS = !c.plain
+			r := repotest.MustOpen(t, o)
+			before := MustPut(t, r, "before")
+			r.SetFree(c.free)
 			tries := 0
-			nodes.primary.SetCommit(func(tx *sql.Tx) error { tries++; return c.commit(tx) })
-			_, receipt, err := repo.Do(within(t, 300*time.Millisecond), nodes.primary, put{Item: "a"}, repo.WithKey("k"))
+			r.SetCommit(func(tx *sql.Tx) error { tries++; return c.commit(tx) })
+			_, receipt, err := repo.Do(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
+			rows := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name = 'a'")
 			if c.reason == "" {
-				if err != nil || receipt.Seq != 1 || receipt.Replayed != c.again || tries != 1 {
+				if err != nil || receipt.Seq != before.Seq+1 || receipt.Replayed != c.again || tries != 1 || rows != 1 {
 					t.Errorf("got %+v, %v after %d tries, want done", receipt, err, tries)
 				}
 				return
 			}
-			if !repo.HasReason(err, c.reason) || (tries > 1) != c.again {
-				t.Errorf("got %v after %d tries, want %s", err, tries, c.reason)
+			if !repo.HasReason(err, c.reason) || (tries > 1) != c.again || rows != 0 {
+				t.Errorf("got %v after %d tries, with %d rows, want %s", err, tries, rows, c.reason)
 			}
-			nodes.primary.SetCommit((*sql.Tx).Commit)
-			empty(t, nodes, "k")
+			r.SetCommit((*sql.Tx).Commit)
+			if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k")); err != nil || receipt.Replayed {
+				t.Errorf("the key afterwards: %+v, %v", receipt, err)
+			}
 		})
+	}
+}
+
+// TestCommitThatFailsAsTheRoleDoes: that a row is not there is nothing to tell once the role has changed.
+func TestCommitThatFailsAsTheRoleDoes(t *testing.T) {
+	seat := repotest.NewSeat(repotest.Primary())
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), seat)
+	o.LiteFS = true
+	r := repotest.MustOpen(t, o)
+	MustPut(t, r, "before")
+	r.SetFree(4096)
+	r.SetCommit(func(tx *sql.Tx) error {
+		seat.Set(repotest.Unknown())
+		return errors.Join(tx.Rollback(), deleteFailed)
+	})
+	_, err := repo.Write(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
+	if !repo.HasReason(err, repo.OutcomeUnknown) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -90,6 +121,62 @@ func MustLeave(t *testing.T, path string) {
 		if err := os.WriteFile(path+suffix, data, 0o600); err != nil { //nolint:gosec // the tests own files
 			t.Fatal(err)
 		}
+	}
+}
+
+// looking is a Durability that looks at the database before it lets anybody lead.
+type looking struct {
+	*keeper
+	repo *repo.Repo
+	mu   sync.Mutex
+}
+
+func (l *looking) Lead(ctx context.Context, over <-chan struct{}) error {
+	l.mu.Lock()
+	r := l.repo
+	l.mu.Unlock()
+	if r == nil {
+		return errors.New("not yet")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	err := r.Look(ctx, func(rd repo.Reader) error { _, err := repo.Newest(ctx, rd); return err })
+	if err != nil {
+		return err
+	}
+	return l.keeper.Lead(ctx, over)
+}
+
+// TestANewTermAfterATransactionThatDidNotEnd: without a writing connection nobody rolls back, and before that Lead looks
+// into the database.
+func TestANewTermAfterATransactionThatDidNotEnd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "blog.db")
+	seat := repotest.NewSeat(repotest.Primary())
+	o := options(t, path, seat)
+	o.LiteFS = true
+	first, err := repo.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	MustPut(t, first, "whole")
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seat.Set(repotest.Unknown())
+	l := &looking{keeper: &keeper{lasting: 1 << 20}}
+	o.Durability = l
+	r := repotest.MustOpen(t, o)
+	l.mu.Lock()
+	l.repo = r
+	l.mu.Unlock()
+	if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 1 {
+		t.Fatalf("%d items at first", n)
+	}
+	MustLeave(t, path)
+	seat.Set(repotest.Primary())
+	MustPut(t, r, "next")
+	if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
+		t.Errorf("%d items", n)
 	}
 }
 

@@ -66,12 +66,12 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return err
 	}
 	defer leave()
-	run := &execution{repo: r, call: call, digest: digest(call.Name, call.Actor, canon)}
+	run := &execution{repo: r, call: call, over: over, digest: digest(call.Name, call.Actor, canon)}
 	err = run.do(ctx, entry)
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	}
-	if err != nil && restsOnNothing(err) {
+	if err != nil && restsOnNothing(err) && !run.looked {
 		return err
 	}
 	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
@@ -92,9 +92,11 @@ type execution struct {
 	repo   *Repo
 	call   *Call
 	digest []byte
-	seen   Cursor // the newest row that the answer rests on
-	last   head   // the newest row inside the transaction
-	wrote  bool   // COMMIT was tried
+	over   <-chan struct{} // closed when the role has changed since the call came
+	seen   Cursor          // the newest row that the answer rests on
+	last   head            // the newest row inside the transaction
+	wrote  bool            // COMMIT was tried
+	looked bool            // it failed, and the answer rests on what was found afterwards
 }
 
 // do turns a panic of a command into an Internal error: on a laptop and over the
@@ -202,7 +204,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	e.wrote = true
 	if err := e.repo.commit(tx); err != nil {
 		discard(conn)
-		return e.committed(ctx, db, err)
+		return e.committed(ctx, db, cursor, err)
 	}
 	e.seen = cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
@@ -294,16 +296,19 @@ func full(err error) error {
 // committed translates an error of COMMIT: under LiteFS a commit that fails may
 // have happened, so only the row can tell. Where the disk is full the role is not in
 // doubt, and the row is looked for at once: to ask again would come to the same end.
-func (e *execution) committed(ctx context.Context, db *sql.DB, err error) error {
+// (Not in a plain file: of what its log has, and was not synced, more may be there
+// after a crash than now.)
+func (e *execution) committed(ctx context.Context, db *sql.DB, at Cursor, err error) error {
 	if diskFull(err) {
 		return full(err)
 	}
-	if e.repo.cramped(err) {
-		saved, lerr := e.saved(ctx, db)
-		switch {
-		case saved:
-			return nil
-		case lerr == nil:
+	if e.repo.primary.litefs && e.repo.cramped(err) {
+		saved, lerr := e.saved(ctx, db, at)
+		if lerr == nil {
+			e.looked = true // and both answers are told as late as any other, if the role lasts
+			if saved {
+				return nil
+			}
 			return full(err)
 		}
 		err = errors.Join(err, lerr)
@@ -315,17 +320,27 @@ func (e *execution) committed(ctx context.Context, db *sql.DB, err error) error 
 }
 
 // saved looks for the row of a COMMIT that has failed, in a transaction that writes: to
-// begin it SQLite has to roll back what is left of the one before. No answer is given
-// from it unless the role lasts until then, as for any other.
-func (e *execution) saved(ctx context.Context, db *sql.DB) (bool, error) {
-	tx, err := db.BeginTx(context.WithoutCancel(ctx), nil)
+// begin it SQLite has to roll back what is left of the one before.
+func (e *execution) saved(ctx context.Context, db *sql.DB, at Cursor) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout)
+	defer cancel()
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, fmt.Errorf("begin anew: %w", err)
 	}
 	known, err := e.look(ctx, tx)
-	e.call.Reply.Replayed = false // it is this call's own
+	if e.call.Reply.Cursor == at {
+		e.call.Reply.Replayed = false // it is this call's own
+	}
 	if rerr := tx.Rollback(); err == nil && rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
 		err = fmt.Errorf("end: %w", rerr)
 	}
+	select {
+	case <-e.over: // then this may be another's history
+		err = errors.Join(err, errRoleChanged)
+	default:
+	}
 	return known && err == nil, err
 }
+
+var errRoleChanged = errors.New("the role has changed meanwhile")

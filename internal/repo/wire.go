@@ -126,7 +126,8 @@ func readReply(status int, raw []byte, call *Call) error {
 		if !r.Error.Code.known() {
 			r.Error.Code = Internal
 		}
-		call.Reply = Reply{Cursor: r.Cursor}
+		// Whatever word the other release has for it, as with an answer that is no refusal.
+		call.Reply = Reply{Cursor: r.Cursor, Assurance: r.Assurance}
 		return r.Error
 	}
 	if status != http.StatusOK {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
+	"github.com/mattn/go-sqlite3"
 
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -27,7 +27,11 @@ func reads(b *testing.B, t *table) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { cluster.MustClose(b, "database", db.Close()) })
-	db.SetMaxOpenConns(1)
+	conn, err := db.Conn(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { cluster.MustClose(b, "connection", conn.Close()) })
 	for _, read := range []struct {
 		name string
 		do   func(ctx context.Context, tx *sql.Tx) error
@@ -46,8 +50,8 @@ func reads(b *testing.B, t *table) {
 		var without, with []time.Duration
 		var shares []float64
 		for i := range warmUp + times {
-			w := transaction(b, db, "", read.do)
-			wo := transaction(b, db, "PRAGMA shrink_memory", read.do)
+			w := transaction(b, conn, false, read.do)
+			wo := transaction(b, conn, true, read.do)
 			if i >= warmUp {
 				with, without = append(with, w), append(without, wo)
 				shares = append(shares, float64(wo)/float64(w))
@@ -57,16 +61,17 @@ func reads(b *testing.B, t *table) {
 	}
 }
 
-// transaction measures a read transaction with what goes before it.
-func transaction(b *testing.B, db *sql.DB, before string, do func(ctx context.Context, tx *sql.Tx) error) time.Duration {
+// transaction measures a read transaction and, where it is to be empty, the emptying of the cache before it.
+func transaction(b *testing.B, conn *sql.Conn, empty bool, do func(ctx context.Context, tx *sql.Tx) error) time.Duration {
 	b.Helper()
 	start := time.Now()
-	if before != "" {
-		if _, err := db.ExecContext(b.Context(), before); err != nil {
+	if empty {
+		const resetCache = 42                                                                                                           // SQLITE_FCNTL_RESET_CACHE
+		if err := conn.Raw(func(c any) error { return c.(*sqlite3.SQLiteConn).SetFileControlInt("main", resetCache, 0) }); err != nil { //nolint:forcetypeassert // it is SQLite's
 			b.Fatal(err)
 		}
 	}
-	tx, err := db.BeginTx(b.Context(), nil)
+	tx, err := conn.BeginTx(b.Context(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -27,30 +27,6 @@ func MustOutput(t *testing.T, cmd *exec.Cmd) string {
 	return string(text)
 }
 
-// TestStatusOfAllNodes: on any node, for itself and, through the uplinks, for all.
-func TestStatusOfAllNodes(t *testing.T) {
-	w := MustWorld(t, 3)
-	last := w.MustWrite(t, w.Nodes[2], "One")
-	if last.Assurance != repo.Two {
-		t.Errorf("acknowledged with %q", last.Assurance)
-	}
-	for _, n := range w.Nodes {
-		cluster.Poll(t, patience, n.Name+" knows everything", func(ctx context.Context) error {
-			st, err := w.status(ctx, n)
-			if err != nil {
-				return err
-			}
-			return complete(st, n, last)
-		})
-		text := MustOutput(t, n.Command(t.Context(), "status"))
-		for _, part := range []string{"node1", "node2", "node3", "every acknowledged write is on", "primary"} {
-			if !strings.Contains(text, part) {
-				t.Errorf("%s: %q is not in\n%s", n.Name, part, text)
-			}
-		}
-	}
-}
-
 // mustAccept accepts the loss on n once the dead primary's lease has ended.
 func mustAccept(t *testing.T, n *cluster.Node) app.Loss {
 	t.Helper()

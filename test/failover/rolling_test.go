@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/app"
 	"blog/internal/repo"
 	"blog/test/cluster"
 )
@@ -32,20 +31,6 @@ func get(ctx context.Context, url string) error {
 		err = fmt.Errorf("%s: status %d", url, res.StatusCode)
 	}
 	return err
-}
-
-// complete says what is missing from a status.
-func complete(st app.Status, n *cluster.Node, last repo.Receipt) error {
-	if st.Node != n.Name || len(st.Nodes) != 3 || st.Durability != string(repo.Two) || len(st.SyncSet) != 2 || st.StandbySeq != last.Seq {
-		return fmt.Errorf("%+v", st.Info)
-	}
-	for _, i := range st.Nodes {
-		if i.Seq != last.Seq || i.Mark != last.Cursor.String() || i.TXID == "" || i.TXID != st.Nodes[0].TXID || i.Checksum != st.Nodes[0].Checksum ||
-			i.Release == "" || i.Schema == 0 || i.Lag != 0 || i.Problem != "" || i.Candidate != (i.Node != "node3") {
-			return fmt.Errorf("%+v", i)
-		}
-	}
-	return nil
 }
 
 // load is readers and writers that must not notice anything.

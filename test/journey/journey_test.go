@@ -33,6 +33,7 @@ func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
 	author := login(t, here)
 
 	t.Run("published on a replica, read and seen everywhere", func(t *testing.T) { publishes(t, c, author, here, there) })
+	t.Run("one request id leads from the browser to the primary", func(t *testing.T) { oneRequestID(t, c, author, here) })
 	t.Run("a key is carried out once", func(t *testing.T) { onceByKey(t, here, there) })
 	t.Run("a replica refuses as the primary does", func(t *testing.T) { equalRefusals(t, c.Primary(), here) })
 	t.Run("every command refuses alike", func(t *testing.T) { equalErrors(t, c, here) })
@@ -92,6 +93,53 @@ func count(tb testing.TB, db *sql.DB, query string, args ...any) int {
 		tb.Fatal(err)
 	}
 	return n
+}
+
+// oneRequestID finds a browser's write in the log of the replica that forwards it and in the primary's, under the id that
+// a proxy has sent or else the one that the answer has; a refused one, too.
+func oneRequestID(t *testing.T, c *cluster.Cluster, author *visitor, here *cluster.Node) {
+	t.Helper()
+	defer func() { author.id = "" }()
+	for _, x := range []struct {
+		sent, slug string
+		status     int
+		line       string
+	}{
+		{"", "traced", http.StatusSeeOther, "msg=write "},
+		{"a.proxys-own_id", "traced-again", http.StatusSeeOther, "msg=write "},
+		{"of.a-refused_one", "traced", http.StatusUnprocessableEntity, `msg="write refused" `},
+	} {
+		form := author.editor(here, "/admin/posts/new")
+		form.Set("title", "Traced")
+		form.Set("slug", x.slug)
+		form.Set("body", "From the browser to the primary.")
+		form.Set("do", "publish")
+		author.id = x.sent
+		id := author.post(here.PublicURL+"/admin/posts", form).want(t, x.status).header.Get("X-Request-Id")
+		if id == "" || x.sent != "" && id != x.sent {
+			t.Fatalf("the answer's id is %q, sent %q", id, x.sent)
+		}
+		author.id = ""
+		for role, n := range map[string]*cluster.Node{"replica": here, "primary": c.Primary()} {
+			cluster.Poll(t, patience, "a line of "+n.Name, func(context.Context) error {
+				var found []string
+				for line := range strings.Lines(n.Log(t)) {
+					if strings.Contains(line, " request_id="+id+" ") {
+						found = append(found, line)
+					}
+				}
+				if len(found) == 0 {
+					return errors.New("not there")
+				}
+				for _, part := range []string{x.line, " command=posts.create ", " key=" + form.Get("key") + " ", " role=" + role + " "} {
+					if len(found) != 1 || !strings.Contains(found[0], part) {
+						t.Fatalf("%s has %q under the id, want one line with %q", n.Name, found, part)
+					}
+				}
+				return nil
+			})
+		}
+	}
 }
 
 func onceByKey(t *testing.T, here, there *cluster.Node) {

@@ -34,6 +34,7 @@ const (
 type visitor struct {
 	tb     testing.TB
 	client *http.Client
+	id     string // sent with each request, as by a proxy; "" for none
 }
 
 func newVisitor(tb testing.TB) *visitor {
@@ -69,6 +70,9 @@ func (b *visitor) try(ctx context.Context, method, address string, form url.Valu
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page{}, err
+	}
+	if b.id != "" {
+		req.Header.Set("X-Request-Id", b.id)
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
