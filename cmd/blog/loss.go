@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"blog/internal/app"
@@ -17,7 +18,8 @@ func (acceptLossCmd) Help() string {
 	return `When every node that has all acknowledged writes is gone for good, nobody can be
 elected, and writes wait. This makes the node on which it is typed the only one that
 can be elected. What the others had and it has not is given up; when one of them comes
-back after all, its copy is replaced.`
+back after all, its copy is replaced. What it has and they had not is kept, also a write
+that was never acknowledged.`
 }
 
 // Run asks this machine's server.
@@ -44,18 +46,53 @@ func (c acceptLossCmd) Run(s *session) error {
 }
 
 func lossText(l app.Loss) string {
+	text := givenUp(l)
+	if l.Done {
+		return text + "\n" + l.Node + " is elected now: `blog status` says when."
+	}
+	return text + "\nNothing has been changed. To accept this: blog accept-loss --yes"
+}
+
+// givenUp says which writes are given up, as far as that is known.
+func givenUp(l app.Loss) string {
 	had := "nobody is known to have had them"
 	if len(l.Before) > 0 {
 		had = "every acknowledged write was on " + strings.Join(l.Before, " and ")
 	}
-	given := fmt.Sprintf("Given up: every write after %d, the newest on %s; %s. ", l.Seq, l.Node, had)
-	if l.Known > l.Seq {
-		given += fmt.Sprintf("At least %d to %d are known to have been made; there may be more.", l.Seq+1, l.Known)
-	} else {
-		given += "None of them is known, but there may be some."
+	if l.Shared == nil {
+		text := fmt.Sprintf("It is not known which writes are given up: the copy on %s goes up to %d, but nothing says how far it is what was acknowledged; %s. ", l.Node, l.Seq, had)
+		if l.Other > 0 {
+			text += others(l.Other) + " "
+		}
+		if l.Known == 0 {
+			return text + "Nor is any write known to have been made elsewhere, but there may be some."
+		}
+		return text + fmt.Sprintf("The newest write that is known to have been made is %d; there may be more.", l.Known)
 	}
-	if l.Done {
-		return given + "\n" + l.Node + " is elected now: `blog status` says when."
+	first := *l.Shared + 1
+	made := "None of them is known, but there may be some."
+	switch {
+	case l.Known == first:
+		made = fmt.Sprintf("At least %d is known to have been made; there may be more.", first)
+	case l.Known > first:
+		made = fmt.Sprintf("At least %d to %d are known to have been made; there may be more.", first, l.Known)
 	}
-	return given + "\nNothing has been changed. To accept this: blog accept-loss --yes"
+	if l.Seq < first {
+		return fmt.Sprintf("Given up: every write after %d, the newest on %s; %s. %s", *l.Shared, l.Node, had, made)
+	}
+	// That this copy has the number says nothing: another primary may have given it to
+	// another write.
+	numbers, question := fmt.Sprintf("%d to %d", first, l.Seq), "Whether these are the writes that were acknowledged under the same numbers is not known."
+	if l.Seq == first {
+		numbers, question = strconv.FormatInt(first, 10), "Whether this is the write that was acknowledged under the same number is not known."
+	}
+	if l.Other > 0 {
+		question = others(l.Other)
+	}
+	return fmt.Sprintf("Given up: every write after %d that is not on %s; %s. %s %s has %s as well, and keeps what it has. %s",
+		*l.Shared, l.Node, had, made, l.Node, numbers, question)
+}
+
+func others(seq int64) string {
+	return fmt.Sprintf("From %d on at the latest its writes are others than those that were acknowledged.", seq)
 }

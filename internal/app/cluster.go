@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,76 +109,6 @@ func (s *Server) notYet() string {
 		return "" // nobody to be a standby of: reads are all there is
 	}
 	return "this standby has just started and does not have every write yet"
-}
-
-// PathAcceptLoss is where the private listener says (GET) what would be given up if this
-// node were made the only one that can be elected although it may not have every
-// acknowledged write, and makes it that (POST).
-const PathAcceptLoss = "/internal/accept-loss"
-
-// Loss is what is given up by choosing a node from outside the sync set.
-type Loss struct {
-	Node   string   `json:"node"`
-	Before []string `json:"before"` // who is, or was, in the sync set
-	// Seq is the newest write of this node's copy: what came after it is given up.
-	Seq int64 `json:"seq"`
-	// Known is the newest write that is known to have been made, as this node heard it
-	// or as the sync set says; there may have been more.
-	Known int64 `json:"known"`
-	Done  bool  `json:"done"`
-}
-
-func (s *Server) serveLoss(f func(context.Context) (Loss, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		loss, err := f(r.Context())
-		if err != nil {
-			repo.WriteReply(w, repo.Reply{}, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(loss) // the caller is gone: nobody to tell
-	}
-}
-
-// lossOf says what would be given up.
-func (s *Server) lossOf(ctx context.Context) (Loss, error) {
-	if s.control == nil {
-		return Loss{}, repo.Errorf(repo.Conflict, "This node has no sync set: it is not a LiteFS node of `blog mount` with a lease in Consul.")
-	}
-	standing, err := s.control.Standing(ctx)
-	if err != nil {
-		return Loss{}, repo.Errorf(repo.Unavailable, "Consul does not answer: ask again.")
-	}
-	return s.loss(standing.Set), nil
-}
-
-func (s *Server) loss(before *litefs.SyncSet) Loss {
-	here, primary := s.cluster.Last()
-	out := Loss{Node: s.config.Node, Seq: here.Seq, Known: max(here.Seq, primary.Seq), Before: []string{}}
-	if before != nil {
-		out.Known = max(out.Known, before.Seq)
-		for _, m := range before.Members {
-			out.Before = append(out.Before, m.Name)
-		}
-	}
-	return out
-}
-
-func (s *Server) acceptLoss(ctx context.Context) (Loss, error) {
-	if _, err := s.lossOf(ctx); err != nil {
-		return Loss{}, err
-	}
-	done, err := s.control.AcceptLoss(ctx)
-	switch {
-	case errors.Is(err, litefs.ErrRefused), errors.Is(err, litefs.ErrSetChanged):
-		return Loss{}, repo.Errorf(repo.Conflict, "%s.", strings.TrimSuffix(strings.TrimPrefix(err.Error(), litefs.ErrRefused.Error()+": "), "."))
-	case err != nil:
-		return Loss{}, repo.Errorf(repo.Unavailable, "Consul does not answer, so it is not known whether this node was chosen: ask again.")
-	}
-	out := s.loss(done.Before)
-	out.Done = true
-	s.log.Warn("an operator has accepted the loss of writes: this node alone can be elected now", "before", out.Before, "seq", out.Seq, "known", out.Known)
-	return out, nil
 }
 
 // checkDurability refuses what cannot be kept.

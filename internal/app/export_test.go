@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
 )
 
 // RunWatched is Run with a watch of another pace, which asks canary.
@@ -38,6 +41,15 @@ func (s *Server) Hang(release <-chan struct{}) {
 
 // ErrUnclosed is what Run returns where closing took too long.
 var ErrUnclosed = errUnclosed
+
+// LossHandler answers as the private listener of a node with that cluster and that control.
+func LossHandler(node string, among *cluster.Cluster, control *litefs.Control) http.Handler {
+	s := &Server{config: Config{Node: node}, cluster: among, control: control, log: slog.New(slog.DiscardHandler)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
+	mux.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
+	return mux
+}
 
 // End is how a server leaves that has only these to close, the last one first, and whose watch ends when watch returns.
 func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ctx context.Context) error) error {

@@ -229,7 +229,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	if d.in != nil {
 		members = append(members, *d.in)
 	}
-	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq}
+	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq, Positions: l.positionsLocked(d.out)}
 	c.mu.Unlock()
 
 	sent := time.Now()
@@ -279,7 +279,7 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 		return false
 	}
 	if doubt && set.Index == tried {
-		set, err = c.o.Control.Change(ctx, litefs.SyncChange{Term: l.term, Index: set.Index, Members: set.Members, Seq: seq})
+		set, err = c.o.Control.Change(ctx, litefs.SyncChange{Term: l.term, Index: set.Index, Members: set.Members, Seq: seq, Positions: set.Positions})
 		if err != nil {
 			return false
 		}

@@ -33,13 +33,20 @@ func (k *keeper) hand(id string) {
 	k.holder = id
 	k.term++
 	if k.set == nil {
-		k.putLocked([]litefs.Member{{ID: id, Name: id}}, 0)
+		k.putLocked(litefs.SyncChange{Members: []litefs.Member{{ID: id, Name: id}}})
 	}
 }
 
-func (k *keeper) putLocked(members []litefs.Member, seq int64) {
+func (k *keeper) putLocked(ch litefs.SyncChange) {
 	k.index++
-	k.set = &litefs.SyncSet{Members: slices.Clone(members), Seq: seq, Index: k.index}
+	k.set = &litefs.SyncSet{Members: slices.Clone(ch.Members), Seq: ch.Seq, Positions: slices.Clone(ch.Positions), Index: k.index}
+}
+
+// current is the set.
+func (k *keeper) current() litefs.SyncSet {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return *k.set
 }
 
 func (k *keeper) members() []string {
@@ -105,7 +112,7 @@ func (c control) changeLocked(ch litefs.SyncChange) (litefs.SyncSet, error) {
 	case c.set.Index != ch.Index:
 		return litefs.SyncSet{}, litefs.ErrSetChanged
 	}
-	c.putLocked(ch.Members, ch.Seq)
+	c.putLocked(ch)
 	return *c.set, nil
 }
 

@@ -77,15 +77,18 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //noli
 	case !standing.Set.Has(standing.Self.ID):
 		return errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
 	}
-	// The set is written once more as it is: a change that this node has asked for in the
-	// same term, before its role was lost from sight, can then not be carried out any more.
-	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
-		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq,
-	})
+	// The copy stays as it is from the election on: the change below is refused if another
+	// has been primary since.
+	head, positions, err := c.begin(ctx, standing.Set)
 	if err != nil {
 		return err
 	}
-	head, err := c.newest(ctx)
+	// The set is written once more with the same members: a change that this node has asked
+	// for in the same term, before its role was lost from sight, can then not be carried out
+	// any more.
+	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
+		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq, Positions: positions,
+	})
 	if err != nil {
 		return err
 	}

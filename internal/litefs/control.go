@@ -38,6 +38,10 @@ type SyncSet struct {
 	Members []Member `json:"members"`
 	// Seq is the newest write that the primary knew when it changed the set last: what was acknowledged by then.
 	Seq int64 `json:"seq"`
+	// Positions are some of the history that the members have, oldest first, each in the form of repo.Cursor: what a
+	// copy from outside shares with theirs can be told by the newest of them that it has. A holder of the release
+	// before leaves them out: then it is not known.
+	Positions []string `json:"positions,omitempty"`
 	// Index is Consul's ModifyIndex of this version of the set. A change names the version that it changes.
 	Index uint64 `json:"index,omitempty"`
 }
@@ -69,10 +73,11 @@ type Standing struct {
 // SyncChange asks for another sync set. It is made only while the lease is held under Term and the set is still at
 // Index, all in one transaction of Consul's.
 type SyncChange struct {
-	Term    string   `json:"term"`
-	Index   uint64   `json:"index"`
-	Members []Member `json:"members"`
-	Seq     int64    `json:"seq"`
+	Term      string   `json:"term"`
+	Index     uint64   `json:"index"`
+	Members   []Member `json:"members"`
+	Seq       int64    `json:"seq"`
+	Positions []string `json:"positions,omitempty"`
 }
 
 // Accepted is what AcceptLoss did: the set before (nil: there was none) and the one now, of this node alone.

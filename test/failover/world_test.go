@@ -25,7 +25,13 @@ type world struct {
 // MustWorld starts n nodes and waits until acknowledgements rest on two.
 func MustWorld(t *testing.T, n int, env ...string) *world {
 	t.Helper()
-	c := cluster.Start(t, cluster.Options{Nodes: n, Consul: true, Env: append([]string{"LITEFS_SKIP_SYNC=true"}, env...)})
+	return mustStart(t, cluster.Options{Nodes: n, Env: env})
+}
+
+func mustStart(t *testing.T, o cluster.Options) *world {
+	t.Helper()
+	o.Consul, o.Env = true, append([]string{"LITEFS_SKIP_SYNC=true"}, o.Env...)
+	c := cluster.Start(t, o)
 	w := &world{Cluster: c, transport: repo.NewTransport(c.Secret)}
 	t.Cleanup(w.transport.Close)
 	cmd := c.Nodes[0].Command(t.Context(), "user", "add", "ann@example.org", "--name", "Ann", "--password-file", "/dev/stdin")

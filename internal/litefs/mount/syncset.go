@@ -20,7 +20,7 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 	if l == nil || l.term() != change.Term || !c.primary() {
 		return none, node.ErrNotHeld
 	}
-	set := node.SyncSet{Members: change.Members, Seq: change.Seq}
+	set := node.SyncSet{Members: change.Members, Seq: change.Seq, Positions: change.Positions}
 	if err := c.checkMembers(&set); err != nil {
 		return none, err
 	}

@@ -4,6 +4,7 @@ package mount_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,10 +84,15 @@ func (s suite) lateChange(t *testing.T) {
 	c.url = between.url
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	mustAcquire(t, a)
-	before := mustSet(t, a)
+	first := mustSet(t, a)
+	positions := []string{"5-x", "7-y"}
+	before, err := a.Change(t.Context(), node.SyncChange{Term: a.Term(), Index: first.Index, Members: first.Members, Seq: 7, Positions: positions})
+	if err != nil || !slices.Equal(before.Positions, positions) || !slices.Equal(mustSet(t, b).Positions, positions) {
+		t.Fatalf("got %+v, %v", before, err)
+	}
 	txn := "/txn"
 	between.lose.Store(&txn)
-	_, err := a.Change(t.Context(), node.SyncChange{
+	_, err = a.Change(t.Context(), node.SyncChange{
 		Term: a.Term(), Index: before.Index, Members: []node.Member{{ID: a.ID}, {ID: b.ID}},
 	})
 	mustErr(t, err, node.ErrNoAnswer)
@@ -94,7 +100,7 @@ func (s suite) lateChange(t *testing.T) {
 	mustErr(t, err, node.ErrNoAnswer)
 	between.lose.Store(nil)
 	set, err := a.Settled(t.Context())
-	if err != nil || set.Has(b.ID) || set.Index == before.Index {
+	if err != nil || set.Has(b.ID) || set.Index == before.Index || !slices.Equal(set.Positions, positions) {
 		t.Fatalf("got %+v, %v", set, err)
 	}
 	if status := between.deliver(); status != http.StatusConflict {

@@ -1,0 +1,137 @@
+package cluster_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// impatient makes a node take a silent standby out as soon as it may.
+func impatient(o *cluster.Options, _ *cluster.Info) { o.Wait = time.Millisecond }
+
+// mustShare compares n's copy with the sync set.
+func (w *world) mustShare(t *testing.T, n *node, set litefs.SyncSet) cluster.Shared {
+	t.Helper()
+	s, err := n.cluster.Shared(t.Context(), &set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// mustLead makes n primary, and other a node that knows of none.
+func (w *world) mustLead(t *testing.T, n, other *node) {
+	t.Helper()
+	other.seat.Set(repotest.Unknown())
+	w.keeper.hand(n.id)
+	n.seat.Set(repotest.Primary())
+	repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
+}
+
+// TestWhatAnOldPrimaryShares: fra1 is cut off with a row that nobody else has; fra2 leads,
+// takes it out and acknowledges others in that row's place, alone. What fra1's copy shares
+// with what was acknowledged ends before its own row.
+func TestWhatAnOldPrimaryShares(t *testing.T) {
+	for name, c := range map[string]struct {
+		waiting bool  // whether an author waits at fra2 for fra1 to go
+		other   int64 // the row that is then known to be another one
+	}{
+		"nobody writes before it is out": {},
+		"somebody does":                  {waiting: true, other: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := MustWorld(t)
+			w.apart = "fra1"
+			fra2 := w.MustNode(t, "fra2", impatient)
+			fra1 := w.MustNode(t, "fra1")
+			w.MustSet(t, "fra2", "fra1")
+			w.MustWrite(t, fra2, "one", repo.Two)
+			last := w.MustWrite(t, fra2, "two", repo.Two)
+			w.mustLead(t, fra1, fra2)
+			ctx, cancel := context.WithCancel(t.Context())
+			discarded := w.write(ctx, fra1, "three", "three at fra1")
+			repotest.Eventually(t, patience, "fra1 has row 3", func() bool { return fra1.cluster.Newest() == 3 })
+			fra1.seat.hold(true)
+
+			w.mustLead(t, fra2, fra1)
+			cancel()
+			if got := w.MustEnd(t, discarded); got.err == nil {
+				t.Errorf("row 3 of fra1 was acknowledged: %+v", got.receipt)
+			}
+			if c.waiting {
+				w.MustWrite(t, fra2, "another three", repo.Alone)
+			}
+			w.MustSet(t, "fra2")
+			for _, item := range []string{"four", "five", "six"} {
+				w.MustWrite(t, fra2, item, repo.Alone)
+			}
+			got := w.mustShare(t, fra1, w.keeper.current())
+			if got.Here.Seq != 3 || got.Last != last.Cursor || got.Other != c.other || got.Newest != max(2, c.other) {
+				t.Errorf("%+v, want what fra1 shares to end at %s, and %d to be another row", got, last.Cursor, c.other)
+			}
+			if got := w.mustShare(t, fra2, w.keeper.current()); got.Other != 0 || got.Last.Seq != got.Newest {
+				t.Errorf("%+v: fra2 does not share its own history", got)
+			}
+		})
+	}
+}
+
+// TestPositionsOfAStandbyThatLeft: what it had reported is the newest that it shares, and
+// stays so through other terms of the same history.
+func TestPositionsOfAStandbyThatLeft(t *testing.T) {
+	w := MustWorld(t)
+	w.apart = "b"
+	a := w.MustNode(t, "a")
+	b := w.MustNode(t, "b")
+	w.MustSet(t, "a", "b")
+	last := w.MustWrite(t, a, "one", repo.Two)
+	b.seat.hold(true)
+	b.cluster.Leave(t.Context())
+	b.seat.Set(repotest.Unknown())
+	w.MustSet(t, "a")
+	w.MustWrite(t, a, "two", repo.Alone)
+	for range 20 { // more than positions are kept
+		a.seat.Set(repotest.Unknown())
+		w.mustLead(t, a, b)
+	}
+	w.MustWrite(t, a, "three", repo.Alone)
+	if got := w.mustShare(t, b, w.keeper.current()); got.Here != last.Cursor || got.Last != last.Cursor || got.Other != 0 {
+		t.Errorf("%+v, want all of b's copy, up to %s", got, last.Cursor)
+	}
+	// A holder of the release before writes none, and one of the release after may write others.
+	for _, positions := range [][]string{nil, {"0"}, {"another form"}} {
+		set := w.keeper.current()
+		set.Positions = positions
+		if got := w.mustShare(t, b, set); got.Here != last.Cursor || !got.Last.Zero() || got.Other != 0 || got.Newest != 0 {
+			t.Errorf("%v: %+v", positions, got)
+		}
+	}
+	if got, err := b.cluster.Shared(t.Context(), nil); err != nil || got.Here != last.Cursor || !got.Last.Zero() {
+		t.Errorf("no set: %+v, %v", got, err)
+	}
+}
+
+// TestANewPrimaryDropsWhatItDoesNotHave: rows of the primary before it that were never
+// acknowledged are no positions of its own history.
+func TestANewPrimaryDropsWhatItDoesNotHave(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	one := w.MustWrite(t, a, "one", repo.Alone)
+	two := w.MustWrite(t, a, "two", repo.Alone)
+	foreign := repo.Cursor{Seq: 2, Mark: repo.Mark{7}}
+	w.keeper.mu.Lock()
+	w.keeper.set.Members = append(w.keeper.set.Members, litefs.Member{ID: "b", Name: "b"})
+	w.keeper.set.Positions = []string{one.Cursor.String(), foreign.String(), repo.Cursor{Seq: 9}.String()}
+	w.keeper.mu.Unlock()
+	a.seat.Set(repotest.Unknown())
+	w.mustLead(t, a, &node{seat: newSeat(repotest.Unknown())})
+	want := []string{one.Cursor.String(), two.Cursor.String()}
+	if got := w.keeper.current().Positions; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
