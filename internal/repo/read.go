@@ -58,9 +58,10 @@ func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader)
 	defer cancel()
 	var err error
 	for i := 0; i < tries; {
+		tried := r.rollback.tried.Load()
 		err = once(ctx, fn)
 		if rollingBack(err) {
-			if full := r.rollBack(ctx); full != nil {
+			if full := r.rollBack(ctx, tried); full != nil {
 				return full
 			}
 			if rested(ctx, rollbackAgain) {

@@ -107,7 +107,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r := &Repo{
 		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, schema: sch, durability: o.Durability,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch, durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {
