@@ -47,7 +47,7 @@ test: apt tools
 	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
 
-# On an image of its own, built with the race detector, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
+# On an image of its own, built with the race detector and a clock that can be set from outside, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
 # docker-compose is the one of Debian bookworm, 1.29: compose.yml is for it and for compose v2, and is read by both.
 # `make -n` runs lines that have MAKE in them, so the one with the tests has none.
@@ -57,7 +57,7 @@ COMPOSE_IMAGE := blog:test-$(shell echo $$PPID)
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES="iptables docker-compose"
-	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1
+	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1 FAULTCLOCK=1
 	@set -o pipefail; trap 'docker rmi --force $(COMPOSE_IMAGE) >/dev/null' EXIT; \
 	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
 
@@ -82,10 +82,10 @@ cluster: build
 images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
 	@sh tools/images/make.sh
 
-# RACE=1 builds with the race detector; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
+# RACE=1 builds with the race detector, FAULTCLOCK=1 with a clock that can be set from outside; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
 IMAGE ?= blog:dev
 image: $(TOOLS_BIN)/docker-buildx
-	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) \
+	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) --build-arg FAULTCLOCK=$(FAULTCLOCK) \
 		$(foreach base,GO_IMAGE BASE_IMAGE,$(if $($(base)),--build-arg $(base)=$($(base)))) \
 		--build-arg GOPROXY=$$(go env GOPROXY) --build-arg GOSUMDB=$$(go env GOSUMDB) .
 
