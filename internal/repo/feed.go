@@ -172,10 +172,11 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	pos, started := f.Position(), f.isStarted()
 	var rows []Row
 	var newest Cursor
+	var at time.Time // of newest
 	rewritten := false
 	err = f.repo.Look(ctx, func(rd Reader) error {
-		var err error
-		if newest, err = Newest(ctx, rd); err != nil || newest == pos || !started {
+		last, err := newestRow(ctx, rd)
+		if newest, at = last.cursor, last.at; err != nil || newest == pos || !started {
 			return err
 		}
 		place, err := Locate(ctx, rd, pos)
@@ -197,6 +198,7 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 		return false, err
 	}
 	f.look(turn, replica && (rewritten || len(rows) > 0))
+	f.repo.dated(at, rewritten || slices.ContainsFunc(rows, Row.redated))
 	switch {
 	case !started && newest.Zero():
 		f.move(newest, func(Tail) {}) // nothing has happened yet

@@ -217,11 +217,7 @@ func (e *execution) apply(ctx context.Context, conn *sql.Conn, tx *sql.Tx, apply
 	if known || err != nil {
 		return nil, nil, e.refusal(err)
 	}
-	now := e.repo.now().UTC().Truncate(time.Millisecond)
-	if now.Before(e.last.at) {
-		now = e.last.at
-	}
-	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: now}
+	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: e.repo.date(e.last), reset: e.repo.reset}
 	if e.call.Actor.signedIn() {
 		if err := e.repo.authorize(ctx, t); err != nil {
 			return t, nil, e.refusal(err)
