@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"blog/internal/clock"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 )
@@ -65,7 +66,9 @@ type Options struct {
 	Header http.Header
 	// Info says how this node is. It may take its time: it is asked once a second, and
 	// reports do not wait for it.
-	Info   func(ctx context.Context) Info
+	Info func(ctx context.Context) Info
+	// Clock is this node's. It is told those of the others. Nil: one of its own.
+	Clock  *clock.Clock
 	Logger *slog.Logger
 }
 
@@ -106,6 +109,9 @@ func New(ctx context.Context, o Options) *Cluster {
 	}
 	if o.Stall <= 0 {
 		o.Stall = DefaultStall
+	}
+	if o.Clock == nil {
+		o.Clock = clock.OpenMember(clock.Machine(), o.Logger)
 	}
 	c := &Cluster{
 		o: o, log: o.Logger, attached: make(chan struct{}), changed: make(chan struct{}),

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/clock"
 	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
@@ -134,6 +135,9 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 		f(&o, &info)
 	}
 	o.Info = func(context.Context) cluster.Info { return info }
+	if o.Clock == nil {
+		o.Clock = clock.OpenMember(clock.Machine(), log)
+	}
 	n.cluster = cluster.New(t.Context(), o)
 	path := w.path
 	if id == w.apart {
@@ -141,8 +145,9 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	}
 	var err error
 	n.repo, err = repo.Open(t.Context(), repo.Options{
-		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: time.Now, Logger: log, Durability: n.cluster,
-		Registry: repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
+		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
+		Durability: n.cluster,
+		Registry:   repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
 	})
 	if err != nil {
 		t.Fatal(err)
