@@ -94,7 +94,7 @@ func admin(t *testing.T, s *app.Server, token string) int {
 		t.Fatal(err)
 	}
 	req.AddCookie(&http.Cookie{Name: "session", Value: token}) // #nosec G124 -- a request has none of these
-	res, err := http.DefaultTransport.RoundTrip(req) // follows no redirect
+	res, err := http.DefaultTransport.RoundTrip(req)           // follows no redirect
 	if err != nil {
 		t.Fatal(err)
 	}
