@@ -46,7 +46,7 @@ type node struct {
 	site   *web.Site
 	hub    *live.Hub
 	server *httptest.Server
-	routes chi.Routes
+	routes chi.Router
 	log    *repotest.Journal
 	other  *node  // that hears of what is written here
 	setup  string // the token of the one-time link, when there is no author
