@@ -16,8 +16,10 @@ import (
 type Tail interface {
 	// Rows is called with new rows, oldest first.
 	Rows(ctx context.Context, rows []Row)
-	// Reset is called when the history up to the last row told was rewritten:
-	// everything derived from it is void. now is the newest row of the new history.
+	// Reset is called when the history up to the last row told was rewritten, or when
+	// the tail itself panicked over what it was told: everything derived from that is
+	// void. now is the newest row of the history as it is. A tail that panics here is
+	// reset again before it is told of anything else.
 	Reset(ctx context.Context, now Cursor)
 }
 
@@ -29,7 +31,7 @@ type Feed struct {
 	mu      sync.Mutex
 	pos     Cursor
 	started bool
-	turn    <-chan struct{} // the role's Changed as of the last look
+	turn    <-chan struct{} // the role's Changed under which was read what is told, or was told last
 	follows bool            // under it, as a replica, something has come
 	moved   chan struct{}   // closed and replaced at each change of pos
 	tails   []*attached
@@ -37,7 +39,10 @@ type Feed struct {
 }
 
 // attached gives a tail an identity, whatever its type.
-type attached struct{ Tail }
+type attached struct {
+	Tail
+	broken bool // it panicked, and has not been reset since; only the feed's goroutine asks
+}
 
 func newFeed(r *Repo) *Feed {
 	return &Feed{repo: r, moved: make(chan struct{}), ended: make(chan struct{})}
@@ -48,7 +53,7 @@ func newFeed(r *Repo) *Feed {
 func (f *Feed) Attach(t Tail) Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tails = append(f.tails, &attached{t})
+	f.tails = append(f.tails, &attached{Tail: t})
 	return f.pos
 }
 
@@ -65,6 +70,15 @@ func (f *Feed) Position() Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.pos
+}
+
+// Term is, for a tail that is being told, the node's Changed under which what it is told
+// was read: no change of the role lies between the two. Where it is closed the role has
+// changed since, and what is told may be of a history that is given up.
+func (f *Feed) Term() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.turn
 }
 
 // Wait waits until all tails have been told of the row at c, or of a row that
@@ -140,8 +154,11 @@ func (f *Feed) run(ctx context.Context) {
 		}
 		var again <-chan time.Time
 		switch {
-		case err == nil:
+		case err == nil && f.repair(ctx):
 			pause = rereadFirst
+		case err == nil: // a tail could not be reset
+			again = time.After(pause)
+			pause = min(2*pause, rereadLast)
 		case f.repo.absent(err): // there is nothing to try: its arrival is an event
 		case cantOpen(err): // such as no file descriptor left, the end of which is no event
 			again = time.After(rereadLast)
@@ -197,11 +214,16 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	if err != nil {
 		return false, err
 	}
+	select {
+	case <-turn: // what was read may be of the term before or of this one: it is read again
+		return true, nil
+	default:
+	}
 	f.look(turn, replica && (rewritten || len(rows) > 0))
 	f.repo.dated(at, rewritten || slices.ContainsFunc(rows, Row.redated))
 	switch {
 	case !started && newest.Zero():
-		f.move(newest, func(Tail) {}) // nothing has happened yet
+		f.move(ctx, newest, func(Tail) {}) // nothing has happened yet
 	case !started, rewritten:
 		if rewritten {
 			f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
@@ -210,9 +232,9 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 			}
 		}
 		// Who was attached before the start has missed what came until now.
-		f.move(newest, func(t Tail) { t.Reset(ctx, newest) })
+		f.move(ctx, newest, func(t Tail) { t.Reset(ctx, newest) })
 	case len(rows) > 0:
-		f.move(rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
+		f.move(ctx, rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
 	}
 	return len(rows) == stepRows, nil
 }
@@ -234,7 +256,7 @@ func (f *Feed) isStarted() bool {
 
 // move tells all tails and then goes to position to. A tail that is attached
 // meanwhile got the old position, so it is told as well.
-func (f *Feed) move(to Cursor, tell func(Tail)) {
+func (f *Feed) move(ctx context.Context, to Cursor, tell func(Tail)) {
 	told := map[*attached]bool{}
 	for {
 		f.mu.Lock()
@@ -249,17 +271,46 @@ func (f *Feed) move(to Cursor, tell func(Tail)) {
 		t := f.tails[next]
 		f.mu.Unlock()
 		told[t] = true
-		f.tell(t.Tail, tell)
+		f.tell(ctx, t, to, tell)
 	}
 }
 
-// tell survives a tail's panic: one page that cannot be rendered must not take
-// the node down, again and again, at the same row.
-func (f *Feed) tell(t Tail, tell func(Tail)) {
+// tell calls tell with a tail. One that panics has lost what it was told, so it is reset
+// to the position to instead. One that has not been reset yet gets no rows: it lacks those
+// before them.
+func (f *Feed) tell(ctx context.Context, t *attached, to Cursor, tell func(Tail)) {
+	if !t.broken {
+		t.broken = !f.survives(t.Tail, tell)
+	}
+	if t.broken {
+		t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, to) })
+	}
+}
+
+// repair resets the tails that have panicked and could not be reset yet. It reports
+// whether all are whole.
+func (f *Feed) repair(ctx context.Context) bool {
+	f.mu.Lock()
+	tails, at := slices.Clone(f.tails), f.pos
+	f.mu.Unlock()
+	whole := true
+	for _, t := range tails {
+		if t.broken {
+			t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, at) })
+		}
+		whole = whole && !t.broken
+	}
+	return whole
+}
+
+// survives reports whether tell did not panic: one page that cannot be rendered must not
+// take the node down, again and again, at the same row.
+func (f *Feed) survives(t Tail, tell func(Tail)) (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.repo.log.Error("a tail of the change feed panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	tell(t)
+	return true
 }

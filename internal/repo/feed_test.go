@@ -212,6 +212,9 @@ func TestTails(t *testing.T) {
 	if a, b := first.seqs(), late.seqs(); !slices.Equal(a, []int64{1, 2}) || !slices.Equal(b, []int64{1, 2}) {
 		t.Errorf("told %v and %v", a, b)
 	}
+	if a, b := first.resetTo(), late.resetTo(); len(a) != 1 || a[0].Seq != 1 || len(b) != 0 {
+		t.Errorf("reset to %v and %v, want the one that lost row 1 to it, and only that one", a, b)
+	}
 	feed.Detach(first)
 	MustPut(t, c.primary, "3")
 	if a, b := first.seqs(), late.seqs(); len(a) != 2 || len(b) != 3 {
