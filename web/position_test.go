@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -30,7 +32,10 @@ func (w *world) MustCopy(tb testing.TB) *node {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "copy.db")
 	repotest.MustExec(tb, w.path, "VACUUM INTO ?", path)
-	return w.MustNode(tb, path, repotest.NewSeat(repotest.Unknown()), true)
+	seat := repotest.NewSeat(repotest.Unknown())
+	n := w.MustNode(tb, path, seat, true)
+	n.seat = seat
+	return n
 }
 
 func editor(pairs ...string) url.Values {
@@ -92,6 +97,8 @@ func TestAPositionOfAnotherHistoryIsReplaced(t *testing.T) {
 	}
 }
 
+// TestAWaitIsPaidOnce: who has waited in vain is answered at once, and told what is missing each time; and their position
+// stays, so that no later answer is older and does not say so.
 func TestAWaitIsPaidOnce(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -100,18 +107,174 @@ func TestAWaitIsPaidOnce(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	far := b.Cookie(t, "position")
 	here := b.On(behind)
-	if a := here.Get(t, "/posts/old").Must(t, http.StatusOK); a.find(t, ".author-bar").Length() != 0 {
-		t.Error("signed in by a session that is not here")
-	}
-	if b.Cookie(t, "position") == far {
-		t.Error("the position is still one that has not arrived")
+	for i := range 5 {
+		a := here.Get(t, "/posts/old").Must(t, http.StatusOK)
+		expectStale(t, fmt.Sprint("answer ", i), a, seqOf(far))
+		if a.find(t, ".author-bar").Length() != 0 {
+			t.Error("signed in by a session that is not here")
+		}
+		if len(a.header["Set-Cookie"]) > 0 || b.Cookie(t, "position") != far {
+			t.Fatalf("answer %d takes the position back: %v", i, a.header)
+		}
+		behind.site.SetCatchUp(time.Hour) // a second wait would hang
 	}
 	if b.Cookie(t, "session") == "" {
 		t.Error("the session's cookie is lost because its row was late")
 	}
-	// Now nothing is waited for, so nothing is on its way.
-	here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound)
-	b.Get(t, "/admin").Must(t, http.StatusOK)
+	// What may be on its way is said to be so each time, too.
+	here.Get(t, "/posts/nothing").Must(t, http.StatusServiceUnavailable)
+	b.On(w.primary).Get(t, "/admin").Must(t, http.StatusOK)
+	if other := MustLogin(t, w.primary); !waits(t, behind, other.Cookie(t, "position")) {
+		t.Error("another reader, with a later row, was not waited for")
+	}
+}
+
+// waits reports whether a node waits for a position.
+func waits(t *testing.T, n *node, position string) bool {
+	t.Helper()
+	n.site.SetCatchUp(time.Hour)
+	ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer leave()
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/posts/old", nil)
+	r.AddCookie(&http.Cookie{Name: "position", Value: position}) //nolint:gosec // a browser's own side
+	out := httptest.NewRecorder()
+	n.server.Config.Handler.ServeHTTP(out, r)
+	return out.Header().Get("X-Stale-Read") == "" // it had not given up when the reader left
+}
+
+// TestAWaitIsPaidAgain: after 10 s, when something has come, and in another role.
+func TestAWaitIsPaidAgain(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	MustPublish(t, w.primary, "Old", "Body.")
+	behind := w.MustCopy(t)
+	b := MustLogin(t, w.primary)
+	far := b.Cookie(t, "position")
+	for name, change := range map[string]func(){
+		"10 s later": func() { w.clock.Advance(10 * time.Second) },
+		"something has come": func() {
+			before := behind.repo.Feed().Position()
+			repotest.MustExec(t, behind.path, `
+				INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
+				SELECT 'come', digest, randomblob(32), name, actor, '[]', result, at FROM writes WHERE seq = 1`)
+			behind.seat.Notify()
+			repotest.Eventually(t, patience, "it is told", func() bool { return behind.repo.Feed().Position() != before })
+		},
+		"another role": func() {
+			term := behind.repo.Feed().Term()
+			behind.seat.Set(repotest.Unknown())
+			repotest.Eventually(t, patience, "the feed has read", func() bool { return behind.repo.Feed().Term() != term })
+		},
+	} {
+		behind.site.SetCatchUp(50 * time.Millisecond)
+		expectStale(t, name, b.On(behind).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(far))
+		if waits(t, behind, far) {
+			t.Errorf("before %q it is waited for again", name)
+		}
+		if change(); !waits(t, behind, far) {
+			t.Errorf("%s, and it is not waited for", name)
+		}
+	}
+}
+
+// TestAPositionNeverGoesBack: a reader who moves between nodes that are current, behind, cut off and of a history that is
+// given up has, after each answer, the position that they had or a newer one of the same history; and who is shown less
+// than they have seen is told.
+func TestAPositionNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	ref := MustPublish(t, w.primary, "Old", "Body.")
+	nodes := []*node{w.primary, w.replica}
+	b := MustLogin(t, w.primary)
+	for i := range 3 {
+		nodes = append(nodes, w.MustCopy(t))
+		title := fmt.Sprint("Title ", i)
+		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+	}
+	// One that was primary, and wrote on in a history that is given up: nothing has come to it since.
+	lost := w.MustCopy(t)
+	repotest.MustExec(t, lost.path, `
+		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
+		SELECT 'lost ' || seq, digest, randomblob(32), name, actor, '[]', result, at FROM writes`)
+	lost.seat.Notify()
+	repotest.Eventually(t, patience, "it has its own rows", func() bool {
+		return lost.repo.Feed().Position().Seq > w.primary.repo.Feed().Position().Seq
+	})
+	nodes = append(nodes, lost)
+	title := "Newest"
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same way in each run
+	newest := b.Cookie(t, "position")
+	for range 60 {
+		n := nodes[random.IntN(len(nodes))]
+		a := b.On(n).Get(t, []string{"/posts/old", "/", "/posts", "/posts/old/", "/search?q=x"}[random.IntN(5)])
+		now := b.Cookie(t, "position")
+		if mustSeq(t, now) < mustSeq(t, newest) {
+			t.Fatalf("from %.12s back to %.12s", newest, now)
+		}
+		if said := a.header.Get("X-Stale-Read") != ""; said == mustHave(t, n, newest) {
+			t.Fatalf("a reader at %.12s: the node says that it is missing: %v", newest, said)
+		}
+		newest = now
+		if random.IntN(4) == 0 {
+			MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+		}
+	}
+}
+
+func mustSeq(t *testing.T, position string) int64 {
+	t.Helper()
+	seq, err := strconv.ParseInt(seqOf(position), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+// mustHave reports whether a node's copy has the row of a position.
+func mustHave(t *testing.T, n *node, position string) bool {
+	t.Helper()
+	value, _, _ := strings.Cut(position, ".")
+	c, err := repo.ParseCursor(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var place repo.Place
+	err = n.repo.View(t.Context(), func(rd repo.Reader) error {
+		place, err = repo.Locate(t.Context(), rd, c)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place == repo.Here
+}
+
+// TestAWriteComesBackFromAGivenUpPosition: who has seen rows that are given up is told that they are missing, until a
+// write of their own shows that the history goes on without them.
+func TestAWriteComesBackFromAGivenUpPosition(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	b := MustLogin(t, w.primary)
+	at := w.primary.repo.Feed().Position()
+	at.Seq += 100
+	gone := w.replica.site.Sign(at)
+	b.SetCookie(t, "position", gone)
+	here := b.On(w.replica)
+	expectStale(t, "a replica cannot know", here.Get(t, "/posts").Must(t, http.StatusOK), strconv.FormatInt(at.Seq, 10))
+	here.Post(t, "/admin/posts", editor()).Must(t, http.StatusSeeOther)
+	now := w.primary.repo.Feed().Position()
+	if got := mustSeq(t, b.Cookie(t, "position")); got != now.Seq {
+		t.Errorf("after a write the position is %d, want %d", got, now.Seq)
+	}
+	expectStale(t, "after a write", here.Get(t, "/posts").Must(t, http.StatusOK), "")
+	// The primary knows without one.
+	b.SetCookie(t, "position", gone)
+	w.primary.site.SetCatchUp(time.Hour)
+	expectStale(t, "the primary", b.On(w.primary).Get(t, "/posts").Must(t, http.StatusOK), "")
+	if got := mustSeq(t, b.Cookie(t, "position")); got != now.Seq {
+		t.Errorf("after the primary's answer the position is %d, want %d", got, now.Seq)
+	}
 }
 
 func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
@@ -294,7 +457,8 @@ func TestAWaitInVainIsSaidOnEveryAnswer(t *testing.T) {
 		if c.status == http.StatusServiceUnavailable {
 			continue // the position stays
 		}
-		expectStale(t, "after "+c.what, here.Get(t, "/posts/old").Must(t, http.StatusOK), "")
+		expectStale(t, "after "+c.what, here.Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(far))
+		said++
 	}
 	if n := behind.site.StaleReads(); n != said {
 		t.Errorf("%d stale reads are counted, want %d", n, said)

@@ -81,18 +81,19 @@ func (f *Feed) Term() <-chan struct{} {
 	return f.turn
 }
 
-// Wait waits until all tails have been told of the row at c, or of a row that
-// shows that c is in another history, and reports Here or Elsewhere; when ctx or
-// the feed ends before that it reports Ahead. That a row is in another history is
-// said by a primary, or a replica to which something has come from one: until then
-// this node's may be the history that is given up.
+// Wait waits until all tails have been told of the row at c, or until this node knows
+// that c is in another history, and reports Here or Elsewhere; when ctx or the feed ends
+// before that it reports Ahead. That a row is in another history is known to a replica to
+// which something has come from its primary: until then this node's may be the history
+// that is given up. A primary knows it of a row that it does not have, also of one that is
+// ahead of all its rows, once what it has is confirmed like the answer to a write.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
 		turned := f.repo.node.Changed()
 		primary := f.repo.node.Role().State == litefs.Primary
 		f.mu.Lock()
 		pos, moved, started := f.pos, f.moved, f.started
-		certain := primary || f.follows && f.turn == turned
+		follows := f.follows && f.turn == turned
 		f.mu.Unlock()
 		if c.Zero() || pos == c {
 			return Here
@@ -100,13 +101,26 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 		if started && pos.Seq >= c.Seq {
 			// Ahead although the position is past it: the history was cut short a
 			// moment ago, and the feed is about to see that.
-			if place := f.locate(ctx, c); place == Here || place == Elsewhere && certain {
-				return place
+			switch place, newest, err := f.locate(ctx, c); {
+			case err != nil:
+			case place == Here:
+				return Here
+			case place == Elsewhere && (follows || primary && f.repo.confirmed(ctx, newest, turned)):
+				return Elsewhere
 			}
+		}
+		var ask <-chan time.Time
+		if primary {
+			ask = time.After(untoldAfter)
 		}
 		select {
 		case <-moved:
 		case <-turned:
+		case <-ask:
+			place, newest, err := f.locate(ctx, c)
+			if err == nil && place != Here && f.repo.confirmed(ctx, newest, turned) {
+				return Elsewhere
+			}
 		case <-ctx.Done():
 			return Ahead
 		case <-f.ended:
@@ -115,20 +129,25 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	}
 }
 
-func (f *Feed) locate(ctx context.Context, c Cursor) Place {
-	place := Ahead
-	err := f.repo.Look(ctx, func(rd Reader) error {
+// untoldAfter is when a primary looks whether it has the row that is waited for at all: by
+// then its feed has told of all that it wrote before, so who waits for that pays nothing.
+const untoldAfter = 200 * time.Millisecond
+
+// locate says where c stands in this node's copy: Here, Elsewhere or Ahead. newest is the
+// newest row of the copy.
+func (f *Feed) locate(ctx context.Context, c Cursor) (place Place, newest Cursor, err error) {
+	err = f.repo.Look(ctx, func(rd Reader) error {
 		var err error
+		if newest, err = Newest(ctx, rd); err != nil {
+			return err
+		}
 		place, err = Locate(ctx, rd, c)
 		return err
 	})
-	switch {
-	case err != nil:
-		return Ahead
-	case place == Forgotten: // pruned, so long past
-		return Here
+	if place == Forgotten { // pruned, so long past
+		place = Here
 	}
-	return place
+	return place, newest, err
 }
 
 // How soon a failed read of the tail is tried again: with no event to come, a
