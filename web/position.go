@@ -19,6 +19,12 @@ import (
 // past after the present. Anonymous readers have none.
 const positionCookie = "position"
 
+// writtenCookie carries the position of the browser's newest own write. Of two answers that
+// are under way at once a browser keeps the cookies of the one that ends last, so a page
+// that was asked for before a write, in another tab, takes the position back to before it;
+// only another write replaces this one.
+const writtenCookie = "written"
+
 // catchUp bounds the wait for a position to arrive.
 const catchUp = 2 * time.Second
 
@@ -92,6 +98,9 @@ func (s *Site) position(next http.Handler) http.Handler {
 		if place == repo.Elsewhere || place == repo.Here && now.Seq > seen.Seq {
 			rd.at = now
 			s.setPosition(w, now)
+		}
+		if written, ok := s.positionIn(r, writtenCookie); place == repo.Elsewhere && ok && written == seen {
+			s.setCursor(w, writtenCookie, now)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readingKey, rd)))
 	})
@@ -167,10 +176,21 @@ func (s *Site) wrote(w http.ResponseWriter, r *http.Request, receipt repo.Receip
 		rd.at = receipt.Cursor
 	}
 	s.setPosition(w, receipt.Cursor)
+	s.setCursor(w, writtenCookie, receipt.Cursor)
 }
 
+// seen is the newest position that the browser has, from whichever of its cookies.
 func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
-	c, err := r.Cookie(s.cookieName(positionCookie))
+	read, ok := s.positionIn(r, positionCookie)
+	if written, also := s.positionIn(r, writtenCookie); also && written.Seq > read.Seq {
+		return written, true
+	}
+	return read, ok
+}
+
+// positionIn is the position in one of the browser's cookies.
+func (s *Site) positionIn(r *http.Request, name string) (repo.Cursor, bool) {
+	c, err := r.Cookie(s.cookieName(name))
 	if err != nil {
 		return repo.Cursor{}, false
 	}
@@ -183,12 +203,15 @@ func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
 }
 
 // setPosition sets the cookie, in place of one set earlier in this answer.
-func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) {
+func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) { s.setCursor(w, positionCookie, c) }
+
+// setCursor sets the cookie with that name, in place of one set earlier in this answer.
+func (s *Site) setCursor(w http.ResponseWriter, name string, c repo.Cursor) {
 	if c.Zero() {
 		return
 	}
-	s.dropCookie(w, s.cookieName(positionCookie))
-	http.SetCookie(w, s.cookie(positionCookie, s.signer.sign(c.String()), positionLife))
+	s.dropCookie(w, s.cookieName(name))
+	http.SetCookie(w, s.cookie(name, s.signer.sign(c.String()), positionLife))
 }
 
 // dropCookie takes a cookie out of the answer that was set earlier in it.

@@ -83,7 +83,7 @@ func TestAPositionOfAnotherHistoryIsReplaced(t *testing.T) {
 	here := b.On(w.primary)
 	a := here.Get(t, "/").Must(t, http.StatusOK)
 	own := b.Cookie(t, "position")
-	if own == foreign || len(a.header["Set-Cookie"]) != 1 || a.header.Get("Cache-Control") != "private, no-cache" {
+	if own == foreign || len(a.header["Set-Cookie"]) != 2 || a.header.Get("Cache-Control") != "private, no-cache" {
 		t.Errorf("the position is still %s: %v", own, a.header)
 	}
 	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
@@ -274,6 +274,49 @@ func TestAWriteComesBackFromAGivenUpPosition(t *testing.T) {
 	expectStale(t, "the primary", b.On(w.primary).Get(t, "/posts").Must(t, http.StatusOK), "")
 	if got := mustSeq(t, b.Cookie(t, "position")); got != now.Seq {
 		t.Errorf("after the primary's answer the position is %d, want %d", got, now.Seq)
+	}
+}
+
+// TestAnOlderAnswerThatEndsLast: a page that was asked for before a write, in another tab or region, ends after it. The
+// browser's next request still says what it has written.
+func TestAnOlderAnswerThatEndsLast(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t, quick)
+	ref := MustPublish(t, w.primary, "Old", "Body.")
+	b := MustLogin(t, w.primary)
+	before := b.Cookie(t, "position")
+	title := "Of somebody else"
+	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
+	middle := w.MustCopy(t)
+	other := MustOpen(t, middle) // its jar is what the first request has
+	other.SetCookie(t, "position", before)
+	other.Get(t, "/posts/old").Must(t, http.StatusOK)
+	older := other.Cookie(t, "position")
+	b.Post(t, "/admin/posts", editor()).Must(t, http.StatusSeeOther)
+	own := b.Cookie(t, "position")
+	if !(mustSeq(t, before) < mustSeq(t, older) && mustSeq(t, older) < mustSeq(t, own)) {
+		t.Fatalf("from %.12s to %.12s and %.12s", before, older, own)
+	}
+	b.SetCookie(t, "position", older) // the first request's answer ends
+	expectStale(t, "where the write is not", b.On(middle).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(own))
+	expectStale(t, "where it is", b.On(w.replica).Get(t, "/posts/old").Must(t, http.StatusOK), "")
+}
+
+// TestAGivenUpWriteIsForgotten: in both of its cookies.
+func TestAGivenUpWriteIsForgotten(t *testing.T) {
+	t.Parallel()
+	w, other := MustWorld(t, long), MustWorld(t, long)
+	MustLogin(t, w.primary)
+	b := MustLogin(t, other.primary) // the same seq, another mark
+	here := b.On(w.primary)
+	here.Get(t, "/").Must(t, http.StatusOK)
+	for _, name := range []string{"position", "written"} {
+		if value, _, _ := strings.Cut(b.Cookie(t, name), "."); value != w.primary.repo.Feed().Position().String() {
+			t.Errorf("%s is still %.12s", name, value)
+		}
+	}
+	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
+		t.Errorf("set again: %v", again.header)
 	}
 }
 
@@ -551,6 +594,7 @@ func TestWhoIsSignedInHasAPosition(t *testing.T) {
 	w := MustWorld(t, long)
 	b := MustLogin(t, w.replica)
 	b.SetCookie(t, "position", "lost")
+	b.SetCookie(t, "written", "lost")
 	if a := b.Get(t, "/posts").Must(t, http.StatusOK); len(a.header["Set-Cookie"]) != 1 || a.header.Get("Cache-Control") != "private, no-cache" {
 		t.Errorf("%v", a.header)
 	}
