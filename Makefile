@@ -8,7 +8,7 @@ TAGS    := sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev generate test test-compose chaos check cluster images image bench clean
+.PHONY: help build run dev generate test twice test-compose chaos check cluster images image bench clean
 
 help:
 	@echo "make build    bin/blog"
@@ -19,6 +19,7 @@ help:
 	@echo "make image    the image of a node, blog:dev"
 	@echo "make test     every test (installs what they need)"
 	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
+	@echo "make twice    every test twice in one process, in random order (about twice as long): PACKAGES=./..."
 	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
 	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
 	@echo "make bench    one table of ratios (docs/performance.md), in about four minutes"
@@ -46,6 +47,12 @@ test: apt tools
 	go build ./...
 	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
+
+# A test that leaves something behind in its process fails here: a channel closed for good, a name registered for ever,
+# a port or a file that is taken. -shuffle prints its seed.
+PACKAGES ?= ./...
+twice: apt tools
+	set -o pipefail; go test -race -tags $(TAGS) -count=2 -shuffle=on -timeout 40m -json $(PACKAGES) | go run ./tools/testreport
 
 # On an image of its own, built with the race detector and a clock that can be set from outside, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
