@@ -65,7 +65,8 @@ func mustBeTheRouters(tb testing.TB, n *node, wire string) {
 	if got == nil || want == nil {
 		return
 	}
-	if got.Code != want.Code || !reflect.DeepEqual(got.Header(), want.Header()) || got.Body.String() != want.Body.String() {
+	same := got.Code == want.Code && got.Body.String() == want.Body.String()
+	if !same || !reflect.DeepEqual(got.Header(), want.Header()) {
 		tb.Fatalf("%.300q\nthe public handler: %d %v %.200q\nthe router alone:   %d %v %.200q",
 			wire, got.Code, got.Header(), got.Body, want.Code, want.Header(), want.Body)
 	}
@@ -88,7 +89,8 @@ func mustWarm(tb testing.TB) *node {
 }
 
 var warm = []string{
-	"/", "/posts", "/posts?page=2", "/posts?tag=tag", "/posts?tag=tag&page=2", "/posts/title-1", "/archive", "/tags", "/tags/tag",
+	"/", "/posts", "/posts?page=2", "/posts?tag=tag", "/posts?tag=tag&page=2", "/posts/title-1", "/archive", "/tags",
+	"/tags/tag",
 	"/tags/tag?page=2", "/tags/c%23", "/tags/%C3%BCnder", "/feed.xml", "/sitemap.xml", "/robots.txt", "/search?q=title",
 }
 
@@ -126,7 +128,8 @@ func TestTheQuickAnswerIsTheRouters(t *testing.T) {
 	}
 	// And as pieces come.
 	pieces := []string{
-		"/", "/", "posts", "tags", "tag", "title-1", "?", "%3F", "%3f", "page=2", "tag=tag", "&", "%26", "#", "%23", ";", ".", "..",
+		"/", "/", "posts", "tags", "tag", "title-1", "?", "%3F", "%3f", "page=2", "tag=tag", "&", "%26", "#", "%23", ";",
+		".", "..",
 		"%2e", "%2F", "%252F", "+", "%20", "c", "feed.xml", "P", "%C3%BC", "nder", "\\", "%5c",
 	}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -63,8 +63,8 @@ type probe struct {
 func (p probe) Rows(context.Context, []repo.Row)   { p.told <- p.c.At() }
 func (p probe) Reset(context.Context, repo.Cursor) { p.told <- p.c.At() }
 
-// TestAPositionThatIsToldLate: a replica's feed has found another history, and tells of it when the role has changed and
-// the database has been read since. What this node reports must not go back: a row that it has would count as gone.
+// TestAPositionThatIsToldLate: a replica's feed has found another history, and tells of it when the role has changed
+// and the database has been read since. What this node reports must not go back: a row that it has would count as gone.
 func TestAPositionThatIsToldLate(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
