@@ -4,6 +4,7 @@ package receive
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -138,28 +139,19 @@ func (p *payload) resumable() bool { return p.file != nil && p.header.IsSnapshot
 // verify reads the whole payload and returns the database's position after it. It fails when a checksum is not that of
 // the content, or when the LTX file is not exactly as long as the payload.
 func (p *payload) verify() (ltx.Pos, error) {
-	const buffer = 256 << 10
-	r := bufio.NewReaderSize(&payloadReader{payload: p}, buffer)
+	var r io.Reader = bytes.NewReader(p.memory)
+	if p.file != nil {
+		const buffer = 256 << 10
+		r = bufio.NewReaderSize(io.NewSectionReader(p.file, 0, p.size), int(min(buffer, p.size)))
+	}
 	dec := ltx.NewDecoder(r)
 	if err := dec.Verify(); err != nil {
 		return ltx.Pos{}, fmt.Errorf("the frame of %s is corrupt: %w", p.name, err)
 	}
-	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+	if n, err := r.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return ltx.Pos{}, fmt.Errorf("the frame of %s is corrupt: there is more after its end (%w)", p.name, err)
 	}
 	return dec.PostApplyPos(), nil
-}
-
-// payloadReader reads a payload from its beginning.
-type payloadReader struct {
-	payload *payload
-	off     int64
-}
-
-func (r *payloadReader) Read(b []byte) (int, error) {
-	n, err := r.payload.readAt(b, r.off)
-	r.off += int64(n)
-	return n, err
 }
 
 // readAt reads into b what is at off. It returns io.EOF at the payload's end.
