@@ -15,10 +15,14 @@ import (
 // reader allocates whatever length the four bytes before the text say.
 const maxText = 4 << 10
 
+// noticePrefix begins the name in a DropDB frame that drops nothing: the rest is a sentence of the primary's for this
+// node's log. LiteFS, whose DropDB frames are out of use, does not see it.
+const noticePrefix = "\x00notice\x00"
+
 // frame is one frame of the stream, complete. An LTX frame has a payload.
 type frame struct {
 	head    []byte // as it came: type, fixed fields, text
-	name    string // the text of an LTX frame: the database
+	name    string // the text, which is the database's name in most
 	payload *payload
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/superfly/litefs"
 	"github.com/superfly/ltx"
@@ -89,10 +90,14 @@ func (s *stream) receive(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if f.kind() == litefs.StreamFrameTypeLTX {
+		switch notice, isNotice := strings.CutPrefix(f.name, noticePrefix); {
+		case f.kind() == litefs.StreamFrameTypeLTX:
 			if f.payload, err = s.receivePayload(r, f.name); err != nil {
 				return err
 			}
+		case f.kind() == litefs.StreamFrameTypeDropDB && isNotice:
+			s.client.log.Warn("the primary says why replication waits", "reason", notice)
+			continue
 		}
 		s.queue.put(f)
 	}

@@ -7,9 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -288,4 +290,30 @@ func TestEmptiedAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustBeEmpty(t, filepath.Dir(left))
+}
+
+// TestNotice: what the primary says to the follower's log comes there, and not to LiteFS.
+func TestNotice(t *testing.T) {
+	const why = "the primary has no image of blog.db yet"
+	beat := mustFrame(t, &litefs.HeartbeatStreamFrame{Timestamp: -1}).bytes
+	dropped := mustFrame(t, &litefs.DropDBStreamFrame{Name: "old.db"}).bytes
+	wire := bytes.Join([][]byte{dropped, mustFrame(t, &litefs.DropDBStreamFrame{Name: "\x00notice\x00" + why}).bytes, beat}, nil)
+	base := &litefshttp.Client{HTTPClient: &http.Client{Transport: script(func(*http.Request) (http.Header, io.ReadCloser) {
+		return http.Header{}, io.NopCloser(bytes.NewReader(wire))
+	})}}
+	var log bytes.Buffer
+	client, err := receive.New(base, t.TempDir(), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := mustStream(t, client, "http://primary", ltx.Pos{})
+	if got, err := io.ReadAll(st); err != nil || !bytes.Equal(got, append(dropped, beat...)) {
+		t.Errorf("LiteFS gets %q, %v", got, err)
+	}
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), why) {
+		t.Errorf("the log is %q", log.String())
+	}
 }
