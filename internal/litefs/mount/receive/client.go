@@ -66,14 +66,14 @@ func (c *Client) Stream(
 		s.positions[name] = pos
 	}
 	offered := c.takePartial(positions)
-	resp, err := c.post(ctx, primaryURL, nodeID, positions, filter, offered)
+	header, body, err := c.post(ctx, primaryURL, nodeID, positions, filter, offered)
 	if err != nil {
 		cancel()
 		c.keepPartial(offered)
 		return nil, err
 	}
 	if offered != nil {
-		if resp.Header.Get(HeaderResumed) == offered.header() {
+		if header.Get(HeaderResumed) == offered.header() {
 			c.log.Info("the image is resumed", "db", offered.name, "offset", offered.payload.size)
 			s.resumed = offered
 		} else {
@@ -81,21 +81,21 @@ func (c *Client) Stream(
 			offered.payload.discard()
 		}
 	}
-	s.clusterID = resp.Header.Get(http.HeaderClusterID)
-	s.start(ctx, resp.Body)
+	s.clusterID = header.Get(http.HeaderClusterID)
+	s.start(ctx, body)
 	return s, nil
 }
 
-// post asks the primary for the stream. The caller closes the response's body.
+// post asks the primary for the stream and returns the response's header and body. The caller closes the body.
 func (c *Client) post(
 	ctx context.Context, primaryURL string, nodeID uint64, positions map[string]ltx.Pos, filter []string, offered *partial,
-) (*nethttp.Response, error) {
+) (nethttp.Header, io.ReadCloser, error) {
 	u, err := url.Parse(primaryURL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the primary's URL: %w", err)
+		return nil, nil, fmt.Errorf("the primary's URL: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return nil, fmt.Errorf("the primary's URL %q is not of the form http://host:port", primaryURL)
+		return nil, nil, fmt.Errorf("the primary's URL %q is not of the form http://host:port", primaryURL)
 	}
 	to := url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/stream"}
 	if len(filter) > 0 {
@@ -103,11 +103,11 @@ func (c *Client) post(
 	}
 	var body bytes.Buffer
 	if err := http.WritePosMapTo(&body, positions); err != nil {
-		return nil, fmt.Errorf("encode the positions: %w", err)
+		return nil, nil, fmt.Errorf("encode the positions: %w", err)
 	}
 	req, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodPost, to.String(), &body)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the stream: %w", err)
+		return nil, nil, fmt.Errorf("ask for the stream: %w", err)
 	}
 	req.Header.Set(http.HeaderNodeID, litefs.FormatNodeID(nodeID))
 	if offered != nil {
@@ -115,15 +115,15 @@ func (c *Client) post(
 	}
 	resp, err := c.HTTPClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask for the stream: %w", err)
+		return nil, nil, fmt.Errorf("ask for the stream: %w", err)
 	}
 	if resp.StatusCode != nethttp.StatusOK {
 		const longest = 200
 		why, err := io.ReadAll(io.LimitReader(resp.Body, longest))
 		err = errors.Join(err, resp.Body.Close())
-		return nil, errors.Join(fmt.Errorf("ask for the stream: status %d: %s", resp.StatusCode, bytes.TrimSpace(why)), err)
+		return nil, nil, errors.Join(fmt.Errorf("ask for the stream: status %d: %s", resp.StatusCode, bytes.TrimSpace(why)), err)
 	}
-	return resp, nil
+	return resp.Header, resp.Body, nil
 }
 
 // takePartial returns the interrupted image if a replica at positions needs it still, and nil otherwise. The replica

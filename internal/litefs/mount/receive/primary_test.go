@@ -5,6 +5,7 @@ package receive_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ type history struct {
 }
 
 // newHistory commits n transactions to a database of so many pages. Each changes one page.
-func newHistory(t *testing.T, pages, n int) *history {
+func newHistory(t *testing.T, pages uint32, n ltx.TXID) *history {
 	t.Helper()
 	h := &history{pages: make([][]byte, pages)}
 	source := rand.NewChaCha8([32]byte{1})
@@ -49,19 +50,20 @@ func newHistory(t *testing.T, pages, n int) *history {
 	}
 	header := []byte("SQLite format 3\x00\x02\x00\x01\x01\x00\x40\x20\x20") // page size 512, rollback journal
 	copy(h.pages[0], header)
-	h.pages[0][28], h.pages[0][29], h.pages[0][30], h.pages[0][31] = 0, 0, byte(pages>>8), byte(pages)
+	binary.BigEndian.PutUint32(h.pages[0][28:], pages)
 	before := ltx.Checksum(0)
-	for id := ltx.TXID(1); id <= ltx.TXID(n); id++ {
-		changed := 1 + int(id)%max(1, pages-1) // never the first
-		_, _ = source.Read(h.pages[changed%pages])
+	for id := ltx.TXID(1); id <= n; id++ {
+		changed := 1 + uint32(id)%(pages-1) // never the first, which has the header
+		_, _ = source.Read(h.pages[changed])
 		after := ltx.ChecksumFlag
-		for i, page := range h.pages {
-			after = ltx.ChecksumFlag | (after ^ ltx.ChecksumPage(uint32(i+1), page))
+		for i := range pages {
+			after = ltx.ChecksumFlag | (after ^ ltx.ChecksumPage(i+1, h.pages[i]))
 		}
-		image := h.mustEncode(t, ltx.Header{MinTXID: 1, MaxTXID: id}, after, 0, len(h.pages))
+		image := h.mustEncode(t, ltx.Header{MinTXID: 1, MaxTXID: id, Commit: pages}, after, 0)
 		tx := image
 		if id > 1 {
-			tx = h.mustEncode(t, ltx.Header{MinTXID: id, MaxTXID: id, PreApplyChecksum: before}, after, changed, changed+1)
+			header := ltx.Header{MinTXID: id, MaxTXID: id, PreApplyChecksum: before, Commit: pages}
+			tx = h.mustEncode(t, header, after, changed)
 		}
 		h.images, h.txs, h.pos = append(h.images, image), append(h.txs, tx), append(h.pos, ltx.Pos{TXID: id, PostApplyChecksum: after})
 		before = after
@@ -69,15 +71,19 @@ func newHistory(t *testing.T, pages, n int) *history {
 	return h
 }
 
-// mustEncode makes an LTX file of the pages from one index to another.
-func (h *history) mustEncode(t *testing.T, header ltx.Header, after ltx.Checksum, from, to int) []byte {
+// mustEncode makes an LTX file: of all pages for page 0, and otherwise of the one at that index.
+func (h *history) mustEncode(t *testing.T, header ltx.Header, after ltx.Checksum, page uint32) []byte {
 	t.Helper()
-	header.Version, header.PageSize, header.Commit, header.Timestamp = ltx.Version, pageSize, uint32(len(h.pages)), 1
+	header.Version, header.PageSize, header.Timestamp = ltx.Version, pageSize, 1
+	from, to := page, page+1
+	if page == 0 {
+		to = header.Commit
+	}
 	var out bytes.Buffer
 	enc := ltx.NewEncoder(&out)
 	err := enc.EncodeHeader(header)
 	for i := from; i < to && err == nil; i++ {
-		err = enc.EncodePage(ltx.PageHeader{Pgno: uint32(i + 1)}, h.pages[i])
+		err = enc.EncodePage(ltx.PageHeader{Pgno: i + 1}, h.pages[i])
 	}
 	if err == nil {
 		enc.SetPostApplyChecksum(after)
@@ -106,22 +112,25 @@ type wireFrame struct {
 	image bool
 }
 
-func mustFrame(t testing.TB, f litefs.StreamFrame) wireFrame {
-	t.Helper()
+func mustFrame(tb testing.TB, f litefs.StreamFrame) wireFrame {
+	tb.Helper()
 	var out bytes.Buffer
 	if err := litefs.WriteStreamFrame(&out, f); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return wireFrame{bytes: out.Bytes()}
 }
 
 // mustLTXFrame is an LTX frame with its payload in chunks of at most so many bytes.
-func mustLTXFrame(t testing.TB, file []byte, chunk int) wireFrame {
-	t.Helper()
-	f := mustFrame(t, &litefs.LTXStreamFrame{Name: dbName})
+func mustLTXFrame(tb testing.TB, file []byte, chunk uint16) wireFrame {
+	tb.Helper()
+	f := mustFrame(tb, &litefs.LTXStreamFrame{Name: dbName})
 	for len(file) > 0 {
-		n := min(len(file), chunk)
-		f.bytes = append(append(f.bytes, byte(n>>8), byte(n)), file[:n]...)
+		n := chunk
+		if len(file) < int(n) {
+			n = uint16(len(file)) //nolint:gosec // less than chunk
+		}
+		f.bytes = append(binary.BigEndian.AppendUint16(f.bytes, n), file[:n]...)
 		file = file[n:]
 	}
 	f.bytes = append(f.bytes, 0, 0)
@@ -133,7 +142,7 @@ func mustLTXFrame(t testing.TB, file []byte, chunk int) wireFrame {
 type primary struct {
 	t       testing.TB
 	history *history
-	chunk   int
+	chunk   uint16
 	from    ltx.TXID // images are of this transaction
 	stock   bool     // it knows nothing of resuming
 

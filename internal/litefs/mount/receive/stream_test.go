@@ -134,7 +134,7 @@ func TestEveryCut(t *testing.T) {
 		for p.cut = cut; len(got) < len(want); p.cut = -1 {
 			pos := ltx.Pos{}
 			if len(got) > 0 {
-				pos = h.pos[int(p.from)+len(got)-2]
+				pos = h.pos[len(h.pos)-len(want)+len(got)-1]
 			}
 			st := mustStream(t, client, "http://primary", pos)
 			more, ended := consume(t, st)
