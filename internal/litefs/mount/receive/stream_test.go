@@ -210,12 +210,18 @@ func TestImpossibleFrame(t *testing.T) {
 		"more after its end": mustLTXFrame(t, append(bytes.Clone(h.txs[0][:ltx.HeaderSize]), append(
 			make([]byte, ltx.PageHeaderSize), make([]byte, ltx.TrailerSize+1)...)...), 1<<9).bytes,
 	} {
-		client, spool := quickClient(t, wire)
+		body := bytes.NewReader(wire)
+		client, spool := mustClient(t, script(func(*http.Request) (http.Header, io.ReadCloser) {
+			return http.Header{}, io.NopCloser(body)
+		}))
 		client.SetMemory(1)
 		st := mustStream(t, client, "http://primary", ltx.Pos{})
 		got, err := io.ReadAll(st)
 		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) || len(got) > 0 {
 			t.Errorf("%s: LiteFS gets %d bytes, and %v", name, len(got), err)
+		}
+		if read := len(wire) - body.Len(); read > 1<<18 {
+			t.Errorf("%s: %d bytes were received before that was clear", name, read)
 		}
 		if err := st.Close(); err != nil {
 			t.Error(err)
