@@ -19,8 +19,8 @@ import (
 	"blog/test/cluster"
 )
 
-// frameLink is an HTTP proxy between a replica and the primary's /stream. It stops at a byte of the stream that the test
-// chooses, while the connection to the replica lives on and answers pings.
+// frameLink is an HTTP proxy between a replica and the primary's /stream. It stops at a byte of the stream that the
+// test chooses, while the connection to the replica lives on and answers pings.
 type frameLink struct {
 	url    string
 	client *http.Client
@@ -80,7 +80,8 @@ func (l *frameLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := primary + r.URL.String()
-	req, err := http.NewRequestWithContext(r.Context(), r.Method, to, bytes.NewReader(body)) //nolint:gosec // the test's own primary
+	in := bytes.NewReader(body)
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, to, in) //nolint:gosec // the test's own primary
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return

@@ -22,7 +22,8 @@ import (
 )
 
 // TestFrozenPrimary: while a node waits for an answer of a primary whose machine still takes connections, it does not
-// look whether the lease is free. So it waits for the beginning of that answer only, not until the connection is given up.
+// look whether the lease is free. So it waits for the beginning of that answer only, not until the connection is given
+// up.
 func TestFrozenPrimary(t *testing.T) {
 	frozen, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // nobody accepts: the system does
 	if err != nil {
@@ -37,10 +38,10 @@ func TestFrozenPrimary(t *testing.T) {
 	}
 }
 
-// TestPulledCable: a stream whose cable is pulled ends after the 2 s in which it could have been silent and the 2 s for
-// a sign of life, and one that is silent but has a cable does not. Inside a frame, of which LiteFS has seen nothing yet,
-// the same holds. The time is the bubble's: it passes when everybody waits for it, so no machine is too slow. TestLinks
-// in test/cluster has real connections.
+// TestPulledCable: a stream whose cable is pulled ends after the 2 s in which it could have been silent and the 2 s
+// for a sign of life, and one that is silent but has a cable does not. Inside a frame, of which LiteFS has seen
+// nothing yet, the same holds. The time is the bubble's: it passes when everybody waits for it, so no machine is too
+// slow. TestLinks in test/cluster has real connections.
 func TestPulledCable(t *testing.T) {
 	for name, inside := range map[string]bool{"between frames": false, "inside a frame": true} {
 		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { pulledCable(t, inside) }) })

@@ -20,8 +20,8 @@ var _ litefs.Lease = (*consulLease)(nil)
 //
 // LiteFS believes in it until Renew says otherwise or until it is demoted. It asks Renew after half a TTL, but from
 // the start again after each hand-off that came to nothing. So the lease has a clock of its own that demotes LiteFS at
-// the latest when a TTL has passed since the last renewal was sent. LiteFS does not hear that either while it waits, for
-// up to 5 s, for the stream of the node that it hands off to: then the lease withdraws the hand-off.
+// the latest when a TTL has passed since the last renewal was sent. LiteFS does not hear that either while it waits,
+// for up to 5 s, for the stream of the node that it hands off to: then the lease withdraws the hand-off.
 type consulLease struct {
 	leaser  *consulLeaser
 	session string

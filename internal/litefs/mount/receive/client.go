@@ -121,7 +121,8 @@ func (c *Client) post(
 		const longest = 200
 		why, err := io.ReadAll(io.LimitReader(resp.Body, longest))
 		err = errors.Join(err, resp.Body.Close())
-		return nil, nil, errors.Join(fmt.Errorf("ask for the stream: status %d: %s", resp.StatusCode, bytes.TrimSpace(why)), err)
+		refused := fmt.Errorf("ask for the stream: status %d: %s", resp.StatusCode, bytes.TrimSpace(why))
+		return nil, nil, errors.Join(refused, err)
 	}
 	return resp.Header, resp.Body, nil
 }

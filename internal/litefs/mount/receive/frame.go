@@ -112,8 +112,8 @@ func unexpected(err error) error {
 	return err
 }
 
-// chunkReader reads a payload from its chunks: each is a length of two bytes, big endian, and so many bytes. A length of
-// zero is the payload's end, for which Read returns io.EOF.
+// chunkReader reads a payload from its chunks: each is a length of two bytes, big endian, and so many bytes. A length
+// of zero is the payload's end, for which Read returns io.EOF.
 type chunkReader struct {
 	r     io.Reader
 	left  int // bytes of the current chunk
@@ -139,8 +139,8 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 	return n, unexpected(err)
 }
 
-// frameReader is a frame as LiteFS reads it. The payload goes from its file into LiteFS's own buffer, and gives the disk
-// back as it goes: LiteFS writes a copy at the same time.
+// frameReader is a frame as LiteFS reads it. The payload goes from its file into LiteFS's own buffer, and gives the
+// disk back as it goes: LiteFS writes a copy at the same time.
 type frameReader struct {
 	frame *frame
 	out   []byte // to be read next

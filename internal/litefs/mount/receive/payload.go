@@ -21,8 +21,8 @@ import (
 // before their space is given back.
 const step = 1 << 20
 
-// payload is the content of an LTX frame: one LTX file, in memory or in a file of the spool. One goroutine writes it and
-// then another reads it; discard may be called at any time, more than once.
+// payload is the content of an LTX frame: one LTX file, in memory or in a file of the spool. One goroutine writes it
+// and then another reads it; discard may be called at any time, more than once.
 type payload struct {
 	spool  *spool
 	name   string // of the database
@@ -132,8 +132,8 @@ func (p *payload) checkRoom() error {
 	return p.spool.checkRoom(p.name, need)
 }
 
-// resumable reports that the next stream can go on with the payload: it is an image of which the file has a part. A part
-// that is still in memory is sent again sooner than it is asked for.
+// resumable reports that the next stream can go on with the payload: it is an image of which the file has a part. A
+// part that is still in memory is sent again sooner than it is asked for.
 func (p *payload) resumable() bool { return p.file != nil && p.header.IsSnapshot() }
 
 // verify reads the whole payload and returns the database's position after it. It fails when a checksum is not that of

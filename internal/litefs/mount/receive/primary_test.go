@@ -65,7 +65,8 @@ func newHistory(t *testing.T, pages uint32, n ltx.TXID) *history {
 			header := ltx.Header{MinTXID: id, MaxTXID: id, PreApplyChecksum: before, Commit: pages}
 			tx = h.mustEncode(t, header, after, changed)
 		}
-		h.images, h.txs, h.pos = append(h.images, image), append(h.txs, tx), append(h.pos, ltx.Pos{TXID: id, PostApplyChecksum: after})
+		h.images, h.txs = append(h.images, image), append(h.txs, tx)
+		h.pos = append(h.pos, ltx.Pos{TXID: id, PostApplyChecksum: after})
 		before = after
 	}
 	return h

@@ -124,8 +124,8 @@ func TestImageResumed(t *testing.T) {
 	}
 }
 
-// TestImageNotNeeded: an image whose beginning is here is not asked for where the replica has another position by now, and
-// its file goes. Another primary's answer, of another image, ends it as well.
+// TestImageNotNeeded: an image whose beginning is here is not asked for where the replica has another position by now,
+// and its file goes. Another primary's answer, of another image, ends it as well.
 func TestImageNotNeeded(t *testing.T) {
 	h := newHistory(t, 8, 3)
 	for name, c := range map[string]struct {
@@ -187,7 +187,8 @@ func TestSpace(t *testing.T) {
 		t.Error(err)
 	}
 	mustBeEmpty(t, spool)
-	if _, err := client.Stream(t.Context(), "http://primary", 1, nil, nil); !errors.Is(err, receive.ErrNoRoom) || calls != 1 {
+	_, err = client.Stream(t.Context(), "http://primary", 1, nil, nil)
+	if !errors.Is(err, receive.ErrNoRoom) || calls != 1 {
 		t.Errorf("asked %d times, and %v", calls, err)
 	}
 	free += 2 * image
@@ -219,7 +220,8 @@ func TestSpaceGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	const blocks, most = 512, 2 << 20
-	if on := info.Sys().(*syscall.Stat_t).Blocks * blocks; info.Size() < int64(len(h.images[0])) || on > most { //nolint:forcetypeassert // on Linux
+	on := info.Sys().(*syscall.Stat_t).Blocks * blocks //nolint:forcetypeassert // on Linux
+	if info.Size() < int64(len(h.images[0])) || on > most {
 		t.Errorf("of a file of %d bytes that has been read %d are on the disk", info.Size(), on)
 	}
 	if _, err := io.ReadAll(st); err != nil {

@@ -60,7 +60,8 @@ func (s *spool) create() (*os.File, error) {
 	name := strconv.Itoa(s.made) + ".ltx"
 	s.mu.Unlock()
 	const private = 0o600
-	f, err := os.OpenFile(filepath.Join(s.dir(), name), os.O_RDWR|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // a number in our own folder
+	path := filepath.Join(s.dir(), name)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // a number in our own folder
 	if err != nil {
 		return nil, fmt.Errorf("make a file for a received frame: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 
 var _ litefs.Stream = (*stream)(nil)
 
-// stream is the primary's stream as LiteFS reads it. A goroutine receives frames from the network; Read hands over those
-// that are complete. Close may be called while Read waits.
+// stream is the primary's stream as LiteFS reads it. A goroutine receives frames from the network; Read hands over
+// those that are complete. Close may be called while Read waits.
 type stream struct {
 	client    *Client
 	clusterID string

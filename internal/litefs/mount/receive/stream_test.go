@@ -160,8 +160,8 @@ func TestEveryCut(t *testing.T) {
 	}
 }
 
-// TestCorruptFrame: whatever byte of a payload is another, or of the lengths in it, LiteFS gets no byte of that frame, and
-// what came before arrives.
+// TestCorruptFrame: whatever byte of a payload is another, or of the lengths in it, LiteFS gets no byte of that frame,
+// and what came before arrives.
 func TestCorruptFrame(t *testing.T) {
 	h := newHistory(t, 2, 4)
 	good := mustLTXFrame(t, h.txs[1], 1000).bytes
@@ -303,10 +303,12 @@ func TestNotice(t *testing.T) {
 	const why = "the primary has no image of blog.db yet"
 	beat := mustFrame(t, &litefs.HeartbeatStreamFrame{Timestamp: -1}).bytes
 	dropped := mustFrame(t, &litefs.DropDBStreamFrame{Name: "old.db"}).bytes
-	wire := bytes.Join([][]byte{dropped, mustFrame(t, &litefs.DropDBStreamFrame{Name: "\x00notice\x00" + why}).bytes, beat}, nil)
-	base := &litefshttp.Client{HTTPClient: &http.Client{Transport: script(func(*http.Request) (http.Header, io.ReadCloser) {
+	notice := mustFrame(t, &litefs.DropDBStreamFrame{Name: "\x00notice\x00" + why}).bytes
+	wire := bytes.Join([][]byte{dropped, notice, beat}, nil)
+	transport := script(func(*http.Request) (http.Header, io.ReadCloser) {
 		return http.Header{}, io.NopCloser(bytes.NewReader(wire))
-	})}}
+	})
+	base := &litefshttp.Client{HTTPClient: &http.Client{Transport: transport}}
 	var log bytes.Buffer
 	client, err := receive.New(base, t.TempDir(), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
