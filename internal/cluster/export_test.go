@@ -141,3 +141,6 @@ func (c *Cluster) ReadAt(ctx context.Context) error { return c.read(ctx) }
 
 // Heartbeat is the constant of the uplink.
 const Heartbeat = heartbeat
+
+// Acts reports whether anything may still act for a term.
+func Acts(t repo.Term) bool { return t.(*lead).run.Err() == nil }

@@ -40,13 +40,17 @@ func (c *Cluster) beat(ctx context.Context, l *lead) {
 // wait for one.
 const wordsApart = 5 * time.Millisecond
 
-// keep changes the sync set as standbys come and go, until ctx ends. It is the only
-// one that changes it in this term.
+// keep changes the sync set as standbys come and go, until ctx ends or l is no longer the
+// term of this node. It is the only one that changes the set in this term.
 func (c *Cluster) keep(ctx context.Context, l *lead) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		c.mu.Lock()
+		if c.lead != l {
+			c.mu.Unlock()
+			return
+		}
 		d := c.thinkLocked(l, time.Now())
 		ask, changed := l.inQuestion(), c.changed
 		c.mu.Unlock()
@@ -220,6 +224,10 @@ func (c *Cluster) idsLocked() []string {
 // that the set before, or the one to come, would not allow.
 func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	c.mu.Lock()
+	if c.lead != l {
+		c.mu.Unlock()
+		return
+	}
 	var members []litefs.Member
 	for _, m := range l.set.Members {
 		if d.out == nil || m.ID != d.out.ID {
@@ -237,12 +245,13 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.lead != l {
+		return // it is the next term's to find out what the set is
+	}
 	if err != nil {
 		// Whatever the error is, Consul tells best what the set is now.
 		l.doubt = true
-		if ctx.Err() == nil {
-			c.log.Warn("the sync set could not be changed", "to", c.namesLocked(&litefs.SyncSet{Members: members}), "err", err)
-		}
+		c.log.Warn("the sync set could not be changed", "to", c.namesLocked(&litefs.SyncSet{Members: members}), "err", err)
 		return
 	}
 	l.set, l.join, l.held = set, nil, sent
@@ -272,8 +281,11 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 	}
 	set := *standing.Set
 	c.mu.Lock()
-	broken, doubt, tried, seq := l.broken, l.doubt, l.set.Index, l.newest.Seq
+	over, broken, doubt, tried, seq := c.lead != l, l.broken, l.doubt, l.set.Index, l.newest.Seq
 	c.mu.Unlock()
+	if over {
+		return false
+	}
 	if broken {
 		c.giveUp(ctx)
 		return false
@@ -286,7 +298,7 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.awake.After(sent) || time.Since(l.pulse) > slept {
+	if c.lead != l || l.awake.After(sent) || time.Since(l.pulse) > slept {
 		return false // the answer is from before this process was stopped
 	}
 	l.held = sent
@@ -302,9 +314,12 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 // role changes soon, or, where an operator has chosen another node, at our word.
 func (c *Cluster) end(ctx context.Context, l *lead, now litefs.Standing) {
 	c.mu.Lock()
-	first := !l.broken
+	current, first := c.lead == l, !l.broken
 	l.broken = true
 	c.mu.Unlock()
+	if !current {
+		return
+	}
 	if first {
 		c.log.Warn("this term is over", "term", l.term, "now", now.Term, "sync_set", c.names(now.Set))
 	}

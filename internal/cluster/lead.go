@@ -12,8 +12,10 @@ import (
 	"blog/internal/repo"
 )
 
-// lead is one term of this node as primary. Cluster.mu guards it.
+// lead is one term of this node as primary. Cluster.mu guards it. It acts only while it is
+// Cluster.lead, which it is until its role is over, somebody ends it, or another begins.
 type lead struct {
+	c     *Cluster
 	self  litefs.Member
 	term  string
 	over  <-chan struct{} // closed when the role ends
@@ -48,9 +50,12 @@ type lead struct {
 	behind  map[string]time.Time
 	covered map[string]int64 // by id: up to which seq its copy is this history
 
+	run  context.Context // what acts for this term ends with it
 	stop context.CancelFunc
-	done chan struct{}
+	work *sync.WaitGroup
 }
+
+var _ repo.Term = (*lead)(nil)
 
 // joining is a standby that is about to come into the set: what is acknowledged
 // meanwhile waits for it already.
@@ -61,27 +66,30 @@ type joining struct {
 }
 
 // Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
-// and is in the sync set.
-func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //nolint:contextcheck // a term outlives the call that begins it
+// and is in the sync set. A term that has not been ended is ended first.
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) { //nolint:contextcheck // a term outlives the call that begins it
 	select {
 	case <-c.attached:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
+	c.beginning.Lock()
+	defer c.beginning.Unlock()
+	c.endAny()
 	standing, err := c.o.Control.Standing(ctx)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case !standing.Primary:
-		return errors.New("the lease is not held")
+		return nil, errors.New("the lease is not held")
 	case !standing.Set.Has(standing.Self.ID):
-		return errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
+		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
 	}
 	// The copy stays as it is from the election on: the change below is refused if another
 	// has been primary since.
 	head, positions, err := c.begin(ctx, standing.Set)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The set is written once more with the same members: a change that this node has asked
 	// for in the same term, before its role was lost from sight, can then not be carried out
@@ -90,37 +98,73 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //noli
 		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq, Positions: positions,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := time.Now()
-	run, stop := context.WithCancel(c.run) // until Resign, which ctx knows nothing of
 	l := &lead{
-		self: standing.Self, term: standing.Term, over: over, since: now, pulse: now, awake: now, set: set, stop: stop, done: make(chan struct{}),
+		c: c, self: standing.Self, term: standing.Term, over: over, since: now, pulse: now, awake: now, set: set,
 		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},
 	}
 	l.settle()
+	c.start(l, head)
+	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
+	return l, nil
+}
+
+// start makes l this node's term, whose newest row is head, and has it act. It acts until
+// its role is over, at the latest.
+func (c *Cluster) start(l *lead, head repo.Cursor) {
 	c.mu.Lock()
-	c.lead = l
+	defer c.mu.Unlock()
+	l.run, l.stop = context.WithCancel(c.run)
+	l.work = new(sync.WaitGroup)
 	l.before, l.told = c.primary.From, c.told
 	c.primary = Word{}
 	for id, at := range c.left {
-		if now.Sub(at) > leftFor {
+		if l.since.Sub(at) > leftFor {
 			delete(c.left, id)
 		}
 	}
+	c.lead = l
 	c.registerLocked(l, head)
 	c.at = head
 	c.changedLocked()
+	l.work.Go(func() { c.beat(l.run, l) })
+	l.work.Go(func() { c.keep(l.run, l) })
+	l.work.Go(func() {
+		select {
+		case <-l.over:
+		case <-l.run.Done():
+		}
+		l.leave()
+	})
+}
+
+// leave makes l act no more: from here on it is nobody's term.
+func (l *lead) leave() {
+	l.stop()
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if l.c.lead == l {
+		l.c.lead = nil
+		l.c.changedLocked()
+	}
+}
+
+// End implements repo.Term.
+func (l *lead) End() {
+	l.leave()
+	l.work.Wait()
+}
+
+// endAny ends the term that there is, if any.
+func (c *Cluster) endAny() {
+	c.mu.Lock()
+	l := c.lead
 	c.mu.Unlock()
-	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
-	var work sync.WaitGroup
-	work.Go(func() { c.beat(run, l) })
-	work.Go(func() { c.keep(run, l) })
-	go func() {
-		defer close(l.done)
-		work.Wait()
-	}()
-	return nil
+	if l != nil {
+		l.End()
+	}
 }
 
 // leftFor is how long a node that said it leaves counts as gone for the next primary: a
@@ -148,28 +192,15 @@ func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
 	return at, err
 }
 
-// Resign implements repo.Durability.
-func (c *Cluster) Resign() {
-	c.mu.Lock()
-	l := c.lead
-	c.lead = nil
-	c.changedLocked()
-	c.mu.Unlock()
-	if l != nil {
-		l.stop()
-		<-l.done
-	}
-}
-
-// Await implements repo.Durability.
-func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+// Await implements repo.Term.
+func (l *lead) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
+	c := l.c
 	began := time.Now() // seen has been read before
 	for first := true; ; first = false {
 		c.mu.Lock()
-		l := c.lead
-		if l == nil || l.over != over { // another term has another history
+		if c.lead != l { // another term has another history
 			c.mu.Unlock()
-			return "", errNotLeading
+			return "", errTermOver
 		}
 		c.registerLocked(l, seen)
 		lasts := l.lasts(seen, c.o.Policy)
@@ -185,8 +216,8 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 		changed := c.changed
 		c.mu.Unlock()
 		select {
-		case <-over: // what has been heard may not be true any more
-			return "", errRoleOver
+		case <-l.over: // what has been heard may not be true any more
+			return "", errTermOver
 		default:
 		}
 		if enough {
@@ -194,8 +225,8 @@ func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struc
 		}
 		select {
 		case <-changed:
-		case <-over:
-			return "", errRoleOver
+		case <-l.over:
+			return "", errTermOver
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}

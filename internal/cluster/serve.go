@@ -23,7 +23,7 @@ type peer struct {
 	conns   int // open uplinks: a new one may come before the old one is known to be dead
 	leaving bool
 	asked   chan struct{} // has room for one: a Word is due now
-	promote bool          // the next Word asks for it
+	promote *lead         // the term whose next Word asks for it; nil: none does
 	skewed  int           // reports in a row with another time of day
 	clocked time.Time     // when that was last looked at
 	// notBefore is when it may be tried to bring it into the sync set again.
@@ -139,8 +139,14 @@ func (c *Cluster) lost(p *peer) {
 }
 
 // note takes a report in. What a copy had in another term says nothing about this one: it
-// may have got another history meanwhile.
+// may have got another history meanwhile. Once the role is over to which it was reported
+// it says nothing at all: a newer uplink may have come.
 func (c *Cluster) note(id string, p *peer, rep Report, over <-chan struct{}) {
+	select {
+	case <-over:
+		return
+	default:
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.heard, p.cursor, p.over, p.leaving = time.Now(), rep.Cursor, over, rep.Leaving
@@ -186,11 +192,11 @@ func (c *Cluster) wordLocked(p *peer) Word {
 	w := Word{From: c.self.ID, Cursor: c.at, Problem: c.problemLocked(p), Clock: c.o.Clock.Confirmed()}
 	if l := c.lead; l != nil {
 		w.Durability, w.SyncSet, w.StandbySeq, w.InSet = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq(), l.set.Has(p.info.ID)
-		if p.promote {
+		if p.promote == l {
 			w.Promote, w.Leaving = true, l.self.ID
 		}
 	}
-	p.promote = false
+	p.promote = nil
 	return w
 }
 

@@ -21,19 +21,24 @@ const (
 // place that knows what it takes for a row to last. Package cluster has the one
 // for nodes that fail over; without any, a commit is enough.
 type Durability interface {
-	// Lead is asked when this node has become primary, before the writing
-	// connection is opened and the schema brought up. An error keeps both from
-	// happening; it is asked again as long as the role lasts. over is closed at its
-	// end.
-	Lead(ctx context.Context, over <-chan struct{}) error
-	// Resign ends what Lead began. It is called once for each Lead that was allowed.
-	Resign()
+	// Lead begins a term when this node has become primary. It is called before the
+	// writing connection is opened and the schema brought up, and an error keeps both
+	// from happening; it is called again as long as the role lasts. over is closed when
+	// the role ends, and then the term acts no more. The caller ends the term that it
+	// was given; a further Lead ends it as well.
+	Lead(ctx context.Context, over <-chan struct{}) (Term, error)
+}
+
+// Term is what Durability.Lead began.
+type Term interface {
 	// Await returns when the row at seen, and with it all before it, will last
-	// whatever one node does next, and says on what that rests. over is closed when
-	// this node is no longer the primary that it was when the row was written: it is
-	// the one that Lead was given, or another term's. Await gives an error at its end,
-	// for another term, and at the end of ctx.
-	Await(ctx context.Context, seen Cursor, over <-chan struct{}) (Assurance, error)
+	// whatever one node does next, and says on what that rests. seen is a row of this
+	// term's history. Await fails at the end of the term, or of its role, and at the
+	// end of ctx.
+	Await(ctx context.Context, seen Cursor) (Assurance, error)
+	// End ends the term: when it returns, nothing acts for the term any more. A term
+	// that has ended may be ended again.
+	End()
 }
 
 // maxWaiting is how many calls a primary works on at once: one writes, the others
@@ -53,15 +58,15 @@ func admit(waiting *atomic.Int64) (func(), error) {
 // row of the call's transaction: its own row, or for a replay or a refusal the
 // newest row that it found, since an answer may only rest on what will last.
 // The writing connection is not held meanwhile.
-func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, over <-chan struct{}) error {
-	if r.durability == nil {
+func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, t *term) error {
+	if t.lead == nil {
 		call.Reply.Assurance = Local
 		return nil
 	}
 	if seen.Zero() {
 		return nil // it rests on nothing
 	}
-	assurance, err := r.durability.Await(ctx, seen, over)
+	assurance, err := t.lead.Await(ctx, seen)
 	if err == nil {
 		call.Reply.Assurance = assurance
 		return nil
@@ -82,7 +87,11 @@ func (r *Repo) confirmed(ctx context.Context, newest Cursor, over <-chan struct{
 		if newest.Zero() { // nothing is confirmed by it
 			return false
 		}
-		if _, err := r.durability.Await(ctx, newest, over); err != nil {
+		t, err := r.primary.ready()
+		if err != nil || t.over != over {
+			return false
+		}
+		if _, err = t.lead.Await(ctx, newest); err != nil {
 			return false
 		}
 	}

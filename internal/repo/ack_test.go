@@ -25,9 +25,19 @@ type keeper struct {
 	lasting int64 // the newest such row
 }
 
-func (k *keeper) Lead(context.Context, <-chan struct{}) error { return nil }
-func (k *keeper) Resign()                                     {}
-func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+func (k *keeper) Lead(_ context.Context, over <-chan struct{}) (repo.Term, error) {
+	return keeperTerm{k, over}, nil
+}
+
+// keeperTerm is a term of a keeper's.
+type keeperTerm struct {
+	*keeper
+	over <-chan struct{}
+}
+
+func (keeperTerm) End() {}
+
+func (k keeperTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
 	k.mu.Lock()
 	if seen.Seq <= k.lasting {
 		k.mu.Unlock()
@@ -38,7 +48,7 @@ func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct
 	select {
 	case <-k.open:
 		return repo.Two, nil
-	case <-over:
+	case <-k.over:
 		return "", context.Canceled
 	case <-ctx.Done():
 		return "", ctx.Err()

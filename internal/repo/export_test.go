@@ -40,3 +40,19 @@ func (r *Repo) GiveUp() { r.rewritten.Add(1) }
 
 // LongestRun is the constant of the gate.
 const LongestRun = longestRun
+
+// OpenWriter is what opens the writing connection.
+type OpenWriter func(ctx context.Context, path, journal string) (*sql.DB, error)
+
+// SetOpenWriter replaces what opens the writing connection by what change makes of it.
+func (r *Repo) SetOpenWriter(change func(open OpenWriter) OpenWriter) {
+	r.primary.open = change(r.primary.open)
+}
+
+// Take begins a term, as follow does. The role that the repository knows must not be the primary's meanwhile.
+func (r *Repo) Take(ctx context.Context, over <-chan struct{}) error {
+	return r.primary.take(ctx, over)
+}
+
+// Drop ends the term.
+func (r *Repo) Drop() error { return r.primary.drop() }

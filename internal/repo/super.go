@@ -37,9 +37,6 @@ func (r *Repo) super(ctx context.Context, call *Call) error {
 
 func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	call.Reply = Reply{}
-	// Taken before anything else: any change of the role from here on, however
-	// short, may mean that the row is gone.
-	over := r.node.Changed()
 	if err := call.check(); err != nil {
 		return err
 	}
@@ -58,7 +55,10 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := r.primary.ready(); err != nil {
+	// The call belongs to this term from here on: after any change of the role, however
+	// short, its row may be gone.
+	t, err := r.primary.ready()
+	if err != nil {
 		return err
 	}
 	leave, err := admit(&r.waiting)
@@ -66,7 +66,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return err
 	}
 	defer leave()
-	run := &execution{repo: r, call: call, over: over, digest: digest(call.Name, call.Actor, canon)}
+	run := &execution{repo: r, call: call, term: t, digest: digest(call.Name, call.Actor, canon)}
 	err = run.do(ctx, entry)
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
@@ -74,7 +74,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if err != nil && restsOnNothing(err) && !run.looked {
 		return err
 	}
-	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
+	if ackErr := r.acknowledge(ctx, call, run.seen, t); ackErr != nil {
 		return ackErr
 	}
 	return err
@@ -92,11 +92,11 @@ type execution struct {
 	repo   *Repo
 	call   *Call
 	digest []byte
-	over   <-chan struct{} // closed when the role has changed since the call came
-	seen   Cursor          // the newest row that the answer rests on
-	last   head            // the newest row inside the transaction
-	wrote  bool            // COMMIT was tried
-	looked bool            // it failed, and the answer rests on what was found afterwards
+	term   *term  // the one in which the call came
+	seen   Cursor // the newest row that the answer rests on
+	last   head   // the newest row inside the transaction
+	wrote  bool   // COMMIT was tried
+	looked bool   // it failed, and the answer rests on what was found afterwards
 }
 
 // do turns a panic of a command into an Internal error: on a laptop and over the
@@ -160,19 +160,22 @@ func restsOnNothing(err error) bool {
 // itself is on none: database/sql would roll it back behind our back, and an
 // error of Commit would no longer tell whether there was a COMMIT.
 func (e *execution) transact(ctx context.Context, apply applier) (err error) {
-	db, release, err := e.repo.primary.acquire()
+	current, release, err := e.repo.primary.acquire()
 	if err != nil {
 		return err
 	}
 	defer release()
-	conn, err := db.Conn(ctx)
+	if current != e.term {
+		return unavailable(NotNow, "The primary has changed meanwhile; nothing was saved.", time.Second, errRoleChanged)
+	}
+	conn, err := e.term.db.Conn(ctx)
 	if err != nil {
 		return e.repo.begun(fmt.Errorf("take the writing connection: %w", err))
 	}
 	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
 	// Who has waited for the connection may have waited for the end of the role: then the
 	// next primary is asked, and nobody behind in the queue waits for this one.
-	if err := e.repo.primary.ready(); err != nil {
+	if _, err := e.repo.primary.ready(); err != nil {
 		return err
 	}
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
@@ -204,7 +207,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	e.wrote = true
 	if err := e.repo.commit(tx); err != nil {
 		discard(conn)
-		return e.committed(ctx, db, cursor, err)
+		return e.committed(ctx, cursor, err)
 	}
 	e.seen = cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
@@ -294,12 +297,12 @@ func full(err error) error {
 // doubt, and the row is looked for at once: to ask again would come to the same end.
 // (Not in a plain file: of what its log has, and was not synced, more may be there
 // after a crash than now.)
-func (e *execution) committed(ctx context.Context, db *sql.DB, at Cursor, err error) error {
+func (e *execution) committed(ctx context.Context, at Cursor, err error) error {
 	if diskFull(err) {
 		return full(err)
 	}
 	if e.repo.primary.litefs && e.repo.cramped(err) {
-		saved, lerr := e.saved(ctx, db, at)
+		saved, lerr := e.saved(ctx, at)
 		if lerr == nil {
 			e.looked = true // and both answers are told as late as any other, if the role lasts
 			if saved {
@@ -317,10 +320,10 @@ func (e *execution) committed(ctx context.Context, db *sql.DB, at Cursor, err er
 
 // saved looks for the row of a COMMIT that has failed, in a transaction that writes: to
 // begin it SQLite has to roll back what is left of the one before.
-func (e *execution) saved(ctx context.Context, db *sql.DB, at Cursor) (bool, error) {
+func (e *execution) saved(ctx context.Context, at Cursor) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout)
 	defer cancel()
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := e.term.db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, fmt.Errorf("begin anew: %w", err)
 	}
@@ -331,10 +334,8 @@ func (e *execution) saved(ctx context.Context, db *sql.DB, at Cursor) (bool, err
 	if rerr := tx.Rollback(); err == nil && rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
 		err = fmt.Errorf("end: %w", rerr)
 	}
-	select {
-	case <-e.over: // then this may be another's history
+	if e.term.ended() { // then this may be another's history
 		err = errors.Join(err, errRoleChanged)
-	default:
 	}
 	return known && err == nil, err
 }
