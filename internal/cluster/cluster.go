@@ -98,6 +98,7 @@ type Cluster struct {
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves
 	lead  *lead                // the term of this node; nil unless it leads
+	last  *lead                // the newest term of this node, over or not
 
 	beginning sync.Mutex // held by Lead: one term begins at a time
 }

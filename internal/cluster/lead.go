@@ -26,10 +26,12 @@ type lead struct {
 	// other members of the set, and of any set that it may be by now.
 	need map[string]bool
 	// doubt says that the outcome of a change is not known: Consul is asked before
-	// anything else.
+	// anything else. tried are then the members that it would have made.
 	doubt bool
-	// unsure says that this process was stopped for so long that the lease may be over:
-	// Consul is asked before anything is acknowledged. pulse is when it last ran for
+	tried []litefs.Member
+	// unsure says that somebody may have been elected whom this term does not wait for: this
+	// process was stopped for so long that the lease may be over, or Consul has a set that
+	// this term did not write. Nothing is acknowledged before Consul says otherwise. pulse is when it last ran for
 	// certain, awake when it last began to run again.
 	unsure       bool
 	pulse, awake time.Time
@@ -37,6 +39,7 @@ type lead struct {
 	// word, and held that of the newest question to Consul whose answer was that the lease
 	// is still held: such an answer needs one that was asked after it.
 	questioned, held time.Time
+	verified         time.Time // when Consul was asked last
 	// broken says that this term cannot go on; only a new one can.
 	broken bool
 	// before is the id of the primary before this node, and told when its last word came.
@@ -67,7 +70,7 @@ type joining struct {
 
 // Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
 // and is in the sync set. A term that has not been ended is ended first.
-func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) { //nolint:contextcheck // a term outlives the call that begins it
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
 	select {
 	case <-c.attached:
 	case <-ctx.Done():
@@ -85,9 +88,10 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, er
 	case !standing.Set.Has(standing.Self.ID):
 		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
 	}
+	from := c.recognize(&standing)
 	// The copy stays as it is from the election on: the change below is refused if another
 	// has been primary since.
-	head, positions, err := c.begin(ctx, standing.Set)
+	head, positions, err := c.begin(ctx, &from)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +99,7 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, er
 	// for in the same term, before its role was lost from sight, can then not be carried out
 	// any more.
 	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
-		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq, Positions: positions,
+		Term: standing.Term, Index: from.Index, Members: from.Members, Seq: from.Seq, Positions: positions,
 	})
 	if err != nil {
 		return nil, err
@@ -125,7 +129,7 @@ func (c *Cluster) start(l *lead, head repo.Cursor) {
 			delete(c.left, id)
 		}
 	}
-	c.lead = l
+	c.lead, c.last = l, l
 	c.registerLocked(l, head)
 	c.at = head
 	c.changedLocked()
@@ -138,6 +142,25 @@ func (c *Cluster) start(l *lead, head repo.Cursor) {
 		}
 		l.leave()
 	})
+}
+
+// recognize returns the set from which a new term goes on. That is Consul's, unless this node
+// has led under the same holding of the lease and Consul's set is none that it wrote then.
+func (c *Cluster) recognize(s *litefs.Standing) litefs.SyncSet {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.last
+	if l == nil || l.term != s.Term {
+		return *s.Set
+	}
+	from, foreign := l.recognize(*s.Set)
+	if foreign {
+		c.warnForeignLocked(l, s.Set)
+	}
+	if l.tried == nil { // Lead is about to write it
+		l.tried = from.Members
+	}
+	return from
 }
 
 // leave makes l act no more: from here on it is nobody's term.

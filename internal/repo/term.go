@@ -43,9 +43,9 @@ func (t *term) ended() bool {
 	}
 }
 
-// start starts the tasks.
-func (t *term) start(r *Repo, tasks []Task) {
-	ctx := As(t.ctx, Actor{Name: System})
+// start starts the tasks, whose context is t's.
+func (t *term) start(ctx context.Context, r *Repo, tasks []Task) {
+	ctx = As(ctx, Actor{Name: System})
 	for _, task := range tasks {
 		t.tasks.Go(func() { task(ctx, r) })
 	}
