@@ -100,6 +100,9 @@ type Cluster struct {
 	lead  *lead                // the term of this node; nil unless it leads
 	last  *lead                // the newest term of this node, over or not
 
+	words uint64 // number of the newest Word that this process has sent
+	terms uint64 // that this node has begun
+
 	beginning sync.Mutex // held by Lead: one term begins at a time
 }
 

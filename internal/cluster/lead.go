@@ -36,7 +36,7 @@ type lead struct {
 	unsure       bool
 	pulse, awake time.Time
 	// questioned is the newest moment at which an answer began to wait that may need Consul's
-	// word, and held that of the newest question to Consul whose answer was that the lease
+	// word (a replay or a refusal, or of a primary that is alone any answer), and held that of the newest question to Consul whose answer was that the lease
 	// is still held: such an answer needs one that was asked after it.
 	questioned, held time.Time
 	verified         time.Time // when Consul was asked last
@@ -130,6 +130,7 @@ func (c *Cluster) start(l *lead, head repo.Cursor) {
 		}
 	}
 	c.lead, c.last = l, l
+	c.terms++
 	c.registerLocked(l, head)
 	c.at = head
 	c.changedLocked()
@@ -213,78 +214,6 @@ func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
 		return repo.Cursor{}, nil
 	}
 	return at, err
-}
-
-// Await implements repo.Term.
-func (l *lead) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
-	c := l.c
-	began := time.Now() // seen has been read before
-	for first := true; ; first = false {
-		c.mu.Lock()
-		if c.lead != l { // another term has another history
-			c.mu.Unlock()
-			return "", errTermOver
-		}
-		c.registerLocked(l, seen)
-		lasts := l.lasts(seen, c.o.Policy)
-		// Where it lasts before anybody has said a word since, such as a replay or, of a
-		// primary that is alone, any row, Consul is asked for one.
-		if (first || len(l.need) == 0) && lasts && began.After(l.questioned) {
-			open := l.inQuestion()
-			if l.questioned = began; !open {
-				c.changedLocked()
-			}
-		}
-		enough, assurance := lasts && c.heardLocked(l, began), l.assurance()
-		changed := c.changed
-		c.mu.Unlock()
-		select {
-		case <-l.over: // what has been heard may not be true any more
-			return "", errTermOver
-		default:
-		}
-		if enough {
-			return assurance, nil
-		}
-		select {
-		case <-changed:
-		case <-l.over:
-			return "", errTermOver
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-	}
-}
-
-// lasts reports whether the row at seen is wherever it has to be: on every node that may
-// be in the sync set, or this node is alone in there.
-func (l *lead) lasts(seen repo.Cursor, p Policy) bool {
-	if l.broken || l.unsure || time.Since(l.pulse) > slept || l.own[seen.Seq] != seen.Mark {
-		return false
-	}
-	for id := range l.need {
-		if l.covered[id] < seen.Seq {
-			return false
-		}
-	}
-	return len(l.need) > 0 || p != Strict
-}
-
-// heardLocked reports whether a needed node has reported, or Consul has said that the lease
-// is held, since a moment. That is no question of safety: a row that lasts does so whoever
-// is elected. But a primary that is cut off from everything must not go on by itself.
-func (c *Cluster) heardLocked(l *lead, since time.Time) bool {
-	for id := range l.need {
-		if p := c.nodes[id]; p != nil && p.over == l.over && p.heard.After(since) {
-			return true
-		}
-	}
-	return l.held.After(since)
-}
-
-// inQuestion reports whether an answer waits for Consul's word.
-func (l *lead) inQuestion() bool {
-	return l.doubt || l.unsure || l.broken || !l.questioned.IsZero() && !l.held.After(l.questioned)
 }
 
 // assurance says what an acknowledgement rests on now.

@@ -31,11 +31,15 @@ type Durability interface {
 
 // Term is what Durability.Lead began.
 type Term interface {
-	// Await returns when the row at seen, and with it all before it, will last
-	// whatever one node does next, and says on what that rests. seen is a row of this
-	// term's history. Await fails at the end of the term, or of its role, and at the
-	// end of ctx.
-	Await(ctx context.Context, seen Cursor) (Assurance, error)
+	// Await returns when the row at own, and with it all before it, will last whatever
+	// one node does next, and says on what that rests. own is a row that was written in
+	// this term. Await fails at the end of the term, or of its role, and at the end of ctx.
+	Await(ctx context.Context, own Cursor) (Assurance, error)
+	// Confirm does the same for an answer without a row of its own, such as a replay or a
+	// refusal, which rests on newest, the newest row that its transaction saw; the zero
+	// Cursor when there was none. Such an answer has to be true at a moment since the
+	// call: Confirm returns only when no other node had begun to lead at such a moment.
+	Confirm(ctx context.Context, newest Cursor) (Assurance, error)
 	// End ends the term: when it returns, nothing acts for the term any more. A term
 	// that has ended may be ended again.
 	End()
@@ -54,19 +58,20 @@ func admit(waiting *atomic.Int64) (func(), error) {
 	return func() { waiting.Add(-1) }, nil
 }
 
-// acknowledge decides when the answer to a call may be given. seen is the newest
-// row of the call's transaction: its own row, or for a replay or a refusal the
-// newest row that it found, since an answer may only rest on what will last.
-// The writing connection is not held meanwhile.
-func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, t *term) error {
+// acknowledge decides when the answer to a call may be given, which came in the term t.
+// seen is the newest row of the call's transaction: its own row, where own is true, or for a
+// replay or a refusal the newest row that it found, since an answer may only rest on what
+// will last. The writing connection is not held meanwhile.
+func (r *Repo) acknowledge(ctx context.Context, call *Call, t *term, seen Cursor, own bool) error {
 	if t.lead == nil {
 		call.Reply.Assurance = Local
 		return nil
 	}
-	if seen.Zero() {
-		return nil // it rests on nothing
+	wait := t.lead.Confirm
+	if own {
+		wait = t.lead.Await
 	}
-	assurance, err := t.lead.Await(ctx, seen)
+	assurance, err := wait(ctx, seen)
 	if err == nil {
 		call.Reply.Assurance = assurance
 		return nil
@@ -91,7 +96,7 @@ func (r *Repo) confirmed(ctx context.Context, newest Cursor, over <-chan struct{
 		if err != nil || t.over != over {
 			return false
 		}
-		if _, err = t.lead.Await(ctx, newest); err != nil {
+		if _, err = t.lead.Confirm(ctx, newest); err != nil {
 			return false
 		}
 	}

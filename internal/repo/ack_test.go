@@ -55,6 +55,10 @@ func (k keeperTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance
 	}
 }
 
+func (k keeperTerm) Confirm(ctx context.Context, newest repo.Cursor) (repo.Assurance, error) {
+	return k.Await(ctx, newest)
+}
+
 // set makes the row at seq the newest that lasts.
 func (k *keeper) set(seq int64) {
 	k.mu.Lock()
@@ -102,6 +106,19 @@ func TestTooManyWait(t *testing.T) {
 	if _, err := repo.Write(operator(), r, put{Item: "now"}); err != nil {
 		t.Errorf("when there is room again: %v", err)
 	}
+}
+
+// TestARefusalOfAnEmptyDatabase rests on no row, but another node may have been elected and have some.
+func TestARefusalOfAnEmptyDatabase(t *testing.T) {
+	k := &keeper{open: make(chan struct{}), lasting: -1}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	o.Durability = k
+	r := repotest.MustOpen(t, o)
+	refused := make(chan error, 1)
+	go func() { _, err := repo.Write(operator(), r, put{Item: " "}); refused <- err }()
+	repotest.Eventually(t, patience, "it waits", func() bool { return k.count() == 1 })
+	close(k.open)
+	repotest.WantFields(t, <-refused, "item")
 }
 
 // doubter refuses in Prepare where there are two items, after it has been let go.

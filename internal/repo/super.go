@@ -74,7 +74,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if err != nil && restsOnNothing(err) && !run.looked {
 		return err
 	}
-	if ackErr := r.acknowledge(ctx, call, run.seen, t); ackErr != nil {
+	if ackErr := r.acknowledge(ctx, call, t, run.seen, run.own); ackErr != nil {
 		return ackErr
 	}
 	return err
@@ -94,6 +94,7 @@ type execution struct {
 	digest []byte
 	term   *term  // the one in which the call came
 	seen   Cursor // the newest row that the answer rests on
+	own    bool   // it is this call's own
 	last   head   // the newest row inside the transaction
 	wrote  bool   // COMMIT was tried
 	looked bool   // it failed, and the answer rests on what was found afterwards
@@ -209,7 +210,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 		discard(conn)
 		return e.committed(ctx, cursor, err)
 	}
-	e.seen = cursor
+	e.seen, e.own = cursor, true
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
 	return nil
 }

@@ -20,11 +20,20 @@ func (r restsTerm) Await(context.Context, repo.Cursor) (repo.Assurance, error) {
 	return repo.Assurance(r), nil
 }
 
+func (r restsTerm) Confirm(context.Context, repo.Cursor) (repo.Assurance, error) {
+	return repo.Assurance(r), nil
+}
+
 // Ended is a Term that acknowledges nothing.
 type Ended struct{}
 
 // Await implements repo.Term.
 func (Ended) Await(context.Context, repo.Cursor) (repo.Assurance, error) {
+	return "", context.Canceled
+}
+
+// Confirm implements repo.Term.
+func (Ended) Confirm(context.Context, repo.Cursor) (repo.Assurance, error) {
 	return "", context.Canceled
 }
 
