@@ -89,7 +89,7 @@ func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
 	p.term, p.cause = t, err
 	retired := p.over // meanwhile: what waits for a standby still needs the term
 	if t != nil && !retired {
-		t.start(t.ctx, p.repo, p.tasks)
+		t.start(t.ctx, p.repo, p.tasks) //nolint:contextcheck // the term's context comes from ctx and ends with the role
 	}
 	p.mu.Unlock()
 	switch {

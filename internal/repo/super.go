@@ -44,14 +44,14 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if time.Since(call.Deadline) > lateness {
 		return unavailable(Expired, "The call came after its deadline and was not carried out.", time.Second, nil)
 	}
-	entry, ok := r.registry.byName[call.Name]
+	command, ok := r.registry.byName[call.Name]
 	if !ok {
 		return unavailable(UnknownCommand, fmt.Sprintf("This release does not know the command %.80q.", call.Name), 5*time.Second, nil)
 	}
-	if !call.Actor.known() || (call.Actor.Name == Visitor && !entry.public) {
+	if !call.Actor.known() || (call.Actor.Name == Visitor && !command.public) {
 		return Errorf(Unauthorized, "Sign in first.")
 	}
-	canon, err := entry.canonical(call.Body)
+	canon, err := command.canonical(call.Body)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	}
 	defer leave()
 	run := &execution{repo: r, call: call, term: t, digest: digest(call.Name, call.Actor, canon)}
-	err = run.do(ctx, entry)
+	err = run.do(ctx, command)
 	if run.wrote {
 		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	}
@@ -111,8 +111,8 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	if entry.slow {
 		// A retry needs no rendering. The check that counts is the one inside the
 		// transaction.
-		if known, err := e.lookOutside(ctx); known || err != nil {
-			return err
+		if known, kerr := e.lookOutside(ctx); known || kerr != nil {
+			return kerr
 		}
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
@@ -176,7 +176,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
 	// Who has waited for the connection may have waited for the end of the role: then the
 	// next primary is asked, and nobody behind in the queue waits for this one.
-	if _, err := e.repo.primary.ready(); err != nil {
+	if _, err = e.repo.primary.ready(); err != nil {
 		return err
 	}
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
@@ -223,7 +223,7 @@ func (e *execution) apply(ctx context.Context, conn *sql.Conn, tx *sql.Tx, apply
 	}
 	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: e.repo.date(e.last), reset: e.repo.reset}
 	if e.call.Actor.signedIn() {
-		if err := e.repo.authorize(ctx, t); err != nil {
+		if err = e.repo.authorize(ctx, t); err != nil {
 			return t, nil, e.refusal(err)
 		}
 	}

@@ -51,7 +51,7 @@ type Node struct {
 // background. ctx bounds only the look at Consul before. Errors are one line and say what to do where that is not
 // plain.
 func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err error) {
-	if err := preflight(cfg); err != nil {
+	if err = preflight(cfg); err != nil {
 		return nil, err
 	}
 	self, err := openIdentity(cfg.Data.Dir)
@@ -206,13 +206,13 @@ func preflight(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("FUSE cannot be used: %w (a container needs --device /dev/fuse --cap-add SYS_ADMIN)", err)
 	}
-	if err := dev.Close(); err != nil {
+	if err = dev.Close(); err != nil {
 		return fmt.Errorf("FUSE cannot be used: %w", err)
 	}
-	if _, err := exec.LookPath(mountHelper); err != nil {
+	if _, err = exec.LookPath(mountHelper); err != nil {
 		return fmt.Errorf("%s is not installed: on Debian it is in the package fuse3", mountHelper)
 	}
-	if err := os.MkdirAll(cfg.Data.Dir, 0o750); err != nil {
+	if err = os.MkdirAll(cfg.Data.Dir, 0o750); err != nil {
 		return fmt.Errorf("data.dir cannot be made: %w", err)
 	}
 	probe, err := os.CreateTemp(cfg.Data.Dir, ".probe-*")

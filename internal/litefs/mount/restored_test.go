@@ -28,7 +28,7 @@ func TestARestoredSnapshot(t *testing.T) {
 	snapshot, err := io.ReadAll(saved)
 	cluster.MustClose(t, "the snapshot", err)
 	alone := mustAdd(t, a)
-	if err := c.raw.Snapshot().Restore(nil, bytes.NewReader(snapshot)); err != nil {
+	if err = c.raw.Snapshot().Restore(nil, bytes.NewReader(snapshot)); err != nil {
 		t.Fatal(err)
 	}
 	read, err := a.Settled(t.Context())
