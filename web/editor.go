@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"blog/internal/markdown"
-	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/web/ui"
@@ -288,18 +287,6 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 		return false, nil
 	}
 	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
-}
-
-func (s *Site) upload(w http.ResponseWriter, r *http.Request, pic *picture) (ui.Upload, error) {
-	ctx, cancel := s.writing(r.Context())
-	defer cancel()
-	stored, err := media.Upload(ctx, resting{s.repo, w}, pic.data)
-	if err != nil {
-		return ui.Upload{}, err
-	}
-	name := media.SafeName(pic.name, stored.Ext)
-	url := media.Address(stored.Hash, name)
-	return ui.Upload{Name: name, URL: url, Markdown: "![](" + url + ")"}, nil
 }
 
 // preview renders on this node what saving would render on the primary.

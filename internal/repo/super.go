@@ -96,6 +96,7 @@ type execution struct {
 	seen   Cursor // the newest row that the answer rests on
 	own    bool   // it is this call's own
 	last   head   // the newest row inside the transaction
+	again  bool   // another Prepare may follow this Apply
 	wrote  bool   // COMMIT was tried
 	looked bool   // it failed, and the answer rests on what was found afterwards
 }
@@ -115,12 +116,21 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 			return kerr
 		}
 	}
-	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
-	if err != nil {
-		return e.unprepared(ctx, e.refusal(err))
+	for left := maxPreparations; ; left-- {
+		apply, perr := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
+		if perr != nil {
+			return e.unprepared(ctx, e.refusal(perr))
+		}
+		e.again = entry.slow && left > 1
+		if terr := e.transact(ctx, apply); !errors.Is(terr, errPrepareAgain) {
+			return terr
+		}
 	}
-	return e.transact(ctx, apply)
 }
+
+// maxPreparations is how often one call is prepared at the most. The first two are for
+// what changes once between Prepare and Apply; the third is for a second such change.
+const maxPreparations = 3
 
 // lookOutside is look in a transaction of its own.
 func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
@@ -221,7 +231,7 @@ func (e *execution) apply(ctx context.Context, conn *sql.Conn, tx *sql.Tx, apply
 	if known || err != nil {
 		return nil, nil, e.refusal(err)
 	}
-	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: e.repo.date(e.last), reset: e.repo.reset}
+	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: e.repo.date(e.last), reset: e.repo.reset, again: e.again}
 	if e.call.Actor.signedIn() {
 		if err = e.repo.authorize(ctx, t); err != nil {
 			return t, nil, e.refusal(err)
