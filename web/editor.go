@@ -50,7 +50,7 @@ func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui
 	v := ui.EditorView{
 		Page: s.private(r, "New post", ui.NavNew), Form: f, New: d.id == 0, DraftKey: "new", Status: ui.StatusDraft,
 		Title: d.title, Slug: d.slug, Description: d.description, Tags: d.tags, Body: d.body, PublishedAt: d.date,
-		Zone: s.Zone, Revision: d.revision, Key: d.key, Uploads: d.uploads,
+		Zone: s.Zone, Revision: d.revision, Key: d.key, Uploads: d.uploads, UploadURL: picturesURL,
 	}
 	v.Form.Action = "/admin/posts"
 	if d.id != 0 {
