@@ -73,7 +73,7 @@ func mustRemove(tb testing.TB, r *repo.Repo, hash string) {
 // Chunks that are removed while the others are sent are sent again.
 func TestRemovedWhileUploaded(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 1000, 8)
+	data := mustPad(t, 6*media.ChunkSize)
 	all := puts(t, data)
 	w := &interrupting{Writer: replica, after: len(all), do: func() { mustRemove(t, primary, all[0].Hash) }}
 	if _, err := media.Upload(ctx, w, data); err != nil {

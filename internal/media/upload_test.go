@@ -127,7 +127,7 @@ func TestChunksGoSideBySide(t *testing.T) {
 
 // TestAFailedChunkEndsTheUpload: no further one is sent, and its error is the upload's.
 func TestAFailedChunkEndsTheUpload(t *testing.T) {
-	data := MustNoise(t, 1600, 12)
+	data := mustPad(t, 10*media.ChunkSize)
 	want := repo.Errorf(repo.Unavailable, "No.")
 	c := &counting{chunks: map[string]bool{}, of: len(media.Chunks(data)), fails: func(n int) error {
 		if n < 2 {
@@ -147,7 +147,7 @@ func TestAFailedChunkEndsTheUpload(t *testing.T) {
 // missing when they are prepared; the one that completes the picture is prepared again.
 func TestTheLastChunkIsVerifiedOutsideTheLock(t *testing.T) {
 	ctx, primary, _ := mustRepos(t)
-	data := MustNoise(t, 720, 13)
+	data := mustPad(t, 3*media.ChunkSize)
 	all := puts(t, data)
 	last := len(all) - 1
 	prepared := 0

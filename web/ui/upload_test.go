@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/chromedp/chromedp"
@@ -61,12 +62,24 @@ func TestEditorShowsHowMuchOfAPictureIsStored(t *testing.T) {
 	tb.MustOpen(t, server.URL+"/new")
 	tb.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-body"), "Before "))
 	store := func() {
-		tb.MustDo(t, chromedp.SetUploadFiles(chromedp.CSS("#f-image"), []string{file}), chromedp.Click(chromedp.CSS(`button[value="upload"]`)))
+		t.Helper()
+		tb.MustDo(t, chromedp.SetUploadFiles(chromedp.CSS("#f-image"), []string{file}))
+		browser.MustEval[bool](t, tb, `(document.querySelector('button[value="upload"]').click(), true)`)
+	}
+	say := func(lines ...string) {
+		t.Helper()
+		for _, line := range lines {
+			select {
+			case more <- line:
+			case <-time.After(20 * time.Second):
+				t.Fatalf("nobody waits for %q", line)
+			}
+		}
 	}
 	const bar, state = `document.querySelector("[data-upload-progress]")`, `document.querySelector("[data-upload-state]").textContent`
 	store()
 	for _, c := range []struct{ stored, percent int }{{20, 60}, {60, 80}, {100, 100}} {
-		more <- fmt.Sprintf(`{"stored":%d,"size":100}`, c.stored)
+		say(fmt.Sprintf(`{"stored":%d,"size":100}`, c.stored))
 		tb.MustPoll(t, fmt.Sprintf(`%s.hidden === false && %s.value === %d`, bar, bar, c.percent))
 	}
 	var html strings.Builder
@@ -74,8 +87,7 @@ func TestEditorShowsHowMuchOfAPictureIsStored(t *testing.T) {
 	if err := ui.EditorUpload(up).Render(t.Context(), &html); err != nil {
 		t.Fatal(err)
 	}
-	more <- fmt.Sprintf(`{"html":%q,"url":%q,"position":"1-x.y"}`, html.String(), up.URL)
-	more <- ""
+	say(fmt.Sprintf(`{"html":%q,"url":%q,"position":"1-x.y"}`, html.String(), up.URL), "")
 	tb.MustPoll(t, state+` === "Stored." && `+bar+`.hidden && document.querySelectorAll("[data-upload-list] li").length === 1 && document.querySelector("#f-image").value === ""`)
 	if got := seen.Load(); got != "1-x.y" {
 		t.Errorf("the node was told of the position %v", got)
@@ -87,8 +99,7 @@ func TestEditorShowsHowMuchOfAPictureIsStored(t *testing.T) {
 		{`no line`, "could not be stored"},
 	} {
 		store()
-		more <- c.line
-		more <- ""
+		say(c.line, "")
 		tb.MustPoll(t, state+`.includes("`+c.says+`") && `+bar+`.hidden`)
 	}
 	if n := browser.MustEval[int](t, tb, `document.querySelectorAll("[data-upload-list] li").length`); n != 1 {
