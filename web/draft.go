@@ -69,7 +69,7 @@ func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free 
 	}
 	f := fields{values: url.Values{}}
 	if signed {
-		f.enter, free = s.room(r)
+		f.enter, free = s.room(r.Context(), r)
 	}
 	err = cmp.Or(f.read(parts), f.problem)
 	d = draftOf(f.values)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -24,14 +25,14 @@ const (
 
 // room returns what waits for room for the picture of a form, and what gives it up again.
 // Its bytes are counted by the form's length before the form is read.
-func (s *Site) room(r *http.Request) (enter func() bool, free func()) {
+func (s *Site) room(ctx context.Context, r *http.Request) (enter func() bool, free func()) {
 	leave, err := s.pictures.AdmitRequest(r, maxHeld)
 	if err != nil {
 		return func() bool { return false }, func() {}
 	}
 	give := leave
 	return func() bool {
-		ctx, cancel := s.writing(r.Context())
+		ctx, cancel := s.writing(ctx)
 		defer cancel()
 		if !s.lanes.pictures.enter(ctx) {
 			return false
@@ -106,7 +107,7 @@ func (s *Site) readPicture(w http.ResponseWriter, r *http.Request) (*picture, fu
 		return nil, func() {}, errForm(err)
 	}
 	f := fields{values: map[string][]string{}}
-	enter, free := s.room(r)
+	enter, free := s.room(r.Context(), r)
 	f.enter = enter
 	if err := f.read(parts); err != nil {
 		return nil, free, err

@@ -24,6 +24,6 @@ func Import(ctx context.Context, w repo.Writer, dir string, shown io.Writer) (in
 	c := importCmd{writing: writing{Key: repo.NewKey(), Timeout: time.Minute}}
 	imp := newImporter(c, &session{ctx: ctx, out: io.Discard, err: shown}, root, time.UTC)
 	imp.to, imp.watched = w, true
-	err = imp.all(names)
+	err = imp.all(names) //nolint:contextcheck // the session has it, as in the program
 	return imp.sum.New, err
 }

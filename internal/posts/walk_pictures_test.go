@@ -35,25 +35,15 @@ func (b releaseBefore) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	}
 	switch b.Do {
 	case "delete": // of a draft, which is in no index
-		var pictures []string
-		rows, err := tx.QueryContext(ctx, "SELECT hash FROM post_media WHERE post_id = ?", b.Post)
+		var pictures string
+		err := tx.QueryRowContext(ctx, "SELECT COALESCE(group_concat(hash, ' '), '') FROM post_media WHERE post_id = ?", b.Post).Scan(&pictures)
 		if err != nil {
-			return "", err
-		}
-		for rows.Next() {
-			var hash string
-			if err := rows.Scan(&hash); err != nil {
-				return "", err
-			}
-			pictures = append(pictures, hash)
-		}
-		if err := rows.Close(); err != nil {
 			return "", err
 		}
 		if err := run("DELETE FROM posts WHERE id = ?", b.Post); err != nil {
 			return "", err
 		}
-		for _, hash := range pictures {
+		for _, hash := range strings.Fields(pictures) {
 			if err := run("DELETE FROM media WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM post_media WHERE hash = ?1)", hash); err != nil {
 				return "", err
 			}
