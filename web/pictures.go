@@ -32,9 +32,9 @@ func (s *Site) room(ctx context.Context, r *http.Request) (enter func() bool, fr
 	}
 	give := leave
 	return func() bool {
-		ctx, cancel := s.writing(ctx)
+		wait, cancel := s.writing(ctx)
 		defer cancel()
-		if !s.lanes.pictures.enter(ctx) {
+		if !s.lanes.pictures.enter(wait) {
 			return false
 		}
 		give = func() { s.lanes.pictures.leave(); leave() }

@@ -46,16 +46,16 @@ func TestAPictureIsGoneWhenItsFileIsStored(t *testing.T) {
 		Registry: registry, Now: clock.Now, Authorize: accounts.Authorize,
 	})
 	hasher := accounts.NewHasher(accounts.Params{Memory: 64, Time: 1, Threads: 1})
-	if _, _, err := accounts.AddUser(t.Context(), r, hasher, accounts.NewUser{Email: "a@example.org", Name: "A", Password: "correct horse battery"}); err != nil {
+	if _, _, err = accounts.AddUser(t.Context(), r, hasher, accounts.NewUser{Email: "a@example.org", Name: "A", Password: "correct horse battery"}); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
 	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))); err != nil {
+	if err = png.Encode(&picture, image.NewGray(image.Rect(0, 0, 3, 3))); err != nil {
 		t.Fatal(err)
 	}
 	mustWriteFile(t, filepath.Join(dir, "a.md"), "---\nslug: a\npublished_at: 2024-05-01\n---\n![](a.png)\n")
-	if err := os.WriteFile(filepath.Join(dir, "a.png"), picture.Bytes(), 0o600); err != nil {
+	if err = os.WriteFile(filepath.Join(dir, "a.png"), picture.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	hash := media.Hash(picture.Bytes())

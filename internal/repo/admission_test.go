@@ -31,7 +31,7 @@ func mustBegin(tb testing.TB, c *cluster, path string, length int) *rawCall {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = conn.Close() }) // it may be closed
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err = conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		tb.Fatal(err)
 	}
 	size := fmt.Sprintf("Content-Length: %d", length)
