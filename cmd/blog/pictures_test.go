@@ -61,24 +61,24 @@ func TestAPictureIsGoneWhenItsFileIsStored(t *testing.T) {
 	hash := media.Hash(picture.Bytes())
 	w := &beforeImports{Writer: r, do: func() {
 		clock.Advance(26 * time.Hour)
-		got, err := repo.Write(repotest.As(t.Context(), repo.System), r, media.Sweep{Hash: hash})
-		if err != nil || !got.Removed {
-			t.Errorf("swept: %+v, %v", got, err)
+		got, serr := repo.Write(repotest.As(t.Context(), repo.System), r, media.Sweep{Hash: hash})
+		if serr != nil || !got.Removed {
+			t.Errorf("swept: %+v, %v", got, serr)
 		}
 	}}
 	var shown bytes.Buffer
-	if n, err := main.Import(t.Context(), w, dir, &shown); n != 1 || err != nil {
-		t.Errorf("%d new, %v: %s", n, err, shown.String())
+	if n, ierr := main.Import(t.Context(), w, dir, &shown); n != 1 || ierr != nil {
+		t.Errorf("%d new, %v: %s", n, ierr, shown.String())
 	}
 	if !strings.Contains(shown.String(), "a.png  100 %") {
 		t.Errorf("shown: %q", shown.String())
 	}
 	err = r.View(t.Context(), func(rd repo.Reader) error {
-		public, err := media.Public(t.Context(), rd, hash)
+		public, perr := media.Public(t.Context(), rd, hash)
 		if !public {
 			t.Error("the post does not show its picture")
 		}
-		return err
+		return perr
 	})
 	if err != nil {
 		t.Error(err)

@@ -110,6 +110,7 @@ func (u *upload) record(n int, stored Stored, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
+	case u.complete: // answers to chunks before the last one come after its own
 	case err == nil && stored.Complete: // its row lasts, and with it all chunks before it
 		u.complete, u.stored = true, u.picture.Size
 	case err == nil:

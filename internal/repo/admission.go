@@ -75,7 +75,10 @@ func refuseUnread(w http.ResponseWriter, req *http.Request, err error) {
 	// knows none of these the answer is only later.
 	_ = control.EnableFullDuplex()
 	_ = control.SetReadDeadline(time.Now().Add(drainLimit))
+	if req.ContentLength < 0 || req.ContentLength > maxWire {
+		w.Header().Set("Connection", "close") // not all of it is read past: nobody may use the connection again
+	}
 	WriteReply(w, Reply{}, err)
 	_ = control.Flush()
-	_, _ = io.CopyN(io.Discard, req.Body, maxWire) // the connection is closed behind a longer one
+	_, _ = io.CopyN(io.Discard, req.Body, maxWire)
 }

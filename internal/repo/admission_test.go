@@ -110,8 +110,17 @@ func TestARefusedBodyResetsNoConnection(t *testing.T) {
 			t.Errorf("the same connection again: %d %v", status, &e)
 		}
 	}
+	// Of a larger one not all is read past: the answer says that the connection ends.
+	r := mustBegin(t, c, repo.PathSuper, 2*repo.MaxWire)
+	res, err := http.ReadResponse(r.answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = res.Body.Close(); err != nil || !res.Close || res.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("too large a body: %d, closes %v, %v", res.StatusCode, res.Close, err)
+	}
 	// This program's own transport, through a replica.
-	_, err := repo.Write(operator(), c.replica, put{Item: "a", Value: strings.Repeat("v", 1<<20)})
+	_, err = repo.Write(operator(), c.replica, put{Item: "a", Value: strings.Repeat("v", 1<<20)})
 	if e := repo.AsError(err); e.Reason != repo.Overloaded || e.RetryAfter == 0 {
 		t.Errorf("through a replica: %v", err)
 	}
