@@ -8,9 +8,9 @@ import (
 	"log/slog"
 
 	"github.com/superfly/litefs"
-	litefshttp "github.com/superfly/litefs/http"
 
 	node "blog/internal/litefs"
+	"blog/internal/litefs/mount/stream"
 )
 
 // PauseAfter is the wait after so many runs that did not last.
@@ -85,7 +85,7 @@ type Bare struct {
 	Store   *litefs.Store
 	Control *node.Control
 
-	server  *litefshttp.Server
+	server  *stream.Server
 	control *control
 	closed  bool
 }
@@ -105,7 +105,7 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &Bare{Store: n.store, server: litefshttp.NewServer(n.store, cfg.HTTP.Addr)}
+	b := &Bare{Store: n.store, server: newServer(cfg, n.store, logger)}
 	if err := b.server.Listen(); err != nil {
 		return nil, err
 	}
@@ -127,5 +127,5 @@ func (b *Bare) Close() error {
 	}
 	b.closed = true
 	b.Control.Close()
-	return errors.Join(b.control.Close(), closeAPI(b.server), b.Store.Close())
+	return errors.Join(b.control.Close(), b.server.Close(), b.Store.Close())
 }

@@ -11,6 +11,7 @@ import (
 	nethttp "net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blog/internal/litefs/mount/receive"
+	"blog/internal/litefs/mount/stream"
 )
 
 // streamLimit bounds the silence after which it is asked for a sign of life, and the wait
@@ -41,7 +43,7 @@ type Node struct {
 	cfg     Config
 	log     *slog.Logger
 	store   *litefs.Store
-	server  *http.Server
+	server  *stream.Server
 	id      string   // of the data directory
 	control *control // nil with a static lease
 	fsys    *fuse.FileSystem
@@ -69,8 +71,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	}
 
 	// Listening first finds out early when another node runs here: it would lose its mount to this one.
-	server := http.NewServer(n.store, cfg.HTTP.Addr)
-	server.SnapshotTimeout = cfg.HTTP.SnapshotTimeout
+	server := newServer(cfg, n.store, logger)
 	if err := server.Listen(); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, fmt.Errorf("http.addr %s is taken: does another node run on this machine?", cfg.HTTP.Addr)
@@ -144,6 +145,17 @@ func newStore(cfg Config, logger *slog.Logger) (*litefs.Store, error) {
 	return store, nil
 }
 
+// imagesDir is the folder in data.dir for images of databases that are sent to followers.
+const imagesDir = "images"
+
+// newServer returns the server of http.addr.
+func newServer(cfg Config, store *litefs.Store, logger *slog.Logger) *stream.Server {
+	return stream.NewServer(stream.Config{
+		Store: store, Addr: cfg.HTTP.Addr, Dir: filepath.Join(cfg.Data.Dir, imagesDir), Logger: logger,
+		SnapshotTimeout: cfg.HTTP.SnapshotTimeout,
+	})
+}
+
 // newClient is LiteFS's client with time limits, which it has none of. It speaks HTTP/2 without TLS, as LiteFS's
 // server wants it.
 func newClient() *http.Client {
@@ -165,7 +177,7 @@ func (n *Node) Ready() <-chan struct{} { return n.store.ReadyCh() }
 // Close ends the node: first what others ask it through, then the mount, then the store, which releases the lease. A
 // mount that someone still uses is detached: it disappears and ends with its last user.
 func (n *Node) Close() error {
-	errs := []error{n.control.Close(), closeAPI(n.server)}
+	errs := []error{n.control.Close(), n.server.Close()}
 	if err := n.fsys.Unmount(); err != nil {
 		n.log.Warn("the mount is in use, detaching it", "mount", n.cfg.FUSE.Dir, "err", err)
 		errs = append(errs, detach(n.cfg.FUSE.Dir))
@@ -175,15 +187,6 @@ func (n *Node) Close() error {
 	}
 	n.log.Info("node is closed")
 	return errors.Join(errs...)
-}
-
-// closeAPI closes LiteFS's server, which now and then reports its own closing as an error, in one of two ways.
-func closeAPI(server *http.Server) error {
-	err := server.Close()
-	if err == nil || errors.Is(err, nethttp.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return fmt.Errorf("close the API: %w", err)
 }
 
 // localHost is a name of this machine under which the API can be reached from it.
