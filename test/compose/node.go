@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/superfly/ltx"
 	"golang.org/x/sys/unix"
 )
 
@@ -152,26 +153,55 @@ func (n *Node) Position(ctx context.Context) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// Copy takes the node's whole database through LiteFS, at one position, and reads it.
+// copyTries is how often a copy is tried of a database that is written to meanwhile.
+const copyTries = 20
+
+// Copy reads the file of the node's whole database. LiteFS's checksum of the position says that the file is a copy at
+// that one position: LiteFS's /export, which holds a lock meanwhile, is not served.
 func (n *Node) Copy(ctx context.Context) (*Copy, error) {
-	pos, err := n.Position(ctx)
-	if err != nil {
-		return nil, err
+	pos, err := "", error(nil)
+	for range copyTries {
+		if pos, err = n.copyFile(ctx); err == nil {
+			break
+		}
 	}
-	body, err := fetch(ctx, n.LiteFS+"/export?name=blog.db")
 	if err != nil {
 		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
 	}
-	path := filepath.Join(n.project.data, n.Name+".copy.db")
-	if err = os.WriteFile(path, body, 0o600); err != nil {
-		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
-	}
-	c, err := ReadCopy(ctx, path)
+	c, err := ReadCopy(ctx, n.copyPath())
 	if err != nil {
 		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
 	}
 	c.Node, c.Position = n.Name, pos
 	return c, nil
+}
+
+func (n *Node) copyPath() string { return filepath.Join(n.project.data, n.Name+".copy.db") }
+
+// copyFile copies the database's file once and returns its position. It fails when the file is not what the database
+// is at that position.
+func (n *Node) copyFile(ctx context.Context) (string, error) {
+	text, err := n.Position(ctx)
+	if err != nil {
+		return "", err
+	}
+	pos, err := ltx.ParsePos(text)
+	if err != nil {
+		return "", err
+	}
+	file, err := n.Exec(ctx, "cat", "/var/lib/litefs/dbs/blog.db/database")
+	if err != nil {
+		return "", err
+	}
+	const pageSize = 4096 // SQLite's default
+	sum, err := ltx.ChecksumReader(strings.NewReader(file), pageSize)
+	if err == nil && sum != pos.PostApplyChecksum {
+		err = fmt.Errorf("the file has the checksum %s, its position is %s", sum, pos)
+	}
+	if err != nil {
+		return "", err
+	}
+	return text, os.WriteFile(n.copyPath(), []byte(file), 0o600)
 }
 
 // Fill makes the data folder's disk full, but for so many pages.

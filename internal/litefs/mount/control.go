@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	nethttp "net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/superfly/litefs"
@@ -159,13 +161,34 @@ func (c *control) promote(ctx context.Context) error {
 	if !v.set.Has(c.leaser.data.id) {
 		return fmt.Errorf("%w: this node is outside the sync set", node.ErrRefused)
 	}
-	if err := c.client.Handoff(ctx, info.AdvertiseURL, c.store.ID()); err != nil {
-		if unreached := (*url.Error)(nil); errors.As(err, &unreached) {
-			return fmt.Errorf("%w: ask %s to hand off: %w", node.ErrNoAnswer, info.Hostname, err)
-		}
-		return fmt.Errorf("%w: %s does not hand off: %w", node.ErrRefused, info.Hostname, err)
+	refusal, err := c.askHandoff(ctx, info.AdvertiseURL)
+	if err != nil {
+		return fmt.Errorf("%w: ask %s to hand off: %w", node.ErrNoAnswer, info.Hostname, err)
+	}
+	if refusal != "" {
+		return fmt.Errorf("%w: %s does not hand off: %s", node.ErrRefused, info.Hostname, refusal)
 	}
 	return nil
+}
+
+// askHandoff asks the LiteFS node at that address to hand the lease to this node, and returns its sentence when it
+// refuses. LiteFS's own client drops the sentence.
+func (c *control) askHandoff(ctx context.Context, address string) (refusal string, err error) {
+	query := url.Values{"nodeID": {litefs.FormatNodeID(c.store.ID())}}.Encode()
+	req, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodPost, address+"/handoff?"+query, nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := c.client.HTTPClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	const longest = 1 << 10
+	text, err := io.ReadAll(io.LimitReader(res.Body, longest))
+	if err = errors.Join(err, res.Body.Close()); err != nil || res.StatusCode == nethttp.StatusOK {
+		return "", err
+	}
+	return fmt.Sprintf("%s (status %d)", strings.TrimSpace(string(text)), res.StatusCode), nil
 }
 
 // demote makes LiteFS give the lease up, if it has it.

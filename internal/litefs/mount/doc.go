@@ -7,6 +7,7 @@
 //   - a lease ends by this node's own clock, however Consul hangs;
 //   - what is replicated to this node is received as a whole before LiteFS locks the database for it (receive);
 //   - every call to Consul and the replication stream has a time limit, so a partition is noticed in seconds;
+//   - a replica that is frozen, cut off or slow delays no commit: the node serves the replication stream itself (stream);
 //   - a Consul that is away at the start is waited for;
 //   - the node is closed in order whatever the child's exit code, so the lease is released and the mount goes away;
 //   - a loop of restarts gets slower;
