@@ -20,7 +20,7 @@ import (
 // TestImageWhileWriting: whatever is committed between any two slices of a copy, the copy has its position's checksum
 // at once, and a replica with LiteFS's own client that takes it has the primary's database.
 func TestImageWhileWriting(t *testing.T) {
-	const rounds = 8
+	const rounds = 4
 	rnd := rand.New(rand.NewPCG(8, 1)) // #nosec G404 -- what is random must be the same each time
 	p := &primary{}
 	writes := 0
@@ -32,7 +32,8 @@ func TestImageWhileWriting(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	*p = *mustPrimary(t, settings{hooks: stream.Hooks{SliceSize: 2 * 4096, Between: between, Unused: time.Millisecond}})
+	*p = *mustPrimary(t, settings{hooks: stream.Hooks{SliceSize: 4 * 4096, Between: between, Unused: time.Millisecond}})
+	p.mustExec(t, "PRAGMA auto_vacuum=incremental")
 	p.mustExec(t, "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB); CREATE INDEX i ON t (v)")
 	for range 20 {
 		p.mustExec(t, randomCommit(rnd))
@@ -54,7 +55,7 @@ func TestImageWhileWriting(t *testing.T) {
 func randomCommit(rnd *rand.Rand) string {
 	switch rnd.IntN(5) {
 	case 0, 1:
-		return fmt.Sprintf("INSERT INTO t (v) VALUES (randomblob(%d))", rnd.IntN(60<<10))
+		return fmt.Sprintf("INSERT INTO t (v) VALUES (randomblob(%d))", rnd.IntN(20<<10))
 	case 2:
 		return fmt.Sprintf("DELETE FROM t WHERE id %% %d = 0", 2+rnd.IntN(3))
 	case 3: // the file becomes shorter, and its pages change places
@@ -131,8 +132,7 @@ func TestSpoiledImage(t *testing.T) {
 // TestKeptTransactions: a follower that is slow in an image finds what was committed meanwhile although retention has
 // deleted it, without a second image, and what was kept for it goes when it has passed it.
 func TestKeptTransactions(t *testing.T) {
-	p := mustPrimary(t, settings{hooks: stream.Hooks{Unused: time.Millisecond}})
-	p.mustExec(t, "CREATE TABLE t (v)")
+	p := mustPrimary(t, settings{seed: 8 << 20, hooks: stream.Hooks{Unused: time.Millisecond}}) // more than is under way
 	f := p.mustConnect(t, 7, nil, "")
 	f.mustLTX(t)
 	const commits = 5

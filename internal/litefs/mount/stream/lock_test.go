@@ -143,6 +143,13 @@ func TestFollowerTakesNothing(t *testing.T) {
 		poll(t, "it ends", func() bool { return p.metric(t, "blog_streams") == 0 })
 		must(t, raw.Close())
 	})
+	t.Run("an idle follower is gone", func(t *testing.T) { // its heartbeats lie in the kernel's buffers for hours
+		p := mustPrimary(t, settings{hooks: stream.Hooks{Stall: stall}})
+		raw := mustRawStream(t, p)
+		poll(t, "it begins", func() bool { return p.metric(t, "blog_streams") == 1 })
+		poll(t, "it ends", func() bool { return p.metric(t, "blog_streams") == 0 })
+		must(t, raw.Close())
+	})
 	t.Run("a little at a time", func(t *testing.T) {
 		f := p.mustConnect(t, 8, nil, "")
 		f.mustLTX(t)
@@ -183,8 +190,8 @@ func TestOlderStream(t *testing.T) {
 	first := p.mustConnect(t, 7, nil, "")
 	first.mustLTX(t) // and stands still
 	second := p.mustConnect(t, 7, nil, "")
-	poll(t, "one stream is left", func() bool { return p.metric(t, "blog_streams") == 1 })
 	p.mustLog(t, "cause=replaced")
+	poll(t, "one stream is left", func() bool { return p.metric(t, "blog_streams") == 1 })
 	second.mustLTX(t)
 	mustDecode(t, second.mustFile(t))
 }

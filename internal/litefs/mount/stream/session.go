@@ -194,6 +194,9 @@ func (n *session) serve() {
 	if err == nil {
 		err = n.run()
 	}
+	if n.ctx.Err() != nil && !errors.Is(err, errHandedOff) { // why a write has failed
+		err = errors.Join(err, context.Cause(n.ctx))
+	}
 	cause := endCause(err)
 	if !n.out.inFrame && cause != causeLink && cause != causeStalled {
 		// So that the follower knows that nothing is missing.
@@ -225,12 +228,12 @@ var errHandedOff = errors.New("handed off to the follower")
 
 func endCause(err error) string {
 	switch {
-	case errors.Is(err, errStalled):
-		return causeStalled
 	case errors.Is(err, errHandedOff):
 		return causeHandoff
 	case errors.Is(err, errReplaced):
 		return causeReplaced
+	case errors.Is(err, errStalled):
+		return causeStalled
 	case errors.Is(err, errServerClosed):
 		return causeClosed
 	case errors.Is(err, litefs.ErrLeaseExpired):
