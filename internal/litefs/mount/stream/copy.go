@@ -80,6 +80,7 @@ func (c *copier) copy(ctx context.Context) (pos ltx.Pos, pageN uint32, err error
 		if ctx.Err() != nil {
 			return ltx.Pos{}, 0, context.Cause(ctx)
 		}
+		c.prefetch(next)
 		s, err := c.slice(ctx, next)
 		if err != nil {
 			return ltx.Pos{}, 0, err
@@ -117,6 +118,20 @@ func (c *copier) copy(ctx context.Context) (pos ltx.Pos, pageN uint32, err error
 }
 
 func (c *copier) offset(page uint32) int64 { return int64(page-1) * int64(c.pageSize) }
+
+// prefetch reads what the next slice will read, without a lock, so that the slice finds it in the system's memory and
+// does not wait for the disk. What it reads may be the middle of a transaction, and is dropped.
+func (c *copier) prefetch(next uint32) {
+	if c.pageSize == 0 {
+		return // before the first slice
+	}
+	f, err := os.Open(c.db.DatabasePath())
+	if err != nil {
+		return // the slice says so
+	}
+	_, _ = f.ReadAt(c.buf, c.offset(next)) // as far as there is something
+	_ = f.Close()                          // it was only read
+}
 
 // slice reads pages from page next on under SHARED. Nothing is done under the lock but reading.
 func (c *copier) slice(ctx context.Context, next uint32) (s slice, err error) {

@@ -4,14 +4,12 @@ package stream_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"testing"
 
@@ -24,7 +22,6 @@ import (
 type follower struct {
 	body   io.ReadCloser
 	header http.Header
-	conn   net.Conn
 	client *http.Client
 }
 
@@ -34,14 +31,7 @@ func (p *primary) mustConnect(t *testing.T, id uint64, positions map[string]ltx.
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	f := &follower{}
-	f.client = &http.Client{Transport: &http.Transport{
-		Protocols: protocols,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-			f.conn = conn
-			return conn, err
-		},
-	}}
+	f.client = &http.Client{Transport: &http.Transport{Protocols: protocols}}
 	var body bytes.Buffer
 	must(t, litefshttp.WritePosMapTo(&body, positions))
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.server.URL()+"/stream", &body)

@@ -129,6 +129,36 @@ func TestSpoiledImage(t *testing.T) {
 	}
 }
 
+// TestHotJournal: a writer that was killed in the middle of a transaction has left pages in the file that no commit has
+// brought. They are in no image, which is made as soon as SQLite has rolled them back.
+func TestHotJournal(t *testing.T) {
+	p := mustPrimary(t, settings{seed: 1 << 20})
+	p.mustExec(t, "PRAGMA cache_size=5")
+	p.mustExec(t, "BEGIN")
+	p.mustExec(t, "INSERT INTO t SELECT randomblob(100000) FROM t AS a, (SELECT 1 UNION SELECT 2)")
+	p.killWriter(t)
+	f := p.mustConnect(t, 7, nil, "")
+	p.mustLog(t, "it is made once more")
+	p.startWriter(t)
+	p.mustExec(t, "SELECT count(*) FROM t")
+	f.mustLTX(t)
+	if _, at := mustDecode(t, f.mustFile(t)); at != p.db().Pos() {
+		t.Errorf("got %s, want %s", at, p.db().Pos())
+	}
+}
+
+// TestDropped: a database that is no more is none on a follower either.
+func TestDropped(t *testing.T) {
+	p := mustPrimary(t, settings{seed: 1 << 20})
+	must(t, os.Remove(filepath.Join(p.mnt, name)))
+	f := p.mustConnect(t, 7, nil, "")
+	f.mustLTX(t)
+	header, at := mustDecode(t, f.mustFile(t))
+	if at != p.db().Pos() || header.Commit != 0 {
+		t.Errorf("got %s with %d pages, want %s with none", at, header.Commit, p.db().Pos())
+	}
+}
+
 // TestKeptTransactions: a follower that is slow in an image finds what was committed meanwhile although retention has
 // deleted it, without a second image, and what was kept for it goes when it has passed it.
 func TestKeptTransactions(t *testing.T) {

@@ -149,6 +149,7 @@ func (m *images) run(g *image) {
 		err = m.follow(g, changes)
 	} else {
 		m.server.metrics.images.WithLabelValues("failed").Inc()
+		g.stop(err) // first: nobody else may wait for it
 		close(g.done)
 	}
 	_ = changes.Close() // it never fails

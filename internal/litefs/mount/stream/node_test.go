@@ -79,6 +79,7 @@ type primary struct {
 	server *stream.Server
 	mnt    string
 	logs   *logs
+	writer *exec.Cmd
 	in     io.Writer
 	out    *json.Decoder
 }
@@ -115,7 +116,7 @@ func mustPrimary(t *testing.T, set settings) *primary {
 	data := filepath.Join(dir, "data")
 	p := &primary{mnt: filepath.Join(dir, "mnt"), logs: &logs{}, store: litefs.NewStore(data, true)}
 	p.store.Leaser = litefs.NewStaticLeaser(true, "primary", "http://primary")
-	p.store.Compress, p.store.DemoteDelay = set.compress, time.Millisecond
+	p.store.Compress, p.store.DemoteDelay = set.compress, 200*time.Millisecond
 	p.server = stream.NewServer(stream.Config{
 		Store: p.store, Addr: "127.0.0.1:0", Dir: filepath.Join(data, "images"),
 		Logger: slog.New(slog.NewTextHandler(p.logs, nil)), SnapshotTimeout: set.timeout,
@@ -154,11 +155,18 @@ func (p *primary) startWriter(t *testing.T) {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	p.in, p.out = in, json.NewDecoder(out)
+	p.writer, p.in, p.out = cmd, in, json.NewDecoder(out)
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = cmd.Wait() // the test's context may have ended it
 	})
+}
+
+// killWriter ends the writer in the middle of whatever it does.
+func (p *primary) killWriter(t *testing.T) {
+	t.Helper()
+	must(t, p.writer.Process.Kill())
+	_ = p.writer.Wait() // it was killed
 }
 
 // exec runs SQL in the writer's process.
