@@ -95,7 +95,7 @@ func TestDemotion(t *testing.T) {
 			}
 		})
 	}
-	set := settings{seed: 1 << 20, hooks: stream.Hooks{Between: between, SliceSize: 64 << 10}}
+	set := settings{seed: 1 << 20, hooks: stream.Hooks{Between: between, SliceSize: 64 << 10, Unused: time.Hour}}
 	*p = *mustPrimary(t, set)
 	f := p.mustConnect(t, 7, nil, "")
 	for {
