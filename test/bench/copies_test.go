@@ -36,7 +36,7 @@ func copies(b *testing.B, t *table) {
 		var during []time.Duration
 		stopped, slow, cut := newTaker(b, p, 1), newTaker(b, p, 2), newTaker(b, p, 3)
 		slow.goOn(mega)
-		for !(stopped.begun() && slow.begun() && cut.begun()) {
+		for !stopped.begun() || !slow.begun() || !cut.begun() {
 			during = append(during, commit(b, p, 1)...)
 		}
 		cut.stop()

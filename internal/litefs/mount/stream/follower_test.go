@@ -40,7 +40,7 @@ func (p *primary) mustConnect(t *testing.T, id uint64, positions map[string]ltx.
 	if resume != "" {
 		req.Header.Set("Blog-Image-Resume", resume)
 	}
-	res, err := f.client.Do(req)
+	res, err := f.client.Do(req) //nolint:bodyclose // close closes it
 	must(t, err)
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", res.StatusCode)

@@ -20,6 +20,7 @@ import (
 // TestImageWhileWriting: whatever is committed between any two slices of a copy, the copy has its position's checksum
 // at once, and a replica with LiteFS's own client that takes it has the primary's database.
 func TestImageWhileWriting(t *testing.T) {
+	t.Parallel()
 	const rounds = 4
 	rnd := rand.New(rand.NewPCG(8, 1)) // #nosec G404 -- what is random must be the same each time
 	p := &primary{}
@@ -67,6 +68,7 @@ func randomCommit(rnd *rand.Rand) string {
 
 // TestShortened: a database that becomes shorter than what is copied already, and longer again.
 func TestShortened(t *testing.T) {
+	t.Parallel()
 	steps := []string{
 		"DELETE FROM t WHERE id > 1", "PRAGMA incremental_vacuum",
 		"INSERT INTO t (v) VALUES (randomblob(50000))", "INSERT INTO t (v) VALUES (randomblob(90000))",
@@ -101,6 +103,7 @@ func TestShortened(t *testing.T) {
 
 // TestSpoiledImage: a copy that is not the database is made once more, and said to be.
 func TestSpoiledImage(t *testing.T) {
+	t.Parallel()
 	p := &primary{}
 	spoiled := false
 	between := func() {
@@ -132,6 +135,7 @@ func TestSpoiledImage(t *testing.T) {
 // TestHotJournal: a writer that was killed in the middle of a transaction has left pages in the file that no commit has
 // brought. They are in no image, which is made as soon as SQLite has rolled them back.
 func TestHotJournal(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{seed: 1 << 20})
 	p.mustExec(t, "PRAGMA cache_size=5")
 	p.mustExec(t, "BEGIN")
@@ -149,6 +153,7 @@ func TestHotJournal(t *testing.T) {
 
 // TestDropped: a database that is no more is none on a follower either.
 func TestDropped(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{seed: 1 << 20})
 	must(t, os.Remove(filepath.Join(p.mnt, name)))
 	f := p.mustConnect(t, 7, nil, "")
@@ -162,6 +167,7 @@ func TestDropped(t *testing.T) {
 // TestKeptTransactions: a follower that is slow in an image finds what was committed meanwhile although retention has
 // deleted it, without a second image, and what was kept for it goes when it has passed it.
 func TestKeptTransactions(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{seed: 8 << 20, hooks: stream.Hooks{Unused: time.Millisecond}}) // more than is under way
 	f := p.mustConnect(t, 7, nil, "")
 	f.mustLTX(t)
@@ -199,6 +205,7 @@ func TestKeptTransactions(t *testing.T) {
 // TestOneImageForAll: followers that need an image at the same time share one, and images of a process before are
 // removed at the start.
 func TestOneImageForAll(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{})
 	p.mustExec(t, "CREATE TABLE t (v)")
 	for id := range uint64(3) {
@@ -227,6 +234,7 @@ func TestOneImageForAll(t *testing.T) {
 
 // TestResume: a follower whose link breaks in the middle of an image gets the rest of the same bytes, wherever it broke.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	for _, compress := range []bool{false, true} {
 		t.Run(fmt.Sprintf("compress %t", compress), func(t *testing.T) {
 			p := mustPrimary(t, settings{compress: compress, seed: 1 << 20})

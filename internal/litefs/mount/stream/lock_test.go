@@ -80,6 +80,7 @@ func TestCommitsDuringCopies(t *testing.T) {
 // TestDemotion: a node that is not primary any more stops copying at once, ends its streams and follows, whatever its
 // followers do.
 func TestDemotion(t *testing.T) {
+	t.Parallel()
 	p := &primary{}
 	var demoted sync.Once
 	between := func() {
@@ -118,7 +119,7 @@ func TestDemotion(t *testing.T) {
 // TestFollowerTakesNothing: a stream ends whose follower takes no byte for a while, whether it does not read the stream
 // or its whole connection stands still; one that takes a little at a time goes on for much longer than that.
 func TestFollowerTakesNothing(t *testing.T) {
-	const stall = 400 * time.Millisecond
+	const stall = time.Second
 	p := mustPrimary(t, settings{seed: 12 << 20, hooks: stream.Hooks{Stall: stall}})
 
 	t.Run("the stream is not read", func(t *testing.T) {
@@ -150,7 +151,7 @@ func TestFollowerTakesNothing(t *testing.T) {
 	t.Run("a little at a time", func(t *testing.T) {
 		f := p.mustConnect(t, 8, nil, "")
 		f.mustLTX(t)
-		began, tick := time.Now(), time.NewTicker(stall/20)
+		began, tick := time.Now(), time.NewTicker(20*time.Millisecond)
 		defer tick.Stop()
 		for {
 			<-tick.C
@@ -183,6 +184,7 @@ func mustRawStream(t *testing.T, p *primary) net.Conn {
 // TestOlderStream: a follower that connects once more has one stream, so that LiteFS chooses the living one for a
 // hand-off.
 func TestOlderStream(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{seed: 8 << 20})
 	first := p.mustConnect(t, 7, nil, "")
 	first.mustLTX(t) // and stands still
@@ -196,6 +198,7 @@ func TestOlderStream(t *testing.T) {
 // TestFullDisk: followers wait for an image while the disk is too full, both logs say so, and it is made as soon as
 // there is room.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"before", "in the middle"} {
 		t.Run(when, func(t *testing.T) {
 			var free atomic.Int64
@@ -248,6 +251,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestWALMode: a database in WAL mode, of which this copy cannot be made, ends the stream and is named.
 func TestWALMode(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{})
 	p.mustExec(t, "PRAGMA journal_mode=wal")
 	p.mustExec(t, "CREATE TABLE t (v)")
@@ -264,6 +268,7 @@ func TestWALMode(t *testing.T) {
 
 // TestHandoff: the lease is not handed to a node that does not follow, or that is still catching up.
 func TestHandoff(t *testing.T) {
+	t.Parallel()
 	p := mustPrimary(t, settings{seed: 8 << 20})
 	mustRefuse := func(id uint64, part string) {
 		t.Helper()
