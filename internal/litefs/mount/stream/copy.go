@@ -135,7 +135,7 @@ func (c *copier) prefetch(next uint32) {
 
 // slice reads pages from page next on under SHARED. Nothing is done under the lock but reading.
 func (c *copier) slice(ctx context.Context, next uint32) (s slice, err error) {
-	if err := c.lock(ctx); err != nil {
+	if err = c.lock(ctx); err != nil {
 		return slice{}, err
 	}
 	began := time.Now()
@@ -165,7 +165,7 @@ func (c *copier) slice(ctx context.Context, next uint32) (s slice, err error) {
 	want := int(max(0, min(left, int64(len(c.buf)))))
 	for n := 0; n < want; {
 		end := min(n+readSize, want)
-		if _, err := f.ReadAt(c.buf[n:end], c.offset(next)+int64(n)); err != nil {
+		if _, err = f.ReadAt(c.buf[n:end], c.offset(next)+int64(n)); err != nil {
 			return slice{}, fmt.Errorf("read the database: %w", err)
 		}
 		n = end

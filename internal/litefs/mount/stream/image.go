@@ -100,7 +100,7 @@ func (g *image) encode(going func() error, w io.Writer, skip int64) error {
 	}
 	defer func() { _ = f.Close() }() // it was only read
 	enc := ltx.NewEncoder(&skipWriter{w: w, skip: skip})
-	if err := enc.EncodeHeader(g.header); err != nil {
+	if err = enc.EncodeHeader(g.header); err != nil {
 		return err
 	}
 	err = readPages(going, f, g.header.PageSize, g.header.Commit, func(page uint32, data []byte) error {

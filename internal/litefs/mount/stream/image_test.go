@@ -3,17 +3,25 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	litefshttp "github.com/superfly/litefs/http"
 	"github.com/superfly/ltx"
 
+	"blog/internal/litefs/mount/receive"
 	"blog/internal/litefs/mount/stream"
 )
 
@@ -275,4 +283,61 @@ func TestResume(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBrokenLink: a node of this release goes on in the middle of the image after each of two breaks.
+func TestBrokenLink(t *testing.T) {
+	t.Parallel()
+	p := mustPrimary(t, settings{seed: 8 << 20})
+	const passed = 3 << 20 // bytes, before each break
+	link := mustLink(t, p, passed, passed)
+	client, err := receive.New(litefshttp.NewClient(), t.TempDir(), discard())
+	must(t, err)
+	mustFollow(t, p, mustReplicaWith(t, link, client))
+	resumed := regexp.MustCompile(`msg="image sent".* bytes=(\d+) skipped=(\d+)`).FindStringSubmatch(p.logs.String())
+	if resumed == nil {
+		t.Fatal("no image was sent to its end")
+	}
+	var sent, skipped int
+	_, err = fmt.Sscan(resumed[1], &sent)
+	must(t, err)
+	_, err = fmt.Sscan(resumed[2], &skipped)
+	must(t, err)
+	if skipped <= passed || sent >= 8<<20-passed {
+		t.Errorf("the last stream brought %d bytes from %d on, want it to go on after two breaks", sent, skipped)
+	}
+}
+
+// mustLink is the address of a link to the primary. Its first connections break when so many bytes have passed.
+func mustLink(t *testing.T, p *primary, breaks ...int64) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	t.Cleanup(func() { cancel(); must(t, listener.Close()); running.Wait() })
+	running.Go(func() {
+		for n := 0; ; n++ {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := new(net.Dialer).DialContext(ctx, "tcp", strings.TrimPrefix(p.server.URL(), "http://"))
+			if err != nil {
+				_ = near.Close()
+				return
+			}
+			context.AfterFunc(ctx, func() { _ = errors.Join(near.Close(), far.Close()) })
+			running.Go(func() { _, _ = io.Copy(far, near); _ = far.Close() })
+			running.Go(func() {
+				if n < len(breaks) {
+					_, _ = io.CopyN(near, far, breaks[n])
+				} else {
+					_, _ = io.Copy(near, far)
+				}
+				_ = errors.Join(near.Close(), far.Close()) // it breaks
+			})
+		}
+	})
+	return "http://" + listener.Addr().String()
 }

@@ -202,7 +202,7 @@ func (m *images) attempt(g *image, log *slog.Logger) (err error) {
 	m.mu.Lock()
 	g.linked, g.behind = 0, 0
 	m.mu.Unlock()
-	if err := errors.Join(os.RemoveAll(g.dir), os.Mkdir(g.dir, 0o750)); err != nil {
+	if err = errors.Join(os.RemoveAll(g.dir), os.Mkdir(g.dir, 0o750)); err != nil {
 		return fmt.Errorf("make a folder for an image: %w", err)
 	}
 	file, err := os.Create(g.path())
@@ -222,7 +222,7 @@ func (m *images) attempt(g *image, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.finish(pos, c.pageSize, pageN, time.Now()), g.drop(pos.TXID)); err != nil {
+	if err = errors.Join(g.finish(pos, c.pageSize, pageN, time.Now()), g.drop(pos.TXID)); err != nil {
 		return err
 	}
 	m.mu.Lock()

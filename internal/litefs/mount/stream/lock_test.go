@@ -142,10 +142,10 @@ func TestFollowerTakesNothing(t *testing.T) {
 		must(t, raw.Close())
 	})
 	t.Run("an idle follower is gone", func(t *testing.T) { // its heartbeats lie in the kernel's buffers for hours
-		p := mustPrimary(t, settings{hooks: stream.Hooks{Stall: stall}})
-		raw := mustRawStream(t, p)
-		poll(t, "it begins", func() bool { return p.metric(t, "blog_streams") == 1 })
-		poll(t, "it ends", func() bool { return p.metric(t, "blog_streams") == 0 })
+		idle := mustPrimary(t, settings{hooks: stream.Hooks{Stall: stall}})
+		raw := mustRawStream(t, idle)
+		poll(t, "it begins", func() bool { return idle.metric(t, "blog_streams") == 1 })
+		poll(t, "it ends", func() bool { return idle.metric(t, "blog_streams") == 0 })
 		must(t, raw.Close())
 	})
 	t.Run("a little at a time", func(t *testing.T) {

@@ -212,12 +212,17 @@ func (p *primary) mustLog(t *testing.T, part string) {
 	poll(t, "the log line "+part, func() bool { return strings.Contains(p.logs.String(), part) })
 }
 
-// mustReplica is a LiteFS node with LiteFS's own client, which has nothing yet.
+// mustReplica is a LiteFS node with LiteFS's own client, as in the release before, which has nothing yet.
 func mustReplica(t *testing.T, url string) *litefs.Store {
+	t.Helper()
+	return mustReplicaWith(t, url, litefshttp.NewClient())
+}
+
+func mustReplicaWith(t *testing.T, url string, client litefs.Client) *litefs.Store {
 	t.Helper()
 	store := litefs.NewStore(t.TempDir(), false)
 	store.Leaser = litefs.NewStaticLeaser(false, "primary", url)
-	store.Client, store.ReconnectDelay = litefshttp.NewClient(), 10*time.Millisecond
+	store.Client, store.ReconnectDelay = client, 10*time.Millisecond
 	store.Exit = func(code int) { t.Errorf("LiteFS ends the replica with %d", code) }
 	must(t, store.Open())
 	t.Cleanup(func() { must(t, store.Close()) })
