@@ -307,7 +307,9 @@ func (c *copier) verify(ctx context.Context, pos ltx.Pos, pageN uint32) error {
 }
 
 // readPages calls each with every page of the file in turn, but for the lock page. It ends with the error of going.
-func readPages(going func() error, f io.ReaderAt, pageSize, pageN uint32, each func(page uint32, data []byte) error) error {
+func readPages(
+	going func() error, f io.ReaderAt, pageSize, pageN uint32, each func(page uint32, data []byte) error,
+) error {
 	lock := ltx.LockPgno(pageSize)
 	buf := make([]byte, readSize)
 	perRead := uint32(readSize) / pageSize

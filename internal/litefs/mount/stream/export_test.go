@@ -46,7 +46,8 @@ func (s *Server) Images() int {
 // Held reports whether copying holds SHARED or PENDING of the database now.
 func Held(db *litefs.DB) bool {
 	g := db.GuardSet(lockOwner)
-	return g != nil && (g.Shared().State() != litefs.RWMutexStateUnlocked || g.Pending().State() != litefs.RWMutexStateUnlocked)
+	const free = litefs.RWMutexStateUnlocked
+	return g != nil && (g.Shared().State() != free || g.Pending().State() != free)
 }
 
 // Spare is what an image leaves free on the disk, in bytes.

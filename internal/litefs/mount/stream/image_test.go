@@ -240,7 +240,8 @@ func TestOneImageForAll(t *testing.T) {
 	}
 }
 
-// TestResume: a follower whose link breaks in the middle of an image gets the rest of the same bytes, wherever it broke.
+// TestResume: a follower whose link breaks in the middle of an image gets the rest of the same bytes, wherever it
+// broke.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	for _, compress := range []bool{false, true} {

@@ -214,7 +214,9 @@ func (m *images) attempt(g *image, log *slog.Logger) (err error) {
 			err = errors.Join(err, os.RemoveAll(g.dir))
 		}
 	}()
-	c := &copier{db: g.db, file: file, link: g.link, open: g.openLTX, room: m.room, between: m.between, sliceSize: m.sliceSize}
+	c := &copier{
+		db: g.db, file: file, link: g.link, open: g.openLTX, room: m.room, between: m.between, sliceSize: m.sliceSize,
+	}
 	began := time.Now()
 	log.Info("image begun", "pages", g.db.PageN(), "position", g.db.Pos())
 	pos, pageN, err := c.copy(g.ctx)
@@ -254,7 +256,8 @@ func (m *images) room(bytes int64) error {
 		return err
 	}
 	if free-bytes < spareDisk {
-		return fmt.Errorf("%w: %d MB are free, %d MB must stay free beside %d bytes more", errNoRoom, free>>20, spareDisk>>20, bytes)
+		return fmt.Errorf("%w: %d MB are free, %d MB must stay free beside %d bytes more",
+			errNoRoom, free>>20, spareDisk>>20, bytes)
 	}
 	return nil
 }

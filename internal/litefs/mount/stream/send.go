@@ -161,7 +161,8 @@ func (n *session) sendImage(db *litefs.DB) error {
 	if err != nil {
 		return fmt.Errorf("send an image, %d bytes of it sent: %w", bytes, err)
 	}
-	n.log.Info("image sent", "db", db.Name(), "position", g.pos(), "bytes", bytes, "skipped", skip, "took", time.Since(began))
+	n.log.Info("image sent", "db", db.Name(), "position", g.pos(), "bytes", bytes, "skipped", skip,
+		"took", time.Since(began))
 	pos := g.pos()
 	n.setSent(db.Name(), &pos)
 	return nil

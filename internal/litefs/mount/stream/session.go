@@ -207,7 +207,8 @@ func (n *session) serve() {
 	if cause == causeFault || cause == causeStalled {
 		level = slog.LevelWarn
 	}
-	n.log.Log(n.ctx, level, "stream ended", "cause", cause, "err", err, "bytes", n.out.written.Load(), "took", time.Since(began))
+	n.log.Log(n.ctx, level, "stream ended", "cause", cause, "err", err, "bytes", n.out.written.Load(),
+		"took", time.Since(began))
 	if n.out.inFrame {
 		panic(http.ErrAbortHandler) // the follower sees an error where it would see a frame's end
 	}
