@@ -20,8 +20,7 @@ type primary struct {
 	tasks  []Task
 
 	mu     sync.Mutex      // guards the fields below; never held across I/O
-	db     *sql.DB         // nil: not (yet) primary
-	using  sync.WaitGroup  // transactions on db
+	writes *committer      // nil: not (yet) primary
 	term   <-chan struct{} // closed when the role ends for which db was opened
 	cause  error           // why db is nil although the role is primary
 	over   bool            // retired: db stays nil
@@ -91,7 +90,8 @@ func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
 	if p.over { // meanwhile
 		return db.Close()
 	}
-	p.db, p.term = db, over
+	p.writes, p.term = newCommitter(p.repo, db), over
+	go p.writes.run(context.WithoutCancel(ctx)) // until its Close, which waits for it
 	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
 	p.cancel = cancel
 	for _, task := range p.tasks {
@@ -104,7 +104,7 @@ func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
 func (p *primary) open() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.db != nil
+	return p.writes != nil
 }
 
 func (p *primary) retired() bool {
@@ -177,7 +177,7 @@ func (p *primary) drop() error {
 	return err
 }
 
-// shut ends the tasks, waits for the call that is being carried out and closes the
+// shut ends the tasks, waits for the batch that is being committed and closes the
 // writing connection.
 func (p *primary) shut() error {
 	db := p.end()
@@ -194,17 +194,17 @@ func (p *primary) shut() error {
 // nothing to close.
 func (p *primary) end() *sql.DB {
 	p.mu.Lock()
-	db := p.db
+	writes := p.writes
 	cancel := p.cancel
-	p.db, p.cause, p.cancel = nil, nil, nil
+	p.writes, p.cause, p.cancel = nil, nil, nil
 	p.mu.Unlock()
-	if db == nil {
+	if writes == nil {
 		return nil
 	}
 	cancel()
+	writes.Close()
 	p.active.Wait()
-	p.using.Wait()
-	return db
+	return writes.db
 }
 
 // resign tells Durability of the end.
@@ -221,50 +221,47 @@ func (p *primary) resign() {
 // ready says whether a call may start here: nil, or where the primary is, or
 // that it is starting.
 func (p *primary) ready() error {
-	_, release, err := p.acquire()
-	if err == nil {
-		release()
-	}
+	_, err := p.acquire()
 	return err
 }
 
-// acquire gives the writing connection to one transaction, and what gives it back.
-func (p *primary) acquire() (*sql.DB, func(), error) {
+// acquire returns the committer of the present term.
+func (p *primary) acquire() (*committer, error) {
 	role := p.repo.node.Role()
 	if role.State != litefs.Primary {
 		err := unavailable(WrongPrimary, "This node is not the primary.", time.Second, nil)
 		err.Primary = role.URL
-		return nil, nil, err
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.db == nil {
+	if p.writes == nil {
 		if p.over {
-			return nil, nil, unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+			return nil, errLeaving()
 		}
-		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
+		return nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
 	}
 	select {
 	case <-p.term: // another has been primary meanwhile, or may have been
-		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, nil)
+		return nil, unavailable(NotNow, "The primary is starting.", time.Second, nil)
 	default:
 	}
-	p.using.Add(1)
-	return p.db, p.using.Done, nil
+	return p.writes, nil
 }
 
-// check opens and ends an immediate transaction: does the writing connection work?
+// check has an immediate transaction opened and ended: does the writing connection work?
 func (p *primary) check(ctx context.Context) error {
-	db, release, err := p.acquire()
+	c, err := p.acquire()
 	if err != nil {
 		return err
 	}
-	defer release()
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return p.repo.begun(err)
-	}
-	return tx.Rollback()
+	return c.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return p.repo.begun(err)
+		}
+		return tx.Rollback()
+	})
 }
 
 // Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning

@@ -68,6 +68,7 @@ type Repo struct {
 	log       *slog.Logger
 	free      func(path string) (uint64, error) // bytes beside the database
 	commit    func(tx *sql.Tx) error
+	batchTime time.Duration
 	schema    schema
 	primary   *primary
 	rollback  rollback
@@ -107,7 +108,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r := &Repo{
 		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch, durability: o.Durability,
+		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, batchTime: maxBatchTime, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch, durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {
