@@ -88,7 +88,16 @@ func (b *batch) takes(t *turn) bool {
 	case t.alone, b.turns[n-1].alone, n == maxBatchCalls, time.Since(b.began) > b.c.repo.batchTime:
 		return false
 	}
-	return b.bytes+int64(t.size) <= maxBatchBytes
+	return b.bytes+t.pages() <= maxBatchBytes
+}
+
+// pages is about how many bytes of pages a call will change. A text is stored, rendered and indexed, while a piece of
+// a picture is stored as it is.
+func (t *turn) pages() int64 {
+	if t.bulk {
+		return int64(t.size)
+	}
+	return 4 * int64(t.size)
 }
 
 // run carries one call out in a savepoint of its own. The error is errEnded where the transaction is over for those
