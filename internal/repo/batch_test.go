@@ -49,6 +49,9 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 	switch o.How {
 	case "retain":
 		retained = tx
+	case "use retained":
+		_, err := retained.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('by another', '')")
+		return 0, err
 	case "slow":
 		for began := time.Now(); time.Since(began) < 2*repo.TurnLimit; {
 			if err := tx.QueryRowContext(ctx, "SELECT 1").Scan(new(int)); err != nil {
@@ -257,7 +260,7 @@ func TestBulkCallsStandAside(t *testing.T) {
 // TestOddCallsReachNobodyElse: whatever one call of a batch does, the others are carried out, once.
 func TestOddCallsReachNobodyElse(t *testing.T) {
 	for how, fails := range map[string]bool{
-		"unread row": false, "unread rows": false, "unread rows, refused": true, "retain": false, "slow": false,
+		"unread row": false, "unread rows": false, "unread rows, refused": true, "slow": false,
 		"slow, overlooked": false, "panic": true, "refuse": true, "end": true, "end, overlooked": true, "upkeep": false,
 		"bad upkeep": false, "ending upkeep": false,
 	} {
@@ -294,8 +297,21 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 			l.succeeded(second, after)
 		})
 	}
-	if _, err := retained.ExecContext(t.Context(), "DELETE FROM items"); err == nil {
+}
+
+// TestRetainedTx: who keeps a Tx beyond its Apply does not write into the part of the call that runs then.
+func TestRetainedTx(t *testing.T) {
+	l := MustHold(t)
+	first := ask(l, odd{Item: "first", How: "retain"})
+	second := ask(l, odd{Item: "second", How: "use retained"})
+	third := ask(l, put{Item: "third"})
+	l.run()
+	l.succeeded(first, third)
+	if second.err == nil {
 		t.Error("a Tx goes on after its Apply has returned")
+	}
+	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != 2 || l.commits != 1 {
+		t.Errorf("%d items in %d commits, want 2 in 1", n, l.commits)
 	}
 }
 
