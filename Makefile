@@ -8,7 +8,7 @@ TAGS    := sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev generate test test-compose chaos check cluster images image bench clean
+.PHONY: help build run dev generate test twice test-compose chaos check cluster images image bench clean
 
 help:
 	@echo "make build    bin/blog"
@@ -19,6 +19,7 @@ help:
 	@echo "make image    the image of a node, blog:dev"
 	@echo "make test     every test (installs what they need)"
 	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
+	@echo "make twice    every test twice in one process, in random order (about twice as long): PACKAGES=./..."
 	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
 	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
 	@echo "make bench    one table of ratios (docs/performance.md), in about four minutes"
@@ -47,7 +48,13 @@ test: apt tools
 	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
 
-# On an image of its own, built with the race detector, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
+# A test that leaves something behind in its process fails here: a channel closed for good, a name registered for ever,
+# a port or a file that is taken. -shuffle prints its seed.
+PACKAGES ?= ./...
+twice: apt tools
+	set -o pipefail; go test -race -tags $(TAGS) -count=2 -shuffle=on -timeout 40m -json $(PACKAGES) | go run ./tools/testreport
+
+# On an image of its own, built with the race detector and a clock that can be set from outside, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
 # `make test` has a seed of its own, so that a change is what makes it fail.
 # docker-compose is the one of Debian bookworm, 1.29: compose.yml is for it and for compose v2, and is read by both.
 # `make -n` runs lines that have MAKE in them, so the one with the tests has none.
@@ -57,7 +64,7 @@ COMPOSE_IMAGE := blog:test-$(shell echo $$PPID)
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES="iptables docker-compose"
-	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1
+	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1 FAULTCLOCK=1
 	@set -o pipefail; trap 'docker rmi --force $(COMPOSE_IMAGE) >/dev/null' EXIT; \
 	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
 
@@ -82,10 +89,10 @@ cluster: build
 images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
 	@sh tools/images/make.sh
 
-# RACE=1 builds with the race detector; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
+# RACE=1 builds with the race detector, FAULTCLOCK=1 with a clock that can be set from outside; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
 IMAGE ?= blog:dev
 image: $(TOOLS_BIN)/docker-buildx
-	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) \
+	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) --build-arg FAULTCLOCK=$(FAULTCLOCK) \
 		$(foreach base,GO_IMAGE BASE_IMAGE,$(if $($(base)),--build-arg $(base)=$($(base)))) \
 		--build-arg GOPROXY=$$(go env GOPROXY) --build-arg GOSUMDB=$$(go env GOSUMDB) .
 

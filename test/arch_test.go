@@ -17,6 +17,7 @@ func allowed() map[string][]string {
 	nouns := []string{"internal/posts", "internal/tags", "internal/accounts", "internal/media"}
 	return map[string][]string{
 		"migrations":            nil,
+		"internal/clock":        nil,
 		"internal/frontmatter":  nil,
 		"internal/markdown":     nil,
 		"internal/litefs":       nil,
@@ -29,13 +30,14 @@ func allowed() map[string][]string {
 		"internal/accounts":     {"internal/repo"},
 		"internal/media":        {"internal/repo"},
 		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
+		"internal/dates":        {"internal/repo", "internal/accounts", "internal/media"},
 		"internal/live":         {"internal/repo"},
-		"internal/cluster":      {"internal/repo", "internal/litefs"},
+		"internal/cluster":      {"internal/repo", "internal/litefs", "internal/clock"},
 		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
-		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
+		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/clock", "internal/dates", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
 
 		// For tests alone: no other room may have it in its list.
-		"internal/repo/repotest": {"internal/repo", "internal/litefs", "migrations"},
+		"internal/repo/repotest": {"internal/repo", "internal/litefs", "internal/clock", "migrations"},
 	}
 }
 

@@ -12,7 +12,7 @@ remove_tree() { git worktree remove --force "$tree" 2>/dev/null || true; }
 trap remove_tree EXIT
 remove_tree
 git worktree add --quiet --detach "$tree" HEAD
-ln -s "$top/.cache" "$tree/.cache"
+mkdir "$tree/.cache" && ln -s "$top/.cache/bin" "$tree/.cache/bin"
 
 if [ $# -eq 0 ]; then
 	set -- $(cd test/mutations && ls | sed -n 's/\.patch$//p')

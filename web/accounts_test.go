@@ -193,7 +193,7 @@ func TestCookies(t *testing.T) {
 			cookies[c.Name] = c
 		}
 		session, position := cookies[want.session], cookies[want.position]
-		if len(cookies) != 2 || session == nil || position == nil {
+		if len(cookies) != 3 || session == nil || position == nil {
 			t.Fatalf("%s: %v", address, a.header["Set-Cookie"])
 		}
 		for _, c := range cookies {
@@ -227,7 +227,7 @@ func TestLoginLeadsNowhereElse(t *testing.T) {
 	} {
 		a := b.Post(t, "/login", url.Values{"email": {email}, "password": {password}, "next": {next}})
 		a.MustLeadTo(t, want)
-		if len(a.header["Set-Cookie"]) != 2 {
+		if len(a.header["Set-Cookie"]) != 3 {
 			t.Errorf("%q: %v", next, a.header)
 		}
 		b.Get(t, "/login?next="+url.QueryEscape(next)).MustLeadTo(t, want)

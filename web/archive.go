@@ -14,7 +14,7 @@ import (
 // archive is every post that readers see, by the year of its date in the blog's
 // zone.
 func (s *Site) archive(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: "/archive", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{path: "/archive"}, topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		v := ui.ArchiveView{Page: s.page(r, "Archive", ui.NavPosts)}
 		v.Page.Canonical = s.absolute("/archive")
 		list, _, err := posts.List(ctx, rd, posts.Filter{})

@@ -121,21 +121,26 @@ type cache struct {
 
 	mu      sync.Mutex
 	size    int
-	entries map[string]*list.Element
+	entries map[address]*list.Element
 	recent  *list.List       // of *entry, newest use first
 	touched map[string]int64 // newest seq that touched a topic since the start
 	floor   int64            // pages rendered from before this seq are void
 	epoch   int              // counts rewritten histories
 }
 
+// address names a page: its path, decoded as the router has it, and its query in the one
+// form that the page itself would link to. The two are apart: in one text the path of
+// /posts%3Fpage=2, which leads nowhere, is the address of a page.
+type address struct{ path, query string }
+
 type entry struct {
-	key    string
+	key    address
 	doc    *document
 	topics []string
 }
 
 func newCache(limit int) *cache {
-	return &cache{limit: limit, entries: map[string]*list.Element{}, recent: list.New(), touched: map[string]int64{}}
+	return &cache{limit: limit, entries: map[address]*list.Element{}, recent: list.New(), touched: map[string]int64{}}
 }
 
 // Rows implements repo.Tail.
@@ -166,12 +171,12 @@ func (c *cache) Reset(context.Context, repo.Cursor) {
 }
 
 func (c *cache) clear() {
-	c.entries, c.recent, c.size = map[string]*list.Element{}, list.New(), 0
+	c.entries, c.recent, c.size = map[address]*list.Element{}, list.New(), 0
 	c.touched = map[string]int64{}
 }
 
 // get returns the document under key, nil when there is none that is good.
-func (c *cache) get(key string) *document {
+func (c *cache) get(key address) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el, ok := c.entries[key]

@@ -15,6 +15,14 @@ func postURL(slug string) string { return "/posts/" + url.PathEscape(slug) }
 func editURL(id int64) string { return "/admin/posts/" + strconv.FormatInt(id, 10) + "/edit" }
 
 func listURL(base string, chosen []string, page int) string {
+	if q := listQuery(chosen, page); q != "" {
+		return base + "?" + q
+	}
+	return base
+}
+
+// listQuery names a page of a list, "" the first one of the whole list.
+func listQuery(chosen []string, page int) string {
 	q := url.Values{}
 	for _, l := range chosen {
 		q.Add("tag", l)
@@ -22,10 +30,7 @@ func listURL(base string, chosen []string, page int) string {
 	if page > 1 {
 		q.Set("page", strconv.Itoa(page))
 	}
-	if len(q) == 0 {
-		return base
-	}
-	return base + "?" + q.Encode()
+	return q.Encode()
 }
 
 func pager(base string, chosen []string, page, total, size int) ui.Pager {

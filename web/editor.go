@@ -235,7 +235,6 @@ func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err er
 		status, v.SignedOut, v.Unavailable = http.StatusServiceUnavailable, false, true
 		w.Header().Set("Retry-After", "2")
 		v.Form.Message = "Your session has not arrived at this copy of the blog yet. All that you typed is still here: send it again in a moment."
-		s.dropCookie(w, s.cookieName(positionCookie))
 	}
 	s.write(w, r, status, ui.Editor(v))
 	return nil
@@ -245,7 +244,6 @@ func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err er
 // new one.
 func (s *Site) gone(w http.ResponseWriter, r *http.Request, d draft) error {
 	if missing(r.Context()) {
-		s.dropCookie(w, s.cookieName(positionCookie))
 		return s.notSaved(w, r, nil, d, &repo.Error{Code: repo.Unavailable, RetryAfter: 2, Message: "This post has not arrived at this copy of the blog yet. Send it again in a moment."})
 	}
 	if !d.typed() {

@@ -100,9 +100,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	component := ui.Error(v)
 	switch {
 	case away && (status == http.StatusNotFound || status == http.StatusUnauthorized):
-		// The row that the reader was sent to, or their session's, is on its way
-		// here. They keep their position: the next look waits for it again.
-		s.dropCookie(w, s.cookieName(positionCookie))
+		// The row that the reader was sent to, or their session's, is on its way here.
 		status = http.StatusServiceUnavailable
 		v.Status, v.Title, v.Message, v.RetryAfter = status, "Saved, on its way here", "", 2
 		v.Page.Title = v.Title

@@ -32,7 +32,7 @@ func follow(ctx context.Context, rd repo.Reader, mode string, topics ...string) 
 }
 
 func (s *Site) home(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: "/", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{path: "/"}, topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		v := ui.HomeView{Page: s.page(r, "", ui.NavHome)}
 		v.Page.Description, v.Page.Canonical = s.Description, s.absolute("/")
 		list, total, err := posts.List(ctx, rd, posts.Filter{Limit: homePosts})
@@ -56,7 +56,7 @@ func (s *Site) postList(w http.ResponseWriter, r *http.Request) error {
 	chosen = chosen[:min(len(chosen), 10)]
 	page := pageNumber(r)
 	topics := []string{posts.Topic}
-	return s.show(w, r, view{key: listURL("/posts", chosen, page), topics: topics, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{"/posts", listQuery(chosen, page)}, topics: topics, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		list, total, err := posts.List(ctx, rd, posts.Filter{Labels: chosen, Offset: (page - 1) * pagePosts, Limit: pagePosts})
 		if err != nil {
 			return nil, err
@@ -132,7 +132,7 @@ func (s *Site) post(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) postView(r *http.Request, slug string) view {
 	_, signed := userOf(r.Context())
-	return view{key: "/posts/" + slug, topics: []string{posts.PostTopic(slug), posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return view{key: address{path: "/posts/" + slug}, topics: []string{posts.PostTopic(slug), posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		p, err := posts.BySlug(ctx, rd, slug)
 		if err != nil {
 			return nil, err
@@ -187,7 +187,7 @@ func (s *Site) permalink(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) tagList(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: "/tags", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{path: "/tags"}, topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		v := ui.TagsView{Page: s.page(r, "Tags", ui.NavTags)}
 		v.Page.Canonical = s.absolute("/tags")
 		visible, err := tags.Visible(ctx, rd)
@@ -208,7 +208,7 @@ func (s *Site) tag(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := pageNumber(r)
 	topic := tags.Topic(label)
-	return s.show(w, r, view{key: listURL("/tags/"+label, nil, page), topics: []string{topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{"/tags/" + label, listQuery(nil, page)}, topics: []string{topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		list, total, err := posts.List(ctx, rd, posts.Filter{Labels: []string{label}, Offset: (page - 1) * pagePosts, Limit: pagePosts})
 		if err != nil {
 			return nil, err
@@ -228,7 +228,7 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 	// Spaces mean nothing, so they make no other page.
 	query := strings.Join(strings.Fields(strings.ToValidUTF8(r.URL.Query().Get("q"), "\ufffd")), " ")
 	page := pageNumber(r)
-	key := searchURL(query, listURL("/search", nil, page))
+	key := address{"/search", searchURL(query, listURL("", nil, page))}
 	return s.show(w, r, view{key: key, cache: s.caches.searches, search: query != "", topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		found, err := posts.Search(ctx, rd, query, page)
 		if err != nil {

@@ -19,13 +19,19 @@ import (
 // past after the present. Anonymous readers have none.
 const positionCookie = "position"
 
+// writtenCookie carries the position of the browser's newest own write. Of two answers that
+// are under way at once a browser keeps the cookies of the one that ends last, so a page
+// that was asked for before a write, in another tab, takes the position back to before it;
+// only another write replaces this one.
+const writtenCookie = "written"
+
 // catchUp bounds the wait for a position to arrive.
 const catchUp = 2 * time.Second
 
-// staleHeader says on an answer, of whatever status, that the reader has seen a
-// write that did not come here within catchUp, so that what it shows may be older
-// than what they have seen: the write's seq. A position in a history that is gone
-// is no such thing: nothing is on its way.
+// staleHeader says on every answer, of whatever status, that the reader has seen a
+// write that is not here, although it was waited for, so that what the answer shows may
+// be older than what they have seen: the write's seq. A position in a history that is
+// known to be gone is no such thing: nothing is on its way.
 const staleHeader = "X-Stale-Read"
 
 // positionLife is as long as a session's.
@@ -70,8 +76,11 @@ func missing(ctx context.Context) bool {
 	return rd != nil && rd.place == repo.Ahead
 }
 
-// position waits for what the reader has seen already, and keeps the cookie at
-// the newest of what they have seen.
+// position waits for what the reader has seen already, and keeps the cookie at the newest
+// of what they have seen. It never goes back within a history: where the reader's row is
+// missing the cookie stays, so that every answer says so and a node that has the row is
+// asked for it. Only where this node knows that the row is in another history, which is
+// given up, does the reader come to this one.
 func (s *Site) position(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen, ok := s.seen(r)
@@ -79,32 +88,49 @@ func (s *Site) position(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.patience)
-		place := s.repo.Feed().Wait(ctx, seen)
-		cancel()
-		if place == repo.Ahead && r.Context().Err() == nil { // who has left is not given up on
+		place := s.await(r.Context(), seen)
+		if place == repo.Ahead && r.Context().Err() == nil { // who has left gets no answer
 			w.Header().Set(staleHeader, strconv.FormatInt(seen.Seq, 10))
 			s.stale.Add(1)
 		}
+		rd := &reading{place: place, at: seen}
 		now := s.repo.Feed().Position()
-		// From now on the node's own newest row counts: it is newer, or the
-		// cookie's is in a history that is gone, or it takes so long that the
-		// wait is to be paid only once.
-		if now != seen {
+		if place == repo.Elsewhere || place == repo.Here && now.Seq > seen.Seq {
+			rd.at = now
 			s.setPosition(w, now)
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readingKey, &reading{place: place, at: now})))
+		if written, ok := s.positionIn(r, writtenCookie); place == repo.Elsewhere && ok && written == seen {
+			s.setCursor(w, writtenCookie, now)
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readingKey, rd)))
 	})
 }
 
-// StaleReads is how many waits for a position have been in vain since the start. A
+// await waits for what a reader has seen, unless that has been done in vain a moment ago.
+func (s *Site) await(ctx context.Context, seen repo.Cursor) repo.Place {
+	feed := s.repo.Feed()
+	before := feedState{feed.Position(), feed.Term()}
+	if s.absent.known(seen, before, s.now()) {
+		return repo.Ahead
+	}
+	wait, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	place := feed.Wait(wait, seen)
+	if place == repo.Ahead && ctx.Err() == nil { // who has left is not given up on
+		s.absent.note(seen, before, s.now())
+	}
+	return place
+}
+
+// StaleReads is how many answers since the start have said that something is missing. A
 // number and no line in the log: one reader is no event of the node's.
 func (s *Site) StaleReads() uint64 { return s.stale.Load() }
 
 // advance moves the cookie of a reader who has one on to c, never back: what an
-// answer shows can be newer than where the reader was when it began.
+// answer shows can be newer than where the reader was when it began. Where their own row is
+// missing nothing here is known to be newer.
 func (s *Site) advance(w http.ResponseWriter, r *http.Request, c repo.Cursor) {
-	if rd := readingOf(r.Context()); rd != nil && c.Seq > rd.at.Seq {
+	if rd := readingOf(r.Context()); rd != nil && rd.place != repo.Ahead && c.Seq > rd.at.Seq {
 		rd.at = c
 		s.setPosition(w, c)
 	}
@@ -138,16 +164,33 @@ func (w resting) Call(ctx context.Context, call *repo.Call) error {
 	return err
 }
 
-// wrote moves the reader's cookie to a write of theirs. A replayed one may be
-// older than what they have seen.
+// wrote moves the reader's cookie to a write of theirs. A replayed one may be older than
+// what they have seen. One that was carried out now is not, in its history: where its seq
+// is not beyond what they have seen, that is in another one, and given up.
 func (s *Site) wrote(w http.ResponseWriter, r *http.Request, receipt repo.Receipt) {
-	if rd := readingOf(r.Context()); rd == nil || receipt.Cursor.Seq >= rd.at.Seq {
-		s.setPosition(w, receipt.Cursor)
+	rd := readingOf(r.Context())
+	if rd != nil && receipt.Replayed && receipt.Cursor.Seq < rd.at.Seq {
+		return
 	}
+	if rd != nil {
+		rd.at = receipt.Cursor
+	}
+	s.setPosition(w, receipt.Cursor)
+	s.setCursor(w, writtenCookie, receipt.Cursor)
 }
 
+// seen is the newest position that the browser has, from whichever of its cookies.
 func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
-	c, err := r.Cookie(s.cookieName(positionCookie))
+	read, ok := s.positionIn(r, positionCookie)
+	if written, also := s.positionIn(r, writtenCookie); also && written.Seq > read.Seq {
+		return written, true
+	}
+	return read, ok
+}
+
+// positionIn is the position in one of the browser's cookies.
+func (s *Site) positionIn(r *http.Request, name string) (repo.Cursor, bool) {
+	c, err := r.Cookie(s.cookieName(name))
 	if err != nil {
 		return repo.Cursor{}, false
 	}
@@ -160,12 +203,15 @@ func (s *Site) seen(r *http.Request) (repo.Cursor, bool) {
 }
 
 // setPosition sets the cookie, in place of one set earlier in this answer.
-func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) {
+func (s *Site) setPosition(w http.ResponseWriter, c repo.Cursor) { s.setCursor(w, positionCookie, c) }
+
+// setCursor sets the cookie with that name, in place of one set earlier in this answer.
+func (s *Site) setCursor(w http.ResponseWriter, name string, c repo.Cursor) {
 	if c.Zero() {
 		return
 	}
-	s.dropCookie(w, s.cookieName(positionCookie))
-	http.SetCookie(w, s.cookie(positionCookie, s.signer.sign(c.String()), positionLife))
+	s.dropCookie(w, s.cookieName(name))
+	http.SetCookie(w, s.cookie(name, s.signer.sign(c.String()), positionLife))
 }
 
 // dropCookie takes a cookie out of the answer that was set earlier in it.

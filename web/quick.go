@@ -18,7 +18,7 @@ func (s *Site) quick(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		doc := s.caches.pages.get(r.URL.Path)
+		doc := s.caches.pages.get(address{path: r.URL.Path})
 		if doc == nil {
 			next.ServeHTTP(w, r)
 			return

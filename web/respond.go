@@ -14,9 +14,9 @@ import (
 // view is a page to be read: what it depends on and how it is made.
 type view struct {
 	// key names the page and everything of the request that changes it. It is the
-	// page's own address, so that quick finds it by what was asked for; "" keeps
-	// nothing.
-	key         string
+	// page's own address, so that quick finds it by what was asked for; the zero
+	// address keeps nothing.
+	key         address
 	cache       *cache   // nil means that of pages
 	topics      []string // a write that touches one of them makes the page outdated
 	contentType string   // "" means HTML
@@ -36,7 +36,7 @@ const (
 // show answers with a view: from the cache for who is not signed in.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	if _, v.signed = userOf(r.Context()); v.signed {
-		v.key = ""
+		v.key = address{}
 	}
 	v.contentType = cmp.Or(v.contentType, typeHTML)
 	if v.cache == nil {
@@ -59,7 +59,7 @@ type unkept struct{ templ.Component }
 
 // kept returns the view as it is in the cache, nil when it is not.
 func (v view) kept() *document {
-	if v.key == "" {
+	if v.key == (address{}) {
 		return nil
 	}
 	return v.cache.get(v.key)
@@ -94,7 +94,7 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document
 	}
 	doc := newDocument(v.contentType, body)
 	doc.seen = seen
-	if _, once := c.(unkept); v.key != "" && !once && told {
+	if _, once := c.(unkept); v.key != (address{}) && !once && told {
 		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
 	}
 	return doc, nil

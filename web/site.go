@@ -66,7 +66,8 @@ type Site struct {
 	lanes    lanes
 	leaving  atomic.Bool
 	arrived  atomic.Bool   // this node has had a database that pages can be made of
-	stale    atomic.Uint64 // waits for a position that were in vain
+	stale    atomic.Uint64 // answers that said that something is missing
+	absent   absent
 	notYet   func() string
 	// unhealthy is the reason that the last look at the database gave.
 	unhealthy atomic.Pointer[string]

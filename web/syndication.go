@@ -57,7 +57,7 @@ type atomContent struct {
 const feedPosts = 20
 
 func (s *Site) feed(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: "/feed.xml", topics: []string{posts.Topic}, contentType: typeAtom, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{path: "/feed.xml"}, topics: []string{posts.Topic}, contentType: typeAtom, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		list, err := posts.Full(ctx, rd, feedPosts)
 		if err != nil {
 			return nil, err
@@ -125,7 +125,7 @@ type sitemapURL struct {
 }
 
 func (s *Site) sitemap(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: "/sitemap.xml", topics: []string{posts.Topic}, contentType: typeXML, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+	return s.show(w, r, view{key: address{path: "/sitemap.xml"}, topics: []string{posts.Topic}, contentType: typeXML, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
 		const most = 50_000 // the protocol's limit
 		list, _, err := posts.List(ctx, rd, posts.Filter{Limit: most - 4})
 		if err != nil {

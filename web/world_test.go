@@ -46,10 +46,12 @@ type node struct {
 	site   *web.Site
 	hub    *live.Hub
 	server *httptest.Server
-	routes chi.Routes
+	routes chi.Router
 	log    *repotest.Journal
 	other  *node  // that hears of what is written here
 	setup  string // the token of the one-time link, when there is no author
+	path   string
+	seat   *repotest.Seat // of a copy
 }
 
 // cheap keeps the tests fast; what the default costs has no part in them.
@@ -117,7 +119,7 @@ func (w *world) mustStart(tb testing.TB) {
 // MustNode starts a node of the world on a database file.
 func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS bool) *node {
 	tb.Helper()
-	n := &node{log: &repotest.Journal{}}
+	n := &node{log: &repotest.Journal{}, path: path}
 	log := n.log.Text()
 	tokens := make(chan string, 1)
 	n.repo = repotest.MustOpen(tb, repo.Options{

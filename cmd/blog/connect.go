@@ -12,6 +12,7 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/app"
+	"blog/internal/clock"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 	"blog/migrations"
@@ -152,9 +153,11 @@ func (s *session) openLocal() (*repo.Repo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register commands: %w", err)
 	}
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	now := clock.OpenPlain(clock.Machine(), log)
 	r, err := repo.Open(s.ctx, repo.Options{
 		Path: s.config.DatabasePath, Node: litefs.OpenStatic(), Registry: registry, Migrations: migrations.FS,
-		Transport: repo.NewTransport(""), Now: time.Now, Logger: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Transport: repo.NewTransport(""), Now: now.Now, Dated: now.Dated, ResetClock: now.Reset, Logger: log,
 		Authorize: accounts.Authorize,
 	})
 	if err != nil {

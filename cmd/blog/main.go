@@ -36,6 +36,7 @@ type cli struct {
 	Post       postCmd       `cmd:"" help:"The posts."`
 	Tag        tagCmd        `cmd:"" help:"The tags."`
 	Status     statusCmd     `cmd:"" help:"Say how this node is."`
+	Clock      clockCmd      `cmd:"" help:"The dates of writes."`
 	AcceptLoss acceptLossCmd `cmd:"" help:"Let this node be elected although it may lack acknowledged writes."`
 	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 }

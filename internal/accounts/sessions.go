@@ -99,6 +99,22 @@ func endSessions(ctx context.Context, tx *repo.Tx, userID int64) (int64, error) 
 	return n, nil
 }
 
+// Redate gives sessions that began after now, by a clock that was ahead, the life of one
+// that begins now, and returns how many they are. They would else last for years.
+func Redate(ctx context.Context, tx *repo.Tx) (int64, error) {
+	now := repo.FormatTime(tx.Now())
+	res, err := tx.ExecContext(ctx, "UPDATE sessions SET created_at = ?, expires_at = ? WHERE created_at > ?",
+		now, repo.FormatTime(tx.Now().Add(SessionLife)), now)
+	if err != nil {
+		return 0, fmt.Errorf("date sessions: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("date sessions: %w", err)
+	}
+	return n, nil
+}
+
 // Login starts a session of a user whose password was checked by the sending
 // node against its own copy, at that revision.
 type Login struct {

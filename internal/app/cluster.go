@@ -23,7 +23,7 @@ func (s *Server) openCluster(ctx context.Context) {
 	}
 	o := cluster.Options{
 		Node: s.node, Policy: cluster.Policy(c.policy()), Wait: c.DurabilityWait, Stall: c.DurabilityStall,
-		Header: s.transport.Header(), Info: s.info, Logger: s.log,
+		Header: s.transport.Header(), Info: s.info, Clock: s.clock, Logger: s.log,
 	}
 	if c.LiteFSControl != "" {
 		s.control = litefs.NewControl(c.LiteFSControl)

@@ -62,6 +62,18 @@ func (s *Server) register() {
 	if s.cluster != nil {
 		registerCluster(s.cluster, gauge)
 	}
+	const believes = "1 when this node goes by its machine's clock, 0 when that was set or no other node's agrees."
+	gauge("blog_clock_believed", believes, func() float64 {
+		if believed, _ := s.clock.Standing(); believed {
+			return 1
+		}
+		return 0
+	})
+	const apartBy = "How far the machine's clock is ahead of the time that this node goes by."
+	gauge("blog_clock_apart_seconds", apartBy, func() float64 {
+		_, apart := s.clock.Standing()
+		return apart.Seconds()
+	})
 	gauge("blog_sockets", "Open websockets.", func() float64 { return float64(s.hub.Stats().Sockets) })
 	gauge("blog_topics", "Topics that are followed.", func() float64 { return float64(s.hub.Stats().Topics) })
 	counter("blog_frames_total", "Frames given to websockets.", func() uint64 { return s.hub.Stats().Frames })

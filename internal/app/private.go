@@ -42,7 +42,7 @@ func (s *Server) Status(ctx context.Context) Status {
 	}
 	if s.cluster == nil {
 		st.Info = s.info(ctx)
-		st.Clock, st.Durability = s.options.Now().UTC(), string(cluster.Local)
+		st.Clock, st.Durability, st.Problem = s.clock.Wall().UTC(), string(cluster.Local), s.clock.Problem()
 		st.Seq, st.Mark = health.Cursor.Seq, health.Cursor.String()
 		st.Nodes = []cluster.Info{st.Info}
 		return st

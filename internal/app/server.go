@@ -17,7 +17,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"blog/internal/accounts"
+	"blog/internal/clock"
 	"blog/internal/cluster"
+	"blog/internal/dates"
 	"blog/internal/litefs"
 	"blog/internal/live"
 	"blog/internal/markdown"
@@ -34,7 +36,8 @@ type Options struct {
 	Logger  *slog.Logger
 	Out     io.Writer // where the one-time link for the first author is printed
 	Version string    // of this build
-	Now     func() time.Time
+	// Clock reads the machine's clocks. Nil: the machine's own.
+	Clock clock.Source
 }
 
 // Server is a running node of the blog.
@@ -49,6 +52,7 @@ type Server struct {
 	config  Config
 	options Options
 	log     *slog.Logger
+	clock   *clock.Clock
 	node    litefs.NodeCloser
 	site    *web.Site
 	hub     *live.Hub
@@ -107,10 +111,13 @@ func run(ctx context.Context, c Config, o Options, started func(*Server), watch 
 // line that says what to change.
 func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	c = c.Defaults()
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = clock.Machine()
 	}
-	s := &Server{config: c, options: o, log: o.Logger, metrics: prometheus.NewRegistry(), started: o.Now(), failed: make(chan error, 3)}
+	s := &Server{
+		config: c, options: o, log: o.Logger, metrics: prometheus.NewRegistry(), started: time.Now(),
+		failed: make(chan error, 3),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
@@ -118,6 +125,10 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}()
 	if err := c.check(); err != nil {
 		return nil, err
+	}
+	s.clock = clock.OpenMember(o.Clock, s.log)
+	if c.LiteFSURL == "" {
+		s.clock = clock.OpenPlain(o.Clock, s.log)
 	}
 	lock, err := s.take(ctx)
 	if err != nil {
@@ -195,7 +206,7 @@ func (s *Server) openNode(ctx context.Context) error {
 
 // Registry returns the commands of this release.
 func Registry() (*repo.Registry, error) {
-	return repo.NewRegistry(posts.Commands(), media.Commands(), accounts.Commands())
+	return repo.NewRegistry(posts.Commands(), media.Commands(), accounts.Commands(), dates.Commands())
 }
 
 func (s *Server) openRepo(ctx context.Context) error {
@@ -208,12 +219,13 @@ func (s *Server) openRepo(ctx context.Context) error {
 	s.openCluster(ctx)
 	s.Repo, err = repo.Open(ctx, repo.Options{
 		Path: s.config.DatabasePath, LiteFS: s.config.LiteFSURL != "", Node: s.node, Registry: registry,
-		Migrations: migrations.FS, Transport: s.transport, Now: s.options.Now, Logger: s.log,
+		Migrations: migrations.FS, Transport: s.transport, Logger: s.log,
+		Now: s.clock.Now, Dated: s.clock.Dated, ResetClock: s.clock.Reset,
 		Authorize: accounts.Authorize, Durability: s.durability(),
 		Tasks: []repo.Task{
-			posts.Releaser(s.log, s.options.Now),
+			posts.Releaser(s.log, s.clock.Now),
 			posts.Rerenderer(s.log),
-			media.Sweeper(s.log, s.options.Now),
+			media.Sweeper(s.log, s.clock.Now),
 			accounts.SetupTask(s.announceSetup, s.log),
 		},
 		Middleware: []repo.Middleware{repo.Log(s.log, s.node), countWrites(s.metrics)},
@@ -245,13 +257,15 @@ func (s *Server) openSite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	users := accounts.NewService(s.Repo, accounts.NewHasher(accounts.DefaultParams()), accounts.NewLimiter(s.options.Now), s.options.Now)
+	// Attempts are counted by how much time passes, which a clock that is set must not change.
+	limiter := accounts.NewLimiter(time.Now)
+	users := accounts.NewService(s.Repo, accounts.NewHasher(accounts.DefaultParams()), limiter, s.clock.Now)
 	s.site = web.New(web.Options{
 		Config: web.Config{
 			Title: c.Title, Description: c.Description, Language: c.Language, Location: location, Zone: c.Timezone,
 			PublicURL: s.PublicURL, ClientIPHeader: c.ClientIPHeader,
 		},
-		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.options.Now, Logger: s.log, NotYet: s.notYet,
+		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.clock.Now, Logger: s.log, NotYet: s.notYet,
 	})
 	s.hub = live.New(ctx, live.Options{
 		View: s.Repo.View, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),

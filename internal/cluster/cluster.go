@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"blog/internal/clock"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 )
@@ -65,7 +66,9 @@ type Options struct {
 	Header http.Header
 	// Info says how this node is. It may take its time: it is asked once a second, and
 	// reports do not wait for it.
-	Info   func(ctx context.Context) Info
+	Info func(ctx context.Context) Info
+	// Clock is this node's. It is told those of the others. Nil: one of its own.
+	Clock  *clock.Clock
 	Logger *slog.Logger
 }
 
@@ -107,6 +110,9 @@ func New(ctx context.Context, o Options) *Cluster {
 	if o.Stall <= 0 {
 		o.Stall = DefaultStall
 	}
+	if o.Clock == nil {
+		o.Clock = clock.OpenMember(clock.Machine(), o.Logger)
+	}
 	c := &Cluster{
 		o: o, log: o.Logger, attached: make(chan struct{}), changed: make(chan struct{}),
 		nodes: map[string]*peer{}, left: map[string]time.Time{},
@@ -119,7 +125,11 @@ func New(ctx context.Context, o Options) *Cluster {
 // It must be the feed's first tail: what others wait for is told first.
 func (c *Cluster) Attach(r *repo.Repo) {
 	c.view = r.Look
-	c.moved(r.Feed().Attach(tail{c}))
+	at := r.Feed().Attach(tail{c, r.Feed()})
+	c.mu.Lock()
+	c.at = at
+	c.changedLocked()
+	c.mu.Unlock()
 	c.look()
 	close(c.attached)
 	c.works.Go(c.lookOften)
@@ -141,13 +151,18 @@ func (c *Cluster) changedLocked() {
 }
 
 // tail hears of this node's own copy.
-type tail struct{ c *Cluster }
+type tail struct {
+	c    *Cluster
+	feed *repo.Feed
+}
 
-// Rows implements repo.Tail.
+// Rows implements repo.Tail. Only rows that were read in the lead's own term are its own:
+// the feed may have read them before another was primary, and tell of them afterwards.
 func (t tail) Rows(_ context.Context, rows []repo.Row) {
+	term := t.feed.Term()
 	t.c.mu.Lock()
 	defer t.c.mu.Unlock()
-	if l := t.c.lead; l != nil {
+	if l := t.c.lead; l != nil && l.over == term {
 		for _, row := range rows {
 			t.c.registerLocked(l, row.Cursor)
 		}
@@ -155,22 +170,39 @@ func (t tail) Rows(_ context.Context, rows []repo.Row) {
 	// The database may have been read since the feed's look at it: never back to what it
 	// was. Which of the two is right where they differ the database says.
 	switch last := rows[len(rows)-1].Cursor; {
-	case last.Seq > t.c.at.Seq:
+	case last == t.c.at:
+	case last.Seq > t.c.at.Seq && !ended(term):
 		t.c.at = last
-	case last != t.c.at && t.c.run.Err() == nil:
-		t.c.works.Go(func() { t.c.readAgain() })
+	default:
+		t.c.readAgainLocked()
 	}
 	t.c.changedLocked()
 }
 
-// Reset implements repo.Tail.
-func (t tail) Reset(_ context.Context, now repo.Cursor) { t.c.moved(now) }
+// Reset implements repo.Tail. A lead's newest row is its own, whatever the feed knew before.
+func (t tail) Reset(_ context.Context, now repo.Cursor) {
+	term := t.feed.Term()
+	t.c.mu.Lock()
+	defer t.c.mu.Unlock()
+	if ended(term) { // what was newest in it may be older than what has been read since
+		t.c.readAgainLocked()
+		return
+	}
+	if l := t.c.lead; l != nil && l.over == term {
+		t.c.registerLocked(l, now)
+	}
+	t.c.at = now
+	t.c.changedLocked()
+}
 
-func (c *Cluster) moved(to repo.Cursor) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = to
-	c.changedLocked()
+// ended reports whether the term is over.
+func ended(term <-chan struct{}) bool {
+	select {
+	case <-term:
+		return true
+	default:
+		return false
+	}
 }
 
 // lookEvery is how often Info is asked.
@@ -210,6 +242,13 @@ func (c *Cluster) read(ctx context.Context) error {
 		if same {
 			return nil
 		}
+	}
+}
+
+// readAgainLocked has this node's position read from its database, soon.
+func (c *Cluster) readAgainLocked() {
+	if c.run.Err() == nil {
+		c.works.Go(c.readAgain)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"time"
 
 	"blog/internal/repo"
@@ -120,6 +121,23 @@ func (c *Cluster) Joins(id string, covered, target, seq int64) (acknowledged, in
 	acknowledged = l.lasts(at, c.o.Policy) && c.heardLocked(&l, now)
 	return acknowledged, c.joinLocked(&l, now) != nil
 }
+
+// At is the newest row of this node's own copy, as it reports it.
+func (c *Cluster) At() repo.Cursor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+// Owns reports whether the lead counts a row as one of its own history.
+func (c *Cluster) Owns(at repo.Cursor) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lead != nil && c.lead.own[at.Seq] == at.Mark
+}
+
+// ReadAt reads this node's position from its database, as a new uplink does.
+func (c *Cluster) ReadAt(ctx context.Context) error { return c.read(ctx) }
 
 // Heartbeat is the constant of the uplink.
 const Heartbeat = heartbeat

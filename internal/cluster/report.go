@@ -38,7 +38,7 @@ type Info struct {
 	// primary knows; on a replica without an uplink it is as of the last word.
 	Lag     int64     `json:"lag"`
 	Sockets int       `json:"sockets"`
-	Clock   time.Time `json:"clock"`
+	Clock   time.Time `json:"clock"` // the machine's, believed or not
 	// Heard is how long ago the primary heard of the node, in milliseconds; 0 for the
 	// node that answers.
 	Heard int64 `json:"heard_ms,omitempty"`
@@ -71,4 +71,6 @@ type Word struct {
 	Leaving string `json:"leaving,omitempty"`
 	// Problem is what is wrong with the node's configuration.
 	Problem string `json:"problem,omitempty"`
+	// Clock is the primary's time, where a second node's clock agrees with it.
+	Clock time.Time `json:"clock,omitzero"`
 }

@@ -183,7 +183,7 @@ func (c *Cluster) speak(ctx context.Context, ws *websocket.Conn, p *peer, over <
 
 // wordLocked is what p is to be told now.
 func (c *Cluster) wordLocked(p *peer) Word {
-	w := Word{From: c.self.ID, Cursor: c.at, Problem: c.problemLocked(p)}
+	w := Word{From: c.self.ID, Cursor: c.at, Problem: c.problemLocked(p), Clock: c.o.Clock.Confirmed()}
 	if l := c.lead; l != nil {
 		w.Durability, w.SyncSet, w.StandbySeq, w.InSet = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq(), l.set.Has(p.info.ID)
 		if p.promote {

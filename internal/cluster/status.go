@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"blog/internal/litefs"
@@ -21,7 +22,7 @@ func (c *Cluster) Self() Info {
 
 func (c *Cluster) selfLocked() Info {
 	i := c.self
-	i.Clock = time.Now().UTC()
+	i.Clock = c.o.Clock.Wall().UTC()
 	i.Seq, i.Mark = c.at.Seq, c.at.String()
 	switch l := c.lead; {
 	case l != nil:
@@ -38,11 +39,15 @@ func (c *Cluster) selfLocked() Info {
 		i.Durability, i.SyncSet, i.StandbySeq, i.Problem = w.Durability, w.SyncSet, w.StandbySeq, w.Problem
 		i.Lag = max(0, w.Cursor.Seq-c.at.Seq)
 	}
+	i.Problem = sentences(i.Problem, c.o.Clock.Problem())
 	if i.SyncSet == nil {
 		i.SyncSet = []string{} // a list in JSON, too
 	}
 	return i
 }
+
+// sentences joins what is wrong on two accounts.
+func sentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 // known is this node and, on a primary, everybody who has an uplink or had one.
 func (c *Cluster) known() []Info {
@@ -56,7 +61,7 @@ func (c *Cluster) known() []Info {
 			i := p.info
 			i.Seq, i.Mark, i.Lag = p.cursor.Seq, p.cursor.String(), max(0, c.at.Seq-p.cursor.Seq)
 			i.Durability, i.SyncSet, i.StandbySeq = out[0].Durability, out[0].SyncSet, out[0].StandbySeq
-			i.Heard, i.Problem = max(1, now.Sub(p.heard).Milliseconds()), c.problemLocked(p)
+			i.Heard, i.Problem = max(1, now.Sub(p.heard).Milliseconds()), sentences(c.problemLocked(p), p.info.Problem)
 			out = append(out, i)
 		}
 	}
@@ -121,7 +126,8 @@ func (c *Cluster) checkClockLocked(p *peer) {
 		return // they waited together in a buffer, of this process or on the way
 	}
 	p.clocked = now
-	apart := now.Sub(p.info.Clock).Abs()
+	c.o.Clock.Confirm(p.info.Clock)
+	apart := c.o.Clock.Wall().Sub(p.info.Clock).Abs()
 	if apart <= maxSkew {
 		p.skewed = 0
 		return

@@ -196,7 +196,7 @@ func (c *Cluster) report(ctx context.Context, ws *websocket.Conn) {
 		rep := Report{Cursor: c.at, Leaving: c.leaving}
 		if full {
 			info := c.self
-			info.Clock = time.Now().UTC()
+			info.Clock, info.Problem = c.o.Clock.Wall().UTC(), c.o.Clock.Problem()
 			rep.Info = &info
 		}
 		changed := c.changed
@@ -258,6 +258,9 @@ func (c *Cluster) hearWord(ctx context.Context, w Word) {
 	}
 	c.changedLocked()
 	c.mu.Unlock()
+	if !w.Clock.IsZero() {
+		c.o.Clock.Refer(w.Clock)
+	}
 	if w.Problem != "" && w.Problem != before {
 		c.log.Error(w.Problem)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/clock"
 	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
@@ -37,6 +38,7 @@ type seat struct {
 	*repotest.Seat
 	mu   sync.Mutex
 	open chan struct{} // closed while replication is not held
+	late int           // how often the feed has come to what is held
 }
 
 func newSeat(r litefs.Role) *seat {
@@ -73,6 +75,13 @@ func (s *seat) held() bool {
 	}
 }
 
+// waits is how often the feed has come to what is held.
+func (s *seat) waits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.late
+}
+
 // dam is the feed's first tail: nobody behind it hears of a row that is held.
 type dam struct{ *seat }
 
@@ -82,6 +91,11 @@ func (d dam) Reset(context.Context, repo.Cursor) { d.wait() }
 func (d dam) wait() {
 	d.mu.Lock()
 	open := d.open
+	select {
+	case <-open:
+	default:
+		d.late++
+	}
 	d.mu.Unlock()
 	<-open
 }
@@ -134,6 +148,9 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 		f(&o, &info)
 	}
 	o.Info = func(context.Context) cluster.Info { return info }
+	if o.Clock == nil {
+		o.Clock = clock.OpenMember(clock.Machine(), log)
+	}
 	n.cluster = cluster.New(t.Context(), o)
 	path := w.path
 	if id == w.apart {
@@ -141,8 +158,9 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	}
 	var err error
 	n.repo, err = repo.Open(t.Context(), repo.Options{
-		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: time.Now, Logger: log, Durability: n.cluster,
-		Registry: repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
+		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
+		Durability: n.cluster,
+		Registry:   repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -207,6 +225,22 @@ func (w *world) rewrite(t *testing.T, seq int64, key string) {
 	mark := bytes.Repeat([]byte{7}, 32)
 	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ?, key = ? WHERE seq = ?", mark, key, seq)
 	repotest.MustExec(t, w.path, "UPDATE topics SET mark = ? WHERE seq = ?", mark, seq)
+}
+
+// cut takes the row at seq away.
+func (w *world) cut(t *testing.T, seq int64) {
+	t.Helper()
+	repotest.MustExec(t, w.path, "DELETE FROM writes WHERE seq = ?", seq)
+	repotest.MustExec(t, w.path, "DELETE FROM topics WHERE seq = ?", seq)
+	repotest.MustExec(t, w.path, "UPDATE sqlite_sequence SET seq = ? WHERE name = 'writes'", seq-1)
+}
+
+// add adds a row at seq, as another primary would.
+func (w *world) add(t *testing.T, seq int64) {
+	t.Helper()
+	repotest.MustExec(t, w.path, `
+		INSERT INTO writes (seq, key, digest, mark, name, actor, topics, result, at)
+		SELECT ?1, 'added ' || ?1, digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 1`, seq)
 }
 
 // written is what came of a write.

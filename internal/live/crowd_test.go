@@ -116,6 +116,17 @@ func lists(ctx context.Context, s *site, topics string) (map[string]map[string]s
 	return out, nil
 }
 
+// hasEnd reports whether all of the reader's lists have the last card, such as those of one who came when all had been
+// written: then there is no frame to come.
+func (r *reader) hasEnd() bool {
+	for topic := range strings.SplitSeq(r.topics, ",") {
+		if _, ok := r.cards[topic]["post-999"]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // follow reads the page, then its socket, hanging up twice on the way, until it
 // has the last card.
 func (r *reader) follow(ctx context.Context, s *site) error {
@@ -134,6 +145,9 @@ func (r *reader) follow(ctx context.Context, s *site) error {
 		}
 		r.seq = 0
 		for budget := 5 + rand.IntN(10); hangups >= 2 || budget > 0; budget-- {
+			if r.hasEnd() {
+				return c.conn.CloseNow()
+			}
 			f, err := c.next(ctx)
 			if err == nil {
 				err = r.apply(ctx, s, f)

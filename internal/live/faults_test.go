@@ -2,18 +2,23 @@ package live_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"blog/internal/live"
+	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
@@ -63,6 +68,46 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	if res.StatusCode < 400 {
 		t.Errorf("a plain GET got %s", res.Status)
 	}
+}
+
+// TestAPanicOverOneSocket: it gives its place back, and nobody is left open who is told of nothing.
+func TestAPanicOverOneSocket(t *testing.T) {
+	var identity, view atomic.Bool
+	s := MustSite(t, change{options: func(o *live.Options) {
+		o.Identity = func(*http.Request) []repo.Touch {
+			if identity.Load() {
+				panic("identity")
+			}
+			return nil
+		}
+		look := o.View
+		o.View = func(ctx context.Context, fn func(rd repo.Reader) error) error {
+			if view.Load() {
+				panic("view")
+			}
+			return look(ctx, fn)
+		}
+	}})
+	s.server.Config.ErrorLog = log.New(io.Discard, "", 0) // net/http tells of each panic
+	start := MustDo(t, s, post(1, "a", "A"))
+	MustDo(t, s, post(1, "a", "B"))
+	identity.Store(true)
+	if _, _, err := dialAs(t.Context(), s.address("posts", "0"), ""); err == nil {
+		t.Error("a socket without an identity")
+	}
+	identity.Store(false)
+	view.Store(true)
+	c := MustDial(t, s.address("posts", start.String()))
+	var err error
+	for err == nil { // a hello, and then
+		_, err = c.next(t.Context())
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		t.Error("a socket that has not got what it missed stays open")
+	}
+	view.Store(false)
+	repotest.Eventually(t, patience, "the places are free", func() bool { return s.hub.Stats().Sockets == 0 })
+	MustFollow(t, s, "posts", start.String()).MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1"})
 }
 
 // MustRawSocket shakes hands by hand, and leaves the rest to the test.

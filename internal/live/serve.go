@@ -40,20 +40,30 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.work.Done()
 	known := h.position() // before who this is was looked up
 	s := &socket{hub: h, holding: true, done: make(chan struct{}), nextPing: time.Now().Add(h.o.PingEvery)}
+	begun, told := false, false
+	defer func() { // after a panic as well, which net/http survives
+		switch {
+		case !begun:
+			h.vacate()
+		case !told: // it is told of nothing: let it come back
+			s.cut(false)
+		}
+	}()
 	if h.o.Identity != nil {
 		s.private = h.o.Identity(r)
 	}
 	if err := s.accept(w, r); err != nil { // which has answered
 		h.refused.Add(1)
-		h.vacate()
 		return
 	}
+	begun = true
 	h.begin(h.ctx, s) //nolint:contextcheck // a socket outlives its request
 	if q.now || q.broken {
 		q.after = h.position()
 	}
 	s.send(h.helloAt(q.after))
 	h.catchUp(h.ctx, s, q, known) //nolint:contextcheck // after the upgrade the hub, not the request, ends it
+	told = true
 }
 
 // accept upgrades the connection.

@@ -62,6 +62,14 @@ func wanted(ctx context.Context, tx *repo.Tx, hash string) (changed bool, err er
 		repo.FormatTime(now), hash, repo.FormatTime(now.Add(-sweepEvery)))
 }
 
+// Redate gives pictures that came after now, by a clock that was ahead, the day of one
+// that comes now. They would else never be swept.
+func Redate(ctx context.Context, tx *repo.Tx) error {
+	now := repo.FormatTime(tx.Now())
+	_, err := changes(ctx, tx, "UPDATE media SET added_at = ? WHERE added_at > ?", now, now)
+	return err
+}
+
 func changes(ctx context.Context, tx *repo.Tx, query string, args ...any) (bool, error) {
 	res, err := tx.ExecContext(ctx, query, args...)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"blog/internal/repo"
 )
@@ -70,6 +71,18 @@ func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, e
 		return nil, 0, fmt.Errorf("list posts: %w", err)
 	}
 	return out, total, nil
+}
+
+// After returns the posts that readers see although their date is later than t, the
+// latest first: they have come out by a clock that was ahead.
+func After(ctx context.Context, rd repo.Reader, t time.Time) ([]Card, error) {
+	all, _, err := List(ctx, rd, Filter{})
+	for i, c := range all {
+		if !c.PublishedAt.After(t) {
+			return all[:i], err
+		}
+	}
+	return all, err
 }
 
 // clauses are written for what is asked, and not with an OR for both: only then

@@ -74,11 +74,12 @@ func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (next t
 }
 
 // release runs s under its key. Whoever chose that very key for another write
-// before must not keep the post from coming out: the state decides anyway.
+// before must not keep the post from coming out, nor a release at the same date by a
+// clock that was ahead and has been reset since: the state decides anyway.
 func release(ctx context.Context, r *repo.Repo, s Release) error {
 	key := ReleaseKey(s.ID, s.Due)
-	_, err := repo.Write(ctx, r, s, repo.WithKey(key))
-	if repo.HasReason(err, repo.KeyReused) {
+	_, receipt, err := repo.Do(ctx, r, s, repo.WithKey(key))
+	if receipt.Replayed || repo.HasReason(err, repo.KeyReused) {
 		_, err = repo.Write(ctx, r, s)
 	}
 	return err

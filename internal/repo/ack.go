@@ -73,6 +73,27 @@ func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, over <-
 	}
 }
 
+// confirmed reports whether it is certain that a row which is not in this primary's copy
+// is in no copy that lasts. newest is the copy's newest row, and has been read under the
+// role whose end closes over: that this node still is the primary then, and not one that
+// was replaced and does not know it yet, is what an answer to a write needs as well.
+func (r *Repo) confirmed(ctx context.Context, newest Cursor, over <-chan struct{}) bool {
+	if r.durability != nil {
+		if newest.Zero() { // nothing is confirmed by it
+			return false
+		}
+		if _, err := r.durability.Await(ctx, newest, over); err != nil {
+			return false
+		}
+	}
+	select {
+	case <-over:
+		return false
+	default:
+		return true
+	}
+}
+
 // errUnconfirmed is in the cause of an answer that had to be given before it was
 // known whether the row lasts.
 var errUnconfirmed = errors.New("not confirmed by a standby")

@@ -28,10 +28,11 @@ type keeper struct {
 func (k *keeper) Lead(context.Context, <-chan struct{}) error { return nil }
 func (k *keeper) Resign()                                     {}
 func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+	k.mu.Lock()
 	if seen.Seq <= k.lasting {
+		k.mu.Unlock()
 		return repo.Two, nil
 	}
-	k.mu.Lock()
 	k.waiting++
 	k.mu.Unlock()
 	select {
@@ -42,6 +43,13 @@ func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
+}
+
+// set makes the row at seq the newest that lasts.
+func (k *keeper) set(seq int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lasting = seq
 }
 
 func (k *keeper) count() int {
@@ -101,12 +109,13 @@ func (d doubter) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[int]
 }
 func (doubter) Apply(context.Context, *repo.Tx) (int, error) { return 0, nil }
 
-// prepared is what holds the one doubter of these tests: a command has no state.
-var prepared = struct{ entered, look chan struct{} }{make(chan struct{}), make(chan struct{})}
+// prepared is what holds the one doubter of a test, which makes it anew: a command has no state.
+var prepared struct{ entered, look chan struct{} }
 
 // TestARefusalOfPrepareRestsOnWhatItSaw: a row that came after the first look, and that
 // nobody else has yet.
 func TestARefusalOfPrepareRestsOnWhatItSaw(t *testing.T) {
+	prepared.entered, prepared.look = make(chan struct{}), make(chan struct{})
 	k := &keeper{open: make(chan struct{}), lasting: 1}
 	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
 	o.Durability = k

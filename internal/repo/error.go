@@ -33,6 +33,7 @@ func (c Code) Error() string { return string(c) }
 // Reasons narrow a code where a program must tell cases apart.
 const (
 	KeyReused      = "key_reused"      // Conflict: this key belongs to another command, actor or content
+	ClockDoubted   = "clock_doubted"   // Conflict: the primary's clock cannot be relied on
 	OutcomeUnknown = "outcome_unknown" // Unavailable: the write may or may not have happened; ask again with Key
 	NoPrimary      = "no_primary"      // Unavailable: no primary is known
 	WrongPrimary   = "not_primary"     // Unavailable: the receiver is not the primary; Primary names it when known

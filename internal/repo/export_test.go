@@ -25,6 +25,13 @@ func (r *Repo) SetFree(bytes uint64) {
 // SetCommit replaces COMMIT.
 func (r *Repo) SetCommit(commit func(tx *sql.Tx) error) { r.commit = commit }
 
+// LookConns is the constant of the pool, LooksInUse how many of them are taken, and LooksWaited how often one was
+// waited for.
+const LookConns = lookConns
+
+func (r *Repo) LooksInUse() int    { return r.looks.Stats().InUse }
+func (r *Repo) LooksWaited() int64 { return r.looks.Stats().WaitCount }
+
 // ReadConns is the constant of the pool.
 const ReadConns = readConns
 

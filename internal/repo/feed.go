@@ -16,8 +16,10 @@ import (
 type Tail interface {
 	// Rows is called with new rows, oldest first.
 	Rows(ctx context.Context, rows []Row)
-	// Reset is called when the history up to the last row told was rewritten:
-	// everything derived from it is void. now is the newest row of the new history.
+	// Reset is called when the history up to the last row told was rewritten, or when
+	// the tail itself panicked over what it was told: everything derived from that is
+	// void. now is the newest row of the history as it is. A tail that panics here is
+	// reset again before it is told of anything else.
 	Reset(ctx context.Context, now Cursor)
 }
 
@@ -29,7 +31,7 @@ type Feed struct {
 	mu      sync.Mutex
 	pos     Cursor
 	started bool
-	turn    <-chan struct{} // the role's Changed as of the last look
+	turn    <-chan struct{} // the role's Changed under which was read what is told, or was told last
 	follows bool            // under it, as a replica, something has come
 	moved   chan struct{}   // closed and replaced at each change of pos
 	tails   []*attached
@@ -37,7 +39,10 @@ type Feed struct {
 }
 
 // attached gives a tail an identity, whatever its type.
-type attached struct{ Tail }
+type attached struct {
+	Tail
+	broken bool // it panicked, and has not been reset since; only the feed's goroutine asks
+}
 
 func newFeed(r *Repo) *Feed {
 	return &Feed{repo: r, moved: make(chan struct{}), ended: make(chan struct{})}
@@ -48,7 +53,7 @@ func newFeed(r *Repo) *Feed {
 func (f *Feed) Attach(t Tail) Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tails = append(f.tails, &attached{t})
+	f.tails = append(f.tails, &attached{Tail: t})
 	return f.pos
 }
 
@@ -67,18 +72,28 @@ func (f *Feed) Position() Cursor {
 	return f.pos
 }
 
-// Wait waits until all tails have been told of the row at c, or of a row that
-// shows that c is in another history, and reports Here or Elsewhere; when ctx or
-// the feed ends before that it reports Ahead. That a row is in another history is
-// said by a primary, or a replica to which something has come from one: until then
-// this node's may be the history that is given up.
+// Term is, for a tail that is being told, the node's Changed under which what it is told
+// was read: no change of the role lies between the two. Where it is closed the role has
+// changed since, and what is told may be of a history that is given up.
+func (f *Feed) Term() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.turn
+}
+
+// Wait waits until all tails have been told of the row at c, or until this node knows
+// that c is in another history, and reports Here or Elsewhere; when ctx or the feed ends
+// before that it reports Ahead. That a row is in another history is known to a replica to
+// which something has come from its primary: until then this node's may be the history
+// that is given up. A primary knows it of a row that it does not have, also of one that is
+// ahead of all its rows, once what it has is confirmed like the answer to a write.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
 		turned := f.repo.node.Changed()
 		primary := f.repo.node.Role().State == litefs.Primary
 		f.mu.Lock()
 		pos, moved, started := f.pos, f.moved, f.started
-		certain := primary || f.follows && f.turn == turned
+		follows := f.follows && f.turn == turned
 		f.mu.Unlock()
 		if c.Zero() || pos == c {
 			return Here
@@ -86,13 +101,26 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 		if started && pos.Seq >= c.Seq {
 			// Ahead although the position is past it: the history was cut short a
 			// moment ago, and the feed is about to see that.
-			if place := f.locate(ctx, c); place == Here || place == Elsewhere && certain {
-				return place
+			switch place, newest, err := f.locate(ctx, c); {
+			case err != nil:
+			case place == Here:
+				return Here
+			case place == Elsewhere && (follows || primary && f.repo.confirmed(ctx, newest, turned)):
+				return Elsewhere
 			}
+		}
+		var ask <-chan time.Time
+		if primary {
+			ask = time.After(untoldAfter)
 		}
 		select {
 		case <-moved:
 		case <-turned:
+		case <-ask:
+			place, newest, err := f.locate(ctx, c)
+			if err == nil && place != Here && f.repo.confirmed(ctx, newest, turned) {
+				return Elsewhere
+			}
 		case <-ctx.Done():
 			return Ahead
 		case <-f.ended:
@@ -101,20 +129,25 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	}
 }
 
-func (f *Feed) locate(ctx context.Context, c Cursor) Place {
-	place := Ahead
-	err := f.repo.Look(ctx, func(rd Reader) error {
+// untoldAfter is when a primary looks whether it has the row that is waited for at all: by
+// then its feed has told of all that it wrote before, so who waits for that pays nothing.
+const untoldAfter = 200 * time.Millisecond
+
+// locate says where c stands in this node's copy: Here, Elsewhere or Ahead. newest is the
+// newest row of the copy.
+func (f *Feed) locate(ctx context.Context, c Cursor) (place Place, newest Cursor, err error) {
+	err = f.repo.Look(ctx, func(rd Reader) error {
 		var err error
+		if newest, err = Newest(ctx, rd); err != nil {
+			return err
+		}
 		place, err = Locate(ctx, rd, c)
 		return err
 	})
-	switch {
-	case err != nil:
-		return Ahead
-	case place == Forgotten: // pruned, so long past
-		return Here
+	if place == Forgotten { // pruned, so long past
+		place = Here
 	}
-	return place
+	return place, newest, err
 }
 
 // How soon a failed read of the tail is tried again: with no event to come, a
@@ -140,8 +173,11 @@ func (f *Feed) run(ctx context.Context) {
 		}
 		var again <-chan time.Time
 		switch {
-		case err == nil:
+		case err == nil && f.repair(ctx):
 			pause = rereadFirst
+		case err == nil: // a tail could not be reset
+			again = time.After(pause)
+			pause = min(2*pause, rereadLast)
 		case f.repo.absent(err): // there is nothing to try: its arrival is an event
 		case cantOpen(err): // such as no file descriptor left, the end of which is no event
 			again = time.After(rereadLast)
@@ -172,10 +208,11 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	pos, started := f.Position(), f.isStarted()
 	var rows []Row
 	var newest Cursor
+	var at time.Time // of newest
 	rewritten := false
 	err = f.repo.Look(ctx, func(rd Reader) error {
-		var err error
-		if newest, err = Newest(ctx, rd); err != nil || newest == pos || !started {
+		last, err := newestRow(ctx, rd)
+		if newest, at = last.cursor, last.at; err != nil || newest == pos || !started {
 			return err
 		}
 		place, err := Locate(ctx, rd, pos)
@@ -196,10 +233,16 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	if err != nil {
 		return false, err
 	}
+	select {
+	case <-turn: // what was read may be of the term before or of this one: it is read again
+		return true, nil
+	default:
+	}
 	f.look(turn, replica && (rewritten || len(rows) > 0))
+	f.repo.dated(at, rewritten || slices.ContainsFunc(rows, Row.redated))
 	switch {
 	case !started && newest.Zero():
-		f.move(newest, func(Tail) {}) // nothing has happened yet
+		f.move(ctx, newest, func(Tail) {}) // nothing has happened yet
 	case !started, rewritten:
 		if rewritten {
 			f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
@@ -208,9 +251,9 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 			}
 		}
 		// Who was attached before the start has missed what came until now.
-		f.move(newest, func(t Tail) { t.Reset(ctx, newest) })
+		f.move(ctx, newest, func(t Tail) { t.Reset(ctx, newest) })
 	case len(rows) > 0:
-		f.move(rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
+		f.move(ctx, rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
 	}
 	return len(rows) == stepRows, nil
 }
@@ -232,7 +275,7 @@ func (f *Feed) isStarted() bool {
 
 // move tells all tails and then goes to position to. A tail that is attached
 // meanwhile got the old position, so it is told as well.
-func (f *Feed) move(to Cursor, tell func(Tail)) {
+func (f *Feed) move(ctx context.Context, to Cursor, tell func(Tail)) {
 	told := map[*attached]bool{}
 	for {
 		f.mu.Lock()
@@ -247,17 +290,46 @@ func (f *Feed) move(to Cursor, tell func(Tail)) {
 		t := f.tails[next]
 		f.mu.Unlock()
 		told[t] = true
-		f.tell(t.Tail, tell)
+		f.tell(ctx, t, to, tell)
 	}
 }
 
-// tell survives a tail's panic: one page that cannot be rendered must not take
-// the node down, again and again, at the same row.
-func (f *Feed) tell(t Tail, tell func(Tail)) {
+// tell calls tell with a tail. One that panics has lost what it was told, so it is reset
+// to the position to instead. One that has not been reset yet gets no rows: it lacks those
+// before them.
+func (f *Feed) tell(ctx context.Context, t *attached, to Cursor, tell func(Tail)) {
+	if !t.broken {
+		t.broken = !f.survives(t.Tail, tell)
+	}
+	if t.broken {
+		t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, to) })
+	}
+}
+
+// repair resets the tails that have panicked and could not be reset yet. It reports
+// whether all are whole.
+func (f *Feed) repair(ctx context.Context) bool {
+	f.mu.Lock()
+	tails, at := slices.Clone(f.tails), f.pos
+	f.mu.Unlock()
+	whole := true
+	for _, t := range tails {
+		if t.broken {
+			t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, at) })
+		}
+		whole = whole && !t.broken
+	}
+	return whole
+}
+
+// survives reports whether tell did not panic: one page that cannot be rendered must not
+// take the node down, again and again, at the same row.
+func (f *Feed) survives(t Tail, tell func(Tail)) (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.repo.log.Error("a tail of the change feed panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	tell(t)
+	return true
 }

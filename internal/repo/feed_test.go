@@ -194,6 +194,47 @@ func TestFeedWait(t *testing.T) {
 	}
 }
 
+// TestAPrimaryKnowsWhatIsGivenUp: a row that it does not have is in another history, also one that is ahead of all of its
+// rows, as soon as what it has is confirmed and not before: it may have been replaced.
+func TestAPrimaryKnowsWhatIsGivenUp(t *testing.T) {
+	t.Parallel()
+	k := &keeper{open: make(chan struct{}), lasting: 2}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), nil)
+	seat := repotest.NewSeat(repotest.Primary())
+	o.Node, o.Durability, o.LiteFS = seat, k, true
+	r := repotest.MustOpen(t, o)
+	repotest.Eventually(t, patience, "it leads", func() bool { return r.Health(t.Context()).Ready })
+	one := MustPut(t, r, "1")
+	MustPut(t, r, "2")
+	other := one
+	other.Mark[5] ^= 1
+	for name, c := range map[string]repo.Cursor{"another mark": other, "ahead": {Seq: 9}} {
+		if place := r.Feed().Wait(t.Context(), c); place != repo.Elsewhere {
+			t.Errorf("%s: %v, want elsewhere", name, place)
+		}
+	}
+	k.set(1) // from now on it is not known whether this node has been replaced
+	for name, c := range map[string]repo.Cursor{"another mark": other, "ahead": {Seq: 9}} {
+		got := make(chan repo.Place, 1)
+		before := k.count()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { got <- r.Feed().Wait(ctx, c) }()
+		repotest.Eventually(t, patience, "it asks", func() bool { return k.count() > before })
+		cancel()
+		if place := <-got; place != repo.Ahead {
+			t.Errorf("%s, and nothing is confirmed: %v, want ahead", name, place)
+		}
+	}
+	got := make(chan repo.Place, 1)
+	before := k.count()
+	go func() { got <- r.Feed().Wait(t.Context(), repo.Cursor{Seq: 9}) }()
+	repotest.Eventually(t, patience, "it asks", func() bool { return k.count() > before })
+	close(k.open)
+	if place := <-got; place != repo.Elsewhere {
+		t.Errorf("confirmed at last: %v, want elsewhere", place)
+	}
+}
+
 func TestTails(t *testing.T) {
 	c := MustCluster(t)
 	feed := c.primary.Feed()
@@ -211,6 +252,9 @@ func TestTails(t *testing.T) {
 	MustPut(t, c.primary, "2")
 	if a, b := first.seqs(), late.seqs(); !slices.Equal(a, []int64{1, 2}) || !slices.Equal(b, []int64{1, 2}) {
 		t.Errorf("told %v and %v", a, b)
+	}
+	if a, b := first.resetTo(), late.resetTo(); len(a) != 1 || a[0].Seq != 1 || len(b) != 0 {
+		t.Errorf("reset to %v and %v, want the one that lost row 1 to it, and only that one", a, b)
 	}
 	feed.Detach(first)
 	MustPut(t, c.primary, "3")

@@ -27,8 +27,8 @@ type Node interface {
 	Notify()
 }
 
-// Options are what Open needs. All but Authorize, Tasks, Middleware and Durability
-// are required.
+// Options are what Open needs. All but Authorize, Tasks, Middleware, Durability, Dated
+// and ResetClock are required.
 type Options struct {
 	Path       string    // the database file, inside LiteFS's mount if LiteFS is set
 	LiteFS     bool      // journal mode delete, and a role that changes
@@ -36,8 +36,15 @@ type Options struct {
 	Registry   *Registry // the commands of this release
 	Migrations fs.FS     // goose migrations, in the root
 	Transport  *Transport
-	Now        func() time.Time
+	Now        func() time.Time // what writes are dated with
 	Logger     *slog.Logger
+	// Dated is told the date of the newest row: at the start, at each change of this
+	// node's own copy, and before each write. reset says that this row, or one that came
+	// with it, may be dated earlier than the one before it.
+	Dated func(at time.Time, reset bool)
+	// ResetClock returns the time for such a row, or why there is none that can be relied
+	// on; with force this machine's wall clock is. Nil: Now.
+	ResetClock func(force bool) (time.Time, error)
 	// Authorize refuses a user whose session does not live, inside the
 	// transaction of each of their writes.
 	Authorize func(ctx context.Context, tx *Tx) error
@@ -65,6 +72,8 @@ type Repo struct {
 	registry  *Registry
 	authorize func(ctx context.Context, tx *Tx) error
 	now       func() time.Time
+	dated     func(at time.Time, reset bool)
+	reset     func(force bool) (time.Time, error)
 	log       *slog.Logger
 	free      func(path string) (uint64, error) // bytes beside the database
 	commit    func(tx *sql.Tx) error
@@ -108,11 +117,19 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r := &Repo{
 		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
-		authorize: o.Authorize, now: o.Now, log: o.Logger, free: litefs.Free, commit: (*sql.Tx).Commit, batchTime: maxBatchTime, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch, durability: o.Durability,
+		authorize: o.Authorize, now: o.Now, dated: o.Dated, reset: o.ResetClock, log: o.Logger,
+		free: litefs.Free, commit: (*sql.Tx).Commit, batchTime: maxBatchTime, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch,
+		durability: o.Durability,
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {
 		r.authorize = func(context.Context, *Tx) error { return Errorf(Unauthorized, "There are no users here.") }
+	}
+	if r.dated == nil {
+		r.dated = func(time.Time, bool) {}
+	}
+	if r.reset == nil {
+		r.reset = func(bool) (time.Time, error) { return r.now(), nil }
 	}
 	if o.LiteFS {
 		r.gate = newGate()

@@ -177,10 +177,7 @@ func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error)
 	if known || err != nil {
 		return e.refusal(err)
 	}
-	t.last, t.now = e.last, e.repo.now().UTC().Truncate(time.Millisecond)
-	if t.now.Before(e.last.at) {
-		t.now = e.last.at
-	}
+	t.last, t.now, t.reset = e.last, e.repo.date(e.last), e.repo.reset
 	if e.call.Actor.signedIn() {
 		if err := e.repo.authorize(ctx, t); err != nil {
 			return e.refusal(err)

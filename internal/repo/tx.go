@@ -21,6 +21,7 @@ type Tx struct {
 	call    *Call
 	last    head
 	now     time.Time
+	reset   func(force bool) (time.Time, error)
 	touches []Touch
 	nothing bool
 	upkeep  map[string]Upkeep
@@ -127,7 +128,7 @@ func (tx *Tx) alive() error {
 }
 
 // Now is the time of this write: UTC, whole milliseconds, never earlier than the
-// write before it, whatever the clocks of two primaries say.
+// write before it, whatever the clocks of two primaries say. Only after Redate it may be.
 func (tx *Tx) Now() time.Time { return tx.now }
 
 // Actor is who asked for this write.

@@ -118,6 +118,7 @@ func TestCheckSights(t *testing.T) {
 	// A wait in vain, and one where a fault holds rows back.
 	late := func(s compose.Sight) compose.Sight { s.Cookie, s.Stale = true, 2; return s }
 	held := func(s compose.Sight) compose.Sight { s = late(s); s.Held = true; return s }
+	row := func(seq int64, s compose.Sight) compose.Sight { s.Stale = seq; return s }
 	in := func(fault string, s compose.Sight) compose.Sight { s.Fault = fault; return s }
 	by := func(reader string, s compose.Sight) compose.Sight { s.Reader = reader; return s }
 	list := func(s compose.Sight) compose.Sight { s.Path, s.Only = "/posts", ""; return s }
@@ -141,7 +142,8 @@ func TestCheckSights(t *testing.T) {
 		"back in time on another node":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 24, first))}, wrong: "seen by reader"},
 		"slow, and back in time":               {sights: []compose.Sight{author(sight("n", 21, 22, second)), author(sight("m", 23, 2200, first))}, wrong: "seen by reader"},
 		"the node gave up waiting":             {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first))}},
-		"gave up, and then back again":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first)), author(sight("m", 25, 26, first))}},
+		"gave up, and then back again":         {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first)), author(sight("m", 25, 26, first))}, wrong: "seen by reader"},
+		"gave up, and says so again":           {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(sight("m", 23, 24, first)), held(sight("m", 25, 26, first))}},
 		"on its way, and then back":            {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(failed(sight("m", 23, 24), 503)), author(sight("m", 25, 26, first))}, wrong: "seen by reader"},
 		"on its way, and then gone":            {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(failed(sight("m", 23, 24), 503)), author(failed(sight("m", 25, 26), 404))}, wrong: "is not found"},
 		"on its way, and then given up":        {sights: []compose.Sight{author(sight("n", 21, 22, second)), held(failed(sight("m", 23, 24), 503)), held(sight("m", 25, 26, first))}},
@@ -149,9 +151,11 @@ func TestCheckSights(t *testing.T) {
 		"a stranger waited":                    {sights: []compose.Sight{{Node: "n", Reader: "reader", Path: "/posts", Status: 200, Stale: 2}}, wrong: "failed"},
 		"late once":                            {sights: []compose.Sight{author(sight("n", 21, 22, second)), late(sight("m", 23, 24, first))}},
 		"late twice":                           {sights: []compose.Sight{late(sight("m", 23, 24, first)), late(sight("n", 25, 26, first))}, wrong: "at n for reader, 25ms to 26ms is late: row 2 was waited for in vain, and nothing held it back"},
-		"late for two readers":                 {sights: []compose.Sight{late(sight("m", 23, 24, first)), by("another", late(sight("m", 25, 26, first)))}, wrong: "at m for another"},
+		"late for two readers":                 {sights: []compose.Sight{late(sight("m", 23, 24, first)), by("another", row(3, late(sight("m", 25, 26, first))))}, wrong: "at m for another"},
+		"late by one wait":                     {sights: []compose.Sight{late(sight("m", 23, 24, first)), late(sight("m", 25, 26, first))}},
+		"late by a wait 10 s later":            {sights: []compose.Sight{late(sight("m", 23, 24, first)), late(sight("m", 11_000, 13_000, first))}, wrong: "2 wrong"},
 		"late in two stretches":                {sights: []compose.Sight{in("a", late(sight("m", 23, 24, first))), in("b", late(sight("m", 25, 26, first)))}},
-		"late twice in one of them":            {sights: []compose.Sight{in("a", late(sight("m", 23, 24))), in("b", late(sight("m", 25, 26))), in("b", late(sight("m", 27, 28)))}, wrong: "2 wrong"},
+		"late twice in one of them":            {sights: []compose.Sight{in("a", late(sight("m", 23, 24))), in("b", late(sight("m", 25, 26))), in("b", row(3, late(sight("m", 27, 28))))}, wrong: "2 wrong"},
 		"held back for long":                   {sights: []compose.Sight{held(sight("m", 23, 24, first)), held(sight("m", 25, 26, first)), late(sight("m", 27, 28, first))}},
 		"on its way, where nothing holds it":   {sights: []compose.Sight{late(failed(sight("m", 25, 26), 503))}, wrong: "failed"},
 		"late at a node that comes up":         {sights: []compose.Sight{excused(late(sight("m", 23, 24, first))), excused(late(sight("m", 25, 26, first)))}},

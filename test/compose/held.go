@@ -1,6 +1,9 @@
 package compose
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A node that has waited in vain for what its reader has seen says so, by web's
 // X-Stale-Read. That is right only where the row cannot have come:
@@ -65,16 +68,31 @@ func (s *Sight) lateness() string {
 	return fmt.Sprintf("%s is late: row %d was waited for in vain, and nothing held it back", s.where(), s.Stale)
 }
 
-// tooLate finds the answers that are late, in stretches that have more than may be.
+// waitedOnce is for how long a node that has waited for a row in vain says that it is missing
+// without another wait (web's absentFor).
+const waitedOnce = 10 * time.Second
+
+// tooLate finds the answers that are late, in stretches that have more than may be. Those
+// that rest on one wait of a node are late once.
 func tooLate(sights []Sight) (wrong []string) {
-	found := map[string][]string{}
+	type wait struct {
+		fault, node string
+		row         int64
+	}
+	found, waits := map[string][]string{}, map[string]int{}
+	until := map[wait]time.Duration{}
 	for _, s := range sights {
-		if s.late() {
-			found[s.Fault] = append(found[s.Fault], s.lateness())
+		if !s.late() {
+			continue
+		}
+		found[s.Fault] = append(found[s.Fault], s.lateness())
+		if w := (wait{s.Fault, s.Node, s.Stale}); s.Start >= until[w] {
+			waits[s.Fault]++
+			until[w] = s.End + waitedOnce
 		}
 	}
-	for _, all := range found {
-		if len(all) > mayBeLate {
+	for fault, all := range found {
+		if waits[fault] > mayBeLate {
 			wrong = append(wrong, all...)
 		}
 	}

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,8 +51,8 @@ type Sight struct {
 	Shown  []Shown       `json:"shown,omitempty"`
 	Only   string        `json:"only,omitempty"` // the page is this post's
 	// Stale is the row that the reader had seen and that the node has waited for in
-	// vain, by its own word; 0 for none. It shows what it has, and the reader's
-	// position is that; or it shows nothing (503), and the position stays.
+	// vain, by its own word; 0 for none. It shows what it has, or nothing (503); the
+	// reader's position stays.
 	Stale int64 `json:"stale,omitempty"`
 	// Excused: the node was meant not to answer. Held: rows were meant not to reach it.
 	Excused bool `json:"excused,omitempty"`
@@ -169,8 +168,8 @@ func backwards(name string, group []Sight, a acked) (wrong []string) {
 				}
 			}
 		}
-		if name[:3] == "by " && s.Stale > 0 && s.Status != http.StatusServiceUnavailable {
-			clear(seen) // from now on the reader's position is this node's; with a 503 it stays
+		if name[:3] == "by " && s.Stale > 0 {
+			continue // the reader is told, and has what they had seen by the next answer that says nothing
 		}
 		for _, v := range s.Shown {
 			if v.Revision < seen[v.Post] {

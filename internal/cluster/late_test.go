@@ -1,0 +1,86 @@
+package cluster_test
+
+import (
+	"context"
+	"testing"
+
+	"blog/internal/cluster"
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// MustBeLate has a feed told of what is written from now on only when the seat is held no more, and returns when the
+// feed has read it.
+func MustBeLate(t *testing.T, n *node, write func()) {
+	t.Helper()
+	before := n.seat.waits()
+	n.seat.hold(true)
+	write()
+	n.seat.Notify()
+	repotest.Eventually(t, patience, "the feed has read it", func() bool { return n.seat.waits() > before })
+}
+
+// TestRowsOfAHistoryThatIsGivenUp: a primary's feed has read a row, and tells of it when another has been primary
+// meanwhile, with another history, and this node is primary again.
+func TestRowsOfAHistoryThatIsGivenUp(t *testing.T) {
+	for name, rewrite := range map[string]func(t *testing.T, w *world){
+		"the same seq":   func(t *testing.T, w *world) { t.Helper(); w.rewrite(t, 2, "another") },
+		"one seq fewer":  func(t *testing.T, w *world) { t.Helper(); w.cut(t, 2) },
+		"a longer other": func(t *testing.T, w *world) { t.Helper(); w.rewrite(t, 2, "another"); w.add(t, 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := MustWorld(t)
+			a := w.MustNode(t, "a")
+			w.MustWrite(t, a, "one", repo.Alone)
+			MustBeLate(t, a, func() { w.write(t.Context(), a, "given up", "k") })
+			if err := a.cluster.ReadAt(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			givenUp := a.cluster.At()
+			a.seat.Set(repotest.Unknown())
+			rewrite(t, w)
+			w.keeper.hand("a")
+			a.seat.Set(repotest.Primary())
+			repotest.Eventually(t, patience, "it leads again", func() bool { return a.repo.Health(t.Context()).Ready })
+			p := probe{a.cluster, make(chan repo.Cursor, 10)}
+			a.repo.Feed().Attach(p) // behind the cluster, so what it hears the cluster has heard
+			a.seat.hold(false)
+			<-p.told
+			if givenUp.Seq != 2 || a.cluster.Owns(givenUp) {
+				t.Errorf("the lead takes row %d, which is given up, for one of its own", givenUp.Seq)
+			}
+			w.MustWrite(t, a, "another", repo.Alone)
+		})
+	}
+}
+
+// probe is a tail behind the cluster's: it notes what the cluster reports.
+type probe struct {
+	c    *cluster.Cluster
+	told chan repo.Cursor
+}
+
+func (p probe) Rows(context.Context, []repo.Row)   { p.told <- p.c.At() }
+func (p probe) Reset(context.Context, repo.Cursor) { p.told <- p.c.At() }
+
+// TestAPositionThatIsToldLate: a replica's feed has found another history, and tells of it when the role has changed
+// and the database has been read since. What this node reports must not go back: a row that it has would count as gone.
+func TestAPositionThatIsToldLate(t *testing.T) {
+	w := MustWorld(t)
+	a, b := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	w.MustWrite(t, a, "two", repo.Two)
+	p := probe{b.cluster, make(chan repo.Cursor, 10)}
+	b.repo.Feed().Attach(p)
+	MustBeLate(t, b, func() { w.rewrite(t, 2, "another") })
+	b.seat.Set(repotest.Unknown())
+	w.add(t, 3)
+	b.seat.Set(replicaOf(a))
+	if err := b.cluster.ReadAt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.seat.hold(false)
+	if at := <-p.told; at.Seq != 3 {
+		t.Errorf("it reports row %d, want 3, which it has", at.Seq)
+	}
+}

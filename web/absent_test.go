@@ -1,0 +1,31 @@
+package web_test
+
+import (
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+	"blog/web"
+)
+
+// TestRowsWaitedForInVainAreBounded: however many there are, memory is, and the newest is remembered.
+func TestRowsWaitedForInVainAreBounded(t *testing.T) {
+	t.Parallel()
+	var a web.Absent
+	feed, now := repo.Cursor{Seq: 1}, start()
+	for i := range int64(10_000) {
+		c := repo.Cursor{Seq: i + 2}
+		a.Note(c, feed, now)
+		if !a.Known(c, feed, now) || a.Known(c, feed, now.Add(10*time.Second)) {
+			t.Fatalf("row %d: not what was noted", c.Seq)
+		}
+	}
+	if a.Len() > 1_000 {
+		t.Errorf("%d rows are remembered", a.Len())
+	}
+	moved := repo.Cursor{Seq: 2}
+	a.Note(repo.Cursor{Seq: 5}, moved, now)
+	if a.Len() != 1 {
+		t.Errorf("%d rows are remembered of a feed that has moved, want 1", a.Len())
+	}
+}
