@@ -21,7 +21,7 @@ func allowed() map[string][]string {
 		"internal/frontmatter":  nil,
 		"internal/markdown":     nil,
 		"internal/litefs":       nil,
-		"internal/litefs/mount": {"internal/litefs"}, // both sides of the control socket
+		"internal/litefs/mount": {"internal/litefs", "internal/litefs/mount/receive"}, // both sides of the control socket
 		"web/negotiate":         nil,
 		"web/assets":            {"web/negotiate"},
 		"web/ui":                nil,
@@ -35,6 +35,9 @@ func allowed() map[string][]string {
 		"internal/cluster":      {"internal/repo", "internal/litefs", "internal/clock"},
 		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
 		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/clock", "internal/dates", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
+
+		// The receiving half of LiteFS's stream, for the node alone.
+		"internal/litefs/mount/receive": nil,
 
 		// For tests alone: no other room may have it in its list.
 		"internal/repo/repotest": {"internal/repo", "internal/litefs", "internal/clock", "migrations"},

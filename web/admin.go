@@ -128,7 +128,6 @@ func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) 
 	}
 	var p posts.Post
 	err = s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
-		var err error
 		p, err = posts.ByID(ctx, rd, t.ID)
 		return err
 	})

@@ -137,7 +137,7 @@ func hears(tb testing.TB, a *answer, canaries []canary) {
 		tb.Fatal(err)
 	}
 	var heads strings.Builder
-	if err := a.header.Write(&heads); err != nil {
+	if err = a.header.Write(&heads); err != nil {
 		tb.Fatal(err)
 	}
 	body := a.decoded(tb)

@@ -59,7 +59,7 @@ func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free 
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	parts, err := r.MultipartReader()
 	if errors.Is(err, http.ErrNotMultipart) {
-		if err := form(w, r); err != nil {
+		if err = form(w, r); err != nil {
 			return draft{}, free, err
 		}
 		return draftOf(r.PostForm), free, nil
@@ -107,7 +107,7 @@ func (f *fields) read(parts *multipart.Reader) error {
 		}
 		name := part.FormName()
 		if name == "image" {
-			if err := f.readPicture(part); err != nil {
+			if err = f.readPicture(part); err != nil {
 				return errForm(err)
 			}
 			continue

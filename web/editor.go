@@ -75,8 +75,8 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.notSaved(w, r, nil, d, err)
 	}
-	if done, err := s.beside(w, r, nil, &d); done || err != nil {
-		return err
+	if done, berr := s.beside(w, r, nil, &d); done || berr != nil {
+		return berr
 	}
 	cmd := posts.Create{Title: d.title, Slug: d.slug, Description: d.description, Body: d.body, Tags: d.labels(), Publish: d.do == "publish" || d.do == "schedule"}
 	var ref posts.Ref
@@ -114,8 +114,8 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 		s.redirect(w, r, adminURL(t.ID, "/delete"), http.StatusSeeOther)
 		return nil
 	}
-	if done, err := s.beside(w, r, &p, &d); done || err != nil {
-		return err
+	if done, berr := s.beside(w, r, &p, &d); done || berr != nil {
+		return berr
 	}
 	var ref posts.Ref
 	var receipt repo.Receipt

@@ -43,8 +43,8 @@ func (s *Site) Render(ctx context.Context, rd repo.Reader, t repo.Touch) (live.F
 func (s *Site) renderPost(ctx context.Context, rd repo.Reader, slug string) (live.Frame, error) {
 	p, err := posts.BySlug(ctx, rd, slug)
 	if err == nil && p.Visible() {
-		html, err := htmlOf(ctx, ui.Article(s.blog(), uiPost(p)))
-		return live.Frame{Type: live.Change, HTML: html}, err
+		html, herr := htmlOf(ctx, ui.Article(s.blog(), uiPost(p)))
+		return live.Frame{Type: live.Change, HTML: html}, herr
 	}
 	if err != nil && !errors.Is(err, repo.NotFound) {
 		return live.Frame{}, err

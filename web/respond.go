@@ -112,7 +112,6 @@ func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx contex
 func (s *Site) lookUp(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) (seen repo.Cursor, told bool, err error) {
 	ctx := r.Context()
 	err = s.repo.View(ctx, func(rd repo.Reader) error {
-		var err error
 		if seen, err = repo.Newest(ctx, rd); err != nil {
 			return err
 		}

@@ -243,9 +243,9 @@ func MustCount(tb testing.TB, n *node) map[string]int {
 	for name := range out {
 		err = errors.Join(err, n.repo.View(tb.Context(), func(rd repo.Reader) error {
 			var count int
-			err := rd.QueryRowContext(tb.Context(), "SELECT COUNT(*) FROM \""+name+"\"").Scan(&count)
+			serr := rd.QueryRowContext(tb.Context(), "SELECT COUNT(*) FROM \""+name+"\"").Scan(&count)
 			out[name] = count
-			return err
+			return serr
 		}))
 	}
 	if err != nil {

@@ -43,7 +43,7 @@ func TestSaysWhatIsOnOneNodeAlone(t *testing.T) {
 		}
 		// So is who was refused because of something that is there.
 		const wordsOfRefusal = "the primary alone says so"
-		if o := w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9"); o.code != 1 || strings.Contains(o.err, wordsOfRefusal) != alone || strings.Contains(o.err, words) {
+		if o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9"); o.code != 1 || strings.Contains(o.err, wordsOfRefusal) != alone || strings.Contains(o.err, words) {
 			t.Errorf("%s: refused with exit code %d: %s%s", rests, o.code, o.out, o.err)
 		}
 		o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9", "--json")

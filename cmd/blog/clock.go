@@ -53,12 +53,12 @@ func (c clockResetCmd) Run(s *session) error {
 	}
 	early := []earlyPost{}
 	err = s.read(func(rd repo.Reader) error {
-		cards, err := posts.After(s.ctx, rd, done.Now)
+		cards, cerr := posts.After(s.ctx, rd, done.Now)
 		early = early[:0]
 		for _, p := range cards {
 			early = append(early, earlyPost{p.ID, p.Slug, p.Title, p.PublishedAt})
 		}
-		return err
+		return cerr
 	})
 	if err != nil {
 		return fmt.Errorf("the clock is reset, but not known is which posts came out: %w", err)

@@ -171,12 +171,12 @@ func (s *session) openLocal() (*repo.Repo, error) {
 func (s *session) view(fn func(view viewFunc) error) (err error) {
 	if s.config.LiteFSURL != "" {
 		// A wrong path would look like a database that has not arrived yet.
-		if err := litefs.CheckMount(s.config.DatabasePath); err != nil {
+		if err = litefs.CheckMount(s.config.DatabasePath); err != nil {
 			return repo.Errorf(repo.Unavailable, "%s.", strings.TrimPrefix(err.Error(), "litefs: "))
 		}
 	}
 	if !s.config.UnderLiteFS() {
-		if _, err := os.Stat(s.config.DatabasePath); errors.Is(err, fs.ErrNotExist) {
+		if _, err = os.Stat(s.config.DatabasePath); errors.Is(err, fs.ErrNotExist) {
 			return repo.Errorf(repo.NotFound, "There is no database at %s: DATABASE_PATH names another one, or `blog serve` makes it.", s.config.DatabasePath)
 		}
 		lock, lerr := s.lockOrServer()

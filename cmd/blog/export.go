@@ -45,7 +45,7 @@ func (c exportCmd) Run(s *session) error {
 	}
 	x := &exporter{s: s, force: c.Force, loc: loc, taken: map[string]string{}, sum: exportSummary{Files: []exportedFile{}}}
 	err = s.view(func(view viewFunc) error {
-		if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // posts are for everybody to read
+		if err = os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // posts are for everybody to read
 			return repo.Errorf(repo.Invalid, "The folder cannot be made: %v.", err)
 		}
 		if x.root, err = os.OpenRoot(c.Dir); err != nil {

@@ -28,7 +28,7 @@ func mustAsk(t *testing.T, s *server, head string, status int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := io.WriteString(conn, fmt.Sprintf(strings.ReplaceAll(head, "\n", "\r\n"), host)); err != nil {
+	if _, err = io.WriteString(conn, fmt.Sprintf(strings.ReplaceAll(head, "\n", "\r\n"), host)); err != nil {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')

@@ -41,7 +41,6 @@ type Signed struct {
 // Session returns who is signed in with token, or a NotFound error.
 func (s *Service) Session(ctx context.Context, token string) (u User, session Session, err error) {
 	err = s.store.View(ctx, func(rd repo.Reader) error {
-		var err error
 		u, session, err = SessionUser(ctx, rd, HashToken(token), s.now())
 		return err
 	})
@@ -99,7 +98,6 @@ func signed(token string, ref SessionRef, receipt repo.Receipt) Signed {
 func (s *Service) check(ctx context.Context, email, password string) (u User, stale bool, err error) {
 	var hash string
 	err = s.store.View(ctx, func(rd repo.Reader) error {
-		var err error
 		u, hash, err = credentials(ctx, rd, NormalEmail(email))
 		return err
 	})
@@ -126,10 +124,9 @@ type SetupInput struct {
 // there is one.
 func (s *Service) SetupOpen(ctx context.Context, token string) (open bool, err error) {
 	err = s.store.View(ctx, func(rd repo.Reader) error {
-		if err := noAuthorYet(ctx, rd); err != nil {
+		if err = noAuthorYet(ctx, rd); err != nil {
 			return err
 		}
-		var err error
 		open, err = Offered(ctx, rd, HashToken(token))
 		return err
 	})
@@ -203,11 +200,11 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordInput) (Signed,
 	}
 	fields := map[string]string{}
 	note(fields, "password", CheckPassword(in.Password, u.Email))
-	if err := repo.InvalidFields(fields); err != nil {
+	if err = repo.InvalidFields(fields); err != nil {
 		return Signed{}, err
 	}
 	guessedAt := own(u.ID)
-	if err := s.limiter.try(guessedAt, in.Addr); err != nil {
+	if err = s.limiter.try(guessedAt, in.Addr); err != nil {
 		return Signed{}, err
 	}
 	u, _, err = s.check(ctx, u.Email, in.Current)
@@ -242,7 +239,6 @@ func (s *Service) acting(ctx context.Context) (u User, err error) {
 		return u, repo.Errorf(repo.Unauthorized, "Sign in first.")
 	}
 	err = s.store.View(ctx, func(rd repo.Reader) error {
-		var err error
 		u, err = ByID(ctx, rd, id)
 		return err
 	})

@@ -281,7 +281,7 @@ func (c SetPassword) Apply(ctx context.Context, tx *repo.Tx) (PasswordRef, error
 	if tx.Actor().Name != repo.Operator && c.Revision != u.Revision {
 		note(fields, "current", "has been changed meanwhile")
 	}
-	if err := repo.InvalidFields(fields); err != nil {
+	if err = repo.InvalidFields(fields); err != nil {
 		return PasswordRef{}, err
 	}
 	ref := PasswordRef{UserID: u.ID, Revision: u.Revision + 1}

@@ -108,21 +108,21 @@ func TestQueries(t *testing.T) {
 	}
 	id := mustUser(t, w)
 	bob := accounts.NewUser{Email: "bob@example.org", Name: "Bob", Password: password}
-	if _, _, err := accounts.AddUser(t.Context(), w.primary, w.hasher, bob); err != nil {
+	if _, _, err = accounts.AddUser(t.Context(), w.primary, w.hasher, bob); err != nil {
 		t.Fatal(err)
 	}
 	err = view(func(rd repo.Reader) error {
-		list, err := accounts.List(t.Context(), rd)
-		if err != nil || len(list) != 2 || list[0].Name != "Ada" || list[1].Name != "Bob" {
+		var list []accounts.User
+		if list, err = accounts.List(t.Context(), rd); err != nil || len(list) != 2 || list[0].Name != "Ada" || list[1].Name != "Bob" {
 			t.Errorf("list: %+v %v", list, err)
 		}
-		if u, err := accounts.First(t.Context(), rd); err != nil || u.ID != id {
-			t.Errorf("first: %+v %v", u, err)
+		if u, ferr := accounts.First(t.Context(), rd); ferr != nil || u.ID != id {
+			t.Errorf("first: %+v %v", u, ferr)
 		}
-		if u, err := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG "); err != nil || u.ID != id || !u.CreatedAt.Equal(w.clock.Now()) {
-			t.Errorf("by address: %+v %v", u, err)
+		if u, uerr := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG "); uerr != nil || u.ID != id || !u.CreatedAt.Equal(w.clock.Now()) {
+			t.Errorf("by address: %+v %v", u, uerr)
 		}
-		if _, err := accounts.ByID(t.Context(), rd, 77); !errors.Is(err, repo.NotFound) {
+		if _, err = accounts.ByID(t.Context(), rd, 77); !errors.Is(err, repo.NotFound) {
 			t.Errorf("by an unknown id: %v", err)
 		}
 		return nil

@@ -35,9 +35,9 @@ func (s *Server) end(ctx context.Context, watched *sync.WaitGroup) error {
 	start := time.Now()
 	closed := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(ctx, cutLimit)
+		limited, cancel := context.WithTimeout(ctx, cutLimit)
 		defer cancel()
-		err := s.Close(ctx)
+		err := s.Close(limited)
 		watched.Wait()
 		closed <- err
 	}()

@@ -123,7 +123,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := c.check(); err != nil {
+	if err = c.check(); err != nil {
 		return nil, err
 	}
 	s.clock = clock.OpenMember(o.Clock, s.log)

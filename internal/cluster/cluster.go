@@ -97,7 +97,13 @@ type Cluster struct {
 
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves
-	lead  *lead                // nil unless this node leads
+	lead  *lead                // the term of this node; nil unless it leads
+	last  *lead                // the newest term of this node, over or not
+
+	words uint64 // number of the newest Word that this process has sent
+	terms uint64 // that this node has begun
+
+	beginning sync.Mutex // held by Lead: one term begins at a time
 }
 
 var _ repo.Durability = (*Cluster)(nil)
@@ -139,7 +145,7 @@ func (c *Cluster) Attach(r *repo.Repo) {
 // Close ends the uplinks, in both directions, and what leading began.
 func (c *Cluster) Close() error {
 	c.stop()
-	c.Resign()
+	c.endAny()
 	c.works.Wait()
 	return nil
 }
@@ -299,7 +305,4 @@ func (c *Cluster) Leave(ctx context.Context) {
 	}
 }
 
-var (
-	errNotLeading = errors.New("this node does not lead")
-	errRoleOver   = errors.New("this node has lost the primary's role meanwhile")
-)
+var errTermOver = errors.New("this term as primary is over")

@@ -56,7 +56,7 @@ func (n *node) copyNews(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO topics SELECT * FROM source.topics"); err != nil {
+	if _, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO topics SELECT * FROM source.topics"); err != nil {
 		return err
 	}
 	rows, err := res.RowsAffected()

@@ -112,13 +112,13 @@ func (c *Cluster) Joins(id string, covered, target, seq int64) (acknowledged, in
 	now := time.Now()
 	at := repo.Cursor{Seq: seq, Mark: repo.Mark{1}}
 	l := *c.lead
-	l.pulse, l.held = now, now.Add(time.Second) // awake, and with the lease
+	l.pulse = now // awake
 	l.own, l.covered = map[int64]repo.Mark{seq: at.Mark}, map[string]int64{id: covered}
 	l.set.Members = l.set.Members[:1]
 	l.join = &joining{id: id, target: target, until: now.Add(joinLimit)}
 	l.settle()
 	c.nodes[id].heard = now
-	acknowledged = l.lasts(at, c.o.Policy) && c.heardLocked(&l, now)
+	acknowledged = l.lasts(at, c.o.Policy)
 	return acknowledged, c.joinLocked(&l, now) != nil
 }
 
@@ -141,3 +141,13 @@ func (c *Cluster) ReadAt(ctx context.Context) error { return c.read(ctx) }
 
 // Heartbeat is the constant of the uplink.
 const Heartbeat = heartbeat
+
+// Acts reports whether anything may still act for a term.
+func Acts(t repo.Term) bool { return t.(*lead).run.Err() == nil }
+
+// Reports tells the reports of a node apart: another value, another report.
+func (c *Cluster) Reports(id string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[id].heard
+}

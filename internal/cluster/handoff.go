@@ -39,7 +39,7 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 		if ready && time.Since(asked) >= promoteAgain {
 			asked = time.Now()
 			p := c.nodes[id]
-			p.promote = true
+			p.promote = l
 			select {
 			case p.asked <- struct{}{}:
 			default: // it is about to be said
@@ -47,7 +47,12 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 		}
 		c.mu.Unlock()
 		if l == nil || id == "" {
-			return ErrNoStandby
+			select {
+			case <-over: // the lease may be where it was to go
+				continue
+			default:
+				return ErrNoStandby
+			}
 		}
 		again := time.NewTimer(promoteAgain)
 		select {

@@ -40,15 +40,24 @@ func (c *Cluster) beat(ctx context.Context, l *lead) {
 // wait for one.
 const wordsApart = 5 * time.Millisecond
 
-// keep changes the sync set as standbys come and go, until ctx ends. It is the only
-// one that changes it in this term.
+// verifyEvery is how often Consul is asked although nothing waits for its word: it may have
+// been restored from a snapshot.
+const verifyEvery = time.Second
+
+// keep changes the sync set as standbys come and go, until ctx ends or l is no longer the
+// term of this node. It is the only one that changes the set in this term.
 func (c *Cluster) keep(ctx context.Context, l *lead) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		d := c.thinkLocked(l, time.Now())
-		ask, changed := l.inQuestion(), c.changed
+		if c.lead != l {
+			c.mu.Unlock()
+			return
+		}
+		now := time.Now()
+		d := c.thinkLocked(l, now)
+		ask, changed := l.inQuestion() || now.Sub(l.verified) >= verifyEvery, c.changed
 		c.mu.Unlock()
 		var rest <-chan time.Time
 		switch {
@@ -220,6 +229,10 @@ func (c *Cluster) idsLocked() []string {
 // that the set before, or the one to come, would not allow.
 func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	c.mu.Lock()
+	if c.lead != l {
+		c.mu.Unlock()
+		return
+	}
 	var members []litefs.Member
 	for _, m := range l.set.Members {
 		if d.out == nil || m.ID != d.out.ID {
@@ -230,6 +243,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 		members = append(members, *d.in)
 	}
 	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq, Positions: l.positionsLocked(d.out)}
+	l.tried = members
 	c.mu.Unlock()
 
 	sent := time.Now()
@@ -237,15 +251,16 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.lead != l {
+		return // it is the next term's to find out what the set is
+	}
 	if err != nil {
 		// Whatever the error is, Consul tells best what the set is now.
 		l.doubt = true
-		if ctx.Err() == nil {
-			c.log.Warn("the sync set could not be changed", "to", c.namesLocked(&litefs.SyncSet{Members: members}), "err", err)
-		}
+		c.log.Warn("the sync set could not be changed", "to", c.namesLocked(&litefs.SyncSet{Members: members}), "err", err)
 		return
 	}
-	l.set, l.join, l.held = set, nil, sent
+	l.set, l.tried, l.join, l.held = set, nil, nil, sent
 	l.settle()
 	c.changedLocked()
 	attrs := []any{"why", d.why, "sync_set", c.namesLocked(&l.set), "seq", wanted.Seq}
@@ -256,55 +271,102 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	}
 }
 
+// recognize returns the set from which this term goes on where Consul has set. Those that
+// this term wrote are that one; foreign says that Consul's is none of them. Then it is the
+// one that this term wrote last, to be written in the place of Consul's: each of its members
+// has every row that was acknowledged.
+func (l *lead) recognize(set litefs.SyncSet) (from litefs.SyncSet, foreign bool) {
+	same := slices.Equal(set.Members, l.set.Members)
+	switch {
+	case same && set.Index == l.set.Index:
+		return set, false
+	case l.tried != nil && (same || slices.Equal(set.Members, l.tried)):
+		return set, false
+	}
+	from = l.set
+	from.Index = set.Index
+	return from, true
+}
+
+func (c *Cluster) warnForeignLocked(l *lead, set *litefs.SyncSet) {
+	c.log.Warn("what Consul has is not the sync set of this term: it was restored from a snapshot, or somebody has written there. The set is written again before anything is acknowledged; what was acknowledged before that is lost if another node is elected first",
+		"term", l.term, "sync_set", c.namesLocked(set), "of_this_term", c.namesLocked(&l.set))
+}
+
 // resolve asks Consul whether the lease is held and what the set is, and reports whether
 // that is known now. Where a change that is in doubt may still be on its way to Consul
 // it writes the set once more as it is: that moves its index on, and the late change
-// fails.
+// fails. Where Consul has a set that this term did not write, nothing is acknowledged
+// before this term's set is in its place.
 func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 	sent := time.Now()
 	standing, err := c.o.Control.Standing(ctx)
-	if err != nil {
+	c.mu.Lock()
+	over, broken := c.lead != l, l.broken
+	l.verified = sent
+	c.mu.Unlock()
+	switch {
+	case err != nil, over:
 		return false // tried again at the next tick
-	}
-	if !standing.Primary || standing.Term != l.term || !standing.Set.Has(l.self.ID) {
+	case !standing.Primary || standing.Term != l.term || !standing.Set.Has(l.self.ID):
 		c.end(ctx, l, standing)
 		return false
-	}
-	set := *standing.Set
-	c.mu.Lock()
-	broken, doubt, tried, seq := l.broken, l.doubt, l.set.Index, l.newest.Seq
-	c.mu.Unlock()
-	if broken {
+	case broken:
 		c.giveUp(ctx)
 		return false
 	}
-	if doubt && set.Index == tried {
-		set, err = c.o.Control.Change(ctx, litefs.SyncChange{Term: l.term, Index: set.Index, Members: set.Members, Seq: seq, Positions: set.Positions})
-		if err != nil {
-			return false
-		}
+	set, err := c.establish(ctx, l, *standing.Set)
+	if err != nil {
+		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.awake.After(sent) || time.Since(l.pulse) > slept {
+	if c.lead != l || l.awake.After(sent) || time.Since(l.pulse) > slept {
 		return false // the answer is from before this process was stopped
 	}
 	l.held = sent
 	if l.doubt || l.unsure {
-		l.doubt, l.unsure, l.set, l.join = false, false, set, nil
+		l.doubt, l.unsure, l.tried, l.set, l.join = false, false, nil, set, nil
 		l.settle()
 	}
 	c.changedLocked()
 	return true
 }
 
+// establish returns the set of this term as Consul has it, once no earlier change can alter
+// it any more; read is what Consul had. Its check of the lock, in the transaction in which
+// the set is written, says that nobody was elected by the set that was there.
+func (c *Cluster) establish(ctx context.Context, l *lead, read litefs.SyncSet) (litefs.SyncSet, error) {
+	c.mu.Lock()
+	from, foreign := l.recognize(read)
+	if foreign {
+		if !l.unsure {
+			c.warnForeignLocked(l, &read)
+		}
+		l.doubt, l.unsure = true, true
+	}
+	write := foreign || l.doubt && read.Index == l.set.Index
+	if write && l.tried == nil {
+		l.tried = from.Members
+	}
+	wanted := litefs.SyncChange{Term: l.term, Index: from.Index, Members: from.Members, Seq: l.newest.Seq, Positions: from.Positions}
+	c.mu.Unlock()
+	if !write {
+		return from, nil
+	}
+	return c.o.Control.Change(ctx, wanted)
+}
+
 // end gives a term up that the LiteFS node or Consul know nothing of any more. The
 // role changes soon, or, where an operator has chosen another node, at our word.
 func (c *Cluster) end(ctx context.Context, l *lead, now litefs.Standing) {
 	c.mu.Lock()
-	first := !l.broken
+	current, first := c.lead == l, !l.broken
 	l.broken = true
 	c.mu.Unlock()
+	if !current {
+		return
+	}
 	if first {
 		c.log.Warn("this term is over", "term", l.term, "now", now.Term, "sync_set", c.names(now.Set))
 	}

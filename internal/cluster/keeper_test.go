@@ -116,6 +116,21 @@ func (c control) changeLocked(ch litefs.SyncChange) (litefs.SyncSet, error) {
 	return *c.set, nil
 }
 
+// restore puts the set back to what it was, as a restored snapshot of Consul's does, with its index; the lock is as
+// it was then.
+func (k *keeper) restore(set litefs.SyncSet) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.set = &set
+}
+
+// refuse lets that many changes get no answer. They are not made.
+func (k *keeper) refuse(changes int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.swallow = changes
+}
+
 // cut keeps the keeper from answering.
 func (k *keeper) cut(down bool) {
 	k.mu.Lock()

@@ -12,8 +12,10 @@ import (
 	"blog/internal/repo"
 )
 
-// lead is one term of this node as primary. Cluster.mu guards it.
+// lead is one term of this node as primary. Cluster.mu guards it. It acts only while it is
+// Cluster.lead, which it is until its role is over, somebody ends it, or another begins.
 type lead struct {
+	c     *Cluster
 	self  litefs.Member
 	term  string
 	over  <-chan struct{} // closed when the role ends
@@ -24,17 +26,20 @@ type lead struct {
 	// other members of the set, and of any set that it may be by now.
 	need map[string]bool
 	// doubt says that the outcome of a change is not known: Consul is asked before
-	// anything else.
+	// anything else. tried are then the members that it would have made.
 	doubt bool
-	// unsure says that this process was stopped for so long that the lease may be over:
-	// Consul is asked before anything is acknowledged. pulse is when it last ran for
+	tried []litefs.Member
+	// unsure says that somebody may have been elected whom this term does not wait for: this
+	// process was stopped for so long that the lease may be over, or Consul has a set that
+	// this term did not write. Nothing is acknowledged before Consul says otherwise. pulse is when it last ran for
 	// certain, awake when it last began to run again.
 	unsure       bool
 	pulse, awake time.Time
 	// questioned is the newest moment at which an answer began to wait that may need Consul's
-	// word, and held that of the newest question to Consul whose answer was that the lease
+	// word (a replay or a refusal, or of a primary that is alone any answer), and held that of the newest question to Consul whose answer was that the lease
 	// is still held: such an answer needs one that was asked after it.
 	questioned, held time.Time
+	verified         time.Time // when Consul was asked last
 	// broken says that this term cannot go on; only a new one can.
 	broken bool
 	// before is the id of the primary before this node, and told when its last word came.
@@ -48,9 +53,12 @@ type lead struct {
 	behind  map[string]time.Time
 	covered map[string]int64 // by id: up to which seq its copy is this history
 
+	run  context.Context // what acts for this term ends with it
 	stop context.CancelFunc
-	done chan struct{}
+	work *sync.WaitGroup
 }
+
+var _ repo.Term = (*lead)(nil)
 
 // joining is a standby that is about to come into the set: what is acknowledged
 // meanwhile waits for it already.
@@ -61,66 +69,126 @@ type joining struct {
 }
 
 // Lead implements repo.Durability: it fails unless the LiteFS node holds the lease
-// and is in the sync set.
-func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) error { //nolint:contextcheck // a term outlives the call that begins it
+// and is in the sync set. A term that has not been ended is ended first.
+func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
 	select {
 	case <-c.attached:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
+	c.beginning.Lock()
+	defer c.beginning.Unlock()
+	c.endAny()
 	standing, err := c.o.Control.Standing(ctx)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case !standing.Primary:
-		return errors.New("the lease is not held")
+		return nil, errors.New("the lease is not held")
 	case !standing.Set.Has(standing.Self.ID):
-		return errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
+		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
 	}
+	from := c.recognize(&standing)
 	// The copy stays as it is from the election on: the change below is refused if another
 	// has been primary since.
-	head, positions, err := c.begin(ctx, standing.Set)
+	head, positions, err := c.begin(ctx, &from)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// The set is written once more with the same members: a change that this node has asked
 	// for in the same term, before its role was lost from sight, can then not be carried out
 	// any more.
 	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
-		Term: standing.Term, Index: standing.Set.Index, Members: standing.Set.Members, Seq: standing.Set.Seq, Positions: positions,
+		Term: standing.Term, Index: from.Index, Members: from.Members, Seq: from.Seq, Positions: positions,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	now := time.Now()
-	run, stop := context.WithCancel(c.run) // until Resign, which ctx knows nothing of
 	l := &lead{
-		self: standing.Self, term: standing.Term, over: over, since: now, pulse: now, awake: now, set: set, stop: stop, done: make(chan struct{}),
+		c: c, self: standing.Self, term: standing.Term, over: over, since: now, pulse: now, awake: now, set: set,
 		own: map[int64]repo.Mark{}, behind: map[string]time.Time{}, covered: map[string]int64{},
 	}
 	l.settle()
+	c.start(l, head)
+	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
+	return l, nil
+}
+
+// start makes l this node's term, whose newest row is head, and has it act. It acts until
+// its role is over, at the latest.
+func (c *Cluster) start(l *lead, head repo.Cursor) {
 	c.mu.Lock()
-	c.lead = l
+	defer c.mu.Unlock()
+	l.run, l.stop = context.WithCancel(c.run)
+	l.work = new(sync.WaitGroup)
 	l.before, l.told = c.primary.From, c.told
 	c.primary = Word{}
 	for id, at := range c.left {
-		if now.Sub(at) > leftFor {
+		if l.since.Sub(at) > leftFor {
 			delete(c.left, id)
 		}
 	}
+	c.lead, c.last = l, l
+	c.terms++
 	c.registerLocked(l, head)
 	c.at = head
 	c.changedLocked()
+	l.work.Go(func() { c.beat(l.run, l) })
+	l.work.Go(func() { c.keep(l.run, l) })
+	l.work.Go(func() {
+		select {
+		case <-l.over:
+		case <-l.run.Done():
+		}
+		l.leave()
+	})
+}
+
+// recognize returns the set from which a new term goes on. That is Consul's, unless this node
+// has led under the same holding of the lease and Consul's set is none that it wrote then.
+func (c *Cluster) recognize(s *litefs.Standing) litefs.SyncSet {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.last
+	if l == nil || l.term != s.Term {
+		return *s.Set
+	}
+	from, foreign := l.recognize(*s.Set)
+	if foreign {
+		c.warnForeignLocked(l, s.Set)
+	}
+	if l.tried == nil { // Lead is about to write it
+		l.tried = from.Members
+	}
+	return from
+}
+
+// leave makes l act no more: from here on it is nobody's term.
+func (l *lead) leave() {
+	l.stop()
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	if l.c.lead == l {
+		l.c.lead = nil
+		l.c.changedLocked()
+	}
+}
+
+// End implements repo.Term.
+func (l *lead) End() {
+	l.leave()
+	l.work.Wait()
+}
+
+// endAny ends the term that there is, if any.
+func (c *Cluster) endAny() {
+	c.mu.Lock()
+	l := c.lead
 	c.mu.Unlock()
-	c.log.Info("this node leads", "term", l.term, "sync_set", c.names(&l.set), "seq", head.Seq)
-	var work sync.WaitGroup
-	work.Go(func() { c.beat(run, l) })
-	work.Go(func() { c.keep(run, l) })
-	go func() {
-		defer close(l.done)
-		work.Wait()
-	}()
-	return nil
+	if l != nil {
+		l.End()
+	}
 }
 
 // leftFor is how long a node that said it leaves counts as gone for the next primary: a
@@ -146,91 +214,6 @@ func (c *Cluster) newest(ctx context.Context) (repo.Cursor, error) {
 		return repo.Cursor{}, nil
 	}
 	return at, err
-}
-
-// Resign implements repo.Durability.
-func (c *Cluster) Resign() {
-	c.mu.Lock()
-	l := c.lead
-	c.lead = nil
-	c.changedLocked()
-	c.mu.Unlock()
-	if l != nil {
-		l.stop()
-		<-l.done
-	}
-}
-
-// Await implements repo.Durability.
-func (c *Cluster) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
-	began := time.Now() // seen has been read before
-	for first := true; ; first = false {
-		c.mu.Lock()
-		l := c.lead
-		if l == nil || l.over != over { // another term has another history
-			c.mu.Unlock()
-			return "", errNotLeading
-		}
-		c.registerLocked(l, seen)
-		lasts := l.lasts(seen, c.o.Policy)
-		// Where it lasts before anybody has said a word since, such as a replay or, of a
-		// primary that is alone, any row, Consul is asked for one.
-		if (first || len(l.need) == 0) && lasts && began.After(l.questioned) {
-			open := l.inQuestion()
-			if l.questioned = began; !open {
-				c.changedLocked()
-			}
-		}
-		enough, assurance := lasts && c.heardLocked(l, began), l.assurance()
-		changed := c.changed
-		c.mu.Unlock()
-		select {
-		case <-over: // what has been heard may not be true any more
-			return "", errRoleOver
-		default:
-		}
-		if enough {
-			return assurance, nil
-		}
-		select {
-		case <-changed:
-		case <-over:
-			return "", errRoleOver
-		case <-ctx.Done():
-			return "", context.Cause(ctx)
-		}
-	}
-}
-
-// lasts reports whether the row at seen is wherever it has to be: on every node that may
-// be in the sync set, or this node is alone in there.
-func (l *lead) lasts(seen repo.Cursor, p Policy) bool {
-	if l.broken || l.unsure || time.Since(l.pulse) > slept || l.own[seen.Seq] != seen.Mark {
-		return false
-	}
-	for id := range l.need {
-		if l.covered[id] < seen.Seq {
-			return false
-		}
-	}
-	return len(l.need) > 0 || p != Strict
-}
-
-// heardLocked reports whether a needed node has reported, or Consul has said that the lease
-// is held, since a moment. That is no question of safety: a row that lasts does so whoever
-// is elected. But a primary that is cut off from everything must not go on by itself.
-func (c *Cluster) heardLocked(l *lead, since time.Time) bool {
-	for id := range l.need {
-		if p := c.nodes[id]; p != nil && p.over == l.over && p.heard.After(since) {
-			return true
-		}
-	}
-	return l.held.After(since)
-}
-
-// inQuestion reports whether an answer waits for Consul's word.
-func (l *lead) inQuestion() bool {
-	return l.doubt || l.unsure || l.broken || !l.questioned.IsZero() && !l.held.After(l.questioned)
 }
 
 // assurance says what an acknowledgement rests on now.

@@ -54,11 +54,18 @@ type Report struct {
 	Info *Info `json:"info,omitempty"`
 	// Leaving says that the node stops: it will not be there for some time.
 	Leaving bool `json:"leaving,omitempty"`
+	// Echo is the number of the newest Word that the node has received over this uplink when
+	// it made the report; 0: none, or the node is of a release that does not number them. It
+	// is sent at once when a numbered Word has come.
+	Echo uint64 `json:"echo,omitempty"`
 }
 
 // Word is what the primary says to a node: as a heartbeat, and when it wants something.
 type Word struct {
-	From       string      `json:"from"`   // the primary's id
+	From string `json:"from"` // the primary's id
+	// Number is greater than that of every Word that the primary's process has sent before, to
+	// any node. 0: it is of a release that does not number them.
+	Number     uint64      `json:"number,omitempty"`
 	Cursor     repo.Cursor `json:"cursor"` // the primary's newest write
 	Durability string      `json:"durability,omitempty"`
 	SyncSet    []string    `json:"sync_set,omitempty"`

@@ -23,9 +23,12 @@ type peer struct {
 	conns   int // open uplinks: a new one may come before the old one is known to be dead
 	leaving bool
 	asked   chan struct{} // has room for one: a Word is due now
-	promote bool          // the next Word asks for it
-	skewed  int           // reports in a row with another time of day
-	clocked time.Time     // when that was last looked at
+	// said is the number of the newest Word to it, echo that of the newest which a report of
+	// it has echoed, and wanted the least of which an answer waits for the echo.
+	said, echo, wanted uint64
+	promote            *lead     // the term whose next Word asks for it; nil: none does
+	skewed             int       // reports in a row with another time of day
+	clocked            time.Time // when that was last looked at
 	// notBefore is when it may be tried to bring it into the sync set again.
 	notBefore time.Time
 }
@@ -139,8 +142,14 @@ func (c *Cluster) lost(p *peer) {
 }
 
 // note takes a report in. What a copy had in another term says nothing about this one: it
-// may have got another history meanwhile.
+// may have got another history meanwhile. Once the role is over to which it was reported
+// it says nothing at all: a newer uplink may have come.
 func (c *Cluster) note(id string, p *peer, rep Report, over <-chan struct{}) {
+	select {
+	case <-over:
+		return
+	default:
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.heard, p.cursor, p.over, p.leaving = time.Now(), rep.Cursor, over, rep.Leaving
@@ -153,10 +162,27 @@ func (c *Cluster) note(id string, p *peer, rep Report, over <-chan struct{}) {
 	} else {
 		delete(c.left, id)
 	}
+	if rep.Echo <= c.words { // what nobody has said cannot be echoed
+		p.echo = max(p.echo, rep.Echo)
+	}
+	p.askLocked()
 	if l := c.lead; l != nil && l.over == over {
 		c.coverLocked(l, id, rep.Cursor)
 	}
 	c.changedLocked()
+}
+
+// askLocked has a Word go out where an answer waits for a later echo than any Word so far
+// can have. There is one on its way at most: a node that does not echo gets no more than
+// the heartbeat.
+func (p *peer) askLocked() {
+	if p.wanted <= p.said || p.echo < p.said {
+		return
+	}
+	select {
+	case p.asked <- struct{}{}:
+	default: // it is about to be said
+	}
 }
 
 // speak says Words until ctx, the uplink or the role ends.
@@ -181,16 +207,18 @@ func (c *Cluster) speak(ctx context.Context, ws *websocket.Conn, p *peer, over <
 	}
 }
 
-// wordLocked is what p is to be told now.
+// wordLocked is what p is to be told now, with a number of its own.
 func (c *Cluster) wordLocked(p *peer) Word {
-	w := Word{From: c.self.ID, Cursor: c.at, Problem: c.problemLocked(p), Clock: c.o.Clock.Confirmed()}
+	c.words++
+	p.said = c.words
+	w := Word{From: c.self.ID, Number: c.words, Cursor: c.at, Problem: c.problemLocked(p), Clock: c.o.Clock.Confirmed()}
 	if l := c.lead; l != nil {
 		w.Durability, w.SyncSet, w.StandbySeq, w.InSet = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq(), l.set.Has(p.info.ID)
-		if p.promote {
+		if p.promote == l {
 			w.Promote, w.Leaving = true, l.self.ID
 		}
 	}
-	p.promote = false
+	p.promote = nil
 	return w
 }
 

@@ -32,15 +32,14 @@ func (c *Cluster) begin(ctx context.Context, set *litefs.SyncSet) (head repo.Cur
 	ctx, cancel := context.WithTimeout(ctx, newestLimit)
 	defer cancel()
 	err = c.view(ctx, func(rd repo.Reader) error {
-		at, err := repo.Newest(ctx, rd)
-		if err != nil {
+		if head, err = repo.Newest(ctx, rd); err != nil {
 			return err
 		}
-		head, positions = at, nil
+		positions = nil
 		for _, p := range set.Positions {
-			_, place, err := locate(ctx, rd, p)
-			if err != nil {
-				return err
+			_, place, lerr := locate(ctx, rd, p)
+			if lerr != nil {
+				return lerr
 			}
 			if place == repo.Here {
 				positions = append(positions, p)

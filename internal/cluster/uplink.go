@@ -131,6 +131,9 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	}
 	defer func() { _ = ws.CloseNow() }()
 	ws.SetReadLimit(maxReport)
+	c.mu.Lock()
+	line := &uplink{ws: ws, terms: c.terms}
+	c.mu.Unlock()
 	// What this node's feed has not told yet counts as well: a row that was written here
 	// a moment ago, as primary, and that the new primary does not have. A report that
 	// left it out would say that it is gone.
@@ -150,7 +153,7 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	go func() {
 		defer close(reported)
 		defer cancel()
-		c.report(ctx, ws)
+		c.report(ctx, line)
 	}()
 	defer func() { cancel(); <-reported }()
 	for {
@@ -158,7 +161,7 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 		if err != nil {
 			return true, err
 		}
-		c.hearWord(ctx, word)
+		c.hearWord(ctx, line, word)
 	}
 }
 
@@ -186,14 +189,27 @@ func (c *Cluster) watch(ctx context.Context, base string) {
 	}
 }
 
-// report sends this node's position at each change, and everything at each heartbeat.
-func (c *Cluster) report(ctx context.Context, ws *websocket.Conn) {
+// uplink is one connection to a primary. Cluster.mu guards what changes.
+type uplink struct {
+	ws     *websocket.Conn
+	terms  uint64 // that this node had begun before
+	newest uint64 // number of the newest Word
+}
+
+// report sends this node's position at each change and at each numbered Word, and
+// everything at each heartbeat. It ends when this node has led since the uplink came up: an
+// echo says that it has not.
+func (c *Cluster) report(ctx context.Context, line *uplink) {
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	full := true
 	for {
 		c.mu.Lock()
-		rep := Report{Cursor: c.at, Leaving: c.leaving}
+		if c.terms != line.terms {
+			c.mu.Unlock()
+			return
+		}
+		rep := Report{Cursor: c.at, Leaving: c.leaving, Echo: line.newest}
 		if full {
 			info := c.self
 			info.Clock, info.Problem = c.o.Clock.Wall().UTC(), c.o.Clock.Problem()
@@ -201,7 +217,7 @@ func (c *Cluster) report(ctx context.Context, ws *websocket.Conn) {
 		}
 		changed := c.changed
 		c.mu.Unlock()
-		if err := say(ctx, ws, rep); err != nil {
+		if err := say(ctx, line.ws, rep); err != nil {
 			return
 		}
 		if rep.Leaving {
@@ -216,7 +232,7 @@ func (c *Cluster) report(ctx context.Context, ws *websocket.Conn) {
 				full = true
 			case <-changed:
 				c.mu.Lock()
-				news := c.at != rep.Cursor || c.leaving != rep.Leaving
+				news := c.at != rep.Cursor || c.leaving != rep.Leaving || line.newest != rep.Echo
 				changed = c.changed
 				c.mu.Unlock()
 				if !news {
@@ -245,12 +261,13 @@ func readWord(ctx context.Context, ws *websocket.Conn) (Word, error) {
 }
 
 // hearWord takes a word of the primary in.
-func (c *Cluster) hearWord(ctx context.Context, w Word) {
+func (c *Cluster) hearWord(ctx context.Context, line *uplink, w Word) {
 	c.mu.Lock()
 	if c.lead != nil { // it was on its way when this node became primary itself
 		c.mu.Unlock()
 		return
 	}
+	line.newest = max(line.newest, w.Number)
 	before := c.primary.Problem
 	c.primary, c.told = w, time.Now()
 	if w.Leaving != "" {

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,13 +121,27 @@ type world struct {
 	keeper *keeper
 	nodes  []*node
 	apart  string // the id of a node to come that has a copy of its own
+	schema *schema
+}
+
+// schema is migrations that cannot be read while it is broken.
+type schema struct {
+	fs.FS
+	broken atomic.Bool
+}
+
+func (s *schema) Open(name string) (fs.File, error) {
+	if s.broken.Load() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return s.FS.Open(name)
 }
 
 type change func(*cluster.Options, *cluster.Info)
 
 func MustWorld(t *testing.T) *world {
 	t.Helper()
-	return &world{path: filepath.Join(t.TempDir(), "blog.db"), keeper: &keeper{}}
+	return &world{path: filepath.Join(t.TempDir(), "blog.db"), keeper: &keeper{}, schema: &schema{FS: repotest.MustSchema(t)}}
 }
 
 // MustNode opens a node. The first one leads.
@@ -160,7 +176,7 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	n.repo, err = repo.Open(t.Context(), repo.Options{
 		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
 		Durability: n.cluster,
-		Registry:   repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: repotest.MustSchema(t),
+		Registry:   repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: w.schema,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func mustWorld(t *testing.T) *world {
 	}
 	w.token = signed.Token
 	var img bytes.Buffer
-	if err := png.Encode(&img, image.NewGray(image.Rect(0, 0, 3, 3))); err != nil {
+	if err = png.Encode(&img, image.NewGray(image.Rect(0, 0, 3, 3))); err != nil {
 		t.Fatal(err)
 	}
 	pic, err := media.Upload(w.ctx, w.primary, img.Bytes())

@@ -120,7 +120,7 @@ func MustRawSocket(tb testing.TB, s *site, topics string) (*net.TCPConn, *bufio.
 	}
 	tb.Cleanup(func() { _ = conn.Close() })
 	tcp := conn.(*net.TCPConn)
-	if err := tcp.SetReadBuffer(4 << 10); err != nil {
+	if err = tcp.SetReadBuffer(4 << 10); err != nil {
 		tb.Fatal(err)
 	}
 	_, err = fmt.Fprintf(conn, "GET /live?topics=%s&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

@@ -76,7 +76,7 @@ func TestGolden(t *testing.T) {
 			got := describe(mustRender(t, string(source), opt))
 			golden := strings.TrimSuffix(path, ".md") + ".golden"
 			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				if err = os.WriteFile(golden, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -47,11 +47,11 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 		return Stored{}, err
 	}
 	if _, err := Lookup(ctx, tx, p.Hash); err == nil {
-		changed, err := wanted(ctx, tx, p.Hash)
+		changed, werr := wanted(ctx, tx, p.Hash)
 		if !changed {
 			tx.NoChange()
 		}
-		return Stored{Hash: p.Hash, Complete: err == nil}, err
+		return Stored{Hash: p.Hash, Complete: werr == nil}, werr
 	} else if !errors.Is(err, repo.NotFound) {
 		return Stored{}, err
 	}
@@ -60,7 +60,7 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 		return Stored{}, err
 	}
 	var have int
-	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM media_chunks WHERE hash = ?", p.Hash).Scan(&have); err != nil {
+	if err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM media_chunks WHERE hash = ?", p.Hash).Scan(&have); err != nil {
 		return Stored{}, fmt.Errorf("count chunks: %w", err)
 	}
 	if have < p.Chunks {
@@ -88,7 +88,8 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 
 // store puts the chunk in, in place of another one, and the announcement in
 // place of another one, whose chunks go with it.
-func (p Put) store(ctx context.Context, tx *repo.Tx) (changed bool, err error) {
+func (p Put) store(ctx context.Context, tx *repo.Tx) (bool, error) {
+	changed := false
 	for _, s := range []struct {
 		query string
 		args  []any

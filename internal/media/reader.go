@@ -39,7 +39,7 @@ func NewReader(ctx context.Context, v Viewer, p Picture) *Reader {
 
 func readChunk(ctx context.Context, v Viewer, hash string, n, want int64) (data []byte, err error) {
 	err = v.View(ctx, func(rd repo.Reader) error {
-		err := rd.QueryRowContext(ctx, "SELECT data FROM media_chunks WHERE hash = ? AND n = ?", hash, n).Scan(&data)
+		err = rd.QueryRowContext(ctx, "SELECT data FROM media_chunks WHERE hash = ? AND n = ?", hash, n).Scan(&data)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

@@ -43,7 +43,7 @@ func (p Put) together(ctx context.Context, rd repo.Reader) (_ []byte, err error)
 		WHERE c.hash = ? AND c.n <> ? AND (m.type, m.ext, m.width, m.height, m.size, m.chunks) = (?, ?, ?, ?, ?, ?)`
 	args := []any{p.Hash, p.N, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks}
 	var have int
-	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*)"+others, args...).Scan(&have); err != nil {
+	if err = rd.QueryRowContext(ctx, "SELECT COUNT(*)"+others, args...).Scan(&have); err != nil {
 		return nil, fmt.Errorf("count chunks: %w", err)
 	}
 	if have < p.Chunks-1 {

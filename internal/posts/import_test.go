@@ -209,9 +209,9 @@ func TestImportRefuses(t *testing.T) {
 	_, err = try(w, bad)
 	repotest.WantFields(t, err, "author")
 	for _, path := range []string{"", ".", "../a.md", "/etc/passwd", "a/../b.md", "a//b.md", `a\b.md`, "a\x00.md", "a\n.md", strings.Repeat("x", 1001)} {
-		bad := good
+		bad = good
 		bad.Path = path
-		_, err := try(w, bad)
+		_, err = try(w, bad)
 		repotest.WantFields(t, err, "path")
 	}
 	bad = posts.Import{Path: "x.md", Raw: make([]byte, 1<<20), Slug: "new", Title: "\x07", Description: strings.Repeat("x", 501), Body: "\x00", Tags: []string{"a b c", "/"}, Permalinks: []string{"/login"}, PublishedAt: &time.Time{}}

@@ -113,7 +113,7 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 	if p := w.post(ref.ID); p.HTML != doc.HTML || strings.Count(doc.HTML, pic.Hash) != 2 {
 		t.Errorf("previewed %s\nsaved %s", doc.HTML, p.HTML)
 	}
-	if doc, err := posts.Preview(w.ctx, w.replica, 0, "![x](i.png)"); err != nil || strings.Contains(doc.HTML, "<img") {
+	if doc, err = posts.Preview(w.ctx, w.replica, 0, "![x](i.png)"); err != nil || strings.Contains(doc.HTML, "<img") {
 		t.Errorf("a new post: %s, %v", doc.HTML, err)
 	}
 	_, err = posts.Preview(w.ctx, w.replica, 0, "\x00")

@@ -43,7 +43,7 @@ func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, e
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM posts p"+where, args...).Scan(&total); err != nil {
+	if err = rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM posts p"+where, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count posts: %w", err)
 	}
 	limit := f.Limit
@@ -142,13 +142,13 @@ func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, erro
 	if err != nil {
 		return p, fmt.Errorf("read post: %w", err)
 	}
-	if err := finish(); err != nil {
+	if err = finish(); err != nil {
 		return p, err
 	}
 	if p.CreatedAt, err = repo.ParseTime(created); err != nil {
 		return p, err
 	}
-	if err := json.Unmarshal([]byte(headings), &p.Headings); err != nil {
+	if err = json.Unmarshal([]byte(headings), &p.Headings); err != nil {
 		return p, fmt.Errorf("headings of post %d: %w", p.ID, err)
 	}
 	p.Permalinks, err = permalinksOf(ctx, rd, p.ID)

@@ -65,9 +65,9 @@ func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 		return r, fmt.Errorf("read post: %w", err)
 	}
 	if published != nil {
-		at, err := repo.ParseTime(*published)
-		if err != nil {
-			return r, err
+		at, perr := repo.ParseTime(*published)
+		if perr != nil {
+			return r, perr
 		}
 		r.publishedAt = &at
 	}

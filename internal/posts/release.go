@@ -101,7 +101,7 @@ func scheduled(ctx context.Context, r *repo.Repo) ([]Release, error) {
 		for rows.Next() {
 			var s Release
 			var at string
-			if err := rows.Scan(&s.ID, &at); err != nil {
+			if err = rows.Scan(&s.ID, &at); err != nil {
 				return fmt.Errorf("read scheduled posts: %w", err)
 			}
 			if s.Due, err = repo.ParseTime(at); err != nil {

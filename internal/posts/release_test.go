@@ -117,7 +117,7 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	target := posts.Target{ID: ref.ID}
 	// Taken back and scheduled for the same date before it has come.
 	must(w, posts.Unpublish{Target: target})
-	if ref := must(w, posts.Publish{Target: target}); ref.State != posts.Scheduled {
+	if ref = must(w, posts.Publish{Target: target}); ref.State != posts.Scheduled {
 		t.Fatalf("got %+v", ref)
 	}
 	w.clock.Advance(time.Hour)
@@ -126,7 +126,7 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	// The next primary's clock is hours behind.
 	w.clock.Advance(-3 * time.Hour)
 	must(w, posts.Unpublish{Target: target})
-	if ref := must(w, posts.Publish{Target: target, At: &due}); ref.State != posts.Published {
+	if ref = must(w, posts.Publish{Target: target, At: &due}); ref.State != posts.Published {
 		t.Errorf("got %+v", ref)
 	}
 	// Behind, it waits for its own clock, whatever the history says.

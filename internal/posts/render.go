@@ -185,7 +185,7 @@ type Viewer interface {
 func Preview(ctx context.Context, v Viewer, id int64, body string) (doc markdown.Document, err error) {
 	f := checker{}
 	body = f.body(body)
-	if err := f.err(); err != nil {
+	if err = f.err(); err != nil {
 		return doc, err
 	}
 	var files map[string]string

@@ -116,7 +116,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 func stale(ctx context.Context, r *repo.Repo, after int64) (id int64, err error) {
 	err = r.View(ctx, func(rd repo.Reader) error {
-		err := rd.QueryRowContext(ctx, "SELECT id FROM posts WHERE renderer <> ? AND id > ? ORDER BY id LIMIT 1", markdown.Version, after).Scan(&id)
+		err = rd.QueryRowContext(ctx, "SELECT id FROM posts WHERE renderer <> ? AND id > ? ORDER BY id LIMIT 1", markdown.Version, after).Scan(&id)
 		if noRows(err) {
 			return nil
 		}

@@ -100,7 +100,7 @@ func results(rows *sql.Rows, groups [][]term) (_ []Result, err error) {
 	for rows.Next() {
 		var r Result
 		var title, snippet, description, at, labels string
-		if err := rows.Scan(&r.Slug, &title, &snippet, &description, &at, &labels); err != nil {
+		if err = rows.Scan(&r.Slug, &title, &snippet, &description, &at, &labels); err != nil {
 			return nil, fmt.Errorf("read results: %w", err)
 		}
 		if groups != nil {

@@ -21,19 +21,28 @@ const (
 // place that knows what it takes for a row to last. Package cluster has the one
 // for nodes that fail over; without any, a commit is enough.
 type Durability interface {
-	// Lead is asked when this node has become primary, before the writing
-	// connection is opened and the schema brought up. An error keeps both from
-	// happening; it is asked again as long as the role lasts. over is closed at its
-	// end.
-	Lead(ctx context.Context, over <-chan struct{}) error
-	// Resign ends what Lead began. It is called once for each Lead that was allowed.
-	Resign()
-	// Await returns when the row at seen, and with it all before it, will last
-	// whatever one node does next, and says on what that rests. over is closed when
-	// this node is no longer the primary that it was when the row was written: it is
-	// the one that Lead was given, or another term's. Await gives an error at its end,
-	// for another term, and at the end of ctx.
-	Await(ctx context.Context, seen Cursor, over <-chan struct{}) (Assurance, error)
+	// Lead begins a term when this node has become primary. It is called before the
+	// writing connection is opened and the schema brought up, and an error keeps both
+	// from happening; it is called again as long as the role lasts. over is closed when
+	// the role ends, and then the term acts no more. The caller ends the term that it
+	// was given; a further Lead ends it as well.
+	Lead(ctx context.Context, over <-chan struct{}) (Term, error)
+}
+
+// Term is what Durability.Lead began.
+type Term interface {
+	// Await returns when the row at own, and with it all before it, will last whatever
+	// one node does next, and says on what that rests. own is a row that was written in
+	// this term. Await fails at the end of the term, or of its role, and at the end of ctx.
+	Await(ctx context.Context, own Cursor) (Assurance, error)
+	// Confirm does the same for an answer without a row of its own, such as a replay or a
+	// refusal, which rests on newest, the newest row that its transaction saw; the zero
+	// Cursor when there was none. Such an answer has to be true at a moment since the
+	// call: Confirm returns only when no other node had begun to lead at such a moment.
+	Confirm(ctx context.Context, newest Cursor) (Assurance, error)
+	// End ends the term: when it returns, nothing acts for the term any more. A term
+	// that has ended may be ended again.
+	End()
 }
 
 // maxWaiting is how many calls a primary works on at once: one writes, the others
@@ -49,19 +58,20 @@ func admit(waiting *atomic.Int64) (func(), error) {
 	return func() { waiting.Add(-1) }, nil
 }
 
-// acknowledge decides when the answer to a call may be given. seen is the newest
-// row of the call's transaction: its own row, or for a replay or a refusal the
-// newest row that it found, since an answer may only rest on what will last.
-// The writing connection is not held meanwhile.
-func (r *Repo) acknowledge(ctx context.Context, call *Call, seen Cursor, over <-chan struct{}) error {
-	if r.durability == nil {
+// acknowledge decides when the answer to a call may be given, which came in the term t.
+// seen is the newest row of the call's transaction: its own row, where own is true, or for a
+// replay or a refusal the newest row that it found, since an answer may only rest on what
+// will last. The writing connection is not held meanwhile.
+func (r *Repo) acknowledge(ctx context.Context, call *Call, t *term, seen Cursor, own bool) error {
+	if t.lead == nil {
 		call.Reply.Assurance = Local
 		return nil
 	}
-	if seen.Zero() {
-		return nil // it rests on nothing
+	wait := t.lead.Confirm
+	if own {
+		wait = t.lead.Await
 	}
-	assurance, err := r.durability.Await(ctx, seen, over)
+	assurance, err := wait(ctx, seen)
 	if err == nil {
 		call.Reply.Assurance = assurance
 		return nil
@@ -82,7 +92,11 @@ func (r *Repo) confirmed(ctx context.Context, newest Cursor, over <-chan struct{
 		if newest.Zero() { // nothing is confirmed by it
 			return false
 		}
-		if _, err := r.durability.Await(ctx, newest, over); err != nil {
+		t, err := r.primary.ready()
+		if err != nil || t.over != over {
+			return false
+		}
+		if _, err = t.lead.Confirm(ctx, newest); err != nil {
 			return false
 		}
 	}

@@ -25,9 +25,19 @@ type keeper struct {
 	lasting int64 // the newest such row
 }
 
-func (k *keeper) Lead(context.Context, <-chan struct{}) error { return nil }
-func (k *keeper) Resign()                                     {}
-func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct{}) (repo.Assurance, error) {
+func (k *keeper) Lead(_ context.Context, over <-chan struct{}) (repo.Term, error) {
+	return keeperTerm{k, over}, nil
+}
+
+// keeperTerm is a term of a keeper's.
+type keeperTerm struct {
+	*keeper
+	over <-chan struct{}
+}
+
+func (keeperTerm) End() {}
+
+func (k keeperTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
 	k.mu.Lock()
 	if seen.Seq <= k.lasting {
 		k.mu.Unlock()
@@ -38,11 +48,15 @@ func (k *keeper) Await(ctx context.Context, seen repo.Cursor, over <-chan struct
 	select {
 	case <-k.open:
 		return repo.Two, nil
-	case <-over:
+	case <-k.over:
 		return "", context.Canceled
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
+}
+
+func (k keeperTerm) Confirm(ctx context.Context, newest repo.Cursor) (repo.Assurance, error) {
+	return k.Await(ctx, newest)
 }
 
 // set makes the row at seq the newest that lasts.
@@ -92,6 +106,19 @@ func TestTooManyWait(t *testing.T) {
 	if _, err := repo.Write(operator(), r, put{Item: "now"}); err != nil {
 		t.Errorf("when there is room again: %v", err)
 	}
+}
+
+// TestARefusalOfAnEmptyDatabase rests on no row, but another node may have been elected and have some.
+func TestARefusalOfAnEmptyDatabase(t *testing.T) {
+	k := &keeper{open: make(chan struct{}), lasting: -1}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	o.Durability = k
+	r := repotest.MustOpen(t, o)
+	refused := make(chan error, 1)
+	go func() { _, err := repo.Write(operator(), r, put{Item: " "}); refused <- err }()
+	repotest.Eventually(t, patience, "it waits", func() bool { return k.count() == 1 })
+	close(k.open)
+	repotest.WantFields(t, <-refused, "item")
 }
 
 // doubter refuses in Prepare where there are two items, after it has been let go.

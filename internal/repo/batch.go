@@ -47,7 +47,7 @@ var errEnded = errors.New("the transaction of the batch has ended")
 
 // open begins a batch's transaction.
 func (c *committer) open(ctx context.Context) (*batch, error) {
-	conn, err := c.db.Conn(ctx)
+	conn, err := c.term.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("take the writing connection: %w", err)
 	}
@@ -122,7 +122,7 @@ func (b *batch) run(t *turn) error {
 	if x.stopped != nil { // Apply may have overlooked it
 		err = t.exec.refusal(x.stopped)
 	}
-	if err != nil || !t.exec.wrote {
+	if err != nil || !t.exec.own {
 		if uerr := b.undo(); uerr != nil {
 			return b.end(t, t.exec.refusal(uerr))
 		}
@@ -141,7 +141,7 @@ func (b *batch) end(t *turn, why error) error {
 	if len(b.turns) > 0 {
 		return errors.Join(errEnded, why)
 	}
-	t.exec.wrote = false
+	t.exec.own = false
 	if t.err = why; why == nil {
 		t.err = t.exec.refusal(errRolledBack)
 	}
@@ -171,7 +171,7 @@ func (t *turn) guard(first bool) func() error {
 func (b *batch) note(t *turn, x *Tx) {
 	b.turns = append(b.turns, t)
 	t.rests = b.rows > 0
-	if t.err != nil || !t.exec.wrote {
+	if t.err != nil || !t.exec.own {
 		return
 	}
 	b.rows++

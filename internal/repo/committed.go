@@ -23,6 +23,9 @@ func (c *committer) committed(b *batch, err error) {
 		case ferr != nil:
 			err = errors.Join(err, ferr)
 		case saved:
+			for _, t := range b.turns { // these answers need a word about the role as well
+				t.exec.own = false
+			}
 			return
 		case c.repo.cramped(err):
 			b.turnDown(full(err), newest)
@@ -49,7 +52,7 @@ func (b *batch) turnDown(err error, seen Cursor) {
 	for _, t := range b.turns {
 		if t.rests {
 			t.exec.call.Reply, t.err = Reply{}, err
-			t.exec.seen, t.exec.looked = seen, !seen.Zero()
+			t.exec.seen, t.exec.own, t.exec.looked = seen, false, !seen.Zero()
 		}
 	}
 }
@@ -62,7 +65,7 @@ var errRoleChanged = errors.New("the role has changed meanwhile")
 func (c *committer) find(at Cursor) (newest Cursor, found bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
 	defer cancel()
-	tx, err := c.db.BeginTx(ctx, nil)
+	tx, err := c.term.db.BeginTx(ctx, nil)
 	if err != nil {
 		return newest, false, fmt.Errorf("begin anew: %w", err)
 	}
@@ -70,7 +73,7 @@ func (c *committer) find(at Cursor) (newest Cursor, found bool, err error) {
 	if rerr := tx.Rollback(); err == nil && rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
 		err = fmt.Errorf("end: %w", rerr)
 	}
-	if rerr := c.repo.primary.ready(); rerr != nil {
+	if rerr := c.ready(); rerr != nil {
 		err = errors.Join(err, errRoleChanged, rerr)
 	}
 	return newest, newest == at, err

@@ -16,7 +16,7 @@ import (
 // succeeded. It does not wait for acknowledgements: the caller does.
 type committer struct {
 	repo *Repo
-	db   *sql.DB
+	term *term
 
 	spared bool // the next batch is without upkeep, which has ended the one before
 
@@ -51,8 +51,8 @@ type errand struct {
 	done chan error
 }
 
-func newCommitter(r *Repo, db *sql.DB) *committer {
-	return &committer{repo: r, db: db, wake: make(chan struct{}, 1), finished: make(chan struct{})}
+func newCommitter(r *Repo, t *term) *committer {
+	return &committer{repo: r, term: t, wake: make(chan struct{}, 1), finished: make(chan struct{})}
 }
 
 // write waits for a call's turn and its COMMIT. When ctx ends before the turn has come nothing was done.
@@ -170,7 +170,7 @@ func (c *committer) runErrands() {
 			e.done <- err
 			continue
 		}
-		e.done <- e.do(e.ctx, c.db)
+		e.done <- e.do(e.ctx, c.term.db)
 	}
 }
 
@@ -231,7 +231,7 @@ func (b *batch) bulkIsDue(waiting []*turn) bool {
 
 // commitBatch runs what waits, as far as it fits into one batch, and commits it.
 func (c *committer) commitBatch(ctx context.Context) {
-	if err := c.repo.primary.ready(); err != nil {
+	if err := c.ready(); err != nil {
 		c.refuseAll(err) // then the next primary is asked, and nobody waits for this one
 		return
 	}
@@ -245,7 +245,7 @@ func (c *committer) commitBatch(ctx context.Context) {
 		if t == nil {
 			break
 		}
-		if err := t.due(c.repo); err != nil {
+		if err := c.due(t); err != nil {
 			t.answer(err)
 			continue
 		}
@@ -262,14 +262,23 @@ func (c *committer) commitBatch(ctx context.Context) {
 }
 
 // due refuses a call whose turn comes too late.
-func (t *turn) due(r *Repo) error {
+func (c *committer) due(t *turn) error {
 	if err := context.Cause(t.ctx); err != nil {
-		return r.begun(err)
+		return c.repo.begun(err)
 	}
 	if time.Since(t.exec.call.Deadline) > lateness {
 		return errExpired()
 	}
-	return r.primary.ready()
+	return c.ready()
+}
+
+// ready says whether the committer's term is still the present one.
+func (c *committer) ready() error {
+	t, err := c.repo.primary.ready()
+	if err == nil && t != c.term {
+		err = unavailable(NotNow, "The primary has changed meanwhile; nothing was saved.", time.Second, errRoleChanged)
+	}
+	return err
 }
 
 // repeat has everybody run again who has run in a transaction that has ended; ended is the one at which it did, nil

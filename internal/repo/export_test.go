@@ -43,11 +43,11 @@ const LongestRun = longestRun
 
 // ExecOnWriter runs a statement on the connection that writes, between two batches.
 func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
-	c, err := r.primary.acquire()
+	t, err := r.primary.ready()
 	if err != nil {
 		return err
 	}
-	return c.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, query)
 		return err
 	})
@@ -55,13 +55,13 @@ func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
 
 // HoldWriter keeps the committer from its next batch until what it returns is called.
 func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
-	c, err := r.primary.acquire()
+	t, err := r.primary.ready()
 	if err != nil {
 		return nil, err
 	}
 	held, goOn := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = c.errand(ctx, func(context.Context, *sql.DB) error { close(held); <-goOn; return nil })
+		_ = t.writes.errand(ctx, func(context.Context, *sql.DB) error { close(held); <-goOn; return nil })
 	}()
 	<-held
 	return func() { close(goOn) }, nil
@@ -69,10 +69,11 @@ func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
 
 // Waiting is how many calls wait for the committer.
 func (r *Repo) Waiting() int {
-	c, err := r.primary.acquire()
+	t, err := r.primary.ready()
 	if err != nil {
 		return 0
 	}
+	c := t.writes
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.calls) + len(c.bulk) + len(c.again)
@@ -98,3 +99,19 @@ func (r *Repo) Super(ctx context.Context, name, key string, body []byte) (Reply,
 	err := r.super(ctx, call)
 	return call.Reply, err
 }
+
+// OpenWriter is what opens the writing connection.
+type OpenWriter func(ctx context.Context, path, journal string) (*sql.DB, error)
+
+// SetOpenWriter replaces what opens the writing connection by what change makes of it.
+func (r *Repo) SetOpenWriter(change func(open OpenWriter) OpenWriter) {
+	r.primary.open = change(r.primary.open)
+}
+
+// Take begins a term, as follow does. The role that the repository knows must not be the primary's meanwhile.
+func (r *Repo) Take(ctx context.Context, over <-chan struct{}) error {
+	return r.primary.take(ctx, over)
+}
+
+// Drop ends the term.
+func (r *Repo) Drop() error { return r.primary.drop() }

@@ -137,7 +137,6 @@ const untoldAfter = 200 * time.Millisecond
 // newest row of the copy.
 func (f *Feed) locate(ctx context.Context, c Cursor) (place Place, newest Cursor, err error) {
 	err = f.repo.Look(ctx, func(rd Reader) error {
-		var err error
 		if newest, err = Newest(ctx, rd); err != nil {
 			return err
 		}
@@ -211,13 +210,14 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	var at time.Time // of newest
 	rewritten := false
 	err = f.repo.Look(ctx, func(rd Reader) error {
-		last, err := newestRow(ctx, rd)
+		var last head
+		last, err = newestRow(ctx, rd)
 		if newest, at = last.cursor, last.at; err != nil || newest == pos || !started {
 			return err
 		}
-		place, err := Locate(ctx, rd, pos)
-		if err != nil {
-			return err
+		place, lerr := Locate(ctx, rd, pos)
+		if lerr != nil {
+			return lerr
 		}
 		// A fresh snapshot may have pruned the row at pos: what lies between
 		// cannot be told either.

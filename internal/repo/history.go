@@ -75,11 +75,11 @@ func Locate(ctx context.Context, rd Reader, c Cursor) (Place, error) {
 		LIMIT 1`, c.Seq).Scan(&mark)
 	switch {
 	case err == nil:
-		m, err := scanMark(mark)
-		if err == nil && m != c.Mark {
+		m, merr := scanMark(mark)
+		if merr == nil && m != c.Mark {
 			return Elsewhere, nil
 		}
-		return Here, err
+		return Here, merr
 	case !errors.Is(err, sql.ErrNoRows):
 		return Here, fmt.Errorf("locate cursor: %w", err)
 	}
@@ -169,14 +169,14 @@ func rowsAfter(ctx context.Context, rd Reader, seq int64, limit int) (_ []Row, e
 		var r Row
 		var mark []byte
 		var topics, result, at string
-		if err := rows.Scan(&r.Cursor.Seq, &mark, &r.Name, &r.Actor, &topics, &result, &at); err != nil {
+		if err = rows.Scan(&r.Cursor.Seq, &mark, &r.Name, &r.Actor, &topics, &result, &at); err != nil {
 			return nil, fmt.Errorf("read writes: %w", err)
 		}
 		r.Result = json.RawMessage(result)
 		if r.Cursor.Mark, err = scanMark(mark); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal([]byte(topics), &r.Touches); err != nil {
+		if err = json.Unmarshal([]byte(topics), &r.Touches); err != nil {
 			return nil, fmt.Errorf("topics of write %d: %w", r.Cursor.Seq, err)
 		}
 		if r.At, err = ParseTime(at); err != nil {

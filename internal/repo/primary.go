@@ -11,26 +11,23 @@ import (
 	"blog/internal/litefs"
 )
 
-// primary owns the one writing connection. It exists only while this node is
-// primary, and nothing outside super can reach it. take is called by one goroutine
-// at a time: Open's, then follow's.
+// primary owns the term of this node, and with it the one writing connection. A term
+// exists only while this node is primary, and nothing outside super can reach it. take
+// is called by one goroutine at a time: Open's, then follow's.
 type primary struct {
 	repo   *Repo
 	litefs bool
 	tasks  []Task
+	open   func(ctx context.Context, path, journal string) (*sql.DB, error) // the writing connection
 
-	mu     sync.Mutex      // guards the fields below; never held across I/O
-	writes *committer      // nil: not (yet) primary
-	term   <-chan struct{} // closed when the role ends for which db was opened
-	cause  error           // why db is nil although the role is primary
-	over   bool            // retired: db stays nil
-	leads  bool            // Durability allowed it and has not been told of the end
-	cancel context.CancelFunc
-	active sync.WaitGroup // tasks
+	mu    sync.Mutex // guards the fields below; never held across I/O
+	term  *term      // nil: not (yet) primary
+	cause error      // why term is nil although the role is primary
+	over  bool       // retired: nothing is written here any more
 }
 
 func newPrimary(r *Repo, underLiteFS bool, tasks []Task) *primary {
-	return &primary{repo: r, litefs: underLiteFS, tasks: tasks}
+	return &primary{repo: r, litefs: underLiteFS, tasks: tasks, open: openWriter}
 }
 
 // retakeEvery is how soon opening the writing connection is tried again after a failure.
@@ -51,16 +48,24 @@ func (p *primary) follow(ctx context.Context) {
 	}
 }
 
-// lead has the writing connection open, where this node is primary, until the role
-// changes.
+// lead has a term, where this node is primary, until the role changes.
 func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 	for {
-		var again <-chan time.Time
+		var err error
 		if p.repo.node.Role().State == litefs.Primary {
-			if err := p.take(ctx, changed); err != nil && ctx.Err() == nil {
-				p.repo.log.Error("cannot take writes", "err", err)
-				again = time.After(retakeEvery)
-			}
+			err = p.take(ctx, changed)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			return
+		default: // neither is why it failed
+		}
+		var again <-chan time.Time
+		if err != nil {
+			p.repo.log.Error("cannot take writes", "err", err)
+			again = time.After(retakeEvery)
 		}
 		select {
 		case <-ctx.Done():
@@ -72,39 +77,35 @@ func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// take opens the writing connection, brings the schema up and starts the tasks.
-// It does nothing when that has been done. Calls that come meanwhile are told
-// that the primary is starting; they do not wait here. over is closed when the
-// role ends.
+// take begins a term and starts the tasks. It does nothing when that has been done.
+// Calls that come meanwhile are told that the primary is starting; they do not wait
+// here. over is closed when the role ends.
 func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
-	if p.open() || p.retired() {
+	if p.holdsTerm() || p.retired() {
 		return nil
 	}
-	db, err := p.prepare(ctx, over)
+	t, err := p.begin(ctx, over)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.cause, p.leads = err, p.leads || err == nil
-	if err != nil {
+	p.term, p.cause = t, err
+	retired := p.over // meanwhile: what waits for a standby still needs the term
+	if t != nil && !retired {
+		t.start(t.ctx, p.repo, p.tasks) //nolint:contextcheck // the term's context comes from ctx and ends with the role
+	}
+	p.mu.Unlock()
+	switch {
+	case err != nil:
 		return err
-	}
-	if p.over { // meanwhile
-		return db.Close()
-	}
-	p.writes, p.term = newCommitter(p.repo, db), over
-	go p.writes.run(context.WithoutCancel(ctx)) // until its Close, which waits for it
-	tctx, cancel := context.WithCancel(As(ctx, Actor{Name: System}))
-	p.cancel = cancel
-	for _, task := range p.tasks {
-		p.active.Go(func() { task(tctx, p.repo) })
+	case retired:
+		return t.stop()
 	}
 	p.repo.node.Notify()
 	return nil
 }
 
-func (p *primary) open() bool {
+func (p *primary) holdsTerm() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.writes != nil
+	return p.term != nil
 }
 
 func (p *primary) retired() bool {
@@ -113,46 +114,65 @@ func (p *primary) retired() bool {
 	return p.over
 }
 
-// retire is shut for good. What has been written goes on waiting for a standby.
+// retire ends writing for good. What has been written goes on waiting for a standby.
 func (p *primary) retire() error {
 	p.mu.Lock()
 	p.over = true
+	t := p.term
 	p.mu.Unlock()
-	return p.shut()
+	if t == nil {
+		return nil
+	}
+	return t.stop()
 }
 
-// prepare asks whether this node may lead, and opens the database for that.
-func (p *primary) prepare(ctx context.Context, over <-chan struct{}) (_ *sql.DB, err error) {
-	if d := p.repo.durability; d != nil {
-		err := d.Lead(ctx, over)
-		if rollingBack(err) {
-			if err = p.settle(ctx); err == nil {
-				err = d.Lead(ctx, over)
-			}
-		}
-		if err != nil {
-			return nil, fmt.Errorf("this node may not lead: %w", err)
-		}
-		defer func() {
-			if err != nil {
-				d.Resign()
-			}
-		}()
+// begin begins a term. Where a step fails, what the steps before have begun is ended.
+func (p *primary) begin(ctx context.Context, over <-chan struct{}) (*term, error) {
+	t := newTerm(ctx, over)
+	if err := p.fill(t); err != nil {
+		return nil, errors.Join(err, t.end())
 	}
-	db, err := openWriter(ctx, p.repo.path, p.journal())
-	if err != nil {
+	return t, nil
+}
+
+// fill asks whether this node may lead, opens the writing connection and brings the
+// schema up. What it has begun is in t, whether it fails or not. It fails when the role
+// ends meanwhile.
+func (p *primary) fill(t *term) error {
+	var err error
+	if d := p.repo.durability; d != nil {
+		if t.lead, err = p.askToLead(t.ctx, d, t.over); err != nil {
+			return fmt.Errorf("this node may not lead: %w", err)
+		}
+	}
+	if t.db, err = p.open(t.ctx, p.repo.path, p.journal()); err != nil {
+		return err
+	}
+	if err = p.repo.schema.migrate(t.ctx, t.db, p.repo.log); err != nil {
+		return err
+	}
+	t.writes = newCommitter(p.repo, t)
+	go t.writes.run(context.WithoutCancel(t.ctx)) // until the term's end, which waits for it
+	return nil
+}
+
+// askToLead asks d, twice where what is left of a transaction of an earlier term keeps
+// d from reading the database.
+func (p *primary) askToLead(ctx context.Context, d Durability, over <-chan struct{}) (Term, error) {
+	lead, err := d.Lead(ctx, over)
+	if !rollingBack(err) {
+		return lead, err
+	}
+	if err := p.settle(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.repo.schema.migrate(ctx, db, p.repo.log); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return d.Lead(ctx, over)
 }
 
 // settle has what is left of a transaction of an earlier term rolled back. Lead looks
 // into the database once it has seen that this node may write, and cannot before this.
 func (p *primary) settle(ctx context.Context) error {
-	db, err := openWriter(ctx, p.repo.path, p.journal())
+	db, err := p.open(ctx, p.repo.path, p.journal())
 	if err != nil {
 		return err
 	}
@@ -170,63 +190,27 @@ func (p *primary) journal() string {
 	return journalWAL
 }
 
-// drop ends what take began.
+// drop ends the term.
 func (p *primary) drop() error {
-	err := p.shut()
-	p.resign()
-	return err
-}
-
-// shut ends the tasks, waits for the batch that is being committed and closes the
-// writing connection.
-func (p *primary) shut() error {
-	db := p.end()
-	if db == nil {
+	t := p.leave()
+	if t == nil {
 		return nil
 	}
-	if err := db.Close(); err != nil {
-		return fmt.Errorf("close writing connection: %w", err)
-	}
-	return nil
+	return t.end()
 }
 
-// end is shut that leaves closing to the caller. It returns nil when there is
-// nothing to close.
-func (p *primary) end() *sql.DB {
+// leave makes the term nobody's but the caller's, who ends it. It returns nil when there is none.
+func (p *primary) leave() *term {
 	p.mu.Lock()
-	writes := p.writes
-	cancel := p.cancel
-	p.writes, p.cause, p.cancel = nil, nil, nil
-	p.mu.Unlock()
-	if writes == nil {
-		return nil
-	}
-	cancel()
-	writes.Close()
-	p.active.Wait()
-	return writes.db
+	defer p.mu.Unlock()
+	t := p.term
+	p.term, p.cause = nil, nil
+	return t
 }
 
-// resign tells Durability of the end.
-func (p *primary) resign() {
-	p.mu.Lock()
-	led := p.leads
-	p.leads = false
-	p.mu.Unlock()
-	if led && p.repo.durability != nil {
-		p.repo.durability.Resign()
-	}
-}
-
-// ready says whether a call may start here: nil, or where the primary is, or
+// ready returns the term in which a call may start here; or where the primary is, or
 // that it is starting.
-func (p *primary) ready() error {
-	_, err := p.acquire()
-	return err
-}
-
-// acquire returns the committer of the present term.
-func (p *primary) acquire() (*committer, error) {
+func (p *primary) ready() (*term, error) {
 	role := p.repo.node.Role()
 	if role.State != litefs.Primary {
 		err := unavailable(WrongPrimary, "This node is not the primary.", time.Second, nil)
@@ -235,27 +219,23 @@ func (p *primary) acquire() (*committer, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.writes == nil {
-		if p.over {
-			return nil, errLeaving()
-		}
+	t := p.term
+	switch {
+	case p.over:
+		return nil, errLeaving()
+	case t == nil, t.ended(): // another has been primary meanwhile, or may have been
 		return nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
 	}
-	select {
-	case <-p.term: // another has been primary meanwhile, or may have been
-		return nil, unavailable(NotNow, "The primary is starting.", time.Second, nil)
-	default:
-	}
-	return p.writes, nil
+	return t, nil
 }
 
 // check has an immediate transaction opened and ended: does the writing connection work?
 func (p *primary) check(ctx context.Context) error {
-	c, err := p.acquire()
+	t, err := p.ready()
 	if err != nil {
 		return err
 	}
-	return c.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return p.repo.begun(err)

@@ -130,7 +130,7 @@ func (r *Repo) gated() bool { return r.gate != nil && r.node.Role().State != lit
 
 func transact(ctx context.Context, conn *sql.Conn, fn func(rd Reader) error) (err error) {
 	// At the gate replication may have gone by, so this is not done before it.
-	if err := fresh(ctx, conn); err != nil {
+	if err = fresh(ctx, conn); err != nil {
 		return err
 	}
 	tx, err := conn.BeginTx(ctx, nil)

@@ -192,13 +192,15 @@ func (r *Repo) Close() error {
 	r.done.Wait()
 	// The writing connection goes last: only the last connection to a plain file
 	// takes its write-ahead log in, and one that may only read cannot.
-	writing := r.primary.end()
+	t := r.primary.leave()
+	if t != nil {
+		t.drain()
+	}
 	r.abandon()
 	err := errors.Join(r.reads.Close(), r.looks.Close())
-	if writing != nil {
-		err = errors.Join(err, writing.Close())
+	if t != nil {
+		err = errors.Join(err, t.end())
 	}
-	r.primary.resign()
 	return err
 }
 

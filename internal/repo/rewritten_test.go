@@ -38,11 +38,11 @@ func MustHistories(t *testing.T) (one, other []byte) {
 			t.Fatal(err)
 		}
 		for _, item := range items {
-			if _, err := repo.Write(operator(), r, item); err != nil {
+			if _, err = repo.Write(operator(), r, item); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := r.Close(); err != nil {
+		if err = r.Close(); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(path)

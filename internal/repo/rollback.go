@@ -51,9 +51,9 @@ func (r *Repo) rollBack(ctx context.Context, tried int64) error {
 		if wait > 0 && !rested(ctx, wait) {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(ctx, tryFor)
+		limited, cancel := context.WithTimeout(ctx, tryFor)
 		defer cancel()
-		if err := r.primary.check(ctx); !HasReason(err, DiskFull) {
+		if err := r.primary.check(limited); !HasReason(err, DiskFull) {
 			b.tried.Add(1)
 			return nil
 		}

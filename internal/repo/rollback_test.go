@@ -131,18 +131,18 @@ type looking struct {
 	mu   sync.Mutex
 }
 
-func (l *looking) Lead(ctx context.Context, over <-chan struct{}) error {
+func (l *looking) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
 	l.mu.Lock()
 	r := l.repo
 	l.mu.Unlock()
 	if r == nil {
-		return errors.New("not yet")
+		return nil, errors.New("not yet")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	err := r.Look(ctx, func(rd repo.Reader) error { _, err := repo.Newest(ctx, rd); return err })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return l.keeper.Lead(ctx, over)
 }

@@ -62,7 +62,7 @@ func checkValue(d *json.Decoder, t reflect.Type, path string) error {
 			elem = t.Elem()
 		}
 		for d.More() {
-			if err := checkValue(d, elem, path); err != nil {
+			if err = checkValue(d, elem, path); err != nil {
 				return err
 			}
 		}

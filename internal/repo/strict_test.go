@@ -142,7 +142,7 @@ func TestOpenReader(t *testing.T) {
 	if err == nil {
 		t.Error("a reader may write")
 	}
-	if err := r.Close(); err != nil {
+	if err = r.Close(); err != nil {
 		t.Error(err)
 	}
 	none, err := repo.OpenReader(c.path + "-none")

@@ -36,9 +36,6 @@ func (r *Repo) super(ctx context.Context, call *Call) error {
 
 func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	call.Reply = Reply{}
-	// Taken before anything else: any change of the role from here on, however
-	// short, may mean that the row is gone.
-	over := r.node.Changed()
 	if err := call.check(); err != nil {
 		return err
 	}
@@ -46,18 +43,21 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	if time.Since(call.Deadline) > lateness {
 		return errExpired()
 	}
-	entry, ok := r.registry.byName[call.Name]
+	command, ok := r.registry.byName[call.Name]
 	if !ok {
 		return unavailable(UnknownCommand, fmt.Sprintf("This release does not know the command %.80q.", call.Name), 5*time.Second, nil)
 	}
-	if !call.Actor.known() || (call.Actor.Name == Visitor && !entry.public) {
+	if !call.Actor.known() || (call.Actor.Name == Visitor && !command.public) {
 		return Errorf(Unauthorized, "Sign in first.")
 	}
-	canon, err := entry.canonical(call.Body)
+	canon, err := command.canonical(call.Body)
 	if err != nil {
 		return err
 	}
-	if err := r.primary.ready(); err != nil {
+	// The call belongs to this term from here on: after any change of the role, however
+	// short, its row may be gone.
+	t, err := r.primary.ready()
+	if err != nil {
 		return err
 	}
 	leave, err := admit(&r.waiting)
@@ -65,12 +65,12 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return err
 	}
 	defer leave()
-	run := &execution{repo: r, call: call, bulk: entry.bulk, digest: digest(call.Name, call.Actor, canon)}
-	err = run.do(ctx, entry)
+	run := &execution{repo: r, call: call, bulk: command.bulk, term: t, digest: digest(call.Name, call.Actor, canon)}
+	err = run.do(ctx, command)
 	if err != nil && restsOnNothing(err) && !run.looked {
 		return err
 	}
-	if ackErr := r.acknowledge(ctx, call, run.seen, over); ackErr != nil {
+	if ackErr := r.acknowledge(ctx, call, t, run.seen, run.own); ackErr != nil {
 		return ackErr
 	}
 	return err
@@ -93,9 +93,10 @@ type execution struct {
 	call   *Call
 	digest []byte
 	bulk   bool   // it is behind calls that are not, when both wait
+	term   *term  // the one in which the call came
 	seen   Cursor // the newest row that the answer rests on
+	own    bool   // it is this call's own
 	last   head   // the newest row inside the transaction
-	wrote  bool   // it has a row of its own
 	looked bool   // COMMIT failed, and the answer rests on what was found afterwards
 }
 
@@ -110,8 +111,8 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	if entry.slow {
 		// A retry needs no rendering. The check that counts is the one inside the
 		// transaction.
-		if known, err := e.lookOutside(ctx); known || err != nil {
-			return err
+		if known, kerr := e.lookOutside(ctx); known || kerr != nil {
+			return kerr
 		}
 	}
 	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
@@ -157,11 +158,7 @@ func restsOnNothing(err error) bool {
 
 // transact has apply carried out by the committer, and returns after COMMIT.
 func (e *execution) transact(ctx context.Context, apply applier) error {
-	c, err := e.repo.primary.acquire()
-	if err != nil {
-		return err
-	}
-	return c.write(ctx, &turn{exec: e, apply: apply, bulk: e.bulk, size: len(e.call.Body)})
+	return e.term.writes.write(ctx, &turn{exec: e, apply: apply, bulk: e.bulk, size: len(e.call.Body)})
 }
 
 // apply is the call's part of a transaction: it looks the key up, authorizes the user, runs Apply and appends the
@@ -172,7 +169,7 @@ func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error)
 			err = panicked(e.call.Name, p)
 		}
 	}()
-	e.wrote, e.looked = false, false
+	e.own, e.looked = false, false
 	known, err := e.look(ctx, t)
 	if known || err != nil {
 		return e.refusal(err)
@@ -195,7 +192,7 @@ func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error)
 	if err != nil {
 		return e.repo.begun(err)
 	}
-	e.wrote, e.seen = true, cursor
+	e.own, e.seen = true, cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
 	return nil
 }

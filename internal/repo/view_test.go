@@ -207,7 +207,7 @@ func mustInterrupt(t *testing.T, source, path string) {
 	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(1)
 	// With a cache of nothing pages are written, and the journal synced, before COMMIT.
-	if _, err := db.ExecContext(t.Context(), "PRAGMA cache_size = 1"); err != nil {
+	if _, err = db.ExecContext(t.Context(), "PRAGMA cache_size = 1"); err != nil {
 		t.Fatal(err)
 	}
 	tx, err := db.BeginTx(t.Context(), nil)

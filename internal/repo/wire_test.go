@@ -204,7 +204,7 @@ func TestRequestIDAndActorTravel(t *testing.T) {
 	}
 	for text := range strings.Lines(c.log.String()) {
 		if strings.Contains(text, `"msg":"write"`) {
-			if err := json.Unmarshal([]byte(text), &line); err != nil {
+			if err = json.Unmarshal([]byte(text), &line); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -44,7 +44,7 @@ func newTarget(tb testing.TB, addr, path string, more ...string) target {
 		tb.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.Write(req.Bytes()); err != nil {
+	if _, err = conn.Write(req.Bytes()); err != nil {
 		tb.Fatal(err)
 	}
 	var head bytes.Buffer

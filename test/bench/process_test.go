@@ -74,7 +74,7 @@ func handshake(tb testing.TB, addr, path string) net.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err = conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		tb.Fatal(err)
 	}
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

@@ -45,7 +45,7 @@ func (s *Storm) Blog(tb testing.TB, n *Node, w Write, limit time.Duration) (Told
 	answer, status, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	code, err := strconv.Atoi(strings.TrimSpace(status))
 	var p printed
-	if err := errors.Join(err, json.Unmarshal([]byte(answer), &p)); err != nil {
+	if err = errors.Join(err, json.Unmarshal([]byte(answer), &p)); err != nil {
 		tb.Fatalf("blog on %s printed %q: %v", n.Name, out, err)
 	}
 	told := Told{Outcome: OK, PostID: p.Post.ID, Slug: p.Post.Slug, Revision: p.Post.Revision, Cursor: p.Cursor, Seq: p.Seq, Replayed: p.Replayed}

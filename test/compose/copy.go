@@ -51,13 +51,13 @@ func ReadCopy(ctx context.Context, path string) (_ *Copy, err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1)
-	if err := integrity(ctx, db); err != nil {
+	if err = integrity(ctx, db); err != nil {
 		return nil, err
 	}
 	c := &Copy{}
 	err = each(ctx, db, "SELECT id, slug, title, body, revision FROM posts ORDER BY id", func(rows *sql.Rows) error {
 		var p PostRow
-		err := rows.Scan(&p.ID, &p.Slug, &p.Title, &p.Body, &p.Revision)
+		err = rows.Scan(&p.ID, &p.Slug, &p.Title, &p.Body, &p.Revision)
 		c.Posts = append(c.Posts, p)
 		return err
 	})
@@ -68,7 +68,7 @@ func ReadCopy(ctx context.Context, path string) (_ *Copy, err error) {
 		var w WriteRow
 		var mark []byte
 		var result string
-		if err := rows.Scan(&w.Seq, &w.Key, &mark, &w.Name, &result); err != nil {
+		if err = rows.Scan(&w.Seq, &w.Key, &mark, &w.Name, &result); err != nil {
 			return err
 		}
 		w.Mark = hex.EncodeToString(mark)

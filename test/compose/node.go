@@ -163,7 +163,7 @@ func (n *Node) Copy(ctx context.Context) (*Copy, error) {
 		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
 	}
 	path := filepath.Join(n.project.data, n.Name+".copy.db")
-	if err := os.WriteFile(path, body, 0o600); err != nil {
+	if err = os.WriteFile(path, body, 0o600); err != nil {
 		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
 	}
 	c, err := ReadCopy(ctx, path)

@@ -225,10 +225,10 @@ func TestStatusOfAllNodes(t *testing.T) {
 				return err
 			}
 			var st app.Status
-			if err := errors.Join(hasFields(out), json.Unmarshal(out, &st)); err != nil {
+			if err = errors.Join(hasFields(out), json.Unmarshal(out, &st)); err != nil {
 				return err
 			}
-			if err := w.complete(st, i, last, sockets); err != nil {
+			if err = w.complete(st, i, last, sockets); err != nil {
 				return err
 			}
 			inWords, err := n.Command(ctx, "status").Output()

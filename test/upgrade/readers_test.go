@@ -83,7 +83,7 @@ func fetch(ctx context.Context, address string) (string, error) {
 		return "", err
 	}
 	body, err := io.ReadAll(res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
+	if err = errors.Join(err, res.Body.Close()); err != nil {
 		return "", err
 	}
 	if res.StatusCode != http.StatusOK {

@@ -233,7 +233,7 @@ func (w *world) count(ctx context.Context, s *site, query string, args ...any) i
 	}
 	var n int64
 	err = db.QueryRowContext(ctx, query, args...).Scan(&n)
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err = errors.Join(err, db.Close()); err != nil {
 		w.tb.Fatalf("%s on %s: %v", query, s.Name, err)
 	}
 	return n

@@ -43,7 +43,10 @@ func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*lite
 	if err := leaser.DialConsul(consul, dial); err != nil {
 		return nil, err
 	}
-	store := newStore(cfg, logger)
+	store, err := newStore(cfg, logger)
+	if err != nil {
+		return nil, err
+	}
 	leaser.serve(store)
 	return store, store.Open()
 }

@@ -92,16 +92,8 @@ func TestBelief(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, consul.URL, "t/belief")
 		c.ttl = bubbleLease
-		lease := c.lease("a")
-		lease.ReconnectDelay, lease.DemoteDelay = 50*time.Millisecond, time.Second
-		toConsul := new(way)
-		store, err := mount.OpenStore(mount.Config{
-			Data: mount.Data{Dir: t.TempDir(), Retention: time.Minute, RetentionMonitorInterval: time.Minute}, Lease: lease,
-		}, strings.TrimPrefix(c.url, "http://"), toConsul.dial, slog.New(slog.NewTextHandler(t.Output(), nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { cluster.MustClose(t, "store", store.Close()) }()
+		store, toConsul, closeStore := c.mustStore(t)
+		defer closeStore()
 		mustBelieve(t, store, true)
 		ttl := c.mustTTL(t)
 		for moment := time.Duration(0); moment < ttl; moment += ttl / 16 { // of the renewal's turn
@@ -113,6 +105,63 @@ func TestBelief(t *testing.T) {
 			}
 			toConsul.hang(false)
 			mustBelieve(t, store, true)
+		}
+	})
+}
+
+// mustStore starts LiteFS's store in a bubble. The caller closes it in the same bubble.
+func (c testCluster) mustStore(t *testing.T) (store *litefs.Store, toConsul *way, closeStore func()) {
+	t.Helper()
+	lease := c.lease("a")
+	lease.ReconnectDelay, lease.DemoteDelay = 50*time.Millisecond, time.Second
+	toConsul = new(way)
+	store, err := mount.OpenStore(mount.Config{
+		Data: mount.Data{Dir: t.TempDir(), Retention: time.Minute, RetentionMonitorInterval: time.Minute}, Lease: lease,
+	}, strings.TrimPrefix(c.url, "http://"), toConsul.dial, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, toConsul, func() { cluster.MustClose(t, "store", store.Close()) }
+}
+
+// TestHandoffHangs: LiteFS waits up to 5 s for the stream of the node that it hands off to, and hears of nothing
+// meanwhile. A lease that is shorter is over in time all the same, nobody gets it later, and the lock is free at once.
+func TestHandoffHangs(t *testing.T) {
+	consul := cluster.StartConsul(t)
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, consul.URL, "t/handoff")
+		c.ttl = 5 * time.Second
+		store, toConsul, closeStore := c.mustStore(t)
+		defer closeStore()
+		mustBelieve(t, store, true)
+		ttl := c.mustTTL(t)
+		const frozen = 7
+		sub := store.SubscribeChangeSet(frozen)
+		defer func() { _ = sub.Close() }()
+		if err := store.Handoff(t.Context(), frozen); err != nil {
+			t.Fatal(err)
+		}
+		const step = 10 * time.Millisecond
+		var renewed time.Time
+		for store.IsPrimary() {
+			renewed = toConsul.hang(false)
+			time.Sleep(step)
+		}
+		if took := time.Since(renewed); took > ttl || took < ttl*3/4 {
+			t.Errorf("LiteFS believes in its lease until %s after the last renewal of a session of %s", took, ttl)
+		}
+		over := time.Now()
+		mustBelieve(t, store, true)
+		if took := time.Since(over); took > ttl/2 {
+			t.Errorf("the lock was free only after %s", took)
+		}
+		select {
+		case id := <-sub.HandoffCh():
+			t.Errorf("the session %s is handed off after its end", id)
+		case <-time.After(2 * ttl):
+		}
+		if !store.IsPrimary() {
+			t.Error("the next lease is over, too")
 		}
 	})
 }

@@ -54,6 +54,9 @@ type consulLeaser struct {
 	// primary says whether LiteFS believes in a lease, and stepDown makes it let go.
 	primary  func() bool
 	stepDown func()
+	// handingTo returns the channel on which LiteFS passes the session to the stream of a node that it hands off to.
+	// Nobody sends on the channel where the node has no stream.
+	handingTo func(node uint64) <-chan string
 	// current is the lease taken last, until it is closed or over. After a hand-off it is somebody else's.
 	current atomic.Pointer[consulLease]
 	// unsettled is the index that a change without an answer was for; 0: there is none.
@@ -71,7 +74,8 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 	}
 	c := &consulLeaser{
 		log: logger, data: data, candidate: l.Candidate, primary: func() bool { return false }, stepDown: func() {},
-		prefix: strings.Trim(u.Path, "/"), key: l.Consul.Key,
+		handingTo: func(uint64) <-chan string { return nil },
+		prefix:    strings.Trim(u.Path, "/"), key: l.Consul.Key,
 		// The application's name for the node, where it has one.
 		name: cmp.Or(os.Getenv("NODE"), l.Hostname), hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
 		lease: l.Consul.TTL, lockDelay: l.Consul.LockDelay,
@@ -97,6 +101,12 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 // serve makes this the store's leaser.
 func (c *consulLeaser) serve(store *litefs.Store) {
 	c.primary, c.stepDown = store.IsPrimary, store.Demote
+	c.handingTo = func(node uint64) <-chan string {
+		if sub := store.SubscriberByNodeID(node); sub != nil {
+			return sub.HandoffCh()
+		}
+		return nil
+	}
 	store.Leaser = c
 }
 

@@ -106,7 +106,8 @@ func (c *control) standing(ctx context.Context) (node.Standing, error) {
 	}
 	s.Set = v.set
 	// Consul's word counts, not only this node's: set and lock were read at one moment, so they are of one term, and a
-	// node that was stopped for a while learns here that its lease is over.
+	// node that was stopped for a while learns here that its lease is over. Whether the set is the one that was written
+	// last in this term the child knows: that the lock is as it was does not say so of a Consul that was restored.
 	l := c.leaser.current.Load()
 	held := l != nil && v.lock != nil && v.lock.Session == l.session && v.lock.ModifyIndex == l.index
 	if s.Primary = held && c.store.IsPrimary(); s.Primary {

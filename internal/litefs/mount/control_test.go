@@ -25,7 +25,7 @@ func mustBare(t *testing.T, lease mount.Lease, dir string) *mount.Bare {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
+	if err = l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	lease.AdvertiseURL, lease.ReconnectDelay, lease.DemoteDelay = "http://"+addr, 50*time.Millisecond, time.Second
@@ -106,7 +106,7 @@ func TestControl(t *testing.T) {
 	mustErr(t, err, node.ErrSetChanged)
 
 	// The hand-off: the term is another, and the old one is worth nothing.
-	if err := b.Control.Promote(t.Context()); err != nil {
+	if err = b.Control.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second := awaitPrimary(t, b)

@@ -5,6 +5,7 @@
 // death (DESIGN.md):
 //   - with a lease in Consul only members of the sync set are elected, which the child keeps over the control socket;
 //   - a lease ends by this node's own clock, however Consul hangs;
+//   - what is replicated to this node is received as a whole before LiteFS locks the database for it (receive);
 //   - every call to Consul and the replication stream has a time limit, so a partition is noticed in seconds;
 //   - a Consul that is away at the start is waited for;
 //   - the node is closed in order whatever the child's exit code, so the lease is released and the mount goes away;

@@ -36,7 +36,7 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.register(ctx); err != nil {
+	if err = c.register(ctx); err != nil {
 		return nil, err
 	}
 	session, sent, err := c.newSession(ctx)

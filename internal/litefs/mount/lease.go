@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -17,8 +19,9 @@ var _ litefs.Lease = (*consulLease)(nil)
 // consulLease is one holding of the lock. LiteFS calls all but Handoff from one goroutine.
 //
 // LiteFS believes in it until Renew says otherwise or until it is demoted. It asks Renew after half a TTL, but from
-// the start again after each hand-off that came to nothing, and a hand-off can keep it for 5 s. So the lease has a
-// clock of its own that demotes LiteFS at the latest when a TTL has passed since the last renewal was sent.
+// the start again after each hand-off that came to nothing. So the lease has a clock of its own that demotes LiteFS at
+// the latest when a TTL has passed since the last renewal was sent. LiteFS does not hear that either while it waits,
+// for up to 5 s, for the stream of the node that it hands off to: then the lease withdraws the hand-off.
 type consulLease struct {
 	leaser  *consulLeaser
 	session string
@@ -28,6 +31,9 @@ type consulLease struct {
 	over    *time.Timer
 	handoff chan uint64
 	taken   bool // by the node that it was handed to: the session is that node's now
+
+	mu      sync.Mutex
+	targets []uint64 // the nodes that this lease was to be handed to
 }
 
 func (c *consulLeaser) newLease(session string, index uint64, sent time.Time, ttl time.Duration) *consulLease {
@@ -38,6 +44,7 @@ func (c *consulLeaser) newLease(session string, index uint64, sent time.Time, tt
 		if c.current.CompareAndSwap(l, nil) && c.primary() {
 			c.log.Warn("the lease has run out without a renewal")
 			c.stepDown()
+			l.withdrawHandoff()
 		}
 	})
 	return l
@@ -123,6 +130,9 @@ const handoffLimit = 5 * time.Second
 func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
 	limit := time.NewTimer(handoffLimit)
 	defer limit.Stop()
+	l.mu.Lock()
+	l.targets = append(l.targets, node)
+	l.mu.Unlock()
 	select {
 	case l.handoff <- node:
 		return nil
@@ -133,19 +143,68 @@ func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
 	}
 }
 
+// withdrawPause is between two attempts to withdraw a hand-off.
+const withdrawPause = 5 * time.Millisecond
+
+// withdrawHandoff ends LiteFS's wait for the stream of a node that it hands off to: it takes the session's id in that
+// stream's place. LiteFS then steps down without releasing the lock, as after any hand-off, so withdrawHandoff releases
+// the lock, but not before LiteFS has stepped down. It does nothing where LiteFS waits for no stream: the id that a
+// stream has got is the new primary's.
+func (l *consulLease) withdrawHandoff() {
+	c := l.leaser
+	l.mu.Lock()
+	targets := slices.Clone(l.targets)
+	l.mu.Unlock()
+	if len(targets) == 0 {
+		return
+	}
+	withdrawn := false
+	// LiteFS waits for 5 s at most, and cannot have another lease before it has stepped down.
+	for end := time.Now().Add(handoffLimit); c.primary() && c.current.Load() == nil && time.Now().Before(end); {
+		for _, node := range targets {
+			select {
+			case <-c.handingTo(node):
+				withdrawn = true
+			default:
+			}
+		}
+		time.Sleep(withdrawPause)
+	}
+	if !withdrawn {
+		return
+	}
+	c.log.Warn("a hand-off that hung is withdrawn", "nodes", len(targets))
+	if c.primary() {
+		return // the session ends by itself
+	}
+	if err := l.release(); err != nil {
+		c.log.Warn("the lock ends by itself, with its session", "err", err)
+	}
+}
+
+// release releases the lock and ends the session. Ending the session alone would do, but for the lock's delay, which
+// Consul puts on a lock that is lost with its session. Where release fails the session is left to be ended.
+func (l *consulLease) release() error {
+	c := l.leaser
+	if _, _, err := c.client.KV().Release(&api.KVPair{Key: c.lockKey(), Session: l.session}, nil); err != nil {
+		return fmt.Errorf("release %s: %w", c.lockKey(), err)
+	}
+	if _, err := c.client.Session().Destroy(l.session, nil); err != nil {
+		return fmt.Errorf("end the session of %s: %w", c.lockKey(), err)
+	}
+	return nil
+}
+
 // Close implements litefs.Lease: it releases the key and ends the session, so that another can be primary at once.
-// It has no context; the client's own limit bounds it. Ending the session alone would do, but for the lock's delay,
-// which Consul puts on a lock that is lost with its session.
+// It has no context; the client's own limit bounds it.
 func (l *consulLease) Close() error {
 	l.end()
 	if l.taken {
 		return nil
 	}
-	c := l.leaser
-	if _, _, err := c.client.KV().Release(&api.KVPair{Key: c.lockKey(), Session: l.session}, nil); err != nil {
-		c.left = append(c.left, l.session)
-		return fmt.Errorf("release %s: %w", c.lockKey(), err)
+	err := l.release()
+	if err != nil {
+		l.leaser.left = append(l.leaser.left, l.session)
 	}
-	c.endSession(l.session)
-	return nil
+	return err
 }

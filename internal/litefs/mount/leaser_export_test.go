@@ -96,7 +96,11 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: logger, store: newStore(cfg, logger)}
+	store, err := newStore(cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: logger, store: store}
 	leaser, err := n.newLeaser(ctx, self)
 	if err != nil {
 		return nil, err

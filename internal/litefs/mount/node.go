@@ -18,6 +18,8 @@ import (
 	"github.com/superfly/litefs/fuse"
 	"github.com/superfly/litefs/http"
 	"golang.org/x/sys/unix"
+
+	"blog/internal/litefs/mount/receive"
 )
 
 // streamLimit bounds the silence after which it is asked for a sign of life, and the wait
@@ -49,14 +51,18 @@ type Node struct {
 // background. ctx bounds only the look at Consul before. Errors are one line and say what to do where that is not
 // plain.
 func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err error) {
-	if err := preflight(cfg); err != nil {
+	if err = preflight(cfg); err != nil {
 		return nil, err
 	}
 	self, err := openIdentity(cfg.Data.Dir)
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: logger, id: self.id, store: newStore(cfg, logger)}
+	store, err := newStore(cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg, log: logger, id: self.id, store: store}
 	leaser, err := n.newLeaser(ctx, self)
 	if err != nil {
 		return nil, err
@@ -116,7 +122,11 @@ func (n *Node) newLeaser(ctx context.Context, self identity) (*consulLeaser, err
 	return leaser, nil
 }
 
-func newStore(cfg Config, logger *slog.Logger) *litefs.Store {
+func newStore(cfg Config, logger *slog.Logger) (*litefs.Store, error) {
+	client, err := receive.New(newClient(), cfg.Data.Dir, logger)
+	if err != nil {
+		return nil, fmt.Errorf("data.dir %s: %w", cfg.Data.Dir, err)
+	}
 	store := litefs.NewStore(cfg.Data.Dir, cfg.Lease.Candidate)
 	store.StrictVerify = cfg.StrictVerify
 	store.Compress = cfg.Data.Compress
@@ -125,13 +135,13 @@ func newStore(cfg Config, logger *slog.Logger) *litefs.Store {
 	store.ReconnectDelay = cfg.Lease.ReconnectDelay
 	store.DemoteDelay = cfg.Lease.DemoteDelay
 	store.DatabaseFilter = cfg.Lease.Databases
-	store.Client = newClient()
+	store.Client = client
 	// LiteFS calls this when going on would harm the data. The child dies with this process.
 	store.Exit = func(code int) {
 		logger.Error("LiteFS cannot go on with this database", "code", code)
 		os.Exit(code)
 	}
-	return store
+	return store, nil
 }
 
 // newClient is LiteFS's client with time limits, which it has none of. It speaks HTTP/2 without TLS, as LiteFS's
@@ -196,13 +206,13 @@ func preflight(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("FUSE cannot be used: %w (a container needs --device /dev/fuse --cap-add SYS_ADMIN)", err)
 	}
-	if err := dev.Close(); err != nil {
+	if err = dev.Close(); err != nil {
 		return fmt.Errorf("FUSE cannot be used: %w", err)
 	}
-	if _, err := exec.LookPath(mountHelper); err != nil {
+	if _, err = exec.LookPath(mountHelper); err != nil {
 		return fmt.Errorf("%s is not installed: on Debian it is in the package fuse3", mountHelper)
 	}
-	if err := os.MkdirAll(cfg.Data.Dir, 0o750); err != nil {
+	if err = os.MkdirAll(cfg.Data.Dir, 0o750); err != nil {
 		return fmt.Errorf("data.dir cannot be made: %w", err)
 	}
 	probe, err := os.CreateTemp(cfg.Data.Dir, ".probe-*")

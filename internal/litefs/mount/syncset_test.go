@@ -170,21 +170,21 @@ func (s suite) acceptLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	lease := mustAcquire(t, a)
-	if err := a.SetClusterID(t.Context(), id); err != nil {
+	if err = a.SetClusterID(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(p *mount.Peer, part string) {
 		t.Helper()
-		_, err := p.AcceptLoss(t.Context())
-		mustErr(t, err, node.ErrRefused)
-		if err != nil && !strings.Contains(err.Error(), part) {
-			t.Errorf("got %q, want %q in it", err, part)
+		_, why := p.AcceptLoss(t.Context())
+		mustErr(t, why, node.ErrRefused)
+		if why != nil && !strings.Contains(why.Error(), part) {
+			t.Errorf("got %q, want %q in it", why, part)
 		}
 	}
 	refused(b, "a holds the lease")
 	refused(empty, "no data")
 	refused(never, "no candidate")
-	if err := lease.Close(); err != nil {
+	if err = lease.Close(); err != nil {
 		t.Fatal(err)
 	}
 	refused(a, "in the sync set already")

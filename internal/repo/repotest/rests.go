@@ -10,12 +10,32 @@ import (
 type Rests repo.Assurance
 
 // Lead implements repo.Durability.
-func (Rests) Lead(context.Context, <-chan struct{}) error { return nil }
+func (r Rests) Lead(context.Context, <-chan struct{}) (repo.Term, error) { return restsTerm(r), nil }
 
-// Resign implements repo.Durability.
-func (Rests) Resign() {}
+type restsTerm repo.Assurance
 
-// Await implements repo.Durability.
-func (r Rests) Await(context.Context, repo.Cursor, <-chan struct{}) (repo.Assurance, error) {
+func (restsTerm) End() {}
+
+func (r restsTerm) Await(context.Context, repo.Cursor) (repo.Assurance, error) {
 	return repo.Assurance(r), nil
 }
+
+func (r restsTerm) Confirm(context.Context, repo.Cursor) (repo.Assurance, error) {
+	return repo.Assurance(r), nil
+}
+
+// Ended is a Term that acknowledges nothing.
+type Ended struct{}
+
+// Await implements repo.Term.
+func (Ended) Await(context.Context, repo.Cursor) (repo.Assurance, error) {
+	return "", context.Canceled
+}
+
+// Confirm implements repo.Term.
+func (Ended) Confirm(context.Context, repo.Cursor) (repo.Assurance, error) {
+	return "", context.Canceled
+}
+
+// End implements repo.Term.
+func (Ended) End() {}

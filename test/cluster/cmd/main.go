@@ -48,11 +48,11 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	if _, err := os.Stat("/dev/fuse"); err != nil {
+	if _, err = os.Stat("/dev/fuse"); err != nil {
 		return errors.New("there is no /dev/fuse: nodes mount file systems, which needs Linux and, in a container, --device /dev/fuse --cap-add SYS_ADMIN")
 	}
-	if _, err := exec.LookPath("fusermount3"); err != nil {
-		if _, err := exec.LookPath("fusermount"); err != nil {
+	if _, err = exec.LookPath("fusermount3"); err != nil {
+		if _, err = exec.LookPath("fusermount"); err != nil {
 			return errors.New("fusermount is missing; on Debian: sudo apt-get install fuse3")
 		}
 	}
@@ -129,7 +129,7 @@ func (n *node) start(ctx context.Context, primary *node, secret string, out *syn
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(n.dir(), 0o750); err != nil {
+	if err = os.MkdirAll(n.dir(), 0o750); err != nil {
 		return err
 	}
 	var script strings.Builder
@@ -137,7 +137,7 @@ func (n *node) start(ctx context.Context, primary *node, secret string, out *syn
 		name, value, _ := strings.Cut(line, "=")
 		fmt.Fprintf(&script, "export %s='%s'\n", name, value)
 	}
-	if err := os.WriteFile(filepath.Join(n.dir(), "env"), []byte(script.String()), 0o600); err != nil {
+	if err = os.WriteFile(filepath.Join(n.dir(), "env"), []byte(script.String()), 0o600); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(filepath.Join(n.dir(), "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // #nosec G304 -- names of our own

@@ -1,0 +1,266 @@
+package cluster_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"blog/internal/cluster"
+	"blog/internal/litefs"
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// script is an uplink to a primary, or of a standby, whose messages the test writes.
+type script struct {
+	ws     *websocket.Conn
+	mu     sync.Mutex
+	number uint64 // of the newest word
+}
+
+// MustScript opens an uplink to n as the candidate called id, and reports that it has what n has.
+func MustScript(t *testing.T, n *node, id string) *script {
+	t.Helper()
+	transport := repo.NewTransport(repotest.Secret)
+	t.Cleanup(transport.Close)
+	ws, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(n.url(), "http")+cluster.PathUplink, &websocket.DialOptions{HTTPHeader: transport.Header()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Body != nil {
+		_ = res.Body.Close()
+	}
+	s := &script{ws: ws}
+	s.MustSend(t, cluster.Report{Cursor: n.cursor(t), Info: &cluster.Info{ID: id, Node: id, Region: "fra", Candidate: true}})
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			var w cluster.Word
+			if s.receive(context.Background(), &w) != nil {
+				return
+			}
+			s.mu.Lock()
+			s.number = w.Number
+			s.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		_ = ws.CloseNow()
+		reading.Wait()
+	})
+	return s
+}
+
+func (s *script) receive(ctx context.Context, v any) error {
+	_, raw, err := s.ws.Read(ctx)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, v)
+}
+
+func (s *script) MustSend(t *testing.T, v any) {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = s.ws.Write(t.Context(), websocket.MessageText, raw)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newest is the number of the newest word.
+func (s *script) newest() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number
+}
+
+// cursor is the newest row of n's copy.
+func (n *node) cursor(t *testing.T) repo.Cursor {
+	t.Helper()
+	return n.repo.Health(t.Context()).Cursor
+}
+
+// mustHear sends a report of which nothing else is to come, and waits until the primary has taken it in.
+func (s *script) mustHear(t *testing.T, n *node, rep cluster.Report) {
+	t.Helper()
+	before := n.cluster.Reports("b")
+	s.MustSend(t, rep)
+	repotest.Eventually(t, patience, "the report has come", func() bool { return n.cluster.Reports("b") != before })
+}
+
+// TestAReportAnswersWhatItHasHeard: that a report comes after an answer began to wait says nothing. It may be from before
+// this machine was suspended, with its clock, and wait in a buffer since. One that echoes a word of after that moment is
+// from a standby that had not been elected then.
+func TestAReportAnswersWhatItHasHeard(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := MustScript(t, a, "b")
+	w.MustSet(t, "a", "b")
+	w.keeper.cut(true)
+	at := a.cursor(t)
+	repotest.Eventually(t, patience, "the first word", func() bool { return b.newest() > 0 })
+	before := b.newest()
+	b.mustHear(t, a, cluster.Report{Cursor: at, Echo: before})
+
+	replay := w.write(t.Context(), a, "one", "key of one")
+	refused := w.write(t.Context(), a, "another", "key of one")
+	repotest.Eventually(t, patience, "a word goes out", func() bool { return b.newest() > before })
+	b.mustHear(t, a, cluster.Report{Cursor: at, Echo: before})
+	b.mustHear(t, a, cluster.Report{Cursor: at}) // of the release before
+	b.mustHear(t, a, cluster.Report{Cursor: at, Echo: 1 << 40})
+	waits(t, replay)
+	waits(t, refused)
+	repotest.Eventually(t, patience, "both are answered", func() bool {
+		b.MustSend(t, cluster.Report{Cursor: at, Echo: b.newest()})
+		return len(replay) == 1 && len(refused) == 1
+	})
+	if got := <-replay; got.err != nil || !got.receipt.Replayed || got.receipt.Assurance != repo.Two {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+	if got := <-refused; !repo.HasReason(got.err, repo.KeyReused) {
+		t.Errorf("%v", got.err)
+	}
+
+	// What its copy has is true whenever it says so.
+	own := w.write(t.Context(), a, "two", "k")
+	repotest.Eventually(t, patience, "the row is there", func() bool { return a.cursor(t).Seq == 2 })
+	waits(t, own)
+	b.MustSend(t, cluster.Report{Cursor: a.cursor(t), Echo: before})
+	if got := w.MustEnd(t, own); got.err != nil || got.receipt.Assurance != repo.Two {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+}
+
+// TestAnEchoOfAnotherHistory: a standby that has been primary meanwhile has rows that this node knows nothing of.
+func TestAnEchoOfAnotherHistory(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := MustScript(t, a, "b")
+	w.MustSet(t, "a", "b")
+	w.keeper.cut(true)
+	refused := w.write(t.Context(), a, "another", "key of one")
+	other := repo.Cursor{Seq: 2, Mark: repo.Mark{9}}
+	for range 3 {
+		before := b.newest()
+		repotest.Eventually(t, patience, "a word", func() bool { return b.newest() > before })
+		b.mustHear(t, a, cluster.Report{Cursor: other, Echo: b.newest()})
+	}
+	waits(t, refused)
+	b.MustSend(t, cluster.Report{Cursor: a.cursor(t), Echo: b.newest()})
+	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
+		t.Errorf("%v", got.err)
+	}
+}
+
+// TestAStandbyOfTheReleaseBefore does not echo: Consul's word counts.
+func TestAStandbyOfTheReleaseBefore(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := MustScript(t, a, "b")
+	w.MustSet(t, "a", "b")
+	w.keeper.cut(true)
+	replay := w.write(t.Context(), a, "one", "key of one")
+	b.mustHear(t, a, cluster.Report{Cursor: a.cursor(t)})
+	waits(t, replay)
+	w.keeper.cut(false)
+	if got := w.MustEnd(t, replay); got.err != nil || got.receipt.Assurance != repo.Two {
+		t.Errorf("%+v, %v", got.receipt, got.err)
+	}
+}
+
+// TestAWordGoesOutAtOnce where an answer waits for an echo: so many replays, one after the other, would take longer than
+// the test waits if each had to wait for a heartbeat.
+func TestAWordGoesOutAtOnce(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t)
+	w.MustWrite(t, a, "one", repo.Two)
+	w.keeper.cut(true)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for range 60 {
+		if got := w.MustEnd(t, w.write(ctx, a, "one", "key of one")); got.err != nil || !got.receipt.Replayed {
+			t.Fatalf("%+v, %v", got.receipt, got.err)
+		}
+	}
+}
+
+// TestAStandbyEchoesAtOnce: the echo comes in a report of its own, not in the heartbeat, which says everything.
+func TestAStandbyEchoesAtOnce(t *testing.T) {
+	w := MustWorld(t)
+	b := w.MustNode(t, "b") // the first one leads; then it follows what is no node at all
+	const words = 5
+	own := make(chan int, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(rw, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = ws.CloseNow() }()
+		primary, count := &script{ws: ws}, 0
+		for number := uint64(1); number <= words; number++ {
+			raw, err := json.Marshal(cluster.Word{From: "p", Number: number})
+			if err = errors.Join(err, ws.Write(r.Context(), websocket.MessageText, raw)); err != nil {
+				return
+			}
+			var rep cluster.Report
+			for rep.Echo != number {
+				rep = cluster.Report{}
+				if primary.receive(r.Context(), &rep) != nil {
+					return
+				}
+			}
+			if rep.Info == nil {
+				count++
+			}
+		}
+		own <- count
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	b.seat.Set(litefs.Role{State: litefs.Replica, Host: "p", URL: s.URL})
+	if got := <-own; got < words-1 { // a heartbeat may come at that very moment
+		t.Errorf("%d of %d words were echoed in a report of their own", got, words)
+	}
+	b.seat.Set(repotest.Unknown())
+	s.CloseClientConnections()
+}
+
+// TestAnUplinkEndsWhenThisNodeLeads: what comes over it says that this node has not.
+func TestAnUplinkEndsWhenThisNodeLeads(t *testing.T) {
+	w := MustWorld(t)
+	b := w.MustNode(t, "b")
+	var uplinks atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(rw, r, nil)
+		if err != nil {
+			return
+		}
+		uplinks.Add(1)
+		defer func() { _ = ws.CloseNow() }()
+		for err == nil {
+			err = errors.Join(ws.Write(r.Context(), websocket.MessageText, []byte(`{"from":"p"}`)), (&script{ws: ws}).receive(r.Context(), new(cluster.Report)))
+		}
+	}))
+	defer s.Close()
+	b.seat.Set(litefs.Role{State: litefs.Replica, Host: "p", URL: s.URL})
+	repotest.Eventually(t, patience, "it has an uplink", func() bool { return uplinks.Load() == 1 })
+	term := b.MustLead(t, make(chan struct{}))
+	repotest.Eventually(t, patience, "it has another", func() bool { return uplinks.Load() > 1 })
+	term.End()
+	b.seat.Set(repotest.Unknown())
+	s.CloseClientConnections()
+}

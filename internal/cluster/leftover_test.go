@@ -1,0 +1,121 @@
+package cluster_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"blog/internal/cluster"
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// MustElect makes n primary anew in a term of Consul's of its own. It does not wait until n takes writes.
+func (w *world) MustElect(t *testing.T, n *node) {
+	t.Helper()
+	n.seat.Set(repotest.Unknown())
+	w.keeper.hand(n.id)
+	n.seat.Set(repotest.Primary())
+}
+
+// reports counts how often n has been heard by the primary, as its clock tells them apart.
+func (w *world) reports(t *testing.T, primary, n *node, times int) {
+	t.Helper()
+	clocks := map[time.Time]bool{}
+	repotest.Eventually(t, patience, n.id+" reports", func() bool {
+		for _, other := range primary.cluster.Nodes(t.Context(), nil) {
+			if other.ID == n.id {
+				clocks[other.Clock] = true
+			}
+		}
+		return len(clocks) > times
+	})
+}
+
+// TestATermThatCouldNotBegin leaves nothing behind that changes the sync set: its view of this node's history ends
+// before the rows that the term after it acknowledges.
+func TestATermThatCouldNotBegin(t *testing.T) {
+	w := MustWorld(t)
+	w.apart = "b"
+	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
+	w.MustWrite(t, a, "first", repo.Two)
+
+	// a is elected again, and its schema cannot be brought up at first.
+	w.schema.broken.Store(true)
+	w.MustElect(t, a)
+	repotest.Eventually(t, patience, "the term does not begin", func() bool { return strings.Contains(a.log.String(), "cannot take writes") })
+	w.reports(t, a, b, 2)
+	w.schema.broken.Store(false)
+	repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Health(t.Context()).Ready })
+
+	// b dies, and a acknowledges a row alone.
+	b.seat.hold(true)
+	b.seat.Set(repotest.Primary()) // it believes so; its uplink ends
+	w.MustSet(t, "a")
+	w.MustWrite(t, a, "second", repo.Alone)
+
+	// b is back, without that row.
+	b.seat.Set(replicaOf(a))
+	w.reports(t, a, b, 4)
+	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("the set is %v, and b lacks a row that was acknowledged", got)
+	}
+	b.seat.hold(false)
+	w.MustSet(t, "a", "b")
+	w.MustWrite(t, a, "third", repo.Two)
+}
+
+// MustLead begins a term of n's behind its repository's back.
+func (n *node) MustLead(t *testing.T, over <-chan struct{}) repo.Term {
+	t.Helper()
+	term, err := n.cluster.Lead(t.Context(), over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return term
+}
+
+// TestLeadingTwice ends the first term, although its role goes on.
+func TestLeadingTwice(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
+	over := make(chan struct{})
+	first := a.MustLead(t, over)
+	if !cluster.Acts(first) {
+		t.Error("nothing acts for the first term")
+	}
+	second := a.MustLead(t, over)
+	if cluster.Acts(first) {
+		t.Error("the first term goes on")
+	}
+	if assurance, err := first.Await(t.Context(), row); err == nil {
+		t.Errorf("the first term acknowledges: %s", assurance)
+	}
+	if assurance, err := second.Await(t.Context(), row); err != nil || assurance != repo.Alone {
+		t.Errorf("the second term: %s, %v", assurance, err)
+	}
+	first.End() // again, by who does not know
+	if !cluster.Acts(second) {
+		t.Error("the end of the first term has ended the second")
+	}
+	second.End()
+	if cluster.Acts(second) {
+		t.Error("nothing ends the second term")
+	}
+}
+
+// TestATermEndsWithItsRole by itself: who has begun it may be busy closing what it was for.
+func TestATermEndsWithItsRole(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
+	over := make(chan struct{})
+	term := a.MustLead(t, over)
+	close(over)
+	repotest.Eventually(t, patience, "nothing acts for the term", func() bool { return !cluster.Acts(term) })
+	if assurance, err := term.Await(t.Context(), row); err == nil {
+		t.Errorf("the term acknowledges: %s", assurance)
+	}
+}
