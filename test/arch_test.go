@@ -17,6 +17,7 @@ func allowed() map[string][]string {
 	nouns := []string{"internal/posts", "internal/tags", "internal/accounts", "internal/media"}
 	return map[string][]string{
 		"migrations":            nil,
+		"internal/backoff":      nil,
 		"internal/clock":        nil,
 		"internal/frontmatter":  nil,
 		"internal/markdown":     nil,
@@ -25,14 +26,14 @@ func allowed() map[string][]string {
 		"web/negotiate":         nil,
 		"web/assets":            {"web/negotiate"},
 		"web/ui":                nil,
-		"internal/repo":         {"internal/litefs", "migrations"},
+		"internal/repo":         {"internal/backoff", "internal/litefs", "migrations"},
 		"internal/tags":         {"internal/repo"},
 		"internal/accounts":     {"internal/repo"},
 		"internal/media":        {"internal/repo"},
 		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
 		"internal/dates":        {"internal/repo", "internal/accounts", "internal/media"},
 		"internal/live":         {"internal/repo"},
-		"internal/cluster":      {"internal/repo", "internal/litefs", "internal/clock"},
+		"internal/cluster":      {"internal/backoff", "internal/clock", "internal/repo", "internal/litefs"},
 		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
 		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/clock", "internal/dates", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
 

@@ -68,16 +68,8 @@ func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free 
 		return draft{}, free, errForm(err)
 	}
 	f := fields{values: url.Values{}}
-	ctx, cancel := s.writing(r.Context())
-	defer cancel()
 	if signed {
-		f.enter = func() bool {
-			if !s.lanes.pictures.enter(ctx) {
-				return false
-			}
-			free = s.lanes.pictures.leave
-			return true
-		}
+		f.enter, free = s.room(r.Context(), r)
 	}
 	err = cmp.Or(f.read(parts), f.problem)
 	d = draftOf(f.values)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"blog/internal/markdown"
-	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/web/ui"
@@ -51,7 +50,7 @@ func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui
 	v := ui.EditorView{
 		Page: s.private(r, "New post", ui.NavNew), Form: f, New: d.id == 0, DraftKey: "new", Status: ui.StatusDraft,
 		Title: d.title, Slug: d.slug, Description: d.description, Tags: d.tags, Body: d.body, PublishedAt: d.date,
-		Zone: s.Zone, Revision: d.revision, Key: d.key, Uploads: d.uploads,
+		Zone: s.Zone, Revision: d.revision, Key: d.key, Uploads: d.uploads, UploadURL: picturesURL,
 	}
 	v.Form.Action = "/admin/posts"
 	if d.id != 0 {
@@ -288,18 +287,6 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 		return false, nil
 	}
 	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
-}
-
-func (s *Site) upload(w http.ResponseWriter, r *http.Request, pic *picture) (ui.Upload, error) {
-	ctx, cancel := s.writing(r.Context())
-	defer cancel()
-	stored, err := media.Upload(ctx, resting{s.repo, w}, pic.data)
-	if err != nil {
-		return ui.Upload{}, err
-	}
-	name := media.SafeName(pic.name, stored.Ext)
-	url := media.Address(stored.Hash, name)
-	return ui.Upload{Name: name, URL: url, Markdown: "![](" + url + ")"}, nil
 }
 
 // preview renders on this node what saving would render on the primary.

@@ -24,3 +24,6 @@ func (a *Absent) Known(c, feed repo.Cursor, now time.Time) bool {
 }
 
 func (a *Absent) Len() int { return len(a.a.until) }
+
+// SetPictures sets how many bytes the forms with pictures may have that s reads at a time.
+func (s *Site) SetPictures(limit int64) { s.pictures = repo.NewBodies(limit) }

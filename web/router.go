@@ -88,6 +88,8 @@ func (s *Site) adminRoutes(r chi.Router) {
 	post("/posts/{id}/state", s.changeState)
 	get("/posts/{id}/delete", s.confirmDelete)
 	post("/posts/{id}/delete", s.deletePost)
+	post("/pictures", s.storePicture)
+	post("/pictures/seen", s.pictureSeen)
 	// Without a session these two still give back what was typed.
 	r.Post("/admin/posts", s.handle(s.createPost))
 	r.Post("/admin/posts/{id}", s.handle(s.updatePost))

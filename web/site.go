@@ -64,6 +64,7 @@ type Site struct {
 	limit    time.Duration
 	patience time.Duration
 	lanes    lanes
+	pictures *repo.Bodies // forms with pictures that are being read or stored
 	leaving  atomic.Bool
 	arrived  atomic.Bool   // this node has had a database that pages can be made of
 	stale    atomic.Uint64 // answers that said that something is missing
@@ -83,6 +84,7 @@ func New(o Options) *Site {
 		Config: o.Config, notYet: o.NotYet, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
 		caches: caches{pages: newCache(pageBytes), searches: newCache(searchBytes)},
 		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
+		pictures: repo.NewBodies(maxPictures),
 		patience: cmp.Or(o.CatchUp, catchUp), lanes: newLanes(cmp.Or(o.SearchLimit, defaultSearchLimit)),
 	}
 }

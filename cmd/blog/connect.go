@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"blog/internal/accounts"
@@ -72,9 +73,11 @@ func (s *session) noted(w repo.Writer, fn func(w repo.Writer) error) error {
 	return err
 }
 
-// noting is a Writer that notes what answers rest on.
+// noting is a Writer that notes what answers rest on. It may be called by several
+// goroutines at once, as a picture's chunks are sent.
 type noting struct {
 	repo.Writer
+	mu    sync.Mutex     // guards the fields below
 	rests repo.Assurance // the last answer, a refusal too
 	alone bool           // something that was saved is on one node alone
 }
@@ -82,6 +85,8 @@ type noting struct {
 // Call implements repo.Writer.
 func (n *noting) Call(ctx context.Context, call *repo.Call) error {
 	err := n.Writer.Call(ctx, call)
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.rests = call.Reply.Assurance
 	n.alone = n.alone || err == nil && n.rests == repo.Alone
 	return err

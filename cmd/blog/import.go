@@ -84,8 +84,8 @@ func (c importCmd) Run(s *session) error {
 	if c.Key == "" {
 		c.Key = repo.NewKey()
 	}
-	imp := &importer{importCmd: c, s: s, root: root, loc: loc, pictures: map[string]string{}, slugs: map[string]string{}, render: markdown.New(markdown.Words{})}
-	imp.sum.Key, imp.sum.Files = c.Key, []importedFile{}
+	imp := newImporter(c, s, root, loc)
+	imp.watched = !s.json && terminal(s.err)
 	if c.DryRun {
 		err = imp.all(names)
 	} else {
@@ -130,21 +130,30 @@ type importer struct {
 	render   *markdown.Renderer
 	pictures map[string]string // hash by path in the folder: each is sent once
 	slugs    map[string]string // the file that has it, by slug
+	watched  bool              // somebody sees how far it is
+	line     *progressLine     // nil unless watched
 	sum      importSummary
+}
+
+func newImporter(c importCmd, s *session, root *os.Root, loc *time.Location) *importer {
+	imp := &importer{
+		importCmd: c, s: s, root: root, loc: loc, render: markdown.New(markdown.Words{}),
+		pictures: map[string]string{}, slugs: map[string]string{},
+	}
+	imp.sum.Key, imp.sum.Files = c.Key, []importedFile{}
+	return imp
 }
 
 // all imports the files until one of them says that none can go in.
 func (i *importer) all(names []string) error {
-	progress := terminal(i.s.err)
 	for n, name := range names {
-		if progress {
-			_, _ = fmt.Fprintf(i.s.err, "\r\x1b[K%d of %d  %s", n+1, len(names), shown(name))
+		if i.watched {
+			i.line = &progressLine{to: i.s.err, file: fmt.Sprintf("%d of %d  %s", n+1, len(names), shown(name))}
+			i.line.show("")
 		}
 		out := importedFile{File: name}
 		err := i.one(name, &out)
-		if progress {
-			_, _ = fmt.Fprint(i.s.err, "\r\x1b[K")
-		}
+		i.line.clear()
 		if fatal(err) {
 			return err
 		}
@@ -176,11 +185,17 @@ func (i *importer) one(name string, out *importedFile) error {
 		out.Status = statusChecked
 		return located(f, check(f))
 	}
-	cmd := posts.NewImport(f, files)
-	cmd.Force = i.Force
-	ctx, cancel := i.within(i.s.operator())
-	defer cancel()
-	ref, receipt, err := repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name)))
+	ref, receipt, err := i.write(name, f, files)
+	if repo.HasReason(err, posts.PicturesGone) {
+		// Stored in this run, and removed since: the run has taken longer than a
+		// picture stays that no post shows.
+		clear(i.pictures)
+		var warned importedFile // they are in out already
+		if files, err = i.send(f, &warned); err != nil {
+			return err
+		}
+		ref, receipt, err = i.write(name, f, files)
+	}
 	if err != nil {
 		return located(f, err)
 	}
@@ -195,6 +210,15 @@ func (i *importer) one(name string, out *importedFile) error {
 		out.Status = statusUpdated
 	}
 	return nil
+}
+
+// write stores a file whose pictures are stored.
+func (i *importer) write(name string, f frontmatter.File, files map[string]string) (posts.Ref, repo.Receipt, error) {
+	cmd := posts.NewImport(f, files)
+	cmd.Force = i.Force
+	ctx, cancel := i.within(i.s.operator())
+	defer cancel()
+	return repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name))) //nolint:wrapcheck // Do has
 }
 
 // parse reads a file.

@@ -59,7 +59,7 @@ func (i *importer) picture(place string) (string, error) {
 	case err != nil:
 		return "", repo.InvalidFields(map[string]string{"image": shown(place) + ": " + reason(err)})
 	}
-	hash, err := i.store(data)
+	hash, err := i.store(place, data)
 	if e := repo.AsError(err); err != nil && e.Fields["image"] != "" {
 		return "", repo.InvalidFields(map[string]string{"image": shown(place) + ": " + e.Fields["image"]})
 	}
@@ -69,7 +69,7 @@ func (i *importer) picture(place string) (string, error) {
 	return hash, err
 }
 
-func (i *importer) store(data []byte) (string, error) {
+func (i *importer) store(place string, data []byte) (string, error) {
 	if i.DryRun {
 		clean, err := media.Strip(data)
 		if err != nil {
@@ -79,7 +79,9 @@ func (i *importer) store(data []byte) (string, error) {
 	}
 	ctx, cancel := i.imageContext()
 	defer cancel()
-	p, err := media.Upload(ctx, i.to, data)
+	p, err := media.Upload(ctx, i.to, data, media.WithProgress(func(stored, size int64) {
+		i.line.show(fmt.Sprintf("%s  %d %%", shown(place), 100*stored/size))
+	}))
 	return p.Hash, err
 }
 
@@ -117,6 +119,31 @@ func shown(name string) string {
 		return name
 	}
 	return quoted
+}
+
+// progressLine is the line of a terminal that says how far an import is. A nil one shows
+// nothing.
+type progressLine struct {
+	to   io.Writer
+	file string // how many of how many, and which
+}
+
+// show replaces the line by the file and what is done for it now.
+func (l *progressLine) show(doing string) {
+	if l == nil {
+		return
+	}
+	if doing != "" {
+		doing = "  " + doing
+	}
+	_, _ = fmt.Fprintf(l.to, "\r\x1b[K%s%s", l.file, doing)
+}
+
+// clear makes the line empty, for what is printed next.
+func (l *progressLine) clear() {
+	if l != nil {
+		_, _ = fmt.Fprint(l.to, "\r\x1b[K")
+	}
 }
 
 // terminal reports whether somebody watches.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"blog/internal/backoff"
 	"blog/internal/litefs"
 )
 
@@ -32,12 +33,12 @@ const (
 func (c *Cluster) uplinks() {
 	client := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext}}
 	defer client.CloseIdleConnections()
-	pause := firstRedial
+	pauses := backoff.New(firstRedial, lastRedial)
 	for c.run.Err() == nil {
 		changed := c.o.Node.Changed()
 		role := c.o.Node.Role()
 		if role.State != litefs.Replica {
-			pause = firstRedial
+			pauses.Reset()
 			c.tried(true)
 			select {
 			case <-changed:
@@ -47,15 +48,14 @@ func (c *Cluster) uplinks() {
 		}
 		up, err := c.uplink(client, role.URL)
 		if up {
-			pause = firstRedial
+			pauses.Reset()
 		}
 		failing := c.tried(up)
 		if c.run.Err() != nil {
 			return
 		}
 		c.complain(role, up, failing, err)
-		rest := time.NewTimer(pause)
-		pause = min(2*pause, lastRedial)
+		rest := time.NewTimer(pauses.Next())
 		select {
 		case <-rest.C:
 		case <-changed:

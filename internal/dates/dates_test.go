@@ -136,13 +136,13 @@ func TestResetOfSessionsAndPictures(t *testing.T) {
 	later := repo.FormatTime(now.Add(years))
 	repotest.MustExec(t, w.path, "UPDATE sessions SET created_at = ?, expires_at = ?",
 		later, repo.FormatTime(now.Add(2*years)))
-	repotest.MustExec(t, w.path, "UPDATE media SET added_at = ?", later)
+	repotest.MustExec(t, w.path, "UPDATE media SET added_at = ?1, used_at = ?1", later)
 	repotest.MustExec(t, w.path, "UPDATE writes SET at = ? WHERE seq = (SELECT MAX(seq) FROM writes)", later)
 	done, err := repo.Write(w.ctx, w.primary, dates.Reset{})
 	if err != nil || done.Sessions != 1 || done.Writes != 1 {
 		t.Fatalf("got %+v, %v", done, err)
 	}
-	w.machine.Pass(25 * time.Hour)
+	w.machine.Pass(26 * time.Hour)
 	w.tasks(t, "the picture is swept", func() bool { return w.count(t, "SELECT COUNT(*) FROM media") == 0 })
 	if !w.alive(t, w.primary, w.clock) {
 		t.Error("the session is over after a day")

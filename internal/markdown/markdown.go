@@ -49,7 +49,9 @@ type Options struct {
 	// may hold "..". It answers with the address to show, and with the size in
 	// pixels where that is known (0 where not). An image that is not ok is
 	// shown as its alternative text if its destination is relative, and left
-	// as it is if that starts with a slash. Without Image all are left.
+	// as it is if that starts with a slash. One that is ok with an empty
+	// address is known to be gone, and shown as its alternative text wherever
+	// its destination leads. Without Image all are left.
 	Image func(dest string) (url string, width, height int, ok bool)
 
 	// Link, if any, is asked once for each link to another place on this host,

@@ -193,6 +193,8 @@ func TestImages(t *testing.T) {
 			return "/media/1/ab.png", 30, 20, true
 		case "evil.png":
 			return "javascript:alert(1)", 0, 0, true
+		case "/media/gone.png":
+			return "", 0, 0, true
 		}
 		return "", 0, 0, false
 	}}
@@ -201,6 +203,7 @@ func TestImages(t *testing.T) {
 		"![](<a b.png>)":                     `<img alt="" decoding="async" height="20" loading="lazy" src="/media/1/ab.png" width="30"/>`,
 		"![x](/media/x.png)":                 `<img alt="x" decoding="async" height="20" loading="lazy" src="/media/1/ab.png" width="30"/>`,
 		"![x](/media/y.png)":                 `<img alt="x" decoding="async" loading="lazy" src="/media/y.png"/>`,
+		"![gone](/media/gone.png)":           `<span class="missing-image">gone</span>`,
 		"![gone](none.png)":                  `<span class="missing-image">gone</span>`,
 		"![](none.png)":                      ``,
 		"![e](evil.png)":                     `<span class="missing-image">e</span>`,

@@ -254,13 +254,13 @@ func (s *shaper) image(n *html.Node, at place) {
 		dest, width, height, ok := s.opt.Image(u.Path)
 		given, usable := parseAddress(dest)
 		switch {
-		case ok && usable:
+		case ok && usable && dest != "":
 			u = given
 			if width > 0 && height > 0 && attribute(n, "width") == "" && attribute(n, "height") == "" {
 				set(n, "width", strconv.Itoa(width))
 				set(n, "height", strconv.Itoa(height))
 			}
-		case !rooted:
+		case !rooted, ok && dest == "":
 			s.missing(n)
 			return
 		}

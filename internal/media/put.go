@@ -47,7 +47,7 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 		return Stored{}, err
 	}
 	if _, err := Lookup(ctx, tx, p.Hash); err == nil {
-		changed, werr := wanted(ctx, tx, p.Hash)
+		changed, werr := uploaded(ctx, tx, p.Hash)
 		if !changed {
 			tx.NoChange()
 		}
@@ -99,8 +99,8 @@ func (p Put) store(ctx context.Context, tx *repo.Tx) (bool, error) {
 			WHERE hash = ? AND (type, ext, width, height, size, chunks) <> (?, ?, ?, ?, ?, ?)`,
 			[]any{p.Hash, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks}},
 		{`
-			INSERT INTO media (hash, type, ext, width, height, size, chunks, added_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO media (hash, type, ext, width, height, size, chunks, added_at, used_at)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
 			ON CONFLICT (hash) DO NOTHING`,
 			[]any{p.Hash, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks, repo.FormatTime(tx.Now())}},
 		{`
@@ -119,7 +119,7 @@ func (p Put) store(ctx context.Context, tx *repo.Tx) (bool, error) {
 		}
 		changed = changed || n > 0
 	}
-	late, err := wanted(ctx, tx, p.Hash) // of an upload that broke off long ago
+	late, err := uploaded(ctx, tx, p.Hash) // of an upload that broke off long ago
 	return changed || late, err
 }
 
@@ -150,40 +150,3 @@ func (p Put) check() error {
 }
 
 func refuse(problem string) error { return repo.InvalidFields(map[string]string{"image": problem}) }
-
-// Upload strips a picture and stores it, chunk by chunk, each in a write of its
-// own. A chunk that is there already changes nothing: what broke off is sent
-// again. The errors of the content are Invalid, by the field "image".
-func Upload(ctx context.Context, w repo.Writer, data []byte) (Picture, error) {
-	clean, err := Strip(data)
-	if err != nil {
-		return Picture{}, refuse(err.Error())
-	}
-	info, err := Inspect(clean)
-	if err != nil {
-		return Picture{}, refuse(err.Error())
-	}
-	p := Picture{Hash: Hash(clean), Info: info, Size: int64(len(clean))}
-	// A second time where wrong chunks were in the way, or where the picture was
-	// removed with its last post meanwhile.
-	for range 2 {
-		done, err := upload(ctx, w, p, Chunks(clean))
-		if done || err != nil {
-			return p, err
-		}
-	}
-	return Picture{}, repo.Errorf(repo.Conflict, "The picture was removed while it was stored. Try again.")
-}
-
-func upload(ctx context.Context, w repo.Writer, p Picture, chunks [][]byte) (done bool, err error) {
-	for n, c := range chunks {
-		stored, err := repo.Write(ctx, w, Put{
-			Hash: p.Hash, Type: p.Type, Ext: p.Ext, Width: p.Width, Height: p.Height,
-			Size: p.Size, Chunks: len(chunks), N: n, Data: c,
-		})
-		if stored.Complete || err != nil {
-			return stored.Complete, err
-		}
-	}
-	return false, nil
-}

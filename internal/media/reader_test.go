@@ -77,9 +77,7 @@ func TestReaderOfWhatIsRemoved(t *testing.T) {
 	if _, err := r.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := repo.Write(ctx, primary, drop{p.Hash}); err != nil {
-		t.Fatal(err)
-	}
+	mustRemove(t, primary, p.Hash)
 	if n, err := io.Copy(io.Discard, r); !errors.Is(err, io.ErrUnexpectedEOF) || n != media.ChunkSize-1 || r.Err() == nil {
 		t.Errorf("%d bytes, %v", n, err)
 	}

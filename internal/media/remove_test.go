@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"blog/internal/media"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
-func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
+func TestOutlivesItsLastPostAndIsUploadedAgain(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
 	data := MustNoise(t, 520, 7)
 	pic, err := media.Upload(ctx, replica, data)
@@ -40,6 +42,10 @@ func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
 		t.Errorf("without a post: %v", err)
 	}
 	repo.MustWrite(ctx, replica, drop{pic.Hash})
+	if _, _, err := stored(ctx, replica, pic.Hash); err != nil {
+		t.Errorf("removed with its last post: %v", err)
+	}
+	mustRemove(t, primary, pic.Hash)
 	if _, _, err := stored(ctx, replica, pic.Hash); !errors.Is(err, repo.NotFound) {
 		t.Errorf("removed: %v", err)
 	}
@@ -54,12 +60,22 @@ func TestRemovedWithItsLastPostAndUploadedAgain(t *testing.T) {
 	}
 }
 
-// A picture that is removed while it is stored again is stored as a whole.
+// mustRemove makes a picture, or what there is of one, old and sweeps it.
+func mustRemove(tb testing.TB, r *repo.Repo, hash string) {
+	tb.Helper()
+	ctx := repotest.As(tb.Context(), repo.System)
+	repo.MustWrite(ctx, r, age{hash, aDay})
+	if got := repo.MustWrite(ctx, r, media.Sweep{Hash: hash}); !got.Removed {
+		tb.Errorf("%s was not removed", hash)
+	}
+}
+
+// Chunks that are removed while the others are sent are sent again.
 func TestRemovedWhileUploaded(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 720, 8)
+	data := mustPad(t, 6*media.ChunkSize)
 	all := puts(t, data)
-	w := &interrupting{Writer: replica, after: len(all), do: func() { repo.MustWrite(ctx, primary, drop{all[0].Hash}) }}
+	w := &interrupting{Writer: replica, after: len(all), do: func() { mustRemove(t, primary, all[0].Hash) }}
 	if _, err := media.Upload(ctx, w, data); err != nil {
 		t.Fatal(err)
 	}
@@ -68,19 +84,29 @@ func TestRemovedWhileUploaded(t *testing.T) {
 	}
 }
 
-// interrupting does something once, between two calls.
+// interrupting does something once, before call number after, when the calls before it
+// have ended.
 type interrupting struct {
 	repo.Writer
+	mu           sync.Mutex
 	calls, after int
+	running      sync.WaitGroup
 	do           func()
 }
 
 func (i *interrupting) Call(ctx context.Context, call *repo.Call) error {
-	if i.calls++; i.calls == i.after {
+	i.mu.Lock()
+	i.calls++
+	n := i.calls
+	if n == i.after {
+		i.running.Wait()
 		i.do()
 	}
+	i.running.Add(1)
+	i.mu.Unlock()
+	defer i.running.Done()
 	if err := i.Writer.Call(ctx, call); err != nil {
-		return fmt.Errorf("call %d: %w", i.calls, err)
+		return fmt.Errorf("call %d: %w", n, err)
 	}
 	return nil
 }

@@ -83,15 +83,6 @@ func Public(ctx context.Context, rd repo.Reader, hash string) (bool, error) {
 	return yes, nil
 }
 
-// RemoveUnused removes a picture that no post shows.
-func RemoveUnused(ctx context.Context, tx *repo.Tx, hash string) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM media WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM post_media WHERE hash = ?1)", hash)
-	if err != nil {
-		return fmt.Errorf("remove picture: %w", err)
-	}
-	return nil
-}
-
 // Commands are the commands of this package, for repo.NewRegistry.
 func Commands() []repo.Registration {
 	return []repo.Registration{repo.Register[Put](), repo.Register[Sweep]()}

@@ -16,8 +16,8 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// show makes a picture unremovable, as a post that shows it does; drop undoes
-// that and removes it. Posts are not this package's.
+// show makes a post show a picture; drop makes it show none, and notes the end of a use
+// of Hash. Posts are not this package's.
 type show struct {
 	Hash string `json:"hash"`
 }
@@ -49,7 +49,7 @@ func (d drop) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM post_media"); err != nil {
 		return "", err
 	}
-	return "", media.RemoveUnused(ctx, tx, d.Hash)
+	return "", media.Used(ctx, tx, d.Hash)
 }
 
 // mustRepos opens a primary and a replica on one file.

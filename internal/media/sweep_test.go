@@ -12,7 +12,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// age makes a picture, or what there is of it, come in longer ago.
+// age makes a picture, or what there is of it, used and uploaded longer ago.
 type age struct {
 	Hash string        `json:"hash"`
 	By   time.Duration `json:"by"`
@@ -21,11 +21,13 @@ type age struct {
 func (age) Name() string { return "test.age" }
 
 func (a age) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
-	_, err := tx.ExecContext(ctx, "UPDATE media SET added_at = ? WHERE hash = ?", repo.FormatTime(tx.Now().Add(-a.By)), a.Hash)
+	_, err := tx.ExecContext(ctx, "UPDATE media SET added_at = ?1, used_at = ?1 WHERE hash = ?2", repo.FormatTime(tx.Now().Add(-a.By)), a.Hash)
 	return "", err
 }
 
-const aDay = 24*time.Hour + time.Minute
+// aDay is how long a picture stays, and a little more: an upload within the hour after
+// another is not noted.
+const aDay = 25*time.Hour + time.Minute
 
 // sweep runs the task until ok.
 func sweep(t *testing.T, r *repo.Repo, ok func() bool) {
@@ -51,7 +53,7 @@ func TestSweeperRemovesWhatNoPostShowsForADay(t *testing.T) {
 		repo.MustWrite(ctx, replica, age{pic.Hash, by})
 		return pic.Hash
 	}
-	shown, young, old := upload(1, 30*aDay), upload(2, aDay-time.Hour), upload(3, aDay)
+	shown, young, old := upload(1, 30*aDay), upload(2, aDay-2*time.Minute), upload(3, aDay)
 	repo.MustWrite(ctx, replica, show{shown})
 	half := puts(t, MustNoise(t, 720, 4))[0] // an upload that broke off
 	repo.MustWrite(ctx, replica, half)
@@ -98,7 +100,8 @@ func TestSweepLooksAgain(t *testing.T) {
 	if _, err := media.Upload(ctx, primary, data); err != nil || count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
 		t.Errorf("what is in use was written anew: %v", err)
 	}
-	repo.MustWrite(ctx, primary, show{media.Hash(nil)}) // another one
+	repo.MustWrite(ctx, primary, drop{media.Hash(nil)}) // nobody notes the time
+	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
 	if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || !got.Removed {
 		t.Errorf("in none: %+v, %v", got, err)
 	}

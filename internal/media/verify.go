@@ -71,7 +71,8 @@ func (p Put) together(ctx context.Context, rd repo.Reader) (_ []byte, err error)
 }
 
 // verdict returns why what is stored now never becomes a picture, or nil. It is
-// Prepare's, unless another chunk came in between.
+// Prepare's, unless another chunk came in between, as it does when several are sent at
+// once: then the call is prepared again, and after that often enough it is found here.
 func (p Put) verdict(ctx context.Context, tx *repo.Tx) (refusal, err error) {
 	whole, err := read(ctx, tx, p.Hash, p.Chunks)
 	if err != nil {
@@ -79,6 +80,9 @@ func (p Put) verdict(ctx context.Context, tx *repo.Tx) (refusal, err error) {
 	}
 	if c := p.checked; c != nil && bytes.Equal(c.whole, whole) {
 		return c.refusal, nil
+	}
+	if err := tx.PrepareAgain(); err != nil {
+		return nil, err
 	}
 	return p.verify(whole), nil
 }

@@ -9,7 +9,8 @@
 // A command renders Markdown in Prepare, on the primary and before the lock:
 // HTML is never taken from the wire. Every command checks the revision that its
 // caller saw, so that two editors cannot overwrite each other. The revision grows
-// with what authors change: a release or a new rendering is in no one's way.
+// with what authors change: a release or a new rendering is in no one's way. Where a
+// picture that Prepare found is removed before Apply, the command is prepared again.
 //
 // A post knows the file that it was imported from and the revision that this
 // made. While the two agree, the file's next version is taken and the export is

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -98,8 +99,24 @@ func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 		anchor = before.anchor
 	}
 	doc, err := render(ctx, rd, r.body, anchor, i.Media)
+	if err == nil && len(doc.gone) > 0 {
+		return nil, picturesGone(doc.gone)
+	}
 	r.doc, i.rec = &doc, r
 	return i, err
+}
+
+// PicturesGone is the reason of the Conflict error of an import whose pictures are not
+// stored, or not any more. Whoever has the files uploads them again, and asks again with
+// the same key.
+const PicturesGone = "pictures_gone"
+
+func picturesGone(paths []string) error {
+	slices.Sort(paths)
+	return &repo.Error{
+		Code: repo.Conflict, Reason: PicturesGone,
+		Message: fmt.Sprintf("Pictures of this file are not stored any more (%s); nothing was saved. Import it again.", strings.Join(paths, ", ")),
+	}
 }
 
 // imported is what is kept of the file that a post came from.

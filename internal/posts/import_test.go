@@ -271,7 +271,7 @@ func TestPicturesOfAnImport(t *testing.T) {
 	w := mustWorld(t)
 	one, two := mustUpload(w, 7), mustUpload(w, 8)
 	const text = "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](img/a%20b.png) ![again](img/a%20b.png) ![B](b.png) ![none](none.png)\n"
-	file := mustFile(t, "p.md", text, map[string]string{"img/a b.png": one.Hash, "b.png": two.Hash, "unused.png": two.Hash, "none.png": strings.Repeat("0", 64)})
+	file := mustFile(t, "p.md", text, map[string]string{"img/a b.png": one.Hash, "b.png": two.Hash, "unused.png": two.Hash})
 	ref := must(w, file)
 	p := w.post(ref.ID)
 	if strings.Count(p.HTML, `src="/media/`+one.Hash+`/a-b.png"`) != 2 || !strings.Contains(p.HTML, `width="7"`) || !strings.Contains(p.HTML, two.Hash) || strings.Contains(p.HTML, "none.png") {
@@ -309,6 +309,27 @@ func TestPicturesOfAnImport(t *testing.T) {
 	must(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
 	if public(one) || public(three) {
 		t.Error("an unpublished post's pictures are public")
+	}
+}
+
+// TestAnImportWhosePictureIsGone: it is refused and leaves its key free, so that who has
+// the folder uploads the picture and asks again; a file that the release before sends
+// without one is not stored with a picture missing.
+func TestAnImportWhosePictureIsGone(t *testing.T) {
+	w := mustWorld(t)
+	pic := mustUpload(w, 7)
+	file := mustFile(t, "p.md", "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](a.png) ![none](none.png)\n", map[string]string{"a.png": pic.Hash})
+	w.sweep()
+	w.clock.Advance(26 * time.Hour)
+	w.sweep()
+	_, err := try(w, file, repo.WithKey("import"))
+	if !repo.HasReason(err, posts.PicturesGone) || repo.AsError(err).Code != repo.Conflict || w.count("SELECT COUNT(*) FROM posts") != 0 {
+		t.Errorf("got %v", err)
+	}
+	mustUpload(w, 7)
+	ref := must(w, file, repo.WithKey("import"))
+	if html := w.post(ref.ID).HTML; !strings.Contains(html, pic.Hash) || strings.Contains(html, "none.png") {
+		t.Errorf("got %s", html)
 	}
 }
 

@@ -49,7 +49,9 @@ func TestPicturesTakenOut(t *testing.T) {
 	pic := mustUpload(w, 7)
 	with := "![](" + media.Address(pic.Hash, "a.png") + ")"
 	ref := must(w, posts.Create{Title: "T", Body: with})
-	longAgo := func() { w.exec("UPDATE media SET added_at = '2020-01-01T00:00:00.000Z'") }
+	longAgo := func() {
+		w.exec("UPDATE media SET added_at = '2020-01-01T00:00:00.000Z', used_at = '2020-01-01T00:00:00.000Z'")
+	}
 	swept := func() bool {
 		got, err := repo.Write(system, w.primary, media.Sweep{Hash: pic.Hash})
 		if err != nil {

@@ -90,9 +90,9 @@ func (r Release) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return after.ref(), nil
 }
 
-// Delete removes a post with its old slugs and permalinks. The pictures that it
-// shows now, and no other post, go with it; what it showed before its last edit
-// is the Sweeper's (package media). Revision 0 takes any.
+// Delete removes a post with its old slugs and permalinks. Its pictures stay for a day
+// and are then the Sweeper's (package media): somebody may have uploaded one of them for
+// a text that is not saved yet. Revision 0 takes any.
 type Delete struct {
 	Target
 	Revision int64 `json:"revision,omitempty"`
@@ -121,7 +121,7 @@ func (d Delete) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 		return Ref{}, fmt.Errorf("delete post: %w", err)
 	}
 	for _, hash := range pictures {
-		if err := media.RemoveUnused(ctx, tx, hash); err != nil {
+		if err := media.Used(ctx, tx, hash); err != nil {
 			return Ref{}, err
 		}
 	}

@@ -20,6 +20,7 @@ type rendered struct {
 	minutes                        int
 	anchor                         string            // what its footnotes' ids have
 	media                          map[string]string // hash by path in the text
+	gone                           []string          // paths whose picture is not stored
 }
 
 // renderer is immutable and safe for concurrent use.
@@ -40,6 +41,7 @@ func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[
 	case pictures.failed != nil:
 		return out, fmt.Errorf("look up pictures: %w", pictures.failed)
 	}
+	out.gone = pictures.gone
 	headings := make([]Heading, 0, len(doc.Headings))
 	for _, h := range doc.Headings {
 		headings = append(headings, Heading{Level: h.Level, ID: h.ID, Text: h.Text})
@@ -61,10 +63,11 @@ type pictures struct {
 	files  map[string]string  // hash by path
 	used   map[string]string  // what was found, hash by path
 	found  map[string]picture // by destination: a text may show one a thousand times
+	gone   []string           // paths in files whose picture is not stored
 	failed error
 }
 
-// picture is what is known of a destination.
+// picture is what is known of a destination. One that is ok without an address is gone.
 type picture struct {
 	url           string
 	width, height int
@@ -94,10 +97,14 @@ func (p *pictures) find(dest string) picture {
 		return picture{}
 	}
 	m, err := p.lookup(hash)
-	if err != nil {
-		if !errors.Is(err, repo.NotFound) {
-			p.failed = err
+	switch {
+	case errors.Is(err, repo.NotFound):
+		if p.files[dest] == hash {
+			p.gone = append(p.gone, dest)
 		}
+		return picture{ok: true} // an address of this site's that leads nowhere
+	case err != nil:
+		p.failed = err
 		return picture{}
 	}
 	p.used[dest] = hash
@@ -133,42 +140,60 @@ func mediaOf(ctx context.Context, rd repo.Reader, id int64) (_ map[string]string
 	return out, rows.Err()
 }
 
+// setMedia makes files, hash by path, the pictures that the post shows. What it showed
+// before and shows no longer stays for a day: the next edit may put it back.
 func setMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {
 	before, err := mediaOf(ctx, tx, id)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM post_media WHERE post_id = ?", id); err != nil {
-		return fmt.Errorf("clear pictures: %w", err)
-	}
-	if err := addMedia(ctx, tx, id, files); err != nil {
-		return err
-	}
-	// What was taken out is not removed at once: the next edit may put it back.
 	for path, hash := range before {
 		if files[path] == hash {
 			continue
 		}
-		if err := media.Dropped(ctx, tx, hash); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM post_media WHERE post_id = ? AND path = ?", id, path); err != nil {
+			return fmt.Errorf("take picture out: %w", err)
+		}
+		if err := media.Used(ctx, tx, hash); err != nil {
+			return err
+		}
+	}
+	return addMedia(ctx, tx, id, files)
+}
+
+// addMedia makes the post show files beside what it shows. Where one of them was removed
+// since Prepare found it, the call is prepared again: its HTML would lead nowhere.
+func addMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {
+	for p, hash := range files {
+		res, err := tx.ExecContext(ctx, `
+			INSERT INTO post_media (post_id, path, hash)
+			SELECT ?, ?, hash FROM media WHERE hash = ? AND complete = 1
+			ON CONFLICT (post_id, path) DO UPDATE SET hash = excluded.hash`, id, p, hash)
+		if err != nil {
+			return fmt.Errorf("set pictures: %w", err)
+		}
+		found, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("set pictures: %w", err)
+		}
+		if found == 0 {
+			return picturesRemoved(tx)
+		}
+		if err := media.Used(ctx, tx, hash); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func addMedia(ctx context.Context, tx *repo.Tx, id int64, files map[string]string) error {
-	for p, hash := range files {
-		// A picture removed since Prepare looked is left out: its place shows
-		// the alternative text after the next edit.
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO post_media (post_id, path, hash)
-			SELECT ?, ?, hash FROM media WHERE hash = ?
-			ON CONFLICT (post_id, path) DO UPDATE SET hash = excluded.hash`, id, p, hash)
-		if err != nil {
-			return fmt.Errorf("set pictures: %w", err)
-		}
+func picturesRemoved(tx *repo.Tx) error {
+	if err := tx.PrepareAgain(); err != nil {
+		return err
 	}
-	return nil
+	return &repo.Error{
+		Code: repo.Unavailable, Reason: repo.NotNow, RetryAfter: 1,
+		Message: "Pictures of this text were removed while it was saved; nothing was saved. Try again.",
+	}
 }
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }

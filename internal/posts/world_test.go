@@ -69,6 +69,7 @@ func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
 	return repotest.MustRegistry(tb, posts.Commands(), accounts.Commands(), media.Commands(), []repo.Registration{
 		repo.Register[late[posts.Rerender]](), repo.Register[late[posts.Import]](), repo.Register[late[posts.Update]](),
+		repo.Register[releaseBefore](),
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
-	"time"
 )
 
 // Assurance says what an answer rests on.
@@ -53,7 +52,7 @@ const maxWaiting = 1000
 func admit(waiting *atomic.Int64) (func(), error) {
 	if waiting.Add(1) > maxWaiting {
 		waiting.Add(-1)
-		return nil, unavailable(Overloaded, "The primary has more writes to do than it can hold; nothing was saved. Try again in a moment.", 2*time.Second, nil)
+		return nil, unavailable(Overloaded, "The primary has more writes to do than it can hold; nothing was saved. Try again in a moment.", overloadedFor, nil)
 	}
 	return func() { waiting.Add(-1) }, nil
 }

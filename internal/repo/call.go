@@ -61,6 +61,7 @@ type ctxKey int
 const (
 	actorKey ctxKey = iota
 	requestKey
+	admittedKey // the body of the call was counted before it was read
 )
 
 // As returns a context whose writes are made by a.

@@ -9,7 +9,7 @@ import (
 type Handler func(ctx context.Context, call *Call) error
 
 // Middleware wraps a handler. The chain of a node is
-// [limits, logging, ...] -> Await -> Forward -> super; what a primary receives
+// [limits, logging, ...] -> admitBody -> Await -> Forward -> super; what a primary receives
 // over the wire enters at super and is therefore never forwarded twice.
 type Middleware func(next Handler) Handler
 

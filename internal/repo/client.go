@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"blog/internal/backoff"
 )
 
 // Client is the Writer of the command line: it hands calls to the private
@@ -35,7 +37,8 @@ func (c *Client) Call(ctx context.Context, call *Call) error {
 	ctx, cancel := context.WithDeadline(ctx, call.Deadline.Add(maxGrace))
 	defer cancel()
 	var unknown error
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	pauses := backoff.New(firstPause, lastPause)
+	for {
 		call.Reply = Reply{}
 		err := c.transport.Send(ctx, c.base, PathCall, call)
 		switch {
@@ -49,7 +52,7 @@ func (c *Client) Call(ctx context.Context, call *Call) error {
 		default:
 			return err
 		}
-		rest(ctx, pause, nil)
+		rest(ctx, pauses.Next(), nil)
 		if ctx.Err() != nil || time.Now().After(call.Deadline) {
 			return &Error{
 				Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 5, cause: unknown,

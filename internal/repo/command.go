@@ -24,7 +24,8 @@ type Command[R any] interface {
 // Preparer is a command with slow work (rendering, hashing) that must be done on
 // the primary but before the transaction takes the lock. Prepare returns the
 // command to apply, usually itself with unexported fields filled. What it reads
-// may be stale by the time Apply runs.
+// may be stale by the time Apply runs; an Apply that cannot do with it returns
+// Tx.PrepareAgain.
 type Preparer[R any] interface {
 	Prepare(ctx context.Context, rd Reader) (Command[R], error)
 }

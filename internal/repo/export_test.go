@@ -115,3 +115,12 @@ func (r *Repo) Take(ctx context.Context, over <-chan struct{}) error {
 
 // Drop ends the term.
 func (r *Repo) Drop() error { return r.primary.drop() }
+
+// MaxWire is the largest call on the wire, in bytes.
+const MaxWire = maxWire
+
+// SetBodies sets how many bytes the bodies of r's calls may have at a time.
+func (r *Repo) SetBodies(limit int64) { r.bodies.limit = limit }
+
+// HeldBodies is how many bytes they have now.
+func (r *Repo) HeldBodies() int64 { return r.bodies.held.Load() }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"blog/internal/backoff"
 	"blog/internal/litefs"
 )
 
@@ -36,10 +37,14 @@ type forwarding struct {
 const (
 	firstPause = 25 * time.Millisecond
 	lastPause  = time.Second
+	// afterChange is how long calls that have waited for a primary are spread over when
+	// there is one: it would else get those of all nodes in the same moment.
+	afterChange = 100 * time.Millisecond
 )
 
 func (f *forwarding) run(ctx context.Context, call *Call) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	pauses := backoff.New(firstPause, lastPause)
+	for {
 		changed := f.node.Changed()
 		err := f.attempt(ctx, call, f.node.Role())
 		if !again(err) {
@@ -49,8 +54,9 @@ func (f *forwarding) run(ctx context.Context, call *Call) error {
 		if HasReason(err, OutcomeUnknown) {
 			f.unknown = err
 		}
-		if rest(ctx, pause, changed) {
-			pause = firstPause
+		if rest(ctx, pauses.Next(), changed) {
+			pauses.Reset()
+			rest(ctx, backoff.Spread(afterChange, nil), nil)
 		}
 		if ctx.Err() != nil {
 			return f.gaveUp(call)

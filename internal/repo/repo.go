@@ -86,6 +86,7 @@ type Repo struct {
 
 	durability Durability
 	waiting    atomic.Int64    // calls in super
+	bodies     *Bodies         // of calls in the chain, or received
 	patience   context.Context // ends with Abandon
 	abandon    context.CancelFunc
 
@@ -119,7 +120,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
 		authorize: o.Authorize, now: o.Now, dated: o.Dated, reset: o.ResetClock, log: o.Logger,
 		free: litefs.Free, commit: (*sql.Tx).Commit, batchTime: maxBatchTime, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch,
-		durability: o.Durability,
+		durability: o.Durability, bodies: NewBodies(maxBodies),
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	if r.authorize == nil {
@@ -136,7 +137,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	}
 	r.feed = newFeed(r)
 	r.primary = newPrimary(r, o.LiteFS, o.Tasks)
-	ms := append(append([]Middleware{}, o.Middleware...), Await(r.feed), Forward(o.Node, o.Transport, o.Logger))
+	ms := append(append([]Middleware{}, o.Middleware...), admitBody(r.bodies), Await(r.feed), Forward(o.Node, o.Transport, o.Logger))
 	r.handler = chain(r.super, ms...)
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))

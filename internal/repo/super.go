@@ -97,6 +97,7 @@ type execution struct {
 	seen   Cursor // the newest row that the answer rests on
 	own    bool   // it is this call's own
 	last   head   // the newest row inside the transaction
+	again  bool   // another Prepare may follow this Apply
 	looked bool   // COMMIT failed, and the answer rests on what was found afterwards
 }
 
@@ -115,12 +116,21 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 			return kerr
 		}
 	}
-	apply, err := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
-	if err != nil {
-		return e.unprepared(ctx, e.refusal(err))
+	for left := maxPreparations; ; left-- {
+		apply, perr := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
+		if perr != nil {
+			return e.unprepared(ctx, e.refusal(perr))
+		}
+		e.again = entry.slow && left > 1
+		if terr := e.transact(ctx, apply); !errors.Is(terr, errPrepareAgain) {
+			return terr
+		}
 	}
-	return e.transact(ctx, apply)
 }
+
+// maxPreparations is how often one call is prepared at the most. The first two are for
+// what changes once between Prepare and Apply; the third is for a second such change.
+const maxPreparations = 3
 
 // lookOutside is look in a transaction of its own.
 func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
@@ -174,7 +184,7 @@ func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error)
 	if known || err != nil {
 		return e.refusal(err)
 	}
-	t.last, t.now, t.reset = e.last, e.repo.date(e.last), e.repo.reset
+	t.last, t.now, t.reset, t.again = e.last, e.repo.date(e.last), e.repo.reset, e.again
 	if e.call.Actor.signedIn() {
 		if err := e.repo.authorize(ctx, t); err != nil {
 			return e.refusal(err)

@@ -24,6 +24,7 @@ type Tx struct {
 	reset   func(force bool) (time.Time, error)
 	touches []Touch
 	nothing bool
+	again   bool
 	upkeep  map[string]Upkeep
 
 	// guard says why no further statement may run, such as that the caller has gone; nil for never.
@@ -147,6 +148,20 @@ func (tx *Tx) Touch(topic, subject string) {
 // the position of the newest row that it saw, and no row is appended. The key is
 // not used up. Whatever Apply did before is rolled back.
 func (tx *Tx) NoChange() { tx.nothing = true }
+
+// PrepareAgain returns the error that Apply returns when what its command's Prepare has
+// read does not hold any more: the transaction is rolled back, and the call is prepared
+// and applied once more. It returns nil when the call has been prepared often enough, or
+// its command has no Prepare: Apply then does without, or refuses.
+func (tx *Tx) PrepareAgain() error {
+	if tx.again {
+		return errPrepareAgain
+	}
+	return nil
+}
+
+// errPrepareAgain never leaves this package: the execution answers it.
+var errPrepareAgain = errors.New("what was prepared does not hold any more")
 
 // TimeFormat is how times are stored: RFC 3339 in UTC with milliseconds, fixed
 // width, so that text compares as time does.

@@ -146,8 +146,8 @@ func lostAnswer(call *Call, err error) error {
 // What comes in at PathSuper is logged here, since it passes no chain.
 func NewHandler(r *Repo, secret string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST "+PathSuper, receive(Log(log, r.node)(r.received)))
-	mux.Handle("POST "+PathCall, receive(r.Call))
+	mux.Handle("POST "+PathSuper, receive(r.bodies, Log(log, r.node)(r.received)))
+	mux.Handle("POST "+PathCall, receive(r.bodies, r.Call))
 	return Authenticated(mux, secret, log)
 }
 
@@ -183,14 +183,26 @@ func Authenticated(next http.Handler, secret string, log *slog.Logger) http.Hand
 	})
 }
 
-func receive(h Handler) http.Handler {
+// receive admits a call by the length of its body before that is read, and hands it to h.
+func receive(bodies *Bodies, h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.ContentLength > maxWire {
+			refuseUnread(w, req, errTooLarge())
+			return
+		}
+		leave, err := bodies.AdmitRequest(req, maxWire)
+		if err != nil {
+			refuseUnread(w, req, err)
+			return
+		}
+		defer leave()
 		call, err := readCall(http.MaxBytesReader(w, req.Body, maxWire))
 		if err != nil {
 			WriteReply(w, Reply{}, err)
 			return
 		}
-		ctx, cancel := context.WithDeadline(WithRequestID(As(req.Context(), call.Actor), call.RequestID), call.Deadline.Add(lateness))
+		ctx := context.WithValue(req.Context(), admittedKey, true)
+		ctx, cancel := context.WithDeadline(WithRequestID(As(ctx, call.Actor), call.RequestID), call.Deadline.Add(lateness))
 		defer cancel()
 		err = h(ctx, call)
 		WriteReply(w, call.Reply, err)
@@ -222,7 +234,12 @@ func WriteReply(w http.ResponseWriter, rep Reply, err error) {
 			w.Header().Set("Retry-After", strconv.Itoa(out.Error.RetryAfter))
 		}
 	}
+	body, err := json.Marshal(out)
+	if err != nil { // a stored result is no JSON
+		status, body = http.StatusInternalServerError, nil
+	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // the caller is gone: nobody to tell
+	_, _ = w.Write(body) // the caller is gone: nobody to tell
 }

@@ -118,6 +118,9 @@ type EditorView struct {
 	Saved       bool   // the last request saved it: the browser's copy may go
 	Preview     *Preview
 	Uploads     []Upload
+	// UploadURL is where the editor's script stores a picture and is told how much of
+	// it is stored. "" leaves that to the form.
+	UploadURL string
 }
 
 // Kinds of DiffLine.

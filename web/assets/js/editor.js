@@ -128,20 +128,21 @@ class Editor {
     }
   }
 
-  /** Buttons that put a picture's Markdown where the caret is. */
+  /** Buttons that put a picture's Markdown where the caret is. upload.js adds more. */
   snippets() {
     const body = this.form.elements.namedItem("body");
     if (!(body instanceof HTMLTextAreaElement)) return;
     for (const button of this.form.querySelectorAll("[data-insert]")) {
-      if (!(button instanceof HTMLElement)) continue;
-      button.hidden = false;
-      button.addEventListener("click", () => {
-        const text = button.parentElement?.querySelector("[data-snippet]")?.textContent ?? "";
-        body.setRangeText(text, body.selectionStart, body.selectionEnd, "end");
-        body.focus();
-        this.typed();
-      });
+      if (button instanceof HTMLElement) button.hidden = false;
     }
+    this.form.addEventListener("click", (event) => {
+      const button = event.target instanceof Element ? event.target.closest("[data-insert]") : null;
+      if (!button) return;
+      const text = button.parentElement?.querySelector("[data-snippet]")?.textContent ?? "";
+      body.setRangeText(text, body.selectionStart, body.selectionEnd, "end");
+      body.focus();
+      this.typed();
+    });
   }
 
   /** @param {string} text */

@@ -4,6 +4,7 @@
 // that cannot be used by itself makes the page fetch its own address and
 // merge what it gets.
 
+import { backoff } from "./jitter.js";
 import { LiveList, parse } from "./list.js";
 import { morph } from "./morph.js";
 import { announce, hide, show } from "./notices.js";
@@ -148,8 +149,7 @@ class Live {
     this.held = null;
     for (const frame of frames) this.receive(frame);
     if (!fetched) {
-      const delay = Math.min(10_000, 250 * 2 ** this.failures++) * (0.5 + Math.random() / 2);
-      setTimeout(() => void this.refetch(), delay);
+      setTimeout(() => void this.refetch(), backoff(250, 10_000, this.failures++));
     } else if (this.stale) {
       void this.refetch();
     }

@@ -6,9 +6,10 @@ import { start as editor } from "./editor.js";
 import { start as live } from "./live.js";
 import { start as theme } from "./theme.js";
 import { start as toc } from "./toc.js";
+import { start as upload } from "./upload.js";
 
 // What fails takes nothing else with it.
-for (const start of [theme, toc, code, editor, live]) {
+for (const start of [theme, toc, code, editor, upload, live]) {
   try {
     start();
   } catch (error) {

@@ -2,8 +2,10 @@
 // A websocket that comes back: jittered backoff, a word when it stays away,
 // asleep while the page is in the browser's back/forward cache.
 
+import { backoff, spread } from "./jitter.js";
 import { hide, show } from "./notices.js";
 
+const PLANNED = 1_000; // ms that readers are spread over whom a server has sent away
 const FIRST = 100; // ms, doubled at each failure
 const LONGEST = 10_000;
 const STEADY = 5_000; // a connection that lived this long starts the backoff anew
@@ -74,9 +76,9 @@ export class Socket {
     // Going away or restarting: all readers come back at once, so each of them
     // waits for a moment of its own.
     const planned = code === 1001 || code === 1012;
-    const ceiling = planned ? 1000 : Math.min(LONGEST, FIRST * 2 ** this.attempt);
+    const wait = planned ? spread(PLANNED) : backoff(FIRST, LONGEST, this.attempt);
     if (!planned) this.attempt = Math.min(this.attempt + 1, 16);
-    this.later("retry", ceiling * (0.5 + Math.random() / 2), () => this.start());
+    this.later("retry", wait, () => this.start());
     this.later("quiet", QUIET, () => show("lost", "Connection lost. Trying again…"), true);
   }
 

@@ -1,0 +1,58 @@
+package repo_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// TestCallsThatWaitedDoNotComeAtOnce: when a primary is found, those that have waited for
+// it are spread over a tenth of a second; and while there is none, each tries again at
+// times of its own.
+func TestCallsThatWaitedDoNotComeAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seat := repotest.NewSeat(repotest.Unknown())
+		var mu sync.Mutex
+		var arrived []time.Time
+		handler := repo.Forward(seat, nil, slog.New(slog.DiscardHandler))(func(context.Context, *repo.Call) error {
+			mu.Lock()
+			defer mu.Unlock()
+			arrived = append(arrived, time.Now())
+			return nil
+		})
+		const calls = 100
+		var running sync.WaitGroup
+		for range calls {
+			running.Go(func() {
+				if err := handler(t.Context(), &repo.Call{Name: "items.put", Deadline: time.Now().Add(time.Minute)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(5 * time.Second)
+		begun := time.Now()
+		seat.Set(repotest.Primary())
+		running.Wait()
+		slices.SortFunc(arrived, time.Time.Compare)
+		most, run := 0, 0
+		for i, at := range arrived {
+			if i > 0 && at.Equal(arrived[i-1]) {
+				run++
+			} else {
+				run = 1
+			}
+			most = max(most, run)
+		}
+		first, last := arrived[0].Sub(begun), arrived[calls-1].Sub(begun)
+		if most > 3 || last-first < 60*time.Millisecond || last > 100*time.Millisecond {
+			t.Errorf("%d of %d calls came in one moment, the first after %v, the last after %v", most, calls, first, last)
+		}
+	})
+}

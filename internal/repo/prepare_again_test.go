@@ -1,0 +1,62 @@
+package repo_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// stubborn is a command whose Apply never agrees with its Prepare.
+type stubborn struct{}
+
+// stubbornly counts what became of the one stubborn of these tests.
+var stubbornly struct{ prepared, applied, last int }
+
+func (stubborn) Name() string { return "items.stubborn" }
+
+func (s stubborn) Prepare(context.Context, repo.Reader) (repo.Command[int], error) {
+	stubbornly.prepared++
+	return s, nil
+}
+
+func (stubborn) Apply(ctx context.Context, tx *repo.Tx) (int, error) {
+	stubbornly.applied++
+	if _, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('stubborn', '')"); err != nil {
+		return 0, err
+	}
+	if err := tx.PrepareAgain(); err != nil {
+		return 0, fmt.Errorf("again: %w", err)
+	}
+	stubbornly.last++
+	return stubbornly.prepared, nil
+}
+
+// eager is one without a Prepare.
+type eager struct{}
+
+func (eager) Name() string { return "items.eager" }
+func (eager) Apply(_ context.Context, tx *repo.Tx) (int, error) {
+	return 1, tx.PrepareAgain()
+}
+
+// TestPrepareAgain: each time in a transaction that is rolled back, three times at the
+// most, and never for a command that has no Prepare.
+func TestPrepareAgain(t *testing.T) {
+	stubbornly.prepared, stubbornly.applied, stubbornly.last = 0, 0, 0
+	c := MustCluster(t, func(o *repo.Options) {
+		o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[stubborn](), repo.Register[eager]()})
+	})
+	got, receipt, err := repo.Do(operator(), c.primary, stubborn{})
+	if err != nil || got != 3 || stubbornly.applied != 3 || stubbornly.last != 1 || receipt.Seq != 1 {
+		t.Errorf("got %d, %+v, %v after %+v", got, receipt, err, stubbornly)
+	}
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM items"); n != 1 {
+		t.Errorf("%d rows of the command, want 1", n)
+	}
+	if _, err := repo.Write(operator(), c.primary, eager{}); err != nil {
+		t.Errorf("without a Prepare: %v", err)
+	}
+}
