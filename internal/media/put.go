@@ -34,6 +34,9 @@ type Stored struct {
 // Name is "media.put".
 func (Put) Name() string { return "media.put" }
 
+// Bulk says that it comes chunk after chunk.
+func (Put) Bulk() {}
+
 // Apply stores the chunk. With the last one the whole is checked: what does not
 // have the hash and the kind it was announced with never becomes a picture. It is
 // refused, or, where chunks of it had been stored before, these are thrown away

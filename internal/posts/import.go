@@ -70,6 +70,9 @@ func untitled(f frontmatter.File) string {
 // Name is "posts.import".
 func (Import) Name() string { return "posts.import" }
 
+// Bulk says that it comes by the folder.
+func (Import) Bulk() {}
+
 // Prepare checks the fields and renders the body.
 func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
 	f := checker{}

@@ -19,8 +19,7 @@ func unindex(ctx context.Context, tx *repo.Tx, id int64) error {
 	return nil
 }
 
-// index puts a post into the search index if readers see it, and merges a few
-// pages of segments, so that no commit ever has to merge megabytes.
+// index puts a post into the search index if readers see it.
 func index(ctx context.Context, tx *repo.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO search (rowid, title, description, plain, labels)
@@ -28,11 +27,20 @@ func index(ctx context.Context, tx *repo.Tx, id int64) error {
 	if err != nil {
 		return fmt.Errorf("put into index: %w", err)
 	}
-	return mergeIndex(ctx, tx)
+	tx.Upkeep("search", mergeIndex)
+	return nil
 }
 
-func mergeIndex(ctx context.Context, tx *repo.Tx) error {
-	if _, err := tx.ExecContext(ctx, "INSERT INTO search (search, rank) VALUES ('merge', 16)"); err != nil {
+// Pages of the index's segments that are merged for each write, and at most by one transaction: so no commit ever has
+// to merge megabytes.
+const (
+	mergePages    = 16
+	mergePagesMax = 48
+)
+
+func mergeIndex(ctx context.Context, tx *repo.Tx, writes int) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO search (search, rank) VALUES ('merge', ?)", min(mergePages*writes, mergePagesMax))
+	if err != nil {
 		return fmt.Errorf("merge index: %w", err)
 	}
 	return nil

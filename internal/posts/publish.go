@@ -128,9 +128,7 @@ func (d Delete) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if err := tags.RemoveUnused(ctx, tx); err != nil {
 		return Ref{}, err
 	}
-	if err := mergeIndex(ctx, tx); err != nil {
-		return Ref{}, err
-	}
+	tx.Upkeep("search", mergeIndex)
 	touch(tx, &before)
 	return before.ref(), nil
 }

@@ -24,6 +24,9 @@ type Rerender struct {
 // Name is "posts.rerender".
 func (Rerender) Name() string { return "posts.rerender" }
 
+// Bulk says that it comes for all posts, one after the other.
+func (Rerender) Bulk() {}
+
 // Prepare renders the body as it is stored.
 func (c Rerender) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
 	if c.Version != markdown.Version {

@@ -34,6 +34,10 @@ type Preparer[R any] interface {
 // All others are refused for an actor who is no user, operator or system.
 type Public interface{ Public() }
 
+// Bulk marks a command that comes in great numbers, such as a piece of a picture: when others wait as well, it gets
+// at most half of what the primary commits.
+type Bulk interface{ Bulk() }
+
 // Registry knows the commands of this release by name. It is built once, in
 // main, and read-only from then on.
 type Registry struct{ byName map[string]entry }
@@ -41,6 +45,7 @@ type Registry struct{ byName map[string]entry }
 type entry struct {
 	public bool
 	slow   bool // it has a Prepare
+	bulk   bool
 	// canonical decodes strictly and encodes again: equal content, equal bytes.
 	canonical func(body []byte) ([]byte, error)
 	prepare   func(ctx context.Context, rd Reader, body []byte) (applier, error)
@@ -62,7 +67,8 @@ func Register[C Command[R], R any]() Registration {
 		}
 		_, public := any(zero).(Public)
 		_, slow := any(zero).(Preparer[R])
-		g.byName[name] = entry{public: public, slow: slow, canonical: canonical[C], prepare: prepare[C, R]}
+		_, bulk := any(zero).(Bulk)
+		g.byName[name] = entry{public: public, slow: slow, bulk: bulk, canonical: canonical[C], prepare: prepare[C, R]}
 		return nil
 	}
 }

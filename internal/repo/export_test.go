@@ -41,6 +41,65 @@ func (r *Repo) GiveUp() { r.rewritten.Add(1) }
 // LongestRun is the constant of the gate.
 const LongestRun = longestRun
 
+// ExecOnWriter runs a statement on the connection that writes, between two batches.
+func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
+	t, err := r.primary.ready()
+	if err != nil {
+		return err
+	}
+	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+		_, err := db.ExecContext(ctx, query)
+		return err
+	})
+}
+
+// HoldWriter keeps the committer from its next batch until what it returns is called.
+func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
+	t, err := r.primary.ready()
+	if err != nil {
+		return nil, err
+	}
+	held, goOn := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = t.writes.errand(ctx, func(context.Context, *sql.DB) error { close(held); <-goOn; return nil })
+	}()
+	<-held
+	return func() { close(goOn) }, nil
+}
+
+// Waiting is how many calls wait for the committer.
+func (r *Repo) Waiting() int {
+	t, err := r.primary.ready()
+	if err != nil {
+		return 0
+	}
+	c := t.writes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls) + len(c.bulk) + len(c.again)
+}
+
+// TransactionWord is the function.
+func TransactionWord(query string) string { return transactionWord(query) }
+
+// Bounds of a batch.
+const (
+	MaxBatchCalls = maxBatchCalls
+	MaxBatchBytes = maxBatchBytes
+	TurnLimit     = turnLimit
+)
+
+// SetBatchTime sets for how long a batch takes further calls in.
+func (r *Repo) SetBatchTime(d time.Duration) { r.batchTime = d }
+
+// Super gives a command to the end of the chain alone: nobody asks again.
+func (r *Repo) Super(ctx context.Context, name, key string, body []byte) (Reply, error) {
+	call := newCall(ctx, name, body)
+	call.Key = key
+	err := r.super(ctx, call)
+	return call.Reply, err
+}
+
 // OpenWriter is what opens the writing connection.
 type OpenWriter func(ctx context.Context, path, journal string) (*sql.DB, error)
 

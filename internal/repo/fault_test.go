@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // hooked is a cluster whose primary calls hook inside the transaction of every
@@ -124,22 +125,44 @@ func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
 }
 
 func TestTransactionThatEndedByItself(t *testing.T) {
-	for _, query := range []string{"ROLLBACK", "COMMIT", "INSERT OR ROLLBACK INTO writes (seq, key) VALUES (1, NULL)"} {
-		t.Run(query, func(t *testing.T) {
-			c := MustCluster(t)
-			_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, loud{Query: query}, repo.WithKey("k"))
-			if repo.AsError(err).Code != repo.Unavailable {
-				t.Errorf("got %v", err)
-			}
-			empty(t, c, "k")
-		})
+	c := MustCluster(t)
+	repotest.MustExec(t, c.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT RAISE(ROLLBACK, 'over'); END")
+	_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, odd{Item: "odd", How: "end, overlooked"}, repo.WithKey("k"))
+	if repo.AsError(err).Code != repo.Unavailable {
+		t.Errorf("got %v", err)
+	}
+	empty(t, c, "k")
+}
+
+// TestApplyEndsNoTransaction: it would be another call's as well.
+func TestApplyEndsNoTransaction(t *testing.T) {
+	c := MustCluster(t)
+	for _, query := range []string{
+		"ROLLBACK", "commit", " -- a comment\n COMMIT", "/* one */ END;", "BEGIN IMMEDIATE", "SAVEPOINT other", "RELEASE call",
+		"ROLLBACK TO call", "DELETE FROM items; COMMIT", "INSERT OR ROLLBACK INTO writes (seq, key) VALUES (1, NULL)",
+		"insert or /* so */ rollback into writes (seq, key) values (1, null)",
+		"PRAGMA defer_foreign_keys = 1", "VACUUM", "ATTACH ':memory:' AS other",
+	} {
+		_, err := repo.Write(operator(), c.primary, loud{Query: query})
+		if repo.AsError(err).Code != repo.Internal {
+			t.Errorf("%s: got %v, want it to be refused", query, err)
+		}
+	}
+	empty(t, c, "k")
+	for _, query := range []string{
+		"INSERT INTO items (name, value) VALUES ('COMMIT', '; ROLLBACK'), ('it''s; END', '')", "/* ; COMMIT */ DELETE FROM items -- ; END",
+		"UPDATE items SET value = CASE WHEN 1 THEN 'OR' ELSE \"name\" END",
+	} {
+		if _, err := repo.Write(operator(), c.primary, loud{Query: query}); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
 	}
 }
 
 func TestDiskFull(t *testing.T) {
 	c := MustCluster(t)
 	// The limit belongs to the connection, which is thrown away after the fault.
-	if _, err := repo.Write(operator(), c.primary, loud{Query: "PRAGMA max_page_count = 1"}); err != nil {
+	if err := c.primary.ExecOnWriter(t.Context(), "PRAGMA max_page_count = 1"); err != nil {
 		t.Fatal(err)
 	}
 	large := put{Item: "large", Value: strings.Repeat("x", 100_000)}

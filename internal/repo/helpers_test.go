@@ -34,6 +34,7 @@ func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
 	return repotest.MustRegistry(tb, []repo.Registration{
 		repo.Register[put](), repo.Register[fail](), repo.Register[guess](), repo.Register[loud](), repo.Register[remove](), repo.Register[idle](),
+		repo.Register[odd](), repo.Register[piece](),
 	})
 }
 

@@ -148,7 +148,12 @@ func (p *primary) fill(t *term) error {
 	if t.db, err = p.open(t.ctx, p.repo.path, p.journal()); err != nil {
 		return err
 	}
-	return p.repo.schema.migrate(t.ctx, t.db, p.repo.log)
+	if err = p.repo.schema.migrate(t.ctx, t.db, p.repo.log); err != nil {
+		return err
+	}
+	t.writes = newCommitter(p.repo, t)
+	go t.writes.run(context.WithoutCancel(t.ctx)) // until the term's end, which waits for it
+	return nil
 }
 
 // askToLead asks d, twice where what is left of a transaction of an earlier term keeps
@@ -206,47 +211,37 @@ func (p *primary) leave() *term {
 // ready returns the term in which a call may start here; or where the primary is, or
 // that it is starting.
 func (p *primary) ready() (*term, error) {
-	t, release, err := p.acquire()
-	if err != nil {
-		return nil, err
-	}
-	release()
-	return t, nil
-}
-
-// acquire gives the term's writing connection to one transaction, and what gives it back.
-func (p *primary) acquire() (*term, func(), error) {
 	role := p.repo.node.Role()
 	if role.State != litefs.Primary {
 		err := unavailable(WrongPrimary, "This node is not the primary.", time.Second, nil)
 		err.Primary = role.URL
-		return nil, nil, err
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.term
 	switch {
 	case p.over:
-		return nil, nil, unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+		return nil, errLeaving()
 	case t == nil, t.ended(): // another has been primary meanwhile, or may have been
-		return nil, nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
+		return nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
 	}
-	t.using.Add(1)
-	return t, t.using.Done, nil
+	return t, nil
 }
 
-// check opens and ends an immediate transaction: does the writing connection work?
+// check has an immediate transaction opened and ended: does the writing connection work?
 func (p *primary) check(ctx context.Context) error {
-	t, release, err := p.acquire()
+	t, err := p.ready()
 	if err != nil {
 		return err
 	}
-	defer release()
-	tx, err := t.db.BeginTx(ctx, nil)
-	if err != nil {
-		return p.repo.begun(err)
-	}
-	return tx.Rollback()
+	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return p.repo.begun(err)
+		}
+		return tx.Rollback()
+	})
 }
 
 // Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning

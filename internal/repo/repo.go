@@ -77,6 +77,7 @@ type Repo struct {
 	log       *slog.Logger
 	free      func(path string) (uint64, error) // bytes beside the database
 	commit    func(tx *sql.Tx) error
+	batchTime time.Duration
 	schema    schema
 	primary   *primary
 	rollback  rollback
@@ -118,7 +119,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	r := &Repo{
 		path: o.Path, reads: reads, looks: looks, rewritten: rewritten, node: o.Node, registry: o.Registry,
 		authorize: o.Authorize, now: o.Now, dated: o.Dated, reset: o.ResetClock, log: o.Logger,
-		free: litefs.Free, commit: (*sql.Tx).Commit, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch,
+		free: litefs.Free, commit: (*sql.Tx).Commit, batchTime: maxBatchTime, rollback: rollback{turn: make(chan struct{}, 1)}, schema: sch,
 		durability: o.Durability, bodies: NewBodies(maxBodies),
 	}
 	r.patience, r.abandon = context.WithCancel(context.WithoutCancel(ctx))

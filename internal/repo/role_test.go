@@ -294,7 +294,7 @@ func TestRegistryRefusesTwoOfOneName(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if names := registry(t).Names(); len(names) != 6 {
+	if names := registry(t).Names(); len(names) != 8 {
 		t.Errorf("got %v", names)
 	}
 }

@@ -40,7 +40,7 @@ func TestCommitThatFails(t *testing.T) {
 		"undone, no room":         {undone, little, false, repo.DiskFull, false},
 		"undone, with room":       {undone, plenty, false, repo.OutcomeUnknown, true},
 		"done, no room":           {done, little, false, "", false},
-		"done, with room":         {done, plenty, false, "", true},
+		"done, with room":         {done, plenty, false, "", false},
 		"SQLite says it is full":  {full, plenty, false, repo.DiskFull, false},
 		"a plain file, no room":   {undone, little, true, repo.OutcomeUnknown, true},
 		"a plain file, with room": {undone, plenty, true, repo.OutcomeUnknown, true},

@@ -48,10 +48,7 @@ func openWriter(ctx context.Context, path, journal string) (_ *sql.DB, err error
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite3", d)
-	if err != nil {
-		return nil, fmt.Errorf("open writing connection: %w", err)
-	}
+	db := sql.OpenDB(writers{d})
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())

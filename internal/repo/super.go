@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 )
 
@@ -42,7 +41,7 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 	}
 	// Deadlines are contexts' and therefore the system's time, not r.now's.
 	if time.Since(call.Deadline) > lateness {
-		return unavailable(Expired, "The call came after its deadline and was not carried out.", time.Second, nil)
+		return errExpired()
 	}
 	command, ok := r.registry.byName[call.Name]
 	if !ok {
@@ -66,11 +65,8 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return err
 	}
 	defer leave()
-	run := &execution{repo: r, call: call, term: t, digest: digest(call.Name, call.Actor, canon)}
+	run := &execution{repo: r, call: call, bulk: command.bulk, term: t, digest: digest(call.Name, call.Actor, canon)}
 	err = run.do(ctx, command)
-	if run.wrote {
-		r.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
-	}
 	if err != nil && restsOnNothing(err) && !run.looked {
 		return err
 	}
@@ -78,6 +74,10 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return ackErr
 	}
 	return err
+}
+
+func errExpired() error {
+	return unavailable(Expired, "The call came after its deadline and was not carried out.", time.Second, nil)
 }
 
 // received carries out what another node sent. It ends with Abandon.
@@ -92,13 +92,13 @@ type execution struct {
 	repo   *Repo
 	call   *Call
 	digest []byte
+	bulk   bool   // it is behind calls that are not, when both wait
 	term   *term  // the one in which the call came
 	seen   Cursor // the newest row that the answer rests on
 	own    bool   // it is this call's own
 	last   head   // the newest row inside the transaction
 	again  bool   // another Prepare may follow this Apply
-	wrote  bool   // COMMIT was tried
-	looked bool   // it failed, and the answer rests on what was found afterwards
+	looked bool   // COMMIT failed, and the answer rests on what was found afterwards
 }
 
 // do turns a panic of a command into an Internal error: on a laptop and over the
@@ -106,7 +106,7 @@ type execution struct {
 func (e *execution) do(ctx context.Context, entry entry) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s panicked: %v\n%s", e.call.Name, p, debug.Stack())
+			err = panicked(e.call.Name, p)
 		}
 	}()
 	if entry.slow {
@@ -166,79 +166,45 @@ func restsOnNothing(err error) bool {
 	return code == Unavailable || code == Internal
 }
 
-// transact runs apply between BEGIN IMMEDIATE and COMMIT. The caller's context
-// ends the wait for the connection and Apply's statements, but the transaction
-// itself is on none: database/sql would roll it back behind our back, and an
-// error of Commit would no longer tell whether there was a COMMIT.
-func (e *execution) transact(ctx context.Context, apply applier) (err error) {
-	current, release, err := e.repo.primary.acquire()
-	if err != nil {
-		return err
-	}
-	defer release()
-	if current != e.term {
-		return unavailable(NotNow, "The primary has changed meanwhile; nothing was saved.", time.Second, errRoleChanged)
-	}
-	conn, err := e.term.db.Conn(ctx)
-	if err != nil {
-		return e.repo.begun(fmt.Errorf("take the writing connection: %w", err))
-	}
-	defer func() { _ = conn.Close() }() // gives it back to the pool; it may have been discarded
-	// Who has waited for the connection may have waited for the end of the role: then the
-	// next primary is asked, and nobody behind in the queue waits for this one.
-	if _, err = e.repo.primary.ready(); err != nil {
-		return err
-	}
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
-	if err != nil {
-		discard(conn) // such as a transaction that another failure left open
-		return e.repo.begun(fmt.Errorf("begin: %w", err))
-	}
+// transact has apply carried out by the committer, and returns after COMMIT.
+func (e *execution) transact(ctx context.Context, apply applier) error {
+	return e.term.writes.write(ctx, &turn{exec: e, apply: apply, bulk: e.bulk, size: len(e.call.Body)})
+}
+
+// apply is the call's part of a transaction: it looks the key up, authorizes the user, runs Apply and appends the
+// row. Nothing of it is true before COMMIT. ctx is the caller's.
+func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error) {
 	defer func() {
-		// After Commit this does nothing. Where SQLite cannot roll back, closing
-		// the connection does.
-		if rerr := tx.Rollback(); rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
-			discard(conn)
+		if p := recover(); p != nil {
+			err = panicked(e.call.Name, p)
 		}
 	}()
-	actx, cancel := context.WithTimeout(ctx, applyLimit)
-	defer cancel()
-	t, result, err := e.apply(actx, conn, tx, apply)
-	if t == nil || err != nil {
-		return err
+	e.own, e.looked = false, false
+	known, err := e.look(ctx, t)
+	if known || err != nil {
+		return e.refusal(err)
+	}
+	t.last, t.now, t.reset, t.again = e.last, e.repo.date(e.last), e.repo.reset, e.again
+	if e.call.Actor.signedIn() {
+		if err := e.repo.authorize(ctx, t); err != nil {
+			return e.refusal(err)
+		}
+	}
+	result, err := apply(ctx, t)
+	if err != nil {
+		return e.refusal(err)
 	}
 	if t.nothing {
 		e.call.Reply = Reply{Result: result, Cursor: e.last.cursor}
 		return nil
 	}
-	cursor, err := t.record(actx, e.digest, result)
+	cursor, err := t.record(ctx, e.digest, result)
 	if err != nil {
 		return e.repo.begun(err)
 	}
-	e.wrote = true
-	if err := e.repo.commit(tx); err != nil {
-		discard(conn)
-		return e.committed(ctx, cursor, err)
-	}
-	e.seen, e.own = cursor, true
+	e.own, e.seen = true, cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
 	return nil
-}
-
-// apply gives a nil Tx when the key was known and the answer is the stored one.
-func (e *execution) apply(ctx context.Context, conn *sql.Conn, tx *sql.Tx, apply applier) (*Tx, json.RawMessage, error) {
-	known, err := e.look(ctx, tx)
-	if known || err != nil {
-		return nil, nil, e.refusal(err)
-	}
-	t := &Tx{tx: tx, conn: conn, call: e.call, last: e.last, now: e.repo.date(e.last), reset: e.repo.reset, again: e.again}
-	if e.call.Actor.signedIn() {
-		if err = e.repo.authorize(ctx, t); err != nil {
-			return t, nil, e.refusal(err)
-		}
-	}
-	result, err := apply(ctx, t)
-	return t, result, e.refusal(err)
 }
 
 // look notes the newest row and answers a key that has a row from that row.
@@ -290,7 +256,7 @@ func (r *Repo) begun(err error) error {
 		return err
 	case diskFull(err), r.cramped(err):
 		return full(err)
-	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone):
+	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone), errors.Is(err, errRolledBack):
 		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
 	}
 	return fmt.Errorf("carry out: %w", err)
@@ -302,53 +268,3 @@ const fullFor = 30 * time.Second
 func full(err error) error {
 	return unavailable(DiskFull, "The primary's disk is full: nothing was saved. Its operator has to make room.", fullFor, err)
 }
-
-// committed translates an error of COMMIT: under LiteFS a commit that fails may
-// have happened, so only the row can tell. Where the disk is full the role is not in
-// doubt, and the row is looked for at once: to ask again would come to the same end.
-// (Not in a plain file: of what its log has, and was not synced, more may be there
-// after a crash than now.)
-func (e *execution) committed(ctx context.Context, at Cursor, err error) error {
-	if diskFull(err) {
-		return full(err)
-	}
-	if e.repo.primary.litefs && e.repo.cramped(err) {
-		saved, lerr := e.saved(ctx, at)
-		if lerr == nil {
-			e.looked = true // and both answers are told as late as any other, if the role lasts
-			if saved {
-				return nil
-			}
-			return full(err)
-		}
-		err = errors.Join(err, lerr)
-	}
-	return &Error{
-		Code: Unavailable, Reason: OutcomeUnknown, Key: e.call.Key, RetryAfter: 1, cause: err,
-		Message: "It is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
-	}
-}
-
-// saved looks for the row of a COMMIT that has failed, in a transaction that writes: to
-// begin it SQLite has to roll back what is left of the one before.
-func (e *execution) saved(ctx context.Context, at Cursor) (bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTimeout)
-	defer cancel()
-	tx, err := e.term.db.BeginTx(ctx, nil)
-	if err != nil {
-		return false, fmt.Errorf("begin anew: %w", err)
-	}
-	known, err := e.look(ctx, tx)
-	if e.call.Reply.Cursor == at {
-		e.call.Reply.Replayed = false // it is this call's own
-	}
-	if rerr := tx.Rollback(); err == nil && rerr != nil && !errors.Is(rerr, sql.ErrTxDone) {
-		err = fmt.Errorf("end: %w", rerr)
-	}
-	if e.term.ended() { // then this may be another's history
-		err = errors.Join(err, errRoleChanged)
-	}
-	return known && err == nil, err
-}
-
-var errRoleChanged = errors.New("the role has changed meanwhile")

@@ -16,8 +16,8 @@ type term struct {
 	cancel context.CancelFunc
 	lead   Term           // nil: a commit is enough, or Durability has not allowed it
 	db     *sql.DB        // nil: not open
+	writes *committer     // of db; nil: nothing is written yet
 	tasks  sync.WaitGroup // and what watches over
-	using  sync.WaitGroup // transactions on db
 }
 
 func newTerm(ctx context.Context, over <-chan struct{}) *term {
@@ -51,12 +51,13 @@ func (t *term) start(ctx context.Context, r *Repo, tasks []Task) {
 	}
 }
 
-// drain ends the tasks and waits for the transaction that is under way. The caller has
-// seen to it that no other begins.
+// drain ends the tasks and waits for the batch that is under way.
 func (t *term) drain() {
 	t.cancel()
+	if t.writes != nil {
+		t.writes.Close()
+	}
 	t.tasks.Wait()
-	t.using.Wait()
 }
 
 // stop ends writing. What has been written goes on waiting for a standby.

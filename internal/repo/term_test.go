@@ -140,7 +140,9 @@ func denyStep(ctx context.Context, db *sql.DB, fault func() bool) error {
 		return err
 	}
 	err = conn.Raw(func(c any) error {
-		c.(*sqlite3.SQLiteConn).RegisterAuthorizer(func(action int, _, _, _ string) int {
+		c.(interface {
+			RegisterAuthorizer(callback func(int, string, string, string) int)
+		}).RegisterAuthorizer(func(action int, _, _, _ string) int {
 			if action != sqlite3.SQLITE_READ && action != sqlite3.SQLITE_FUNCTION && fault() {
 				return sqlite3.SQLITE_DENY
 			}

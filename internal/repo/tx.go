@@ -9,13 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
-
-	"github.com/mattn/go-sqlite3"
 )
 
-// Tx is the transaction that Apply works in. It is a Reader too, so that the
-// queries of a package serve its commands.
+// Tx is what Apply works in: a part of a transaction that Apply neither begins nor ends. It is a Reader too, so that
+// the queries of a package serve its commands. After Apply has returned it refuses everything.
 type Tx struct {
 	tx      *sql.Tx
 	conn    *sql.Conn // what tx is on
@@ -26,6 +25,17 @@ type Tx struct {
 	touches []Touch
 	nothing bool
 	again   bool
+	upkeep  map[string]Upkeep
+
+	// guard says why no further statement may run, such as that the caller has gone; nil for never.
+	guard func() error
+	// statement makes the context that SQLite gets of the one that Apply gives. A context that ends while a
+	// statement writes ends the whole transaction.
+	statement func(ctx context.Context) context.Context
+
+	mu      sync.Mutex // statements run one at a time, and none after the end
+	ended   bool
+	stopped error // of guard, the first
 }
 
 // head is the newest row that a transaction found.
@@ -42,49 +52,78 @@ type Touch struct {
 	Subject string `json:"s,omitempty"`
 }
 
-// ExecContext runs a statement that changes rows.
+// ExecContext runs a statement that changes rows. Statements that begin, end or attach are refused.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := tx.alive(); err != nil {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if err := tx.permit(query); err != nil {
 		return nil, err
 	}
-	return tx.tx.ExecContext(ctx, query, args...)
+	return tx.tx.ExecContext(tx.statement(ctx), query, args...)
 }
 
-// QueryContext is sql.Tx's. A query may write as well: INSERT ... RETURNING.
+// QueryContext is sql.Tx's. A query may write as well: INSERT ... RETURNING. Rows that Apply leaves open are closed
+// when it has returned.
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := tx.alive(); err != nil {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if err := tx.permit(query); err != nil {
 		return nil, err
 	}
-	return tx.tx.QueryContext(ctx, query, args...)
+	return tx.tx.QueryContext(tx.statement(ctx), query, args...)
 }
 
-// QueryRowContext is sql.Tx's. Where SQLite has ended the transaction, Scan gives
-// context.Canceled: a Row has no other way to carry an error of ours.
+// QueryRowContext is sql.Tx's. Where no further statement may run, Scan gives context.Canceled: a Row has no other
+// way to carry an error of ours.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := tx.alive(); err != nil {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if err := tx.permit(query); err != nil {
 		over, cancel := context.WithCancelCause(ctx)
 		cancel(err)
 		return tx.tx.QueryRowContext(over, query, args...)
 	}
-	return tx.tx.QueryRowContext(ctx, query, args...)
+	return tx.tx.QueryRowContext(tx.statement(ctx), query, args...)
 }
 
 // errRolledBack says that SQLite has ended the transaction by itself.
 var errRolledBack = errors.New("SQLite has rolled the transaction back")
+
+// errReturned says that a Tx was used after its Apply had returned: the statement would have gone into another
+// call's part of the transaction.
+var errReturned = errors.New("this Tx has ended: its Apply has returned")
+
+// permit says whether a statement may run. What it refuses Apply cannot overlook: stopped is looked at after it.
+func (tx *Tx) permit(query string) error {
+	if tx.ended {
+		return errReturned
+	}
+	if tx.stopped == nil && tx.guard != nil {
+		tx.stopped = tx.guard()
+	}
+	if word := transactionWord(query); word != "" && tx.stopped == nil {
+		tx.stopped = fmt.Errorf("%s is not for Apply: the transaction is not its own", word)
+	}
+	if tx.stopped != nil {
+		return tx.stopped
+	}
+	return tx.alive()
+}
+
+// end makes the Tx refuse everything.
+func (tx *Tx) end() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.ended = true
+}
 
 // alive checks that the transaction is still there. SQLite rolls back by itself
 // when a statement runs into a full disk, an I/O error or an interruption; what
 // came next would then be committed at once, statement by statement, if Apply
 // overlooked the first error.
 func (tx *Tx) alive() error {
-	err := tx.conn.Raw(func(c any) error {
-		if s, ok := c.(*sqlite3.SQLiteConn); !ok || s.AutoCommit() {
-			return errRolledBack
-		}
-		return nil
-	})
-	if err != nil {
-		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+	if autocommit(tx.conn) {
+		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, errRolledBack)
 	}
 	return nil
 }
@@ -166,9 +205,6 @@ func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (C
 	if len(result) > maxResult {
 		return Cursor{}, fmt.Errorf("result of %s has %d bytes, at most %d are kept", tx.call.Name, len(result), maxResult)
 	}
-	if err := tx.alive(); err != nil {
-		return Cursor{}, err
-	}
 	touches, err := json.Marshal(append([]Touch{}, tx.touches...)) // none is [], not null
 	if err != nil {
 		return Cursor{}, fmt.Errorf("encode topics: %w", err)
@@ -192,7 +228,7 @@ func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (C
 			return Cursor{}, fmt.Errorf("record topic %s: %w", t.Topic, err)
 		}
 	}
-	return Cursor{Seq: seq, Mark: mark}, tx.prune(ctx, seq)
+	return Cursor{Seq: seq, Mark: mark}, nil
 }
 
 func nextMark(before Mark, key string) Mark {
@@ -209,17 +245,17 @@ func nextMark(before Mark, key string) Mark {
 const (
 	Honoured   = 30 * 24 * time.Hour
 	keepNewest = 10_000
-	pruneStep  = 20 // rows a write removes at the most: pruning is never a burst
+	pruneStep  = 20 // rows removed for each write at the most: pruning is never a burst
 )
 
 // prune removes the oldest rows that are past Honoured, counted from the newest
 // row (so that a long pause or a wrong clock does not empty the table), but
 // never one of the newest 10,000.
-func (tx *Tx) prune(ctx context.Context, seq int64) error {
+func prune(ctx context.Context, tx *Tx, writes int) error {
 	_, err := tx.ExecContext(ctx, `
 		DELETE FROM writes
 		WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM writes ORDER BY seq LIMIT ?) WHERE at < ? AND seq <= ?)`,
-		pruneStep, FormatTime(tx.now.Add(-Honoured)), seq-keepNewest)
+		pruneStep*writes, FormatTime(tx.last.at.Add(-Honoured)), tx.last.cursor.Seq-keepNewest)
 	if err != nil {
 		return fmt.Errorf("prune writes: %w", err)
 	}

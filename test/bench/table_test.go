@@ -59,7 +59,7 @@ func BenchmarkTable(b *testing.B) {
 	for _, part := range []struct {
 		name    string
 		measure func(b *testing.B, t *table)
-	}{{"pages", pages}, {"start", starts}, {"sockets", sockets}, {"reads", reads}, {"forwarding", forwarding}, {"frames", frames}, {"two", two}, {"failover", failover}, {"copies", copies}} {
+	}{{"pages", pages}, {"start", starts}, {"sockets", sockets}, {"reads", reads}, {"forwarding", forwarding}, {"frames", frames}, {"two", two}, {"writers", many}, {"failover", failover}, {"copies", copies}} {
 		b.Run(part.name, func(b *testing.B) {
 			part.measure(b, t)
 			b.ReportMetric(0, "ns/op") // a part is no operation

@@ -1,0 +1,334 @@
+package repo
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"sync"
+	"time"
+)
+
+// committer is the one goroutine that writes: group commit. It takes waiting calls in the order of their arrival,
+// runs each in a savepoint of one transaction and commits once for all of them. A call that waits for nobody is
+// committed at once: a batch is what has come while the one before was being committed.
+//
+// Each call keeps its own key, row, mark, time and refusal, and nobody is told anything before COMMIT has
+// succeeded. It does not wait for acknowledgements: the caller does.
+type committer struct {
+	repo *Repo
+	term *term
+
+	spared bool // the next batch is without upkeep, which has ended the one before
+
+	mu       sync.Mutex
+	errands  []*errand // before everything else
+	calls    []*turn
+	bulk     []*turn
+	again    []*turn // have run in a transaction that has ended; before those that wait
+	closed   bool
+	wake     chan struct{} // has room for one
+	finished chan struct{}
+}
+
+// turn is one call that waits for the committer, or runs.
+type turn struct {
+	ctx   context.Context // the caller's
+	exec  *execution
+	apply applier
+	bulk  bool
+	size  int  // of its body, bytes
+	alone bool // it has run beside others and must not any more
+
+	done  chan struct{} // closed when what is below is the answer
+	err   error
+	rests bool // the answer rests on rows of its batch
+}
+
+// errand is work on the writing connection that is no write.
+type errand struct {
+	ctx  context.Context
+	do   func(ctx context.Context, db *sql.DB) error
+	done chan error
+}
+
+func newCommitter(r *Repo, t *term) *committer {
+	return &committer{repo: r, term: t, wake: make(chan struct{}, 1), finished: make(chan struct{})}
+}
+
+// write waits for a call's turn and its COMMIT. When ctx ends before the turn has come nothing was done.
+func (c *committer) write(ctx context.Context, t *turn) error {
+	t.ctx, t.done = ctx, make(chan struct{})
+	if !c.enqueue(func() {
+		if t.bulk {
+			c.bulk = append(c.bulk, t)
+		} else {
+			c.calls = append(c.calls, t)
+		}
+	}) {
+		return errLeaving()
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		if c.withdraw(t) {
+			return c.repo.begun(context.Cause(ctx))
+		}
+		<-t.done // it runs, and sees that ctx has ended, or is being committed
+	}
+	return t.err
+}
+
+// errand has do done by the committer between two batches, before all calls that wait.
+func (c *committer) errand(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
+	e := &errand{ctx: ctx, do: do, done: make(chan error, 1)}
+	if !c.enqueue(func() { c.errands = append(c.errands, e) }) {
+		return errLeaving()
+	}
+	select {
+	case err := <-e.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func errLeaving() error {
+	return unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+}
+
+// enqueue adds to a queue, and reports whether the committer still works.
+func (c *committer) enqueue(add func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	add()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// withdraw takes a call out of its queue. It reports false where its turn has come.
+func (c *committer) withdraw(t *turn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, q := range []*[]*turn{&c.calls, &c.bulk, &c.again} {
+		if i := slices.Index(*q, t); i >= 0 {
+			*q = slices.Delete(*q, i, i+1)
+			return true
+		}
+	}
+	return false
+}
+
+// Close ends the committer after the batch under way. Calls that wait are told to ask again.
+func (c *committer) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	<-c.finished
+}
+
+// run works until Close.
+func (c *committer) run(ctx context.Context) {
+	defer close(c.finished)
+	for {
+		c.runErrands()
+		c.mu.Lock()
+		waiting, closed := len(c.calls)+len(c.bulk)+len(c.again) > 0, c.closed
+		c.mu.Unlock()
+		switch {
+		case closed:
+			c.refuseAll(errLeaving())
+			return
+		case waiting:
+			c.commitBatch(ctx)
+		default:
+			<-c.wake
+		}
+	}
+}
+
+func (c *committer) runErrands() {
+	for {
+		c.mu.Lock()
+		if len(c.errands) == 0 {
+			c.mu.Unlock()
+			return
+		}
+		e := c.errands[0]
+		c.errands = c.errands[1:]
+		c.mu.Unlock()
+		if err := context.Cause(e.ctx); err != nil {
+			e.done <- err
+			continue
+		}
+		e.done <- e.do(e.ctx, c.term.db)
+	}
+}
+
+// refuseAll answers everybody who waits.
+func (c *committer) refuseAll(err error) {
+	c.mu.Lock()
+	waiting := slices.Concat(c.again, c.calls, c.bulk)
+	errands := c.errands
+	c.again, c.calls, c.bulk, c.errands = nil, nil, nil, nil
+	c.mu.Unlock()
+	for _, t := range waiting {
+		t.answer(err)
+	}
+	for _, e := range errands {
+		e.done <- err
+	}
+}
+
+// answer ends a call's wait.
+func (t *turn) answer(err error) {
+	t.err = err
+	close(t.done)
+}
+
+// next takes the call out of its queue whose turn it is in b, nil when there is none, or b does not take it in.
+// Bulk calls get at most half of a batch's bytes while others wait.
+func (c *committer) next(b *batch) *turn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.errands) > 0 && len(b.turns) > 0 {
+		return nil
+	}
+	order := []*[]*turn{&c.calls, &c.bulk}
+	switch {
+	case len(c.again) > 0:
+		order = []*[]*turn{&c.again}
+	case b.bulkIsDue(c.bulk):
+		order = []*[]*turn{&c.bulk, &c.calls}
+	}
+	for _, q := range order {
+		if len(*q) > 0 && b.takes((*q)[0]) {
+			t := (*q)[0]
+			*q = (*q)[1:]
+			return t
+		}
+	}
+	return nil
+}
+
+// bulkIsDue reports whether a bulk call goes before others that wait: after each of theirs, as long as bulk calls
+// have no more than half of the batch's bytes. One goes into each batch, however large it is.
+func (b *batch) bulkIsDue(waiting []*turn) bool {
+	if len(waiting) == 0 || len(b.turns) == 0 || b.turns[len(b.turns)-1].bulk {
+		return false
+	}
+	return b.bulk == 0 || b.bulk+int64(waiting[0].size) <= maxBatchBytes/2
+}
+
+// commitBatch runs what waits, as far as it fits into one batch, and commits it.
+func (c *committer) commitBatch(ctx context.Context) {
+	if err := c.ready(); err != nil {
+		c.refuseAll(err) // then the next primary is asked, and nobody waits for this one
+		return
+	}
+	b, err := c.open(ctx)
+	if err != nil {
+		c.refuseAll(c.repo.begun(err))
+		return
+	}
+	for {
+		t := c.next(b)
+		if t == nil {
+			break
+		}
+		if err := c.due(t); err != nil {
+			t.answer(err)
+			continue
+		}
+		if err := b.run(t); err != nil {
+			c.repeat(b, err, t)
+			return
+		}
+		if b.turns[len(b.turns)-1] != t { // it was too slow, and is undone
+			c.requeue(t)
+			break
+		}
+	}
+	c.finish(b)
+}
+
+// due refuses a call whose turn comes too late.
+func (c *committer) due(t *turn) error {
+	if err := context.Cause(t.ctx); err != nil {
+		return c.repo.begun(err)
+	}
+	if time.Since(t.exec.call.Deadline) > lateness {
+		return errExpired()
+	}
+	return c.ready()
+}
+
+// ready says whether the committer's term is still the present one.
+func (c *committer) ready() error {
+	t, err := c.repo.primary.ready()
+	if err == nil && t != c.term {
+		err = unavailable(NotNow, "The primary has changed meanwhile; nothing was saved.", time.Second, errRoleChanged)
+	}
+	return err
+}
+
+// repeat has everybody run again who has run in a transaction that has ended; ended is the one at which it did, nil
+// where it was at none.
+func (c *committer) repeat(b *batch, why error, ended *turn) {
+	c.repo.log.Warn("a transaction has ended by itself; its writes are carried out again", "writes", len(b.turns), "err", why)
+	b.abandon()
+	turns := b.turns
+	if ended != nil {
+		turns = append(turns, ended)
+	}
+	c.requeue(turns...)
+}
+
+func (c *committer) requeue(turns ...*turn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.again = append(slices.Clone(turns), c.again...)
+}
+
+// finish commits a batch and answers its calls.
+func (c *committer) finish(b *batch) {
+	if b.rows == 0 {
+		b.abandon()
+		b.answer()
+		return
+	}
+	if !c.spared {
+		if err := b.maintain(b.turns[len(b.turns)-1].exec.call); err != nil {
+			c.spared = true // once: the next batch is without
+			c.repeat(b, err, nil)
+			return
+		}
+	}
+	c.spared = false
+	err := c.repo.commit(b.tx)
+	if err != nil {
+		discard(b.conn)
+	}
+	b.close()
+	c.repo.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
+	if err != nil {
+		c.committed(b, err)
+	}
+	b.answer()
+}
+
+// answer ends the waits of all calls of the batch.
+func (b *batch) answer() {
+	for _, t := range b.turns {
+		close(t.done)
+	}
+}
