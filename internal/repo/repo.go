@@ -203,15 +203,3 @@ func (r *Repo) Close() error {
 	}
 	return err
 }
-
-// viewer makes a Reader of its own for every query: Prepare reads, computes and
-// must not keep a transaction open meanwhile.
-type viewer struct{ r *Repo }
-
-func (v viewer) QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return v.r.reads.QueryContext(ctx, q, args...)
-}
-
-func (v viewer) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Row {
-	return v.r.reads.QueryRowContext(ctx, q, args...)
-}
