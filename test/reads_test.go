@@ -18,9 +18,9 @@ var database = []string{
 	"Query", "QueryContext", "QueryRow", "QueryRowContext", "Raw",
 }
 
-// direct are the functions that may call such a method of something that is neither the Reader nor the Tx that they were
-// given, or use a pool of reading connections, and what for. A read in any other place would go around View and Look: without an empty cache under LiteFS, the
-// gate, the limit and the retries.
+// direct are the functions that may call such a method of something that is neither the Reader nor the Tx that they
+// were given, or use a pool of reading connections, and what for. A read in any other place would go around View and
+// Look: without an empty cache under LiteFS, the gate, the limit and the retries.
 func direct() map[string]string {
 	return map[string]string{
 		"internal/repo/read.go Repo.viewOnce":           "is View",
@@ -66,7 +66,8 @@ func TestReadsGoOneWay(t *testing.T) {
 				in = name + " " + in
 				seen[in] = true
 				if allowed[in] == "" {
-					t.Errorf("%s uses %s: read by way of View or Look, or of the Reader or Tx that it was given", in, strings.Join(calls, ", "))
+					t.Errorf("%s uses %s: read by way of View or Look, or of the Reader or Tx that it was given",
+						in, strings.Join(calls, ", "))
 				}
 			}
 			return nil

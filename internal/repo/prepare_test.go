@@ -57,8 +57,8 @@ func names(ctx context.Context, v repo.Viewer) (list string, err error) {
 	return list, err
 }
 
-// TestPrepareReadsWhatIsThere: nothing that Prepare has read outlives its transaction, as for every other reader. The two
-// copies have equal headers, so that SQLite would go on with the pages that it has.
+// TestPrepareReadsWhatIsThere: nothing that Prepare has read outlives its transaction, as for every other reader. The
+// two copies have equal headers, so that SQLite would go on with the pages that it has.
 func TestPrepareReadsWhatIsThere(t *testing.T) {
 	one, other := MustHistories(t)
 	path := filepath.Join(t.TempDir(), "blog.db")
@@ -129,7 +129,8 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 	if repo.AsError(err).Code != repo.Internal {
 		t.Errorf("a read inside a read gives %v", err)
 	}
-	if err := probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) }); repo.AsError(err).Message != "common" {
-		t.Errorf("the next one gives %v", err)
+	err = probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) })
+	if got := repo.AsError(err).Message; got != "common" {
+		t.Errorf("the next one reads %q, want %q", got, "common")
 	}
 }

@@ -80,6 +80,8 @@ type Repo struct {
 	schema    schema
 	primary   *primary
 	rollback  rollback
+	writing   writing
+	readiness *readiness
 	feed      *Feed
 	handler   Handler
 
@@ -134,6 +136,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if o.LiteFS {
 		r.gate = newGate()
 	}
+	r.readiness = newReadiness(context.WithoutCancel(ctx), r.readSchema)
 	r.feed = newFeed(r)
 	r.primary = newPrimary(r, o.LiteFS, o.Tasks)
 	ms := append(append([]Middleware{}, o.Middleware...), admitBody(r.bodies), Await(r.feed), Forward(o.Node, o.Transport, o.Logger))
@@ -189,6 +192,7 @@ func (r *Repo) Feed() *Feed { return r.feed }
 // and closes the database.
 func (r *Repo) Close() error {
 	r.stop()
+	r.readiness.close()
 	r.done.Wait()
 	// The writing connection goes last: only the last connection to a plain file
 	// takes its write-ahead log in, and one that may only read cannot.

@@ -184,6 +184,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 		return err
 	}
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	e.repo.noteBegin(err)
 	if err != nil {
 		discard(conn) // such as a transaction that another failure left open
 		return e.repo.begun(fmt.Errorf("begin: %w", err))
@@ -210,7 +211,7 @@ func (e *execution) transact(ctx context.Context, apply applier) (err error) {
 		return e.repo.begun(err)
 	}
 	e.wrote = true
-	if err := e.repo.commit(tx); err != nil {
+	if err := e.repo.commitCounted(tx); err != nil {
 		discard(conn)
 		return e.committed(ctx, cursor, err)
 	}
