@@ -56,7 +56,7 @@ func watched(t *testing.T, others bool, work func(t *testing.T, b *bench)) {
 // wait lets time go by, and wants to know afterwards whether it has ended.
 func (b *bench) wait(t *testing.T, until time.Duration, ended bool) {
 	t.Helper()
-	time.Sleep(b.start.Add(until).Sub(time.Now()))
+	time.Sleep(time.Until(b.start.Add(until)))
 	synctest.Wait()
 	if b.ended.Load() != ended {
 		t.Errorf("after %s: the end is asked for: %t, want %t", until, !ended, ended)
@@ -77,6 +77,7 @@ func (b *bench) said(t *testing.T, lines int, problem bool) {
 // TestCommitsFailWhereOthersMayLead: the role goes to them, and not before the time is over.
 func TestCommitsFailWhereOthersMayLead(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.wait(t, writeStall-1, false)
 		b.wait(t, writeStall+paceOfLook, true)
 		b.said(t, 0, true)
@@ -86,6 +87,7 @@ func TestCommitsFailWhereOthersMayLead(t *testing.T) {
 // TestTooFewCommits: two say nothing, however long ago.
 func TestTooFewCommits(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
 		two := b.failing
 		two.Failed = 2
 		b.writing.Store(&two)
@@ -97,6 +99,7 @@ func TestTooFewCommits(t *testing.T) {
 // TestCommitsOfAnotherNode: what failed here before the role was lost is over.
 func TestCommitsOfAnotherNode(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.primary.Store(false)
 		b.wait(t, time.Hour, false)
 		b.said(t, 0, false)
@@ -106,6 +109,7 @@ func TestCommitsOfAnotherNode(t *testing.T) {
 // TestCommitsFailWhereThisNodeIsAlone: it says so, once each time, and stays; until there is somebody else.
 func TestCommitsFailWhereThisNodeIsAlone(t *testing.T) {
 	watched(t, false, func(t *testing.T, b *bench) {
+		t.Helper()
 		b.wait(t, time.Hour, false)
 		b.said(t, 1, true)
 		b.writing.Store(&repo.Writing{State: repo.WriteFit})

@@ -21,7 +21,7 @@ type preparing struct {
 	inside atomic.Bool
 }
 
-var errNested = errors.New("Prepare reads inside a read: a transaction would stay open meanwhile")
+var errNested = errors.New("a read of Prepare inside another: a transaction would stay open meanwhile")
 
 // View implements Viewer. An error that is the read's own and not fn's says that nothing was saved.
 func (p *preparing) View(ctx context.Context, fn func(rd Reader) error) error {

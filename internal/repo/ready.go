@@ -103,7 +103,7 @@ var errClosed = errors.New("the database has been closed")
 
 // find returns what the newest read has found, or why there is none: ctx has ended, or close was called.
 func (r *readiness) find(ctx context.Context) found {
-	last, reading := r.begin()
+	last, reading := r.begin() //nolint:contextcheck // the read is for all who ask, and outlives the first of them
 	if reading == nil {
 		return last
 	}
