@@ -46,11 +46,17 @@ func (r *Repo) Writing() Writing {
 	now := time.Now().UTC()
 	switch r.node.Role().State {
 	case litefs.Primary:
-		return r.writing.seen(now, r.primary.ready() == nil)
+		return r.writing.seen(now, r.takesWrites())
 	case litefs.Replica:
 		return Writing{State: WriteElsewhere, Seen: now}
 	}
 	return Writing{State: WriteNowhere, Seen: now}
+}
+
+// takesWrites reports whether this node is in a term as primary.
+func (r *Repo) takesWrites() bool {
+	_, err := r.primary.ready()
+	return err == nil
 }
 
 // CommitsFailed counts the COMMITs that have failed on this node since its start.
@@ -145,7 +151,7 @@ func (r *Repo) commitCounted(tx *sql.Tx) error {
 // noteCommit counts what came of the COMMIT that was tried at the moment tried: the one place that does. A deferred
 // constraint is the command's own fault, and a term that is over has no more to say.
 func (r *Repo) noteCommit(tried time.Time, err error) {
-	if err != nil && (primaryCode(sqliteCode(err)) == int(sqlite3.ErrConstraint) || r.primary.ready() != nil) {
+	if err != nil && (primaryCode(sqliteCode(err)) == int(sqlite3.ErrConstraint) || !r.takesWrites()) {
 		return
 	}
 	r.writing.committed(tried, time.Now(), err, diskFull(err) || r.cramped(err))
