@@ -28,13 +28,13 @@ type Health struct {
 // connection. The database is read once for all who ask at the same time, and not again within a second; who has waited
 // a second for that is told what was found up to 10 s ago. A replica that knows no primary is ready, and says so.
 func (r *Repo) Health(ctx context.Context) Health {
-	found := r.readiness.find(ctx)
+	f := r.readiness.find(ctx)
 	h := Health{
-		SchemaHave: found.schema, SchemaWant: r.schema.want, Seen: found.at.UTC(), Writing: r.Writing(),
+		SchemaHave: f.schema, SchemaWant: r.schema.want, Seen: f.at.UTC(), Writing: r.Writing(),
 	}
 	switch {
-	case found.err != nil:
-		h.Reason = "no usable database: " + found.err.Error()
+	case f.err != nil:
+		h.Reason = "no usable database: " + f.err.Error()
 	case h.SchemaHave == 0:
 		h.Reason = "no schema yet: the primary brings it"
 	case h.SchemaHave < r.schema.before:
@@ -182,9 +182,9 @@ func (r *Repo) readSchema(ctx context.Context) (f found) {
 
 // Schema returns the schema that the database here has, 0 when there is none yet.
 func (r *Repo) Schema(ctx context.Context) (int64, error) {
-	found := r.readiness.find(ctx)
-	if HasReason(found.err, NoDatabase) {
+	f := r.readiness.find(ctx)
+	if HasReason(f.err, NoDatabase) {
 		return 0, nil
 	}
-	return found.schema, found.err
+	return f.schema, f.err
 }
