@@ -63,6 +63,9 @@ func Register[C Command[R], R any]() Registration {
 		}
 		_, public := any(zero).(Public)
 		_, slow := any(zero).(Preparer[R])
+		if _, named := reflect.TypeFor[C]().MethodByName("Prepare"); named && !slow {
+			return fmt.Errorf("command %s has a Prepare that is not a Preparer's: it would never be called", name)
+		}
 		g.byName[name] = entry{public: public, slow: slow, canonical: canonical[C], prepare: prepare[C, R]}
 		return nil
 	}

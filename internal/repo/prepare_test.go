@@ -134,3 +134,15 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 		t.Errorf("the next one reads %q, want %q", got, "common")
 	}
 }
+
+// unheard has a Prepare that nobody would call.
+type unheard struct{ put }
+
+func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], error) { return nil, nil }
+
+// TestRegistryRefusesAPrepareThatIsNone: such as one from before a change of Preparer.
+func TestRegistryRefusesAPrepareThatIsNone(t *testing.T) {
+	if _, err := repo.NewRegistry([]repo.Registration{repo.Register[unheard]()}); err == nil {
+		t.Error("registered, and its Prepare would never be called")
+	}
+}
