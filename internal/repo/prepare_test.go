@@ -138,7 +138,9 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 // unheard has a Prepare that nobody would call.
 type unheard struct{ put }
 
-func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], error) { return nil, nil }
+func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], error) {
+	return nil, nil
+}
 
 // TestRegistryRefusesAPrepareThatIsNone: such as one from before a change of Preparer.
 func TestRegistryRefusesAPrepareThatIsNone(t *testing.T) {
