@@ -4,19 +4,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"blog/internal/repo"
 )
 
-// health says that the process answers, whatever the database does.
+// health says that the process is alive: it answers, whatever the database does.
 func (s *Site) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"alive": true})
 }
 
 // readyz says whether this node can serve readers, and why not. What is missing
 // although it can is said as well: a migration that the primary has not run, one
-// that this release does not know, or no known primary. Anybody can ask: what is
-// wrong in detail is in the log.
+// that this release does not know, or no known primary. What was last seen of writing
+// here, and when, is told beside it and changes nothing: who cannot write can serve
+// readers. Anybody can ask: what is wrong in detail is in the log.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	h := s.repo.Health(r.Context())
 	if r.Context().Err() == nil {
@@ -24,7 +26,10 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	}
 	leaving, notYet := s.leaving.Load(), s.notYet()
 	h.Ready = h.Ready && !leaving && notYet == ""
-	out := map[string]any{"ready": h.Ready, "schema": h.SchemaHave, "schema_wanted": h.SchemaWant}
+	out := map[string]any{
+		"ready": h.Ready, "schema": h.SchemaHave, "schema_wanted": h.SchemaWant,
+		"writing": h.Writing.State, "writing_seen": h.Writing.Seen.Truncate(time.Millisecond),
+	}
 	switch {
 	case leaving:
 		out["reason"] = "this node is shutting down"
@@ -41,14 +46,25 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, out)
 }
 
+// readiness is what the log is told of.
+type readiness struct {
+	ready           bool
+	reason, writing string
+}
+
 // logReadiness says what has changed, once, however often it is asked for.
 func (s *Site) logReadiness(h repo.Health) {
-	before := ""
-	if p := s.unhealthy.Swap(&h.Reason); p != nil {
-		before = *p
+	writing := string(h.Writing.State)
+	if h.Writing.Err != nil {
+		writing += ": " + h.Writing.Err.Error()
 	}
-	if h.Reason != before {
-		s.log.Info("readiness", "ready", h.Ready, "reason", h.Reason)
+	now := readiness{h.Ready, h.Reason, writing}
+	before := s.told.Swap(&now)
+	if before == nil && h.Ready && h.Reason == "" && h.Writing.Err == nil {
+		return
+	}
+	if before == nil || *before != now {
+		s.log.Info("readiness", "ready", now.ready, "reason", now.reason, "writing", now.writing)
 	}
 }
 

@@ -11,13 +11,16 @@ import (
 	"time"
 
 	"blog/internal/posts"
+	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 	"blog/web"
 )
 
 type ready struct {
-	Ready  bool   `json:"ready"`
-	Reason string `json:"reason"`
+	Ready   bool      `json:"ready"`
+	Reason  string    `json:"reason"`
+	Writing string    `json:"writing"`
+	Seen    time.Time `json:"writing_seen"`
 }
 
 func MustReady(tb testing.TB, n *node, status int) ready {
@@ -39,13 +42,13 @@ func MustReady(tb testing.TB, n *node, status int) ready {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	for _, n := range []*node{w.primary, w.replica} {
-		if r := MustReady(t, n, http.StatusOK); !r.Ready || r.Reason != "" {
-			t.Errorf("%+v", r)
+	for writing, n := range map[string]*node{"fit": w.primary, "elsewhere": w.replica} {
+		if r := MustReady(t, n, http.StatusOK); !r.Ready || r.Reason != "" || r.Writing != writing || r.Seen.IsZero() {
+			t.Errorf("%+v, want it ready and writing %q", r, writing)
 		}
 	}
 	w.seat.Set(repotest.Unknown())
-	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") {
+	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") || r.Writing != "no_primary" {
 		t.Errorf("without a primary: %+v", r)
 	}
 	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
@@ -92,18 +95,43 @@ func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	w := MustWorld(t)
 	// Its file has a journal mode that a primary under LiteFS refuses.
 	n := w.MustNode(t, w.path, repotest.NewSeat(repotest.Primary()), true)
-	repotest.Eventually(t, patience, "the log says why", func() bool {
-		if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "the database does not work here" {
+	repotest.Eventually(t, patience, "it says that it cannot write, and the log says why", func() bool {
+		r := MustReady(t, n, http.StatusOK)
+		if !r.Ready || r.Reason != "" || r.Writing != "failing" && r.Writing != "not_yet" {
 			t.Errorf("%+v", r)
 		}
-		return strings.Contains(n.log.String(), "journal mode")
+		return r.Writing == "failing" && strings.Contains(n.log.String(), "journal mode")
 	})
 	lines := strings.Count(n.log.String(), "msg=readiness")
 	for range 10 {
-		MustReady(t, n, http.StatusServiceUnavailable)
+		MustReady(t, n, http.StatusOK)
 	}
 	if got := strings.Count(n.log.String(), "msg=readiness"); lines == 0 || got > lines+1 {
 		t.Errorf("said %d times, then %d times", lines, got)
+	}
+}
+
+// TestReadyWhileTheWriterIsHeld: by a write that does not end before the answer has come.
+func TestReadyWhileTheWriterIsHeld(t *testing.T) {
+	t.Parallel()
+	w := MustWorld(t)
+	lock, err := repotest.MustRaw(t, w.path).BeginTx(t.Context(), nil) // immediate, so that writes wait for it
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := repo.Write(repotest.As(t.Context(), repo.Operator), w.primary.repo, posts.Create{Title: "Later", Body: "Text."})
+		written <- err
+	}()
+	if r := MustReady(t, w.primary, http.StatusOK); !r.Ready || r.Writing != "fit" {
+		t.Errorf("%+v, want it ready, and fit as it was seen last", r)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Error(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 }
 

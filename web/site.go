@@ -70,8 +70,8 @@ type Site struct {
 	stale    atomic.Uint64 // answers that said that something is missing
 	absent   absent
 	notYet   func() string
-	// unhealthy is the reason that the last look at the database gave.
-	unhealthy atomic.Pointer[string]
+	// told is the readiness that was asked for last.
+	told atomic.Pointer[readiness]
 }
 
 // New returns the site. Attach its Cache to the feed before anything that tells

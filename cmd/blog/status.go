@@ -17,7 +17,7 @@ import (
 
 type statusCmd struct{}
 
-// statusLimit bounds the question: the server's own check of its database takes
+// statusLimit bounds the question: the server's own read of its database takes
 // seconds when the database is locked.
 const statusLimit = 15 * time.Second
 
@@ -71,6 +71,9 @@ func statusText(st app.Status) string {
 	line("primary", "%s", cmp.Or(primaryOf(st.Info, st.Nodes), "not known"))
 	line("candidate", "%s", yesNo(st.Candidate))
 	line("ready", "%s", ready)
+	if st.Writing != "" { // a server of the release before does not say it
+		line("writing", "%s, seen %s", strings.ReplaceAll(string(st.Writing), "_", " "), st.WritingSeen.Format(time.RFC3339))
+	}
 	line("schema", "%d of %d", st.Schema, st.SchemaWant)
 	line("position", "%d, mark %s", st.Seq, cmp.Or(st.Mark, "0"))
 	line("lag", "%d", st.Lag)

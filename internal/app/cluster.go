@@ -68,6 +68,9 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 	if role.State == litefs.Primary && i.Primary == "" {
 		i.Primary = c.Node // a plain file, or a LiteFS that does not tell it
 	}
+	if role.State == litefs.Primary {
+		i.Problem = s.commits().problem(time.Now())
+	}
 	if v, err := s.Repo.Schema(ctx); err == nil { // else it is not known now, which /readyz says
 		i.Schema = v
 	}
@@ -128,8 +131,8 @@ func (c Config) checkDurability() error {
 			return fmt.Errorf("DURABILITY=%s needs a standby that can be elected: run `blog mount` with a lease in Consul, or set local", c.Durability)
 		}
 	}
-	if c.DurabilityWait < 0 || c.DurabilityStall < 0 {
-		return errors.New("DURABILITY_WAIT and DURABILITY_STALL are lengths of time, such as 5s")
+	if c.DurabilityWait < 0 || c.DurabilityStall < 0 || c.WriteStall < 0 {
+		return errors.New("DURABILITY_WAIT, DURABILITY_STALL and WRITE_STALL are lengths of time, such as 5s")
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Durability      string        `name:"durability" env:"DURABILITY" placeholder:"POLICY" help:"When a write is acknowledged: two (a standby has it too; the primary alone when the standby is lost), strict (never alone), local (a plain file, or a static lease) (${env}; default two where a standby can be elected)."`
 	DurabilityWait  time.Duration `name:"durability-wait" env:"DURABILITY_WAIT" default:"5s" placeholder:"TIME" help:"How long after a standby's last report the primary goes on alone (${env}; default ${default})."`
 	DurabilityStall time.Duration `name:"durability-stall" env:"DURABILITY_STALL" default:"20s" placeholder:"TIME" help:"The same for a standby that reports, but whose copy stands still while writes wait for it (${env}; default ${default})."`
+	WriteStall      time.Duration `name:"write-stall" env:"WRITE_STALL" default:"20s" placeholder:"TIME" help:"For how long all commits may fail, at least three, before the primary hands over to another member of the sync set, or ends (${env}; default ${default})."`
 	LiteFSControl   string        `name:"litefs-control" env:"LITEFS_CONTROL" hidden:"" help:"The socket that blog mount and its child share; set by it."`
 	LiteFSMember    string        `name:"litefs-member" env:"LITEFS_MEMBER" hidden:"" help:"The id of this node's data directory; set by blog mount."`
 	LiteFSCandidate bool          `name:"litefs-candidate" env:"LITEFS_CANDIDATE" hidden:"" help:"Whether this node may be elected; set by blog mount."`
@@ -48,6 +49,9 @@ func (c Config) Defaults() Config {
 		if *value == "" {
 			*value = fallback
 		}
+	}
+	if c.WriteStall == 0 {
+		c.WriteStall = writeStall
 	}
 	if c.Node == "" {
 		c.Node, _ = os.Hostname() // a node without a name is only less well labelled

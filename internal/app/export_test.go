@@ -9,12 +9,13 @@ import (
 
 	"blog/internal/cluster"
 	"blog/internal/litefs"
+	"blog/internal/repo"
 )
 
 // RunWatched is Run with a watch of another pace, which asks canary.
 func RunWatched(ctx context.Context, c Config, o Options, started func(*Server), every time.Duration, canary func(ctx context.Context, s *Server) error) error {
 	return run(ctx, c, o, started, func(s *Server, ctx context.Context) {
-		s.look(ctx, every, func(ctx context.Context) error { return canary(ctx, s) })
+		s.look(ctx, every, func(ctx context.Context) error { return canary(ctx, s) }, s.fail)
 	})
 }
 
@@ -63,3 +64,15 @@ func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ct
 func Shut(log *slog.Logger, srv *http.Server) func(ctx context.Context) error {
 	return (&Server{log: log}).shut("public", srv)
 }
+
+// Commits watches what writing says of COMMITs, as a node does that is primary and has others in its sync set or none.
+type Commits struct{ c *commits }
+
+func NewCommits(writing func() repo.Writing, primary, others func() bool, limit time.Duration, log *slog.Logger) Commits {
+	return Commits{&commits{writing: writing, primary: primary, others: others, limit: limit, log: log}}
+}
+
+func (c Commits) Watch(ctx context.Context, every time.Duration, end func(err error)) {
+	c.c.watch(ctx, every, end)
+}
+func (c Commits) Problem() string { return c.c.problem(time.Now()) }

@@ -46,17 +46,19 @@ func (s *Server) register() {
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	gauge("blog_primary", "1 when this node is primary, else 0.", func() float64 {
-		if s.node.Role().State == litefs.Primary {
-			return 1
-		}
-		return 0
+		return one(s.node.Role().State == litefs.Primary)
 	})
 	gauge("blog_primary_known", "1 when this node is or knows the primary, else 0.", func() float64 {
-		if litefs.Known(s.node.Role()) {
-			return 1
-		}
-		return 0
+		return one(litefs.Known(s.node.Role()))
 	})
+	gauge("blog_fit_to_write", "1 when this node is primary and its last transaction worked, else 0.", func() float64 {
+		return one(s.Repo.Writing().State == repo.WriteFit)
+	})
+	gauge("blog_commits_failing", "1 when no commit of this primary has succeeded for WRITE_STALL, and at least three were tried, else 0.", func() float64 {
+		_, failing := s.commits().fail(time.Now())
+		return one(failing)
+	})
+	counter("blog_commits_failed_total", "Commits that have failed on this node.", s.Repo.CommitsFailed)
 	gauge("blog_seq", "The newest write that this node's pages show.", func() float64 { return float64(s.Repo.Feed().Position().Seq) })
 	counter("blog_stale_reads_total", "Answers to readers who had seen a write that did not come here within 2 s.", s.site.StaleReads)
 	if s.cluster != nil {
@@ -89,12 +91,6 @@ type standing interface {
 
 // registerCluster adds what acknowledgements rest on.
 func registerCluster(c standing, gauge func(name, help string, value func() float64)) {
-	one := func(is bool) float64 {
-		if is {
-			return 1
-		}
-		return 0
-	}
 	gauge("blog_alone", "1 when acknowledged writes are on the primary alone, else 0; as this node knows it.", func() float64 {
 		return one(c.Self().Durability == string(repo.Alone))
 	})
@@ -106,4 +102,12 @@ func registerCluster(c standing, gauge func(name, help string, value func() floa
 		in, _ := c.InSet()
 		return one(in)
 	})
+}
+
+// one is 1 for what is so.
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,10 +26,13 @@ type Status struct {
 	LiteFS  bool      `json:"litefs"`
 	Zone    string    `json:"zone"` // of days and of dates without one
 	// Health's own position is the Info's.
-	SchemaWant int64      `json:"schema_wanted"`
-	Ready      bool       `json:"ready"`
-	Reason     string     `json:"reason,omitempty"`
-	Live       live.Stats `json:"live"`
+	SchemaWant int64  `json:"schema_wanted"`
+	Ready      bool   `json:"ready"`
+	Reason     string `json:"reason,omitempty"`
+	// Writing is what was last seen of writing on this node, and WritingSeen when.
+	Writing     repo.WriteState `json:"writing,omitempty"`
+	WritingSeen time.Time       `json:"writing_seen,omitzero"`
+	Live        live.Stats      `json:"live"`
 	// Nodes are this node and those that the primary knows; this one is the first.
 	Nodes []cluster.Info `json:"nodes"`
 }
@@ -39,11 +43,14 @@ func (s *Server) Status(ctx context.Context) Status {
 	st := Status{
 		Version: s.options.Version, Started: s.started.UTC(), LiteFS: s.config.LiteFSURL != "", Zone: s.config.Timezone,
 		SchemaWant: health.SchemaWant, Ready: health.Ready, Reason: health.Reason, Live: s.hub.Stats(),
+		Writing: health.Writing.State, WritingSeen: health.Writing.Seen,
 	}
 	if s.cluster == nil {
 		st.Info = s.info(ctx)
-		st.Clock, st.Durability, st.Problem = s.clock.Wall().UTC(), string(cluster.Local), s.clock.Problem()
-		st.Seq, st.Mark = health.Cursor.Seq, health.Cursor.String()
+		st.Clock, st.Durability = s.clock.Wall().UTC(), string(cluster.Local)
+		st.Problem = strings.TrimSpace(st.Problem + " " + s.clock.Problem())
+		at := s.Repo.Feed().Position()
+		st.Seq, st.Mark = at.Seq, at.String()
 		st.Nodes = []cluster.Info{st.Info}
 		return st
 	}

@@ -79,7 +79,7 @@ type Server struct {
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
 	watch := (*Server).watch
 	if c.LiteFSURL == "" {
-		watch = nil // nobody waits for the lease
+		watch = (*Server).observe // nobody waits for the lease
 	}
 	return run(ctx, c, o, started, watch)
 }
@@ -94,9 +94,7 @@ func run(ctx context.Context, c Config, o Options, started func(*Server), watch 
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
-	if watch != nil {
-		work.Go(func() { watch(s, watching) })
-	}
+	work.Go(func() { watch(s, watching) })
 	defer stop()
 	select {
 	case <-ctx.Done():

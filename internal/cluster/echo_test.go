@@ -88,7 +88,15 @@ func (s *script) newest() uint64 {
 // cursor is the newest row of n's copy.
 func (n *node) cursor(t *testing.T) repo.Cursor {
 	t.Helper()
-	return n.repo.Health(t.Context()).Cursor
+	var at repo.Cursor
+	err := n.repo.View(t.Context(), func(rd repo.Reader) (err error) {
+		at, err = repo.Newest(t.Context(), rd)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
 
 // mustHear sends a report of which nothing else is to come, and waits until the primary has taken it in.

@@ -41,7 +41,7 @@ func TestRowsOfAHistoryThatIsGivenUp(t *testing.T) {
 			rewrite(t, w)
 			w.keeper.hand("a")
 			a.seat.Set(repotest.Primary())
-			repotest.Eventually(t, patience, "it leads again", func() bool { return a.repo.Health(t.Context()).Ready })
+			repotest.Eventually(t, patience, "it leads again", func() bool { return a.repo.Writing().State == repo.WriteFit })
 			p := probe{a.cluster, make(chan repo.Cursor, 10)}
 			a.repo.Feed().Attach(p) // behind the cluster, so what it hears the cluster has heard
 			a.seat.hold(false)

@@ -47,7 +47,7 @@ func TestATermThatCouldNotBegin(t *testing.T) {
 	repotest.Eventually(t, patience, "the term does not begin", func() bool { return strings.Contains(a.log.String(), "cannot take writes") })
 	w.reports(t, a, b, 2)
 	w.schema.broken.Store(false)
-	repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Health(t.Context()).Ready })
+	repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Writing().State == repo.WriteFit })
 
 	// b dies, and a acknowledges a row alone.
 	b.seat.hold(true)

@@ -62,7 +62,7 @@ func TestARestoredConsul(t *testing.T) {
 		a.seat.Set(repotest.Unknown()) // the event stream breaks; the lease is the same
 		w.keeper.restore(before)
 		a.seat.Set(repotest.Primary())
-		repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Health(t.Context()).Ready })
+		repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Writing().State == repo.WriteFit })
 		if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
 			t.Errorf("the set is %v, and b lacks a row that was acknowledged", got)
 		}

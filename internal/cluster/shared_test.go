@@ -30,7 +30,7 @@ func (w *world) mustLead(t *testing.T, n, other *node) {
 	other.seat.Set(repotest.Unknown())
 	w.keeper.hand(n.id)
 	n.seat.Set(repotest.Primary())
-	repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
+	repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
 }
 
 // TestWhatAnOldPrimaryShares: fra1 is cut off with a row that nobody else has; fra2 leads,

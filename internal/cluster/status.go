@@ -26,7 +26,8 @@ func (c *Cluster) selfLocked() Info {
 	i.Seq, i.Mark = c.at.Seq, c.at.String()
 	switch l := c.lead; {
 	case l != nil:
-		i.Durability, i.SyncSet, i.StandbySeq, i.Problem = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq(), c.countLocked()
+		i.Durability, i.SyncSet, i.StandbySeq = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq()
+		i.Problem = sentences(c.self.Problem, c.countLocked())
 	case c.o.Node.Role().State == litefs.Primary:
 		i.Durability = string(Local)
 		if c.o.Control != nil && c.o.Policy != Local {
@@ -46,8 +47,10 @@ func (c *Cluster) selfLocked() Info {
 	return i
 }
 
-// sentences joins what is wrong on two accounts.
-func sentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
+// sentences puts what is wrong into one text.
+func sentences(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
+}
 
 // known is this node and, on a primary, everybody who has an uplink or had one.
 func (c *Cluster) known() []Info {

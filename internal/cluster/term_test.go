@@ -247,7 +247,7 @@ func TestAReportOfAnEarlierTerm(t *testing.T) {
 		other.seat.Set(repotest.Unknown())
 		w.keeper.hand(n.id)
 		n.seat.Set(repotest.Primary())
-		repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Health(t.Context()).Ready })
+		repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
 	}
 	lead(b, a)
 	a.seat.Set(replicaOf(b))

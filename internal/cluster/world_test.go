@@ -203,7 +203,7 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	})
 	w.nodes = append(w.nodes, n)
 	if role.State == litefs.Primary {
-		repotest.Eventually(t, patience, "the first node leads", func() bool { return n.repo.Health(t.Context()).Ready })
+		repotest.Eventually(t, patience, "the first node leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
 	} else {
 		n.seat.Set(replicaOf(w.nodes[0]))
 	}

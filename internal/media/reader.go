@@ -10,11 +10,6 @@ import (
 	"blog/internal/repo"
 )
 
-// Viewer is where a Reader reads: a repo.Repo.
-type Viewer interface {
-	View(ctx context.Context, fn func(rd repo.Reader) error) error
-}
-
 // Reader is the bytes of a picture as an io.ReadSeeker. It has one chunk in
 // memory, and reads each in a transaction of its own: whoever takes the picture
 // slowly holds up no write. A picture that is removed meanwhile ends in an
@@ -30,14 +25,14 @@ type Reader struct {
 
 // NewReader returns a reader of a picture that Lookup has found. Nothing is read
 // before the first Read; ctx is for each of the reads.
-func NewReader(ctx context.Context, v Viewer, p Picture) *Reader {
+func NewReader(ctx context.Context, v repo.Viewer, p Picture) *Reader {
 	return &Reader{size: p.Size, chunk: func(n int64) ([]byte, error) {
 		want := min(ChunkSize, p.Size-n*ChunkSize)
 		return readChunk(ctx, v, p.Hash, n, want)
 	}}
 }
 
-func readChunk(ctx context.Context, v Viewer, hash string, n, want int64) (data []byte, err error) {
+func readChunk(ctx context.Context, v repo.Viewer, hash string, n, want int64) (data []byte, err error) {
 	err = v.View(ctx, func(rd repo.Reader) error {
 		err = rd.QueryRowContext(ctx, "SELECT data FROM media_chunks WHERE hash = ? AND n = ?", hash, n).Scan(&data)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {

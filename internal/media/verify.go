@@ -3,9 +3,9 @@ package media
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 
 	"blog/internal/repo"
 )
@@ -18,54 +18,62 @@ type verdict struct {
 
 // Prepare looks at the whole picture when this is the last chunk of it that is
 // missing: hashing and reading ten megabytes takes too long under the lock.
-func (p Put) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Stored], error) {
+func (p Put) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Stored], error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if _, err := Lookup(ctx, rd, p.Hash); err == nil {
-		return p, nil // there is nothing to store
-	} else if !errors.Is(err, repo.NotFound) {
-		return nil, err
+	last := false
+	err := v.View(ctx, func(rd repo.Reader) (err error) {
+		last, err = p.last(ctx, rd)
+		return err
+	})
+	if !last || err != nil {
+		return p, err
 	}
-	whole, err := p.together(ctx, rd)
+	whole, err := p.together(ctx, v)
 	if err == nil && whole != nil {
 		p.checked = &verdict{whole, p.verify(whole)}
 	}
 	return p, err
 }
 
-// together returns the chunks that are stored with this one in its place, nil
-// while others are missing.
-func (p Put) together(ctx context.Context, rd repo.Reader) (_ []byte, err error) {
-	const others = `
+// last reports whether this is the one chunk that is missing of what was announced.
+func (p Put) last(ctx context.Context, rd repo.Reader) (bool, error) {
+	if _, err := Lookup(ctx, rd, p.Hash); !errors.Is(err, repo.NotFound) {
+		return false, err // nil: there is nothing to store
+	}
+	var others int
+	err := rd.QueryRowContext(ctx, `
+		SELECT COUNT(*)
 		FROM media_chunks AS c
 		JOIN media AS m ON m.hash = c.hash
-		WHERE c.hash = ? AND c.n <> ? AND (m.type, m.ext, m.width, m.height, m.size, m.chunks) = (?, ?, ?, ?, ?, ?)`
-	args := []any{p.Hash, p.N, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks}
-	var have int
-	if err = rd.QueryRowContext(ctx, "SELECT COUNT(*)"+others, args...).Scan(&have); err != nil {
-		return nil, fmt.Errorf("count chunks: %w", err)
-	}
-	if have < p.Chunks-1 {
-		return nil, nil
-	}
-	whole := make([]byte, p.Size)
-	copy(whole[p.N*ChunkSize:], p.Data)
-	rows, err := rd.QueryContext(ctx, "SELECT c.n, c.data"+others, args...)
+		WHERE c.hash = ? AND c.n <> ? AND (m.type, m.ext, m.width, m.height, m.size, m.chunks) = (?, ?, ?, ?, ?, ?)`,
+		p.Hash, p.N, p.Type, p.Ext, p.Width, p.Height, p.Size, p.Chunks).Scan(&others)
 	if err != nil {
-		return nil, fmt.Errorf("read chunks: %w", err)
+		return false, fmt.Errorf("count chunks: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var n int
-		var c sql.RawBytes
-		if err := rows.Scan(&n, &c); err != nil {
-			return nil, fmt.Errorf("read chunks: %w", err)
+	return others >= p.Chunks-1, nil
+}
+
+// together returns the chunks that are stored with this one in its place, nil when one
+// has gone meanwhile. It reads each in a transaction of its own: one over all of a
+// picture would hold up commits. Apply compares what it returns with what is there then.
+func (p Put) together(ctx context.Context, v repo.Viewer) ([]byte, error) {
+	whole := make([]byte, p.Size)
+	for n := range int64(p.Chunks) {
+		part := whole[n*ChunkSize : min((n+1)*ChunkSize, p.Size)]
+		if n == int64(p.N) {
+			copy(part, p.Data)
+			continue
 		}
-		copy(whole[n*ChunkSize:], c)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read chunks: %w", err)
+		data, err := readChunk(ctx, v, p.Hash, n, int64(len(part)))
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		copy(part, data)
 	}
 	return whole, nil
 }

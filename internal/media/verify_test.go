@@ -21,8 +21,8 @@ func (l late) Apply(ctx context.Context, tx *repo.Tx) (media.Stored, error) {
 	return l.Put.Apply(ctx, tx)
 }
 
-func (l late) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[media.Stored], error) {
-	cmd, err := l.Put.Prepare(ctx, rd)
+func (l late) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[media.Stored], error) {
+	cmd, err := l.Put.Prepare(ctx, v)
 	if f, ok := ctx.Value(hookKey{}).(func()); ok && err == nil {
 		f()
 	}

@@ -33,7 +33,7 @@ type Create struct {
 func (Create) Name() string { return "posts.create" }
 
 // Prepare checks the fields and renders the body.
-func (c Create) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+func (c Create) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], error) {
 	f := checker{}
 	r := &record{
 		title: f.title(c.Title), description: f.description(c.Description), body: f.body(c.Body),
@@ -46,7 +46,7 @@ func (c Create) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err := f.err(); err != nil {
 		return nil, err
 	}
-	doc, err := render(ctx, rd, r.body, newAnchor(), nil)
+	doc, err := render(ctx, v, r.body, newAnchor(), nil)
 	r.doc, c.rec = &doc, r
 	return c, err
 }

@@ -74,7 +74,7 @@ func (Import) Name() string { return "posts.import" }
 func (Import) Bulk() {}
 
 // Prepare checks the fields and renders the body.
-func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+func (i Import) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], error) {
 	f := checker{}
 	r := &record{
 		title: f.title(i.Title), slug: f.slug(i.Slug), description: f.description(i.Description), body: f.body(i.Body),
@@ -90,7 +90,11 @@ func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	}
 	// The anchor of a post that is there already stays; whether it is there is
 	// looked up again under the lock.
-	before, _, err := i.find(ctx, rd)
+	var before *record
+	err := v.View(ctx, func(rd repo.Reader) (err error) {
+		before, _, err = i.find(ctx, rd)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +102,7 @@ func (i Import) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if before != nil {
 		anchor = before.anchor
 	}
-	doc, err := render(ctx, rd, r.body, anchor, i.Media)
+	doc, err := render(ctx, v, r.body, anchor, i.Media)
 	if err == nil && len(doc.gone) > 0 {
 		return nil, picturesGone(doc.gone)
 	}

@@ -124,7 +124,7 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 
 // counting counts the read transactions, and fails where one is opened in another.
 type counting struct {
-	posts.Viewer
+	repo.Viewer
 	tb          testing.TB
 	views, open int
 }

@@ -76,6 +76,18 @@ func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 	return r, err
 }
 
+// loadWithMedia reads, in a transaction of its own, the post that t names and its pictures, hash by path.
+func (t Target) loadWithMedia(ctx context.Context, v repo.Viewer) (post record, files map[string]string, err error) {
+	err = v.View(ctx, func(rd repo.Reader) (err error) {
+		if post, err = t.load(ctx, rd); err != nil {
+			return err
+		}
+		files, err = mediaOf(ctx, rd, post.id)
+		return err
+	})
+	return post, files, err
+}
+
 // publish makes the post visible at its date: now when it has none, or by the
 // primary when the date comes.
 func (r *record) publish(now time.Time) {

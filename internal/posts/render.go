@@ -28,9 +28,10 @@ var renderer = markdown.New(markdown.Words{})
 
 // render turns body into what is stored. files gives pictures by the relative
 // path that the text names them with; pictures named by their own address are
-// found by it.
-func render(ctx context.Context, rd repo.Reader, body, anchor string, files map[string]string) (rendered, error) {
-	pictures := newPictures(files, func(hash string) (media.Picture, error) { return media.Lookup(ctx, rd, hash) })
+// found by it. No transaction is open while it renders: each picture is looked up
+// in one of its own.
+func render(ctx context.Context, v repo.Viewer, body, anchor string, files map[string]string) (rendered, error) {
+	pictures := newPictures(files, lookupIn(ctx, v))
 	out := rendered{anchor: anchor, media: pictures.used}
 	doc, err := renderer.Render(body, markdown.Options{Prefix: anchor, Image: pictures.image})
 	switch {
@@ -198,16 +199,22 @@ func picturesRemoved(tx *repo.Tx) error {
 
 func noRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
-// Viewer is what Preview needs of the repository.
-type Viewer interface {
-	View(ctx context.Context, fn func(rd repo.Reader) error) error
+// lookupIn returns what finds a picture in a transaction of its own.
+func lookupIn(ctx context.Context, v repo.Viewer) func(hash string) (media.Picture, error) {
+	return func(hash string) (m media.Picture, err error) {
+		err = v.View(ctx, func(rd repo.Reader) (err error) {
+			m, err = media.Lookup(ctx, rd, hash)
+			return err
+		})
+		return m, err
+	}
 }
 
 // Preview renders body on this node as saving it into the post with that id (0:
 // a new post) would on the primary. It renders outside of any read transaction,
 // which would hold up the node's writes and replication all the while: each
 // picture is looked up in one of its own.
-func Preview(ctx context.Context, v Viewer, id int64, body string) (doc markdown.Document, err error) {
+func Preview(ctx context.Context, v repo.Viewer, id int64, body string) (doc markdown.Document, err error) {
 	f := checker{}
 	body = f.body(body)
 	if err = f.err(); err != nil {
@@ -221,13 +228,7 @@ func Preview(ctx context.Context, v Viewer, id int64, body string) (doc markdown
 	if err != nil {
 		return doc, err
 	}
-	pictures := newPictures(files, func(hash string) (m media.Picture, err error) {
-		err = v.View(ctx, func(rd repo.Reader) (err error) {
-			m, err = media.Lookup(ctx, rd, hash)
-			return err
-		})
-		return m, err
-	})
+	pictures := newPictures(files, lookupIn(ctx, v))
 	doc, err = renderer.Render(body, markdown.Options{Prefix: "preview", Image: pictures.image})
 	if errors.Is(err, markdown.ErrTooComplex) {
 		return doc, repo.InvalidFields(map[string]string{"body": "is too complex to be rendered: " + strings.TrimPrefix(err.Error(), markdown.ErrTooComplex.Error()+": ")})

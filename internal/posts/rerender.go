@@ -28,19 +28,15 @@ func (Rerender) Name() string { return "posts.rerender" }
 func (Rerender) Bulk() {}
 
 // Prepare renders the body as it is stored.
-func (c Rerender) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+func (c Rerender) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], error) {
 	if c.Version != markdown.Version {
 		return nil, repo.Errorf(repo.Unavailable, "This release renders with version %d.", markdown.Version)
 	}
-	post, err := Target{ID: c.ID}.load(ctx, rd)
+	post, files, err := Target{ID: c.ID}.loadWithMedia(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	files, err := mediaOf(ctx, rd, post.id)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := render(ctx, rd, post.body, post.anchor, files)
+	doc, err := render(ctx, v, post.body, post.anchor, files)
 	c.doc, c.of = &doc, post.revision
 	return c, err
 }

@@ -41,7 +41,7 @@ type checkedUpdate struct {
 func (Update) Name() string { return "posts.update" }
 
 // Prepare checks the fields and renders the body if it is given.
-func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref], error) {
+func (u Update) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], error) {
 	f := checker{}
 	if u.Revision < 0 {
 		f.note("revision", revisionNeeded)
@@ -56,18 +56,14 @@ func (u Update) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[Ref],
 	if err := f.err(); err != nil || u.Body == nil {
 		return u, err
 	}
-	before, err := u.load(ctx, rd)
+	before, files, err := u.loadWithMedia(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 	if u.Revision != 0 && before.revision != u.Revision {
 		return nil, conflict(before.revision) // it never comes back to that one
 	}
-	files, err := mediaOf(ctx, rd, before.id)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := render(ctx, rd, u.checked.body, before.anchor, files)
+	doc, err := render(ctx, v, u.checked.body, before.anchor, files)
 	u.doc = &doc
 	return u, err
 }

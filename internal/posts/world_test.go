@@ -178,8 +178,8 @@ func (l late[C]) Apply(ctx context.Context, tx *repo.Tx) (posts.Ref, error) {
 	return l.Inner.Apply(ctx, tx)
 }
 
-func (l late[C]) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[posts.Ref], error) {
-	cmd, err := l.Inner.Prepare(ctx, rd)
+func (l late[C]) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[posts.Ref], error) {
+	cmd, err := l.Inner.Prepare(ctx, v)
 	if f, ok := ctx.Value(hookKey{}).(func()); ok && err == nil {
 		f()
 	}

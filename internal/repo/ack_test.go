@@ -125,11 +125,14 @@ func TestARefusalOfAnEmptyDatabase(t *testing.T) {
 type doubter struct{}
 
 func (doubter) Name() string { return "items.doubter" }
-func (d doubter) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[int], error) {
+func (d doubter) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int], error) {
 	close(prepared.entered)
 	<-prepared.look
 	var n int
-	if err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&n); err != nil || n < 2 {
+	err := v.View(ctx, func(rd repo.Reader) error {
+		return rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&n)
+	})
+	if err != nil || n < 2 {
 		return d, err
 	}
 	return nil, repo.Errorf(repo.Conflict, "there are %d", n)

@@ -52,6 +52,7 @@ func (c *committer) open(ctx context.Context) (*batch, error) {
 		return nil, fmt.Errorf("take the writing connection: %w", err)
 	}
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	c.repo.noteBegin(err)
 	if err != nil {
 		discard(conn) // such as a transaction that another failure left open
 		_ = conn.Close()

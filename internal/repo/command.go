@@ -23,11 +23,12 @@ type Command[R any] interface {
 
 // Preparer is a command with slow work (rendering, hashing) that must be done on
 // the primary but before the transaction takes the lock. Prepare returns the
-// command to apply, usually itself with unexported fields filled. What it reads
-// may be stale by the time Apply runs; an Apply that cannot do with it returns
-// Tx.PrepareAgain.
+// command to apply, usually itself with unexported fields filled. It reads by way
+// of v, each time in a short transaction of its own, materialises what it reads and
+// computes outside of them. What it has read may be stale by the time Apply runs;
+// an Apply that cannot do with it returns Tx.PrepareAgain.
 type Preparer[R any] interface {
-	Prepare(ctx context.Context, rd Reader) (Command[R], error)
+	Prepare(ctx context.Context, v Viewer) (Command[R], error)
 }
 
 // Public marks a command that needs nobody to be signed in, such as a login.
@@ -48,7 +49,7 @@ type entry struct {
 	bulk   bool
 	// canonical decodes strictly and encodes again: equal content, equal bytes.
 	canonical func(body []byte) ([]byte, error)
-	prepare   func(ctx context.Context, rd Reader, body []byte) (applier, error)
+	prepare   func(ctx context.Context, v Viewer, body []byte) (applier, error)
 }
 
 // applier runs a decoded, prepared command and returns its encoded result.
@@ -67,6 +68,9 @@ func Register[C Command[R], R any]() Registration {
 		}
 		_, public := any(zero).(Public)
 		_, slow := any(zero).(Preparer[R])
+		if _, named := reflect.TypeFor[C]().MethodByName("Prepare"); named && !slow {
+			return fmt.Errorf("command %s has a Prepare that is not a Preparer's: it would never be called", name)
+		}
 		_, bulk := any(zero).(Bulk)
 		g.byName[name] = entry{public: public, slow: slow, bulk: bulk, canonical: canonical[C], prepare: prepare[C, R]}
 		return nil
@@ -104,14 +108,14 @@ func canonical[C any](body []byte) ([]byte, error) {
 	return json.Marshal(c)
 }
 
-func prepare[C Command[R], R any](ctx context.Context, rd Reader, body []byte) (applier, error) {
+func prepare[C Command[R], R any](ctx context.Context, v Viewer, body []byte) (applier, error) {
 	c, err := decode[C](body)
 	if err != nil {
 		return nil, err
 	}
 	var cmd Command[R] = c
 	if p, ok := cmd.(Preparer[R]); ok {
-		if cmd, err = p.Prepare(ctx, rd); err != nil {
+		if cmd, err = p.Prepare(ctx, v); err != nil {
 			return nil, err
 		}
 	}

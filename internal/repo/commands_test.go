@@ -123,14 +123,16 @@ type guess struct {
 
 func (guess) Name() string { return "items.guess" }
 
-func (g guess) Prepare(ctx context.Context, rd repo.Reader) (repo.Command[int], error) {
+func (g guess) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int], error) {
 	if g.Item == "bad" {
 		return nil, repo.InvalidFields(map[string]string{"item": "cannot be rendered"})
 	}
 	if g.Item == "panic" {
 		panic("in Prepare")
 	}
-	err := rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&g.found)
+	err := v.View(ctx, func(rd repo.Reader) error {
+		return rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&g.found)
+	})
 	g.found += 100
 	return g, err
 }

@@ -314,7 +314,7 @@ func (c *committer) finish(b *batch) {
 		}
 	}
 	c.spared = false
-	err := c.repo.commit(b.tx)
+	err := c.repo.commitCounted(b.tx)
 	if err != nil {
 		discard(b.conn)
 	}

@@ -124,3 +124,21 @@ func (r *Repo) SetBodies(limit int64) { r.bodies.limit = limit }
 
 // HeldBodies is how many bytes they have now.
 func (r *Repo) HeldBodies() int64 { return r.bodies.held.Load() }
+
+// Readiness is what /readyz asks, with a read of the test's own.
+type Readiness struct{ r *readiness }
+
+func NewReadiness(ctx context.Context, read func(ctx context.Context) error) Readiness {
+	return Readiness{newReadiness(ctx, func(ctx context.Context) found { return found{err: read(ctx)} })}
+}
+
+// Find returns when the read that it answers from has ended, and that read's error.
+func (r Readiness) Find(ctx context.Context) (time.Time, error) {
+	f := r.r.find(ctx)
+	return f.at, f.err
+}
+
+func (r Readiness) Close() { r.r.close() }
+
+// Once carries a call out here and gives its first answer: nothing asks again.
+func (r *Repo) Once(ctx context.Context, call *Call) error { return r.super(ctx, call) }

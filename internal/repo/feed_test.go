@@ -203,7 +203,7 @@ func TestAPrimaryKnowsWhatIsGivenUp(t *testing.T) {
 	seat := repotest.NewSeat(repotest.Primary())
 	o.Node, o.Durability, o.LiteFS = seat, k, true
 	r := repotest.MustOpen(t, o)
-	repotest.Eventually(t, patience, "it leads", func() bool { return r.Health(t.Context()).Ready })
+	repotest.Eventually(t, patience, "it leads", func() bool { return r.Writing().State == repo.WriteFit })
 	one := MustPut(t, r, "1")
 	MustPut(t, r, "2")
 	other := one

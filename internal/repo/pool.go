@@ -15,7 +15,7 @@ import (
 // The connections of the query-only pools: readers', and this program's own.
 const (
 	readConns = 8
-	lookConns = 2 // the feed's, and one for who asks where this copy is
+	lookConns = 3 // the feed's, one for who asks where this copy is, and one for whether it can be read
 )
 
 // openReads opens a query-only pool: mode=ro, so that a forgotten forward

@@ -17,7 +17,7 @@ var stubbornly struct{ prepared, applied, last int }
 
 func (stubborn) Name() string { return "items.stubborn" }
 
-func (s stubborn) Prepare(context.Context, repo.Reader) (repo.Command[int], error) {
+func (s stubborn) Prepare(context.Context, repo.Viewer) (repo.Command[int], error) {
 	stubbornly.prepared++
 	return s, nil
 }

@@ -85,6 +85,7 @@ func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
 		return nil
 	}
 	t, err := p.begin(ctx, over)
+	p.repo.writing.opened(time.Now(), err)
 	p.mu.Lock()
 	p.term, p.cause = t, err
 	retired := p.over // meanwhile: what waits for a standby still needs the term
@@ -237,6 +238,7 @@ func (p *primary) check(ctx context.Context) error {
 	}
 	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
 		tx, err := db.BeginTx(ctx, nil)
+		p.repo.noteBegin(err)
 		if err != nil {
 			return p.repo.begun(err)
 		}
@@ -247,7 +249,7 @@ func (p *primary) check(ctx context.Context) error {
 // Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning
 // a transaction. That it has no time for one is no failure, nor that it is starting.
 func (r *Repo) Canary(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	err := r.primary.check(ctx)
 	if sqliteCode(err) == 0 || diskFull(err) {

@@ -81,6 +81,8 @@ type Repo struct {
 	schema    schema
 	primary   *primary
 	rollback  rollback
+	writing   writing
+	readiness *readiness
 	feed      *Feed
 	handler   Handler
 
@@ -135,6 +137,7 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	if o.LiteFS {
 		r.gate = newGate()
 	}
+	r.readiness = newReadiness(context.WithoutCancel(ctx), r.readSchema)
 	r.feed = newFeed(r)
 	r.primary = newPrimary(r, o.LiteFS, o.Tasks)
 	ms := append(append([]Middleware{}, o.Middleware...), admitBody(r.bodies), Await(r.feed), Forward(o.Node, o.Transport, o.Logger))
@@ -190,6 +193,7 @@ func (r *Repo) Feed() *Feed { return r.feed }
 // and closes the database.
 func (r *Repo) Close() error {
 	r.stop()
+	r.readiness.close()
 	r.done.Wait()
 	// The writing connection goes last: only the last connection to a plain file
 	// takes its write-ahead log in, and one that may only read cannot.
@@ -203,16 +207,4 @@ func (r *Repo) Close() error {
 		err = errors.Join(err, t.end())
 	}
 	return err
-}
-
-// viewer makes a Reader of its own for every query: Prepare reads, computes and
-// must not keep a transaction open meanwhile.
-type viewer struct{ r *Repo }
-
-func (v viewer) QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	return v.r.reads.QueryContext(ctx, q, args...)
-}
-
-func (v viewer) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Row {
-	return v.r.reads.QueryRowContext(ctx, q, args...)
 }

@@ -41,7 +41,7 @@ func MustPair(t *testing.T, change ...func(*repo.Options)) *pair {
 		return r, s.URL
 	}
 	p.a, p.urlA = open(p.nodeA)
-	repotest.Eventually(t, patience, "a takes writes", func() bool { return p.a.Health(t.Context()).Ready })
+	repotest.Eventually(t, patience, "a takes writes", func() bool { return p.a.Writing().State == repo.WriteFit })
 	p.b, p.urlB = open(p.nodeB)
 	p.nodeB.Set(repotest.Replica(p.urlA))
 	return p
@@ -237,39 +237,20 @@ func TestHealth(t *testing.T) {
 	})
 	t.Run("primary and replica", func(t *testing.T) {
 		c := MustCluster(t)
-		cursor := MustPut(t, c.replica, "a")
-		for _, r := range []*repo.Repo{c.primary, c.replica} {
-			if h := r.Health(t.Context()); !h.Ready || h.Reason != "" || h.Cursor != cursor {
-				t.Errorf("got %+v", h)
+		MustPut(t, c.replica, "a")
+		for want, r := range map[repo.WriteState]*repo.Repo{repo.WriteFit: c.primary, repo.WriteElsewhere: c.replica} {
+			if h := r.Health(t.Context()); !h.Ready || h.Reason != "" || h.Writing.State != want || h.Writing.Seen.IsZero() {
+				t.Errorf("got %+v, want it ready and writing %s", h, want)
 			}
 		}
 	})
 	t.Run("the writing connection cannot be opened", func(t *testing.T) {
 		c := MustCluster(t) // in WAL mode, which LiteFS must not have
 		c.node.Set(repotest.Primary())
-		repotest.Eventually(t, patience, "the reason is told", func() bool {
+		repotest.Eventually(t, patience, "the reason is told, and readers are served", func() bool {
 			h := c.replica.Health(t.Context())
-			return !h.Ready && strings.Contains(h.Reason, "journal mode")
+			return h.Ready && h.Writing.State == repo.WriteFailing && strings.Contains(h.Writing.Err.Error(), "journal mode")
 		})
-	})
-	t.Run("the writing connection is stuck", func(t *testing.T) {
-		entered, goOn := make(chan struct{}), make(chan struct{})
-		c := hooked(t, func(context.Context) error { close(entered); <-goOn; return nil })
-		done := make(chan error, 1)
-		go func() {
-			_, err := repo.Write(as("user:1"), c.primary, put{Item: "a"})
-			done <- err
-		}()
-		<-entered
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		if h := c.primary.Health(ctx); h.Ready {
-			t.Errorf("got %+v", h)
-		}
-		close(goOn)
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
 	})
 }
 

@@ -117,7 +117,7 @@ func (e *execution) do(ctx context.Context, entry entry) (err error) {
 		}
 	}
 	for left := maxPreparations; ; left-- {
-		apply, perr := entry.prepare(ctx, viewer{e.repo}, e.call.Body)
+		apply, perr := entry.prepare(ctx, &preparing{repo: e.repo}, e.call.Body)
 		if perr != nil {
 			return e.unprepared(ctx, e.refusal(perr))
 		}
@@ -138,13 +138,7 @@ func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
 		known, err = e.look(ctx, rd)
 		return err
 	})
-	switch {
-	case HasReason(err, Interrupted):
-		return known, unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
-	case HasReason(err, DiskFull):
-		return known, full(err)
-	}
-	return known, e.refusal(err)
+	return known, e.refusal(unread(err))
 }
 
 // unprepared looks again before a refusal of Prepare is told: it rests on rows that may

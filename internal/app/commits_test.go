@@ -1,0 +1,124 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"blog/internal/app"
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// bench is a node whose COMMITs the test tells.
+type bench struct {
+	log             repotest.Journal
+	start           time.Time
+	failing         repo.Writing // all COMMITs from the start
+	writing         atomic.Pointer[repo.Writing]
+	primary, others atomic.Bool
+	commits         app.Commits
+	ended           atomic.Bool
+}
+
+const (
+	writeStall = 20 * time.Second
+	paceOfLook = 3 * time.Second
+)
+
+// watched runs work in a bubble, beside the watch of a primary all of whose COMMITs fail from the start.
+func watched(t *testing.T, others bool, work func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{start: time.Now()}
+		b.failing = repo.Writing{State: repo.WriteFailing, Failed: 3, Since: b.start, Err: errors.New("database is locked")}
+		b.writing.Store(&b.failing)
+		b.primary.Store(true)
+		b.others.Store(others)
+		writing := func() repo.Writing { return *b.writing.Load() }
+		b.commits = app.NewCommits(writing, b.primary.Load, b.others.Load, writeStall, b.log.Text())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.commits.Watch(ctx, paceOfLook, func(error) { b.ended.Store(true) })
+		}()
+		work(t, b)
+		stop()
+		<-done
+	})
+}
+
+// wait lets time go by, and wants to know afterwards whether it has ended.
+func (b *bench) wait(t *testing.T, until time.Duration, ended bool) {
+	t.Helper()
+	time.Sleep(time.Until(b.start.Add(until)))
+	synctest.Wait()
+	if b.ended.Load() != ended {
+		t.Errorf("after %s: the end is asked for: %t, want %t", until, !ended, ended)
+	}
+}
+
+// said wants so many lines in the log, and the problem to be told or not.
+func (b *bench) said(t *testing.T, lines int, problem bool) {
+	t.Helper()
+	if n := strings.Count(b.log.String(), "no commit succeeds, and this node stays"); n != lines {
+		t.Errorf("it is %d times in the log, want %d", n, lines)
+	}
+	if text := b.commits.Problem(); (text != "") != problem {
+		t.Errorf("status says %q", text)
+	}
+}
+
+// TestCommitsFailWhereOthersMayLead: the role goes to them, and not before the time is over.
+func TestCommitsFailWhereOthersMayLead(t *testing.T) {
+	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.wait(t, writeStall-1, false)
+		b.wait(t, writeStall+paceOfLook, true)
+		b.said(t, 0, true)
+	})
+}
+
+// TestTooFewCommits: two say nothing, however long ago.
+func TestTooFewCommits(t *testing.T) {
+	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
+		two := b.failing
+		two.Failed = 2
+		b.writing.Store(&two)
+		b.wait(t, time.Hour, false)
+		b.said(t, 0, false)
+	})
+}
+
+// TestCommitsOfAnotherNode: what failed here before the role was lost is over.
+func TestCommitsOfAnotherNode(t *testing.T) {
+	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.primary.Store(false)
+		b.wait(t, time.Hour, false)
+		b.said(t, 0, false)
+	})
+}
+
+// TestCommitsFailWhereThisNodeIsAlone: it says so, once each time, and stays; until there is somebody else.
+func TestCommitsFailWhereThisNodeIsAlone(t *testing.T) {
+	watched(t, false, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.wait(t, time.Hour, false)
+		b.said(t, 1, true)
+		b.writing.Store(&repo.Writing{State: repo.WriteFit})
+		b.wait(t, time.Hour+2*paceOfLook, false)
+		b.said(t, 1, false)
+		b.writing.Store(&b.failing)
+		b.wait(t, time.Hour+4*paceOfLook, false)
+		b.said(t, 2, true)
+		b.others.Store(true)
+		b.wait(t, time.Hour+6*paceOfLook, true)
+	})
+}

@@ -1,0 +1,150 @@
+package repo_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// prober is a command whose Prepare does what the test put into the context of the write, and refuses with what that
+// returns; where it returns "" there is nothing to do.
+type prober struct{}
+
+type probeKey struct{}
+
+func (prober) Name() string { return "items.prober" }
+
+func (p prober) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[string], error) {
+	probe, _ := ctx.Value(probeKey{}).(func(v repo.Viewer) (string, error))
+	saw, err := probe(v)
+	if err != nil || saw == "" {
+		return p, err
+	}
+	return nil, repo.Errorf(repo.Conflict, "%s", saw)
+}
+
+func (prober) Apply(_ context.Context, tx *repo.Tx) (string, error) { tx.NoChange(); return "", nil }
+
+// MustProbe opens a primary under LiteFS on the file at path, with an item where there was none, and returns how its
+// Prepare is probed.
+func MustProbe(t *testing.T, path string) func(ctx context.Context, probe func(v repo.Viewer) (string, error)) error {
+	t.Helper()
+	o := indexed(t, path, repotest.NewSeat(repotest.Primary()))
+	o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[put](), repo.Register[prober]()})
+	_, missing := os.Stat(path)
+	r := repotest.MustOpen(t, o)
+	if missing != nil {
+		MustPut(t, r, "common")
+	}
+	return func(ctx context.Context, probe func(v repo.Viewer) (string, error)) error {
+		_, err := repo.Write(context.WithValue(ctx, probeKey{}, probe), r, prober{})
+		return err
+	}
+}
+
+// names returns the items' names, in the order of the alphabet.
+func names(ctx context.Context, v repo.Viewer) (list string, err error) {
+	err = v.View(ctx, func(rd repo.Reader) error {
+		return rd.QueryRowContext(ctx, "SELECT group_concat(name, ' ' ORDER BY name) FROM items").Scan(&list)
+	})
+	return list, err
+}
+
+// TestPrepareReadsWhatIsThere: nothing that Prepare has read outlives its transaction, as for every other reader. The
+// two copies have equal headers, so that SQLite would go on with the pages that it has.
+func TestPrepareReadsWhatIsThere(t *testing.T) {
+	one, other := MustHistories(t)
+	path := filepath.Join(t.TempDir(), "blog.db")
+	if err := os.WriteFile(path, one, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	probe := MustProbe(t, path)
+	err := probe(operator(), func(v repo.Viewer) (string, error) {
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, one) {
+			t.Errorf("opening it has changed the file, so that nothing is tried: %v", err)
+		}
+		if before, err := names(operator(), v); err != nil || before != "a1 common" {
+			t.Errorf("at first it reads %q, %v", before, err)
+		}
+		if err := os.WriteFile(path, other, 0o600); err != nil {
+			t.Error(err)
+		}
+		return names(operator(), v)
+	})
+	if e := repo.AsError(err); e.Message != "b1 b2 common" {
+		t.Errorf("then it reads %q, want the items of the other history", e.Message)
+	}
+}
+
+// TestPrepareWaitsForARollback: what could not be committed is rolled back before a read of Prepare has its answer, and
+// nothing has to be prepared a second time.
+func TestPrepareWaitsForARollback(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "blog.db")
+	probe := MustProbe(t, path)
+	var times atomic.Int64
+	err := probe(operator(), func(v repo.Viewer) (string, error) {
+		if times.Add(1) == 1 {
+			MustLeave(t, path)
+		}
+		return names(operator(), v)
+	})
+	if e := repo.AsError(err); e.Message != "common" || times.Load() != 1 {
+		t.Errorf("it reads %q after it was prepared %d times, want %q after one", e.Message, times.Load(), "common")
+	}
+}
+
+// TestPrepareEndsItsReads: with the call, whatever context the queries are given.
+func TestPrepareEndsItsReads(t *testing.T) {
+	probe := MustProbe(t, filepath.Join(t.TempDir(), "blog.db"))
+	ctx, cancel := context.WithTimeout(operator(), 100*time.Millisecond)
+	defer cancel()
+	err := probe(ctx, func(v repo.Viewer) (string, error) {
+		return "", v.View(ctx, func(rd repo.Reader) error {
+			var n int
+			const endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c"
+			return rd.QueryRowContext(context.Background(), endless).Scan(&n)
+		})
+	})
+	if !repo.HasReason(err, repo.NoPrimary) {
+		t.Errorf("the author is told %v, want that nothing was saved", err)
+	}
+}
+
+// TestPrepareReadsInNoRead: a transaction would be open during what comes between the two.
+func TestPrepareReadsInNoRead(t *testing.T) {
+	probe := MustProbe(t, filepath.Join(t.TempDir(), "blog.db"))
+	err := probe(operator(), func(v repo.Viewer) (string, error) {
+		return "", v.View(operator(), func(repo.Reader) error {
+			_, err := names(operator(), v)
+			return err
+		})
+	})
+	if repo.AsError(err).Code != repo.Internal {
+		t.Errorf("a read inside a read gives %v", err)
+	}
+	err = probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) })
+	if got := repo.AsError(err).Message; got != "common" {
+		t.Errorf("the next one reads %q, want %q", got, "common")
+	}
+}
+
+// unheard has a Prepare that nobody would call.
+type unheard struct{ put }
+
+func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], error) {
+	return nil, nil
+}
+
+// TestRegistryRefusesAPrepareThatIsNone: such as one from before a change of Preparer.
+func TestRegistryRefusesAPrepareThatIsNone(t *testing.T) {
+	if _, err := repo.NewRegistry([]repo.Registration{repo.Register[unheard]()}); err == nil {
+		t.Error("registered, and its Prepare would never be called")
+	}
+}

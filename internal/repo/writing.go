@@ -1,0 +1,158 @@
+package repo
+
+import (
+	"database/sql"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"blog/internal/litefs"
+)
+
+// WriteState says, in a word, what was last seen of writing on a node.
+type WriteState string
+
+// The states. On a primary they follow from what its own transactions gave last, calls' and the canary's.
+const (
+	WriteFit       WriteState = "fit"        // the last transaction began or was committed
+	WriteFailing   WriteState = "failing"    // it was not, or the writing connection could not be opened
+	WriteDiskFull  WriteState = "disk_full"  // there was no room for it
+	WriteNotYet    WriteState = "not_yet"    // this node is primary and does not take writes yet, or does not any more
+	WriteElsewhere WriteState = "elsewhere"  // another node is the primary
+	WriteNowhere   WriteState = "no_primary" // no primary is known
+)
+
+// Writing is what was last seen of writing on a node. It says nothing about readers.
+type Writing struct {
+	State WriteState
+	Seen  time.Time // when; UTC
+	Err   error     // what went wrong, for a log: it may give away what is of no concern to strangers
+	// Failed counts the COMMITs that have failed one after the other in this term, 0 after one that succeeded.
+	// The first of them was tried at Since. A full disk is not among them.
+	Failed int
+	Since  time.Time
+}
+
+// CommitsFail reports whether at least three COMMITs have been tried in the time of limit before now, or longer, and
+// none has succeeded since.
+func (w Writing) CommitsFail(now time.Time, limit time.Duration) bool {
+	const least = 3
+	return w.Failed >= least && now.Sub(w.Since) >= limit
+}
+
+// Writing returns what was last seen of writing here. It waits for nothing.
+func (r *Repo) Writing() Writing {
+	now := time.Now().UTC()
+	switch r.node.Role().State {
+	case litefs.Primary:
+		return r.writing.seen(now, r.takesWrites())
+	case litefs.Replica:
+		return Writing{State: WriteElsewhere, Seen: now}
+	}
+	return Writing{State: WriteNowhere, Seen: now}
+}
+
+// takesWrites reports whether this node is in a term as primary.
+func (r *Repo) takesWrites() bool {
+	_, err := r.primary.ready()
+	return err == nil
+}
+
+// CommitsFailed counts the COMMITs that have failed on this node since its start.
+func (r *Repo) CommitsFailed() uint64 {
+	r.writing.mu.Lock()
+	defer r.writing.mu.Unlock()
+	return r.writing.failures
+}
+
+// writing is what was last seen of the writing connection.
+type writing struct {
+	mu       sync.Mutex
+	at       time.Time // of the newest outcome
+	trouble  error     // nil: it was a good one
+	full     bool      // trouble is a full disk
+	commits  bool      // trouble is a COMMIT's, and only a COMMIT shows that it is over
+	opening  bool      // trouble is that of opening the connection
+	failed   int       // COMMITs in a row, in this term
+	since    time.Time // when the first of them was tried
+	failures uint64
+}
+
+// seen returns what is known at the moment now; open says whether there is a writing connection.
+func (w *writing) seen(now time.Time, open bool) Writing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := Writing{State: WriteFit, Seen: w.at.UTC(), Err: w.trouble, Failed: w.failed, Since: w.since}
+	switch {
+	case !open && !w.opening:
+		return Writing{State: WriteNotYet, Seen: now}
+	case w.full:
+		out.State = WriteDiskFull
+	case w.trouble != nil:
+		out.State = WriteFailing
+	}
+	return out
+}
+
+// opened notes how the opening of the writing connection, and with it of a term, has ended.
+func (w *writing) opened(now time.Time, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at, w.trouble, w.full, w.commits, w.opening = now, err, false, false, err != nil
+	w.failed, w.since = 0, time.Time{}
+}
+
+// began notes how BEGIN IMMEDIATE has ended.
+func (w *writing) began(now time.Time, err error, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.commits {
+		return
+	}
+	w.at, w.trouble, w.full = now, err, full
+}
+
+// committed notes how a COMMIT has ended that was tried at the moment tried.
+func (w *writing) committed(tried, now time.Time, err error, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at, w.trouble, w.full, w.commits = now, err, full, err != nil
+	if err != nil {
+		w.failures++
+	}
+	switch {
+	case err == nil:
+		w.failed, w.since = 0, time.Time{}
+	case full: // has a handling of its own, and says nothing about the others
+	case w.failed == 0:
+		w.failed, w.since = 1, tried
+	default:
+		w.failed++
+	}
+}
+
+// noteBegin counts what came of a BEGIN IMMEDIATE. That its caller could not wait for it says nothing.
+func (r *Repo) noteBegin(err error) {
+	if err != nil && (sqliteCode(err) == 0 || interrupted(err)) {
+		return
+	}
+	r.writing.began(time.Now(), err, err != nil && HasReason(r.begun(err), DiskFull))
+}
+
+// commitCounted is COMMIT.
+func (r *Repo) commitCounted(tx *sql.Tx) error {
+	tried := time.Now()
+	err := r.commit(tx)
+	r.noteCommit(tried, err)
+	return err
+}
+
+// noteCommit counts what came of the COMMIT that was tried at the moment tried: the one place that does. A deferred
+// constraint is the command's own fault, and a term that is over has no more to say.
+func (r *Repo) noteCommit(tried time.Time, err error) {
+	if err != nil && (primaryCode(sqliteCode(err)) == int(sqlite3.ErrConstraint) || !r.takesWrites()) {
+		return
+	}
+	r.writing.committed(tried, time.Now(), err, diskFull(err) || r.cramped(err))
+}
