@@ -40,14 +40,19 @@ func TestWhatIsNoDatabase(t *testing.T) {
 		prepare func(t *testing.T, path string)
 		none    bool
 	}{
-		"no file":    {func(*testing.T, string) {}, true},
-		"empty file": {func(t *testing.T, path string) { mustTouch(t, path, 0o600, "") }, true},
+		"no file": {func(*testing.T, string) {}, true},
+		"empty file": {func(t *testing.T, path string) {
+			t.Helper()
+			mustTouch(t, path, 0o600, "")
+		}, true},
 		"directory": {func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, false},
 		"socket": {func(t *testing.T, path string) {
+			t.Helper()
 			l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
 			if err != nil {
 				t.Fatal(err)
@@ -55,6 +60,7 @@ func TestWhatIsNoDatabase(t *testing.T) {
 			t.Cleanup(func() { _ = l.Close() })
 		}, false},
 		"link to itself": {func(t *testing.T, path string) {
+			t.Helper()
 			if err := os.Symlink(path, path); err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +101,7 @@ func mustShortDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // nobody else is meant to be kept out
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return dir
