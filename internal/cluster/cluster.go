@@ -95,6 +95,9 @@ type Cluster struct {
 	told     time.Time
 	failing  time.Time // since when no uplink of this node's has come up; zero where none fails
 
+	// forgotten is by id whom an operator had forgotten here, as primary; nil: nobody yet.
+	forgotten map[string]time.Time
+
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves
 	lead  *lead                // the term of this node; nil unless it leads
@@ -221,6 +224,7 @@ func (c *Cluster) lookOften() {
 		select {
 		case <-tick.C:
 			c.look()
+			c.forgetOld()
 		case <-c.run.Done():
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -95,6 +96,9 @@ func TestNothingFollowsFromADatabaseThatCannotBeOpened(t *testing.T) {
 			}
 			if got, err := b.cluster.Shared(t.Context(), &before); !repo.HasReason(err, repo.CannotOpen) {
 				t.Errorf("it shares %+v, %v", got, err)
+			}
+			if err := b.repo.Canary(t.Context()); err == nil {
+				t.Error("the node is not noticed, although it keeps another one from being elected")
 			}
 			if told := w.keeper.said(); len(told) != 0 {
 				t.Errorf("a failed look ends no election: %v", told)
@@ -256,4 +260,31 @@ func TestWhatTheSetRequires(t *testing.T) {
 	a.seat.Set(repotest.Unknown())
 	w.mustLead(t, a, b)
 	requires(t, w, one.Cursor)
+}
+
+// TestTheLeastOfWhatMembersHave is what a set requires.
+func TestTheLeastOfWhatMembersHave(t *testing.T) {
+	at := func(seq int64) string { return repo.Cursor{Seq: seq, Mark: cluster.RowMark(seq)}.String() }
+	for name, c := range map[string]struct {
+		before  string
+		newest  int64
+		covered map[string]int64
+		forgets int64
+		members []string
+		want    string
+	}{
+		"alone, all of it":                         {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, want: at(9)},
+		"alone, before the first row":              {want: ""},
+		"what the standby has":                     {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, members: []string{"s"}, want: at(5)},
+		"what the slower standby has":              {before: at(3), newest: 9, covered: map[string]int64{"s": 7, "r": 5}, members: []string{"s", "r"}, want: at(5)},
+		"not heard of in this term":                {before: at(3), newest: 9, members: []string{"s"}, want: at(3)},
+		"one of two not heard of":                  {before: at(3), newest: 9, covered: map[string]int64{"s": 7}, members: []string{"s", "r"}, want: at(3)},
+		"nothing was required":                     {newest: 9, members: []string{"s"}, want: ""},
+		"a row that is not remembered":             {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, forgets: 6, members: []string{"s"}, want: at(3)},
+		"a standby that has less than it once had": {before: at(7), newest: 9, covered: map[string]int64{"s": 5}, members: []string{"s"}, want: at(7)},
+	} {
+		if got := cluster.Requires(c.before, c.newest, c.covered, c.forgets, c.members...); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
 }

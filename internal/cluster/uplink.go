@@ -278,6 +278,7 @@ func (c *Cluster) hearWord(ctx context.Context, line *uplink, w Word) {
 	if w.Leaving != "" {
 		c.left[w.Leaving] = c.told
 	}
+	c.forgetAlsoLocked(w.Forgotten)
 	c.changedLocked()
 	c.mu.Unlock()
 	if !w.Clock.IsZero() {

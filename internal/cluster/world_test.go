@@ -194,6 +194,7 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	mux := http.NewServeMux()
 	mux.Handle(cluster.PathUplink, uplinks)
 	mux.Handle(cluster.PathNodes, uplinks)
+	mux.Handle(cluster.PathForget, uplinks)
 	mux.Handle("/", calls)
 	n.server = httptest.NewServer(mux)
 	t.Cleanup(func() {
