@@ -5,7 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"blog/internal/app"
+	nodes "blog/internal/cluster"
+	"blog/internal/repo/repotest"
 	"blog/test/cluster"
 )
 
@@ -40,7 +44,7 @@ func TestSameOnEveryNode(t *testing.T) {
 		{"post", "edit", "written-far-away", "--title", "x", "--revision", "9"},
 		{"post", "edit", "nothing", "--title", "x", "--revision", "1"},
 		{"post", "publish", "nothing"}, {"post", "unpublish", "nothing"}, {"post", "delete", "nothing"},
-		{"user", "logout", "bob@example.org"}, {"post", "show", "nothing"},
+		{"user", "logout", "bob@example.org"}, {"post", "show", "nothing"}, {"node", "forget", "nobody"},
 	} {
 		a, b := primary.run(t, append(args, "--json")...), replica.run(t, append(args, "--json")...)
 		if a != b || a.code != 1 {
@@ -77,5 +81,29 @@ func TestSameOnEveryNode(t *testing.T) {
 	c.Primary().Restart(t)
 	if again := mustJSON[written](t, replica, "post", "new", "--title", "Nobody takes this", "--key", "later"); again.Replayed {
 		t.Errorf("it had been done: %+v", again)
+	}
+	// A node that is gone for good: by its id, once it is gone.
+	st := mustJSON[app.Status](t, primary, "status")
+	if len(st.Nodes) != 2 {
+		t.Fatalf("%d nodes: %+v", len(st.Nodes), st.Nodes)
+	}
+	gone := st.Nodes[1]
+	for _, at := range []*world{primary, replica} {
+		if o := at.run(t, "node", "forget", gone.ID); o.code != 1 || !strings.Contains(o.err, "Stop it first") {
+			t.Errorf("one that is there: %+v", o)
+		}
+	}
+	c.Replicas()[0].Stop(t)
+	var answer outcome
+	repotest.Eventually(t, time.Minute, "its uplink ends", func() bool {
+		answer = primary.run(t, "node", "forget", gone.ID, "--json")
+		return answer.code == 0
+	})
+	got := decode[nodes.Forgotten](t, answer.out)
+	if got.ID != gone.ID || got.Node != gone.Node || got.Heard <= 0 {
+		t.Errorf("forgotten: %+v, want %s, %s", got, gone.ID, gone.Node)
+	}
+	if st := mustJSON[app.Status](t, primary, "status"); len(st.Nodes) != 1 {
+		t.Errorf("it is still there: %+v", st.Nodes)
 	}
 }

@@ -37,6 +37,7 @@ type cli struct {
 	Tag        tagCmd        `cmd:"" help:"The tags."`
 	Status     statusCmd     `cmd:"" help:"Say how this node is."`
 	Clock      clockCmd      `cmd:"" help:"The dates of writes."`
+	Node       nodeCmd       `cmd:"" help:"The nodes of the cluster."`
 	AcceptLoss acceptLossCmd `cmd:"" help:"Let this node be elected although it may lack acknowledged writes."`
 	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 }

@@ -128,6 +128,9 @@ func TestServe(t *testing.T) {
 		t.Errorf("status: %v", status)
 	}
 	// The tables are there for one node, too, which is its own primary.
+	if o := w.run(t, "node", "forget", "x"); o.code != 1 || !strings.Contains(o.err, "the only one") {
+		t.Errorf("node forget: %+v", o)
+	}
 	text := w.run(t, "status").out
 	for _, want := range []string{`(?m)^primary +` + regexp.QuoteMeta(status["node"].(string)) + `$`, `(?m)^candidate +no$`, `(?m)^lag +0$`, `(?m)^NODE +REGION .* SOCKETS `, `(?m)^NODE +SEQ +MARK `} {
 		if !regexp.MustCompile(want).MatchString(text) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -140,11 +141,18 @@ func nodeTables(out io.Writer, nodes []cluster.Info) {
 		}
 	})
 	for _, n := range nodes {
+		if silent := time.Duration(n.Heard) * time.Millisecond; silent > goneAfter {
+			_, _ = fmt.Fprintf(out, "\n%s has not been heard of for %s. It is forgotten after a day, or at once by: blog node forget %s\n",
+				n.Node, silent.Round(time.Second), strconv.Quote(n.ID))
+		}
 		if n.Problem != "" {
 			_, _ = fmt.Fprintf(out, "\n%s: %s\n", n.Node, n.Problem)
 		}
 	}
 }
+
+// goneAfter is the silence after which a node is no longer one that restarts.
+const goneAfter = time.Minute
 
 // short is enough of a mark or a checksum to see whether two are the same; --json has the whole.
 func short(mark string) string { return mark[:min(10, len(mark))] }

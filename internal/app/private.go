@@ -69,6 +69,7 @@ func (s *Server) privateHandler() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(s.Status(r.Context())) // the caller is gone: nobody to tell
 	})
+	status.HandleFunc("POST "+PathForget, s.serveForget)
 	status.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
 	status.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
 	mux := http.NewServeMux()
@@ -76,8 +77,10 @@ func (s *Server) privateHandler() http.Handler {
 		among := repo.Authenticated(s.cluster.Handler(), s.Secret, s.log)
 		mux.Handle(cluster.PathUplink, among)
 		mux.Handle(cluster.PathNodes, among)
+		mux.Handle(cluster.PathForget, among)
 	}
 	mux.Handle(PathAcceptLoss, repo.Authenticated(status, s.Secret, s.log))
+	mux.Handle(PathForget, repo.Authenticated(status, s.Secret, s.log))
 	mux.Handle("/", repo.NewHandler(s.Repo, s.Secret, s.log))
 	mux.Handle(PathStatus, repo.Authenticated(status, s.Secret, s.log))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))

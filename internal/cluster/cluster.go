@@ -18,7 +18,7 @@ type Control interface {
 	Standing(ctx context.Context) (litefs.Standing, error)
 	Change(ctx context.Context, change litefs.SyncChange) (litefs.SyncSet, error)
 	Promote(ctx context.Context) error
-	Demote(ctx context.Context) error
+	Demote(ctx context.Context, lacking string) error
 }
 
 // Node is this node's role.
@@ -94,6 +94,9 @@ type Cluster struct {
 	primary  Word // what the primary said last, while this node is none
 	told     time.Time
 	failing  time.Time // since when no uplink of this node's has come up; zero where none fails
+
+	// forgotten is by id whom an operator had forgotten here, as primary; nil: nobody yet.
+	forgotten map[string]time.Time
 
 	nodes map[string]*peer     // by id: who has an uplink to this node, or had one
 	left  map[string]time.Time // who said that it leaves
@@ -221,6 +224,7 @@ func (c *Cluster) lookOften() {
 		select {
 		case <-tick.C:
 			c.look()
+			c.forgetOld()
 		case <-c.run.Done():
 			return
 		}

@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
+	"blog/internal/litefs"
 	"blog/internal/repo"
 )
 
@@ -21,6 +23,48 @@ func (c *Cluster) Unheard(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.told = c.told.Add(-d)
+}
+
+// ReportedBefore makes this node believe that the last report of a node came so much earlier.
+func (c *Cluster) ReportedBefore(id string, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.nodes[id]; p != nil {
+		p.heard = p.heard.Add(-d)
+	}
+}
+
+// SilentMember looks for nodes to forget while the last report of a member of the set seems to have come so much earlier.
+// In one step, because a primary takes such a one out of the set.
+func (c *Cluster) SilentMember(id string, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := c.nodes[id].heard
+	c.nodes[id].heard = heard.Add(-d)
+	c.forgetOldLocked()
+	if p := c.nodes[id]; p != nil {
+		p.heard = heard
+	}
+}
+
+// ForgetOld is what each second does.
+func (c *Cluster) ForgetOld() { c.forgetOld() }
+
+// ForgottenIDs are the nodes that an operator had forgotten.
+func (c *Cluster) ForgottenIDs() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.forgottenLocked()
+}
+
+// Uplinks is how many uplinks a node has to this one, -1 when it is not known.
+func (c *Cluster) Uplinks(id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.nodes[id]; p != nil {
+		return p.conns
+	}
+	return -1
 }
 
 // FailLonger makes a node whose uplink fails believe that it has done so for d longer.
@@ -150,4 +194,26 @@ func (c *Cluster) Reports(id string) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.nodes[id].heard
+}
+
+// RowMark is the mark of a row in Requires.
+func RowMark(seq int64) (m repo.Mark) {
+	binary.BigEndian.PutUint64(m[:], uint64(seq)) //nolint:gosec // a small number
+	return m
+}
+
+// Requires is what a lead makes the sync set of these members require, whose set requires before and whose own rows are
+// those up to newest but for those that it does not keep.
+func Requires(before string, newest int64, covered map[string]int64, forgets int64, members ...string) string {
+	l := &lead{self: litefs.Member{ID: "self"}, own: map[int64]repo.Mark{}, covered: covered}
+	l.set.Required = before
+	for seq := forgets + 1; seq <= newest; seq++ {
+		l.own[seq] = RowMark(seq)
+	}
+	l.newest = repo.Cursor{Seq: newest, Mark: l.own[newest]}
+	set := []litefs.Member{l.self}
+	for _, id := range members {
+		set = append(set, litefs.Member{ID: id})
+	}
+	return l.requiredLocked(set)
 }

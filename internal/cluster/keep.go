@@ -242,7 +242,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 	if d.in != nil {
 		members = append(members, *d.in)
 	}
-	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq, Positions: l.positionsLocked(d.out)}
+	wanted := litefs.SyncChange{Term: l.term, Index: l.set.Index, Members: members, Seq: l.newest.Seq, Positions: l.positionsLocked(d.out), Required: l.requiredLocked(members)}
 	l.tried = members
 	c.mu.Unlock()
 
@@ -349,7 +349,7 @@ func (c *Cluster) establish(ctx context.Context, l *lead, read litefs.SyncSet) (
 	if write && l.tried == nil {
 		l.tried = from.Members
 	}
-	wanted := litefs.SyncChange{Term: l.term, Index: from.Index, Members: from.Members, Seq: l.newest.Seq, Positions: from.Positions}
+	wanted := litefs.SyncChange{Term: l.term, Index: from.Index, Members: from.Members, Seq: l.newest.Seq, Positions: from.Positions, Required: from.Required}
 	c.mu.Unlock()
 	if !write {
 		return from, nil
@@ -376,7 +376,7 @@ func (c *Cluster) end(ctx context.Context, l *lead, now litefs.Standing) {
 }
 
 func (c *Cluster) giveUp(ctx context.Context) {
-	if err := c.o.Control.Demote(ctx); err != nil {
+	if err := c.o.Control.Demote(ctx, ""); err != nil {
 		c.log.Warn("give the lease up", "err", err)
 	}
 }

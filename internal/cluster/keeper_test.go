@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"blog/internal/litefs"
@@ -17,6 +18,7 @@ type keeper struct {
 	term   int
 	set    *litefs.SyncSet
 	index  uint64
+	puts   []litefs.SyncSet // every set there was
 
 	swallow int // so many changes are made, or not, without an answer
 	late    []func()
@@ -39,7 +41,8 @@ func (k *keeper) hand(id string) {
 
 func (k *keeper) putLocked(ch litefs.SyncChange) {
 	k.index++
-	k.set = &litefs.SyncSet{Members: slices.Clone(ch.Members), Seq: ch.Seq, Positions: slices.Clone(ch.Positions), Index: k.index}
+	k.set = &litefs.SyncSet{Members: slices.Clone(ch.Members), Seq: ch.Seq, Positions: slices.Clone(ch.Positions), Required: ch.Required, Index: k.index}
+	k.puts = append(k.puts, *k.set)
 }
 
 // current is the set.
@@ -171,7 +174,11 @@ func (k *keeper) arrive() {
 }
 
 func (c control) Promote(context.Context) error { return c.tell("promote") }
-func (c control) Demote(context.Context) error  { return c.tell("demote") }
+
+// Demote gives the lease up. The keeper hands it on when the test says so.
+func (c control) Demote(_ context.Context, lacking string) error {
+	return c.tell(strings.TrimSpace("demote " + lacking))
+}
 
 func (c control) tell(what string) error {
 	c.mu.Lock()

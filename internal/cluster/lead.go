@@ -86,21 +86,20 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, er
 	case !standing.Primary:
 		return nil, errors.New("the lease is not held")
 	case !standing.Set.Has(standing.Self.ID):
-		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx))
+		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx, ""))
 	}
 	from := c.recognize(&standing)
 	// The copy stays as it is from the election on: the change below is refused if another
 	// has been primary since.
-	head, positions, err := c.begin(ctx, &from)
+	head, next, err := c.begin(ctx, &from)
 	if err != nil {
-		return nil, err
+		return nil, c.refuse(ctx, err)
 	}
 	// The set is written once more with the same members: a change that this node has asked
 	// for in the same term, before its role was lost from sight, can then not be carried out
 	// any more.
-	set, err := c.o.Control.Change(ctx, litefs.SyncChange{
-		Term: standing.Term, Index: from.Index, Members: from.Members, Seq: from.Seq, Positions: positions,
-	})
+	next.Term = standing.Term
+	set, err := c.o.Control.Change(ctx, next)
 	if err != nil {
 		return nil, err
 	}

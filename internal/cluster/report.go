@@ -70,6 +70,8 @@ type Word struct {
 	Durability string      `json:"durability,omitempty"`
 	SyncSet    []string    `json:"sync_set,omitempty"`
 	StandbySeq int64       `json:"standby_seq,omitempty"`
+	// Forgotten are the ids of nodes that an operator had forgotten within a day.
+	Forgotten []string `json:"forgotten,omitempty"`
 	// InSet says that the node is in the sync set.
 	InSet bool `json:"in_set,omitempty"`
 	// Promote asks the node to become primary; Leaving is then the id of the node that

@@ -54,6 +54,7 @@ func (c *Cluster) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(c.known()) // the caller is gone: nobody to tell
 	})
+	mux.HandleFunc("POST "+PathForget, c.serveForget)
 	return mux
 }
 
@@ -131,6 +132,7 @@ func (c *Cluster) greet(id string) *peer {
 		c.nodes[id] = p
 	}
 	p.conns++
+	delete(c.forgotten, id)
 	return p
 }
 
@@ -218,7 +220,7 @@ func (c *Cluster) wordLocked(p *peer) Word {
 			w.Promote, w.Leaving = true, l.self.ID
 		}
 	}
-	p.promote = nil
+	p.promote, w.Forgotten = nil, c.forgottenLocked()
 	return w
 }
 

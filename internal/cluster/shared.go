@@ -23,51 +23,71 @@ func withPositions(before []string, more ...repo.Cursor) []string {
 	return out[max(0, len(out)-maxPositions):]
 }
 
-// begin reads what a term begins with: the newest row of this node's copy, and the
-// positions of the sync set. Those that are not in this copy go: their rows were never
-// acknowledged, or are so old that they are not kept. The newest row comes to them, since
-// the others in the set may never be heard of in this term. With nobody else in there it
-// would only push out what is known of those who left.
-func (c *Cluster) begin(ctx context.Context, set *litefs.SyncSet) (head repo.Cursor, positions []string, err error) {
+// begin reads what a term begins with: the newest row of this node's copy, and what the sync set is to say from now on.
+// It fails with a *lackingError where the copy does not have what the set requires, and with another error where that
+// cannot be read: then nothing may be concluded. Positions of the set that are not in this copy go: their rows were never
+// acknowledged, or are so old that they are not kept. The newest row comes to them, since the others in the set may never
+// be heard of in this term. With nobody else in there it would only push out what is known of those who left.
+func (c *Cluster) begin(ctx context.Context, set *litefs.SyncSet) (head repo.Cursor, next litefs.SyncChange, err error) {
+	next = litefs.SyncChange{Index: set.Index, Members: set.Members, Seq: set.Seq, Required: set.Required}
 	ctx, cancel := context.WithTimeout(ctx, newestLimit)
 	defer cancel()
 	err = c.view(ctx, func(rd repo.Reader) error {
 		if head, err = repo.Newest(ctx, rd); err != nil {
 			return err
 		}
-		positions = nil
+		if lacks := mustHave(ctx, rd, set.Required); lacks != nil {
+			return lacks
+		}
+		next.Positions = nil
 		for _, p := range set.Positions {
 			_, place, lerr := locate(ctx, rd, p)
 			if lerr != nil {
 				return lerr
 			}
 			if place == repo.Here {
-				positions = append(positions, p)
+				next.Positions = append(next.Positions, p)
 			}
 		}
 		return nil
 	})
 	if repo.HasReason(err, repo.NoDatabase) {
-		return repo.Cursor{}, nil, nil
+		if !parse(set.Required).Zero() {
+			return repo.Cursor{}, next, &lackingError{set.Required}
+		}
+		next.Positions = set.Positions // an empty copy says nothing about them
+		return repo.Cursor{}, next, nil
 	}
 	if err != nil {
-		return repo.Cursor{}, nil, err
+		return repo.Cursor{}, next, err
 	}
-	if len(set.Members) > 1 || len(positions) == 0 {
-		positions = withPositions(positions, head)
+	if len(set.Members) > 1 || len(next.Positions) == 0 {
+		next.Positions = withPositions(next.Positions, head)
 	}
-	return head, positions, nil
+	if len(set.Members) == 1 {
+		next.Required = later(next.Required, head)
+	}
+	return head, next, nil
 }
 
 // locate says where a position of the sync set is in this node's copy. One that cannot be
 // read, of another release, says nothing.
 func locate(ctx context.Context, rd repo.Reader, position string) (repo.Cursor, repo.Place, error) {
-	at, err := repo.ParseCursor(position)
-	if err != nil || at.Zero() {
-		return repo.Cursor{}, repo.Forgotten, nil //nolint:nilerr // it says nothing
+	at := parse(position)
+	if at.Zero() {
+		return at, repo.Forgotten, nil
 	}
 	place, err := repo.Locate(ctx, rd, at)
 	return at, place, err
+}
+
+// parse returns a position of the sync set, the zero Cursor for none and for one that cannot be read.
+func parse(position string) repo.Cursor {
+	at, err := repo.ParseCursor(position)
+	if err != nil {
+		return repo.Cursor{}
+	}
+	return at
 }
 
 // positionsLocked returns those of the sync set after a change: what the member that goes out
@@ -97,8 +117,8 @@ type Shared struct {
 	Newest int64
 }
 
-// Shared compares this node's copy with the positions of a sync set, nil for none. Without
-// a database there is nothing to compare.
+// Shared compares this node's copy with the positions of a sync set, nil for none. Without a database there is nothing to
+// compare. It fails where there is one that cannot be read.
 func (c *Cluster) Shared(ctx context.Context, set *litefs.SyncSet) (Shared, error) {
 	var s Shared
 	err := c.view(ctx, func(rd repo.Reader) error {
@@ -107,7 +127,7 @@ func (c *Cluster) Shared(ctx context.Context, set *litefs.SyncSet) (Shared, erro
 		if s.Here, err = repo.Newest(ctx, rd); err != nil || set == nil {
 			return err
 		}
-		for _, p := range set.Positions {
+		for _, p := range append(slices.Clone(set.Positions), set.Required) {
 			at, place, err := locate(ctx, rd, p)
 			if err != nil {
 				return err

@@ -103,10 +103,10 @@ func TestPositionsOfAStandbyThatLeft(t *testing.T) {
 	if got := w.mustShare(t, b, w.keeper.current()); got.Here != last.Cursor || got.Last != last.Cursor || got.Other != 0 {
 		t.Errorf("%+v, want all of b's copy, up to %s", got, last.Cursor)
 	}
-	// A holder of the release before writes none, and one of the release after may write others.
+	// A holder of the release before writes none, nor what is required, and one of the release after may write others.
 	for _, positions := range [][]string{nil, {"0"}, {"another form"}} {
 		set := w.keeper.current()
-		set.Positions = positions
+		set.Positions, set.Required = positions, ""
 		if got := w.mustShare(t, b, set); got.Here != last.Cursor || !got.Last.Zero() || got.Other != 0 || got.Newest != 0 {
 			t.Errorf("%v: %+v", positions, got)
 		}

@@ -90,6 +90,8 @@ func (c *Cluster) complain(role litefs.Role, up bool, failing time.Duration, err
 	switch {
 	case errors.As(err, &refused) && refused.status == http.StatusUnauthorized:
 		problem = fmt.Sprintf("The primary at %s refuses this node: CLUSTER_SECRET differs between the two; set the same on every node.", role.URL)
+	case failing > complainAfter && errors.Is(err, errOwnCopy):
+		problem = fmt.Sprintf("This node's own database cannot be read, so it is no standby: %v.", err)
 	case failing > complainAfter:
 		problem = fmt.Sprintf("The primary's private listener at %s does not answer: check that its PRIVATE_ADDR is an address that other nodes can reach, and that PRIMARY_URL and its LITEFS_HOSTNAME make that address.", role.URL)
 	default:
@@ -103,6 +105,9 @@ func (c *Cluster) complain(role litefs.Role, up bool, failing time.Duration, err
 		c.log.Error(problem, "err", err)
 	}
 }
+
+// errOwnCopy says that there is no uplink because of this node's own database.
+var errOwnCopy = errors.New("read the newest write of this node's copy")
 
 // refusedError says that the primary answered, but not with an uplink.
 type refusedError struct {
@@ -138,7 +143,7 @@ func (c *Cluster) uplink(client *http.Client, base string) (up bool, err error) 
 	// a moment ago, as primary, and that the new primary does not have. A report that
 	// left it out would say that it is gone.
 	if err := c.read(ctx); err != nil {
-		return false, err
+		return false, fmt.Errorf("%w: %w", errOwnCopy, err)
 	}
 	watched := make(chan struct{})
 	go func() {
@@ -273,6 +278,7 @@ func (c *Cluster) hearWord(ctx context.Context, line *uplink, w Word) {
 	if w.Leaving != "" {
 		c.left[w.Leaving] = c.told
 	}
+	c.forgetAlsoLocked(w.Forgotten)
 	c.changedLocked()
 	c.mu.Unlock()
 	if !w.Clock.IsZero() {

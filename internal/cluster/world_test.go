@@ -106,6 +106,7 @@ func (d dam) wait() {
 // replication took no time when it is not held; but for the one that is apart.
 type node struct {
 	id      string
+	path    string // of its database
 	seat    *seat
 	repo    *repo.Repo
 	cluster *cluster.Cluster
@@ -121,6 +122,7 @@ type world struct {
 	keeper *keeper
 	nodes  []*node
 	apart  string // the id of a node to come that has a copy of its own
+	at     string // where the next node has its database, if not where the others have it
 	schema *schema
 }
 
@@ -172,6 +174,10 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	if id == w.apart {
 		path = w.MustReplicate(t, n)
 	}
+	if w.at != "" {
+		path, w.at = w.at, ""
+	}
+	n.path = path
 	var err error
 	n.repo, err = repo.Open(t.Context(), repo.Options{
 		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
@@ -188,6 +194,7 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	mux := http.NewServeMux()
 	mux.Handle(cluster.PathUplink, uplinks)
 	mux.Handle(cluster.PathNodes, uplinks)
+	mux.Handle(cluster.PathForget, uplinks)
 	mux.Handle("/", calls)
 	n.server = httptest.NewServer(mux)
 	t.Cleanup(func() {

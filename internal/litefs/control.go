@@ -22,7 +22,7 @@ const (
 	ControlStanding   = "/standing"    // GET: Standing
 	ControlSync       = "/sync"        // PUT SyncChange: SyncSet as it is now
 	ControlPromote    = "/promote"     // POST: asks the primary to hand off to this node; the role says whether it did
-	ControlDemote     = "/demote"      // POST: gives the lease up
+	ControlDemote     = "/demote"      // POST Giving: gives the lease up
 	ControlAcceptLoss = "/accept-loss" // POST: Accepted
 )
 
@@ -42,6 +42,9 @@ type SyncSet struct {
 	// copy from outside shares with theirs can be told by the newest of them that it has. A holder of the release
 	// before leaves them out: then it is not known.
 	Positions []string `json:"positions,omitempty"`
+	// Required is the newest position, in the form of repo.Cursor, that every member had when the set was written: whoever
+	// leads must have it. "" demands nothing: there was no row yet, or the set was written by the release before.
+	Required string `json:"required,omitempty"`
 	// Index is Consul's ModifyIndex of this version of the set. A change names the version that it changes.
 	Index uint64 `json:"index,omitempty"`
 }
@@ -78,6 +81,14 @@ type SyncChange struct {
 	Members   []Member `json:"members"`
 	Seq       int64    `json:"seq"`
 	Positions []string `json:"positions,omitempty"`
+	Required  string   `json:"required,omitempty"`
+}
+
+// Giving is the body of ControlDemote. A node that gets none, or does not know Lacking, is of the release before.
+type Giving struct {
+	// Lacking is the position that the sync set requires and this node's copy does not have; "" for another reason. With
+	// it the node is not elected again as long as its copy is the same.
+	Lacking string `json:"lacking,omitempty"`
 }
 
 // Accepted is what AcceptLoss did: the set before (nil: there was none) and the one now, of this node alone.
@@ -154,13 +165,15 @@ func (c *Control) Promote(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, ControlPromote, nil, nil)
 }
 
-// Demote gives the lease up, if this node holds it. Another member of the sync set can then be elected.
-func (c *Control) Demote(ctx context.Context) error {
-	return c.ask(ctx, http.MethodPost, ControlDemote, nil, nil)
+// Demote gives the lease up, if this node holds it. Another member of the sync set can then be elected. lacking is the
+// required position that this node's copy does not have, or "": with it the node is not elected again before its copy is
+// another one, since it would win again and again.
+func (c *Control) Demote(ctx context.Context, lacking string) error {
+	return c.ask(ctx, http.MethodPost, ControlDemote, Giving{Lacking: lacking}, nil)
 }
 
-// AcceptLoss makes this node the only member of the sync set although it was outside. It is refused while somebody
-// holds the lease, for a member, and for a node that has no data.
+// AcceptLoss makes this node the only member of the sync set although it was outside, or lacks what the set requires. It
+// is refused while somebody holds the lease, for any other member, and for a node that has no data.
 func (c *Control) AcceptLoss(ctx context.Context) (Accepted, error) {
 	var a Accepted
 	return a, c.ask(ctx, http.MethodPost, ControlAcceptLoss, nil, &a)

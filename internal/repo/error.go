@@ -47,6 +47,7 @@ const (
 	NoServer       = "no_server"       // Unavailable, from Client: nothing listens at its address
 	Busy           = "busy"            // Unavailable: the database here is locked by what it takes in
 	NoDatabase     = "no_database"     // Unavailable: the database, or a table of it, has not arrived here yet
+	CannotOpen     = "cannot_open"     // Unavailable: the database here cannot be opened now; what it holds is not known
 	Interrupted    = "interrupted"     // Unavailable: the caller went away or its time was up
 )
 

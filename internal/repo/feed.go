@@ -177,9 +177,7 @@ func (f *Feed) run(ctx context.Context) {
 		case err == nil: // a tail could not be reset
 			again = time.After(pause)
 			pause = min(2*pause, rereadLast)
-		case f.repo.absent(err): // there is nothing to try: its arrival is an event
-		case cantOpen(err): // such as no file descriptor left, the end of which is no event
-			again = time.After(rereadLast)
+		case HasReason(err, NoDatabase): // there is nothing to try: its arrival is an event
 		default:
 			if AsError(err).Code != Unavailable {
 				f.repo.log.Error("read the change feed", "err", err)

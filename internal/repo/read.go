@@ -28,7 +28,8 @@ const viewLimit = 10 * time.Second
 // with it, whatever fn does and whatever context it gives its queries: an open
 // read holds up the writes of a primary and the replication of a replica. The
 // error is then Unavailable, reason Interrupted.
-// Without a database (yet) the error is Unavailable as well.
+// Without a database (yet) the error is Unavailable as well, reason NoDatabase. Where there is one that cannot be
+// opened the reason is CannotOpen: that says nothing about what the database holds.
 func (r *Repo) View(ctx context.Context, fn func(rd Reader) error) error {
 	return r.view(ctx, r.viewOnce, fn)
 }
@@ -78,22 +79,43 @@ func (r *Repo) view(ctx context.Context, once func(context.Context, func(Reader)
 		return nil
 	case ctx.Err() != nil && ended(err):
 		return unavailable(Interrupted, "This took too long and was ended.", time.Second, err)
-	case missingTable(err), cantOpen(err):
+	case r.absent(err):
 		return unavailable(NoDatabase, "The database has not arrived on this node yet.", time.Second, err)
+	case cantOpen(err):
+		return unavailable(CannotOpen, "The database on this node cannot be opened at this moment.", time.Second, err)
 	case retryable(err), rollingBack(err):
 		return unavailable(Busy, "The database on this node is busy taking in changes.", time.Second, err)
 	}
 	return err
 }
 
-// absent reports that err is what it is because the database, or a table of it,
-// has not arrived here.
+// absent reports that err comes from a database, or a table of it, that has not arrived here. SQLite's CANTOPEN alone
+// does not say so: too many open files, a FUSE error or a permission give it as well. The file itself has to be missing
+// or without a byte.
 func (r *Repo) absent(err error) bool {
 	if missingTable(err) {
 		return true
 	}
-	_, gone := os.Stat(r.path)
-	return cantOpen(err) && errors.Is(gone, os.ErrNotExist)
+	if !cantOpen(err) {
+		return false
+	}
+	has, statErr := hasBytes(r.path)
+	return statErr == nil && !has
+}
+
+// hasBytes reports whether the file at path is there and not empty. It fails where that cannot be told, and for what is
+// no file: only the error "no such file" says that there is none.
+func hasBytes(path string) (bool, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("database file: %w", err)
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("database file: %s is no file", path)
+	}
+	return info.Size() > 0, nil
 }
 
 func (r *Repo) viewOnce(ctx context.Context, fn func(rd Reader) error) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -40,8 +39,10 @@ func dsn(path string, params url.Values) (string, error) {
 // there. The journal mode is set at creation and asserted ever after: changing
 // it on a live LiteFS database kills the replicas.
 func openWriter(ctx context.Context, path, journal string) (_ *sql.DB, err error) {
-	info, statErr := os.Stat(path)
-	fresh := errors.Is(statErr, os.ErrNotExist) || (statErr == nil && info.Size() == 0)
+	has, err := hasBytes(path)
+	if err != nil {
+		return nil, err
+	}
 	d, err := dsn(path, url.Values{
 		"mode": {"rwc"}, "_txlock": {"immediate"}, "_foreign_keys": {"1"}, "_synchronous": {"FULL"},
 	})
@@ -58,7 +59,7 @@ func openWriter(ctx context.Context, path, journal string) (_ *sql.DB, err error
 	db.SetMaxIdleConns(1)
 	var mode string
 	query := "PRAGMA journal_mode"
-	if fresh {
+	if !has {
 		query += " = " + journal
 	}
 	if err := db.QueryRowContext(ctx, query).Scan(&mode); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -157,6 +158,86 @@ func TestWipedStandby(t *testing.T) {
 	mustWrite(t, second, 2)
 	first.Restart(t)
 	awaitRows(t, first, 2)
+}
+
+// TestDamagedMember: LiteFS removes a member's database whose header is damaged and starts the election in one go. The
+// member is somebody else then, and its emptiness replaces nobody's copy.
+func TestDamagedMember(t *testing.T) {
+	c := start(t, cluster.Options{Nodes: 2, Consul: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
+	first, second := c.Nodes[0], c.Nodes[1]
+	awaitRole(t, first, litefs.Primary)
+	mustWrite(t, first, 1)
+	awaitRows(t, second, 1)
+	mustJoin(t, first, second)
+	before := mustStanding(t, second).Self
+
+	second.Kill(t)
+	first.Kill(t)
+	f, err := os.OpenFile(mustDatabase(t, second), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte("no database at all"), 0)
+	cluster.MustClose(t, "the damaged database", errors.Join(err, f.Close()))
+	mustBeAnother(t, first, second, before, 1)
+
+	// LiteFS cannot make a database that has lost its pages whole from its log, and refuses to start: who takes the rest
+	// away as it is told gets another node, too.
+	mustJoin(t, first, second)
+	before = mustStanding(t, second).Self
+	var pages any
+	if err := call(t.Context(), http.MethodPost, first.PublicURL+"/write?v="+strings.Repeat("x", 20_000), &pages); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, first, 4) // so that the last transaction has only some of the pages
+	awaitRows(t, second, 4)
+	second.Kill(t)
+	first.Kill(t)
+	if err := os.Truncate(mustDatabase(t, second), 0); err != nil {
+		t.Fatal(err)
+	}
+	second.Start(t)
+	if code := second.Wait(t); code == 0 || !strings.Contains(second.Log(t), "move the folder dbs away") {
+		t.Errorf("a database without pages: exit code %d", code)
+	}
+	if err := os.RemoveAll(filepath.Join(second.Data, "dbs")); err != nil {
+		t.Fatal(err)
+	}
+	mustBeAnother(t, first, second, before, 4)
+}
+
+// mustDatabase returns LiteFS's own file of the node's only database.
+func mustDatabase(t *testing.T, n *cluster.Node) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(n.Data, "dbs", "*", "database"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("databases of %s: %v, %v", n.Name, found, err)
+	}
+	return found[0]
+}
+
+// mustBeAnother starts second, which was in the set and whose data is gone. It is not elected, and follows first, which
+// has so many rows, when that one is back; then first has a row more.
+func mustBeAnother(t *testing.T, first, second *cluster.Node, before litefs.Member, rows int) {
+	t.Helper()
+	said := len(second.Log(t))
+	second.Start(t)
+	cluster.Poll(t, limit, second.Name+" refusing", func(context.Context) error {
+		if !strings.Contains(second.Log(t)[said:], "outside the sync set") {
+			return errors.New("it has not said why")
+		}
+		return nil
+	})
+	mustNotBeElected(t, second, "outside the sync set")
+	after := mustStanding(t, second)
+	if after.Self.ID == before.ID || after.Set.Has(after.Self.ID) || !after.Set.Has(before.ID) {
+		t.Errorf("it was %+v and stands so now: %+v", before, after)
+	}
+	first.Restart(t)
+	awaitRole(t, first, litefs.Primary)
+	awaitRows(t, second, rows)
+	mustWrite(t, first, rows+1)
+	awaitRows(t, second, rows+1)
 }
 
 // TestChildKilled: the node goes with its child and lets go of the lease at once.

@@ -32,7 +32,7 @@ func (c *consulLeaser) DialConsul(addr string, dial Dial) error {
 // OpenStore starts LiteFS's store under a lease in Consul that it reaches by dial. There is neither mount nor API,
 // which wait for the network all the time.
 func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*litefs.Store, error) {
-	self, err := openIdentity(cfg.Data.Dir)
+	self, err := openIdentity(cfg.Data.Dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

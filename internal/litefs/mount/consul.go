@@ -21,6 +21,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
+	"github.com/superfly/ltx"
 
 	node "blog/internal/litefs"
 )
@@ -40,7 +41,7 @@ var _ litefs.Leaser = (*consulLeaser)(nil)
 type consulLeaser struct {
 	log          *slog.Logger
 	client       *api.Client
-	data         identity
+	data         *identity
 	candidate    bool
 	prefix       string // path in the URL, as Fly gives it; it also names a node of the catalog
 	key          string
@@ -61,13 +62,17 @@ type consulLeaser struct {
 	current atomic.Pointer[consulLease]
 	// unsettled is the index that a change without an answer was for; 0: there is none.
 	unsettled atomic.Uint64
+	// lacking is why this node is not elected with the copy that it has; nil: nothing speaks against it.
+	lacking atomic.Pointer[lackingCopy]
+	// positions are LiteFS's own, by database.
+	positions func() map[string]ltx.Pos
 	// What only LiteFS's goroutine uses: sessions that are to end and of which Consul could not be told, and the
 	// reason not to be elected that the log has already.
 	left []string
 	told string
 }
 
-func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser, error) {
+func newConsulLeaser(l Lease, data *identity, logger *slog.Logger) (*consulLeaser, error) {
 	u, err := url.Parse(l.Consul.URL)
 	if err != nil {
 		return nil, fmt.Errorf("lease.consul.url: %w", err)
@@ -75,6 +80,7 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 	c := &consulLeaser{
 		log: logger, data: data, candidate: l.Candidate, primary: func() bool { return false }, stepDown: func() {},
 		handingTo: func(uint64) <-chan string { return nil },
+		positions: func() map[string]ltx.Pos { return nil },
 		prefix:    strings.Trim(u.Path, "/"), key: l.Consul.Key,
 		// The application's name for the node, where it has one.
 		name: cmp.Or(os.Getenv("NODE"), l.Hostname), hostname: l.Hostname, advertiseURL: l.AdvertiseURL,
@@ -100,7 +106,7 @@ func newConsulLeaser(l Lease, data identity, logger *slog.Logger) (*consulLeaser
 
 // serve makes this the store's leaser.
 func (c *consulLeaser) serve(store *litefs.Store) {
-	c.primary, c.stepDown = store.IsPrimary, store.Demote
+	c.primary, c.stepDown, c.positions = store.IsPrimary, store.Demote, store.PosMap
 	c.handingTo = func(node uint64) <-chan string {
 		if sub := store.SubscriberByNodeID(node); sub != nil {
 			return sub.HandoffCh()
@@ -108,6 +114,7 @@ func (c *consulLeaser) serve(store *litefs.Store) {
 		return nil
 	}
 	store.Leaser = c
+	store.OS = recordingOS{store.OS, c.data}
 }
 
 // consulClient returns a client none of whose calls takes longer than limit. It speaks HTTP/1 only: a connection that
@@ -147,7 +154,7 @@ func (c *consulLeaser) lockKey() string      { return path.Join(c.prefix, c.key)
 func (c *consulLeaser) syncKey() string      { return path.Join(c.prefix, c.key, "sync") }
 func (c *consulLeaser) clusterIDKey() string { return path.Join(c.prefix, c.key, clusterIDFile) }
 
-func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id, Name: c.name} }
+func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id(), Name: c.name} }
 
 // nodeName is the catalog's node that owns the sessions: one for the cluster where the URL has a path, and the
 // Consul agent's own otherwise.
@@ -276,7 +283,7 @@ func (c *consulLeaser) putSet(index uint64, set node.SyncSet) (api.KVTxnOp, erro
 // takeLock takes the lock, or takes it over if the session has it already.
 func (c *consulLeaser) takeLock(session string) (api.KVTxnOp, error) {
 	value, err := json.Marshal(holder{
-		PrimaryInfo: litefs.PrimaryInfo{Hostname: c.hostname, AdvertiseURL: c.advertiseURL}, MemberID: c.data.id,
+		PrimaryInfo: litefs.PrimaryInfo{Hostname: c.hostname, AdvertiseURL: c.advertiseURL}, MemberID: c.data.id(),
 	})
 	if err != nil {
 		return api.KVTxnOp{}, fmt.Errorf("encode the lease: %w", err)

@@ -53,7 +53,7 @@ func (c *control) open() error {
 	mux.HandleFunc("GET "+node.ControlStanding, c.answer(func(r *nethttp.Request) (any, error) { return c.standing(r.Context()) }))
 	mux.HandleFunc("PUT "+node.ControlSync, c.answer(c.change))
 	mux.HandleFunc("POST "+node.ControlPromote, c.answer(func(r *nethttp.Request) (any, error) { return struct{}{}, c.promote(r.Context()) }))
-	mux.HandleFunc("POST "+node.ControlDemote, c.answer(func(*nethttp.Request) (any, error) { return struct{}{}, c.demote() }))
+	mux.HandleFunc("POST "+node.ControlDemote, c.answer(func(r *nethttp.Request) (any, error) { return struct{}{}, c.demote(r) }))
 	mux.HandleFunc("POST "+node.ControlAcceptLoss, c.answer(c.acceptLoss))
 	c.server = &nethttp.Server{Handler: mux, ReadHeaderTimeout: promoteLimit}
 	c.ended = make(chan error, 1)
@@ -158,8 +158,8 @@ func (c *control) promote(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
-	if !v.set.Has(c.leaser.data.id) {
-		return fmt.Errorf("%w: this node is outside the sync set", node.ErrRefused)
+	if err := c.leaser.mayHold(v.set); err != nil {
+		return fmt.Errorf("%w: %w", node.ErrRefused, err)
 	}
 	refusal, err := c.askHandoff(ctx, info.AdvertiseURL)
 	if err != nil {
@@ -191,8 +191,16 @@ func (c *control) askHandoff(ctx context.Context, address string) (refusal strin
 	return fmt.Sprintf("%s (status %d)", strings.TrimSpace(string(text)), res.StatusCode), nil
 }
 
-// demote makes LiteFS give the lease up, if it has it.
-func (c *control) demote() error {
+// demote makes LiteFS give the lease up, if it has it. Where the child lacks what the set requires this node is out of the
+// election before it lets go.
+func (c *control) demote(r *nethttp.Request) error {
+	var giving node.Giving
+	if err := json.NewDecoder(r.Body).Decode(&giving); err != nil && !errors.Is(err, io.EOF) { // leniently: a child may say more
+		return fmt.Errorf("%w: decode why: %w", node.ErrRefused, err)
+	}
+	if giving.Lacking != "" {
+		c.leaser.lack(giving.Lacking)
+	}
 	c.store.Demote()
 	return nil
 }

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
+	"github.com/superfly/ltx"
 
 	node "blog/internal/litefs"
 )
@@ -24,6 +26,10 @@ var (
 // Acquire implements litefs.Leaser. It returns litefs.ErrPrimaryExists, unwrapped as LiteFS compares it, when somebody
 // else has the lease.
 func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
+	if err := c.data.check(); err != nil {
+		c.tell(err)
+		return nil, err
+	}
 	v, err := c.read(ctx)
 	if err != nil {
 		return nil, err
@@ -59,8 +65,8 @@ func (c *consulLeaser) tell(why error) {
 // eligible returns the operations that make sure, in the transaction that takes the lock, that this node may.
 func (c *consulLeaser) eligible(v *view) ([]api.KVTxnOp, error) {
 	if v.set != nil {
-		if !v.set.Has(c.data.id) {
-			return nil, errOutside
+		if err := c.mayHold(v.set); err != nil {
+			return nil, err
 		}
 		return []api.KVTxnOp{c.unchanged(v)}, nil
 	}
@@ -77,6 +83,43 @@ func (c *consulLeaser) eligible(v *view) ([]api.KVTxnOp, error) {
 		return nil, err
 	}
 	return []api.KVTxnOp{put}, nil
+}
+
+// lackingCopy is a copy that does not have what the sync set requires.
+type lackingCopy struct {
+	required  string
+	positions map[string]ltx.Pos // LiteFS's, by which another copy is told from this one
+}
+
+// lack takes this node out of the election until it has another copy, from a primary that it follows.
+func (c *consulLeaser) lack(required string) {
+	c.lacking.Store(&lackingCopy{required, c.positions()})
+}
+
+// lacks returns what this node's copy lacks of what the sync set requires, as the child has found; "" when nothing is known
+// to be lacking, or the copy is another one by now.
+func (c *consulLeaser) lacks() string {
+	l := c.lacking.Load()
+	if l == nil {
+		return ""
+	}
+	if !maps.Equal(l.positions, c.positions()) {
+		c.lacking.CompareAndSwap(l, nil)
+		return ""
+	}
+	return l.required
+}
+
+// mayHold says why this node must not have the lease under a sync set; nil when it may.
+func (c *consulLeaser) mayHold(set *node.SyncSet) error {
+	if !set.Has(c.data.id()) {
+		return errOutside
+	}
+	if required := c.lacks(); required != "" {
+		return fmt.Errorf("this node's copy lacks write %s, which every member of the sync set had, and it is not elected with the copy as it is; "+
+			"if no other member can be, `blog accept-loss` on the node to keep makes it the only member", required)
+	}
+	return nil
 }
 
 // newSession makes one. Where Consul's session_ttl_min (10 s by default) is longer than a session of ours, it is as
@@ -140,13 +183,14 @@ func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time,
 // AcquireExisting implements litefs.Leaser: it takes over the session of a primary that hands off. A session that
 // cannot be taken over is ended, since nobody else believes in it any more.
 func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (litefs.Lease, error) {
-	v, err := c.read(ctx)
+	var v *view
+	err := c.data.check()
 	if err == nil {
-		switch {
-		case !c.candidate:
+		v, err = c.read(ctx)
+	}
+	if err == nil {
+		if err = c.mayHold(v.set); !c.candidate {
 			err = errors.New("the lease was handed to a node that is no candidate")
-		case !v.set.Has(c.data.id):
-			err = errOutside
 		}
 	}
 	if err != nil {
@@ -213,7 +257,7 @@ func (c *consulLeaser) PrimaryInfo(ctx context.Context) (litefs.PrimaryInfo, err
 		return none, err
 	case !v.held(): // a value without a session is what a holder that died while letting go has left
 		return none, litefs.ErrNoPrimary
-	case v.holder.MemberID == c.data.id:
+	case v.holder.MemberID == c.data.id():
 		return none, errors.New("the lease is still held in this node's own name, from before; it is handed over now or ends by itself")
 	case v.set != nil && !v.set.Has(v.holder.MemberID):
 		return none, fmt.Errorf("%s holds the lease but is outside the sync set: not followed", v.holder.Hostname)
@@ -221,12 +265,16 @@ func (c *consulLeaser) PrimaryInfo(ctx context.Context) (litefs.PrimaryInfo, err
 	return v.holder.PrimaryInfo, nil
 }
 
-// ClusterID implements litefs.Leaser. "" means that none has been set.
+// ClusterID implements litefs.Leaser. "" means that none has been set. It is the first that LiteFS asks for, once its store
+// is open, and each time before it follows or elects.
 func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
 	if c.current.Load() != nil { // the time counts against the lease
 		limited, cancel := context.WithTimeout(ctx, c.urgent())
 		defer cancel()
 		ctx = limited
+	} else if err := c.data.check(); err != nil {
+		c.tell(err)
+		return "", err
 	}
 	v, err := c.read(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/superfly/litefs"
 
@@ -28,7 +29,7 @@ type Peer struct {
 
 // NewPeer returns a peer whose LiteFS says that it is primary.
 func NewPeer(l Lease, dir, clusterID string) (*Peer, error) {
-	data, err := openIdentity(dir)
+	data, err := openIdentity(dir, slog.New(slog.DiscardHandler))
 	if err == nil && clusterID != "" {
 		err = data.setClusterID(clusterID)
 	}
@@ -39,7 +40,7 @@ func NewPeer(l Lease, dir, clusterID string) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Leaser: c, ID: data.id, Demoted: make(chan struct{}, 9)}
+	p := &Peer{Leaser: c, ID: data.id(), Demoted: make(chan struct{}, 9)}
 	c.primary = func() bool { return true }
 	c.stepDown = func() { p.Demoted <- struct{}{} }
 	return p, nil
@@ -85,14 +86,43 @@ type Bare struct {
 	Store   *litefs.Store
 	Control *node.Control
 
-	server  *stream.Server
-	control *control
-	closed  bool
+	server   *stream.Server
+	control  *control
+	refusals *refusals
+	closed   bool
+}
+
+// Refused is why the node was not elected last, as it has logged.
+func (b *Bare) Refused() string {
+	b.refusals.mu.Lock()
+	defer b.refusals.mu.Unlock()
+	return b.refusals.last
+}
+
+// refusals is a log that keeps the last reason why the node cannot be primary.
+type refusals struct {
+	slog.Handler
+	mu   sync.Mutex
+	last string
+}
+
+func (r *refusals) Handle(ctx context.Context, rec slog.Record) error {
+	rec.Attrs(func(a slog.Attr) bool {
+		if a.Key == "reason" {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.last = a.Value.String()
+		}
+		return true
+	})
+	return r.Handler.Handle(ctx, rec)
 }
 
 // OpenBare starts a bare node.
 func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, error) {
-	self, err := openIdentity(cfg.Data.Dir)
+	said := &refusals{Handler: logger.Handler()}
+	logger = slog.New(said)
+	self, err := openIdentity(cfg.Data.Dir, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +135,7 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &Bare{Store: n.store, server: newServer(cfg, n.store, logger)}
+	b := &Bare{refusals: said, Store: n.store, server: newServer(cfg, n.store, logger)}
 	if err := b.server.Listen(); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,8 @@ type Node struct {
 	log     *slog.Logger
 	store   *litefs.Store
 	server  *stream.Server
-	id      string   // of the data directory
+	data    *identity
+	id      string   // of the data directory, as the child is told
 	control *control // nil with a static lease
 	fsys    *fuse.FileSystem
 }
@@ -56,7 +57,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	if err = preflight(cfg); err != nil {
 		return nil, err
 	}
-	self, err := openIdentity(cfg.Data.Dir)
+	self, err := openIdentity(cfg.Data.Dir, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: logger, id: self.id, store: store}
+	n := &Node{cfg: cfg, log: logger, data: self, store: store}
 	leaser, err := n.newLeaser(ctx, self)
 	if err != nil {
 		return nil, err
@@ -89,8 +90,15 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	invalidator := &invalidator{log: logger}
 	n.store.Invalidator = invalidator
 	if err := n.store.Open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w", cfg.Data.Dir, err), n.control.Close(), server.Close())
+		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w (if its data is damaged, move the folder dbs away: the node comes back as another one that has to catch up first)", cfg.Data.Dir, err), n.control.Close(), server.Close())
 	}
+	if leaser != nil {
+		// The child is about to be told the id.
+		if err := <-self.first; err != nil {
+			return nil, errors.Join(err, n.control.Close(), server.Close(), n.store.Close())
+		}
+	}
+	n.id = self.hand()
 	fsys := fuse.NewFileSystem(cfg.FUSE.Dir, n.store)
 	fsys.AllowOther = cfg.FUSE.AllowOther
 	fsys.Debug = cfg.FUSE.Debug
@@ -106,7 +114,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 }
 
 // newLeaser gives the store the lease policy that the configuration asks for. It returns nil for a static one.
-func (n *Node) newLeaser(ctx context.Context, self identity) (*consulLeaser, error) {
+func (n *Node) newLeaser(ctx context.Context, self *identity) (*consulLeaser, error) {
 	l := n.cfg.Lease
 	if l.Type == leaseStatic {
 		n.store.Leaser = litefs.NewStaticLeaser(l.Candidate, l.Hostname, l.AdvertiseURL)

@@ -25,6 +25,9 @@ import (
 //
 // After runs that ended soon after their start it waits before it does anything: a loop of restarts gets slower.
 //
+// When a database of the node is lost while it runs, the node is another one, and ends with an error, so that it starts
+// again with a child that knows the new id.
+//
 // The error is an *ExitError when the child ended with another code than 0. Only one node can run in a process:
 // the standard library's log, which LiteFS uses, goes to logger meanwhile.
 func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (err error) {
@@ -45,6 +48,9 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	go n.watch(watched) // until the node is closed: that can get stuck as well
 	defer func() { err = errors.Join(err, n.Close()) }()
 
+	ctx, end := n.untilReplaced(ctx)
+	defer end()
+	defer func() { err = errors.Join(err, replacedCause(ctx)) }()
 	if !cfg.SkipSync {
 		logger.Info("waiting for the cluster", "lease", cfg.Lease.Type)
 		select {
@@ -70,6 +76,28 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	if len(commands) == 0 {
 		logger.Info("nothing to run on this node")
 		<-ctx.Done()
+	}
+	return nil
+}
+
+var errReplaced = errors.New("a database of this node was lost while it ran: it starts again, as another node")
+
+// untilReplaced returns a context that also ends, with errReplaced, when the node has become another one.
+func (n *Node) untilReplaced(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-n.data.replaced:
+			end(errReplaced)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { end(nil) }
+}
+
+func replacedCause(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errReplaced) {
+		return cause
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 	if l == nil || l.term() != change.Term || !c.primary() {
 		return none, node.ErrNotHeld
 	}
-	set := node.SyncSet{Members: change.Members, Seq: change.Seq, Positions: change.Positions}
+	set := node.SyncSet{Members: change.Members, Seq: change.Seq, Positions: change.Positions, Required: change.Required}
 	if err := c.checkMembers(&set); err != nil {
 		return none, err
 	}
@@ -77,7 +77,7 @@ func (c *consulLeaser) settled(ctx context.Context) (*view, error) {
 
 // checkMembers refuses a set without this node: nobody else could be elected who has what it acknowledges.
 func (c *consulLeaser) checkMembers(set *node.SyncSet) error {
-	if !set.Has(c.data.id) {
+	if !set.Has(c.data.id()) {
 		return fmt.Errorf("%w: the primary cannot leave the sync set", node.ErrRefused)
 	}
 	seen := map[string]bool{}
@@ -90,7 +90,7 @@ func (c *consulLeaser) checkMembers(set *node.SyncSet) error {
 	return nil
 }
 
-// acceptLoss makes this node the only member although it is outside. What makes it safe for the others is that nobody
+// acceptLoss makes this node the only member although it is outside, or lacks what the set requires. What makes it safe for the others is that nobody
 // holds the lease, in the same transaction; that what they acknowledged may be lost is what the operator accepts.
 func (c *consulLeaser) acceptLoss(ctx context.Context) (node.Accepted, error) {
 	var none node.Accepted
@@ -126,6 +126,7 @@ func (c *consulLeaser) acceptLoss(ctx context.Context) (node.Accepted, error) {
 		return none, fmt.Errorf("%w: the lease or the sync set has changed at this very moment; look at `blog status` and try again", node.ErrRefused)
 	}
 	accepted.Now.Index = r.index[c.syncKey()]
+	c.lacking.Store(nil)
 	return accepted, nil
 }
 
@@ -140,7 +141,7 @@ func (c *consulLeaser) keepsOut(v *view, clusterID string) string {
 		return fmt.Sprintf("Consul's key %s belongs to another cluster, %s (this data: %s); set LITEFS_CONSUL_KEY", c.lockKey(), v.clusterID, clusterID)
 	case v.held():
 		return fmt.Sprintf("%s holds the lease; nothing is lost while it does. If it is dead, wait until the lease has run out (up to %s)", v.holder.Hostname, 2*c.lease)
-	case v.set.Has(c.data.id):
+	case v.set.Has(c.data.id()) && c.lacks() == "":
 		return "this node is in the sync set already: it has every acknowledged write and is elected as soon as the lease is free"
 	}
 	return ""

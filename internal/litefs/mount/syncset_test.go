@@ -86,8 +86,8 @@ func (s suite) lateChange(t *testing.T) {
 	mustAcquire(t, a)
 	first := mustSet(t, a)
 	positions := []string{"5-x", "7-y"}
-	before, err := a.Change(t.Context(), node.SyncChange{Term: a.Term(), Index: first.Index, Members: first.Members, Seq: 7, Positions: positions})
-	if err != nil || !slices.Equal(before.Positions, positions) || !slices.Equal(mustSet(t, b).Positions, positions) {
+	before, err := a.Change(t.Context(), node.SyncChange{Term: a.Term(), Index: first.Index, Members: first.Members, Seq: 7, Positions: positions, Required: "5-x"})
+	if err != nil || before.Required != "5-x" || mustSet(t, b).Required != "5-x" || !slices.Equal(before.Positions, positions) || !slices.Equal(mustSet(t, b).Positions, positions) {
 		t.Fatalf("got %+v, %v", before, err)
 	}
 	txn := "/txn"
@@ -100,7 +100,7 @@ func (s suite) lateChange(t *testing.T) {
 	mustErr(t, err, node.ErrNoAnswer)
 	between.lose.Store(nil)
 	set, err := a.Settled(t.Context())
-	if err != nil || set.Has(b.ID) || set.Index == before.Index || !slices.Equal(set.Positions, positions) {
+	if err != nil || set.Has(b.ID) || set.Index == before.Index || set.Required != "5-x" || !slices.Equal(set.Positions, positions) {
 		t.Fatalf("got %+v, %v", set, err)
 	}
 	if status := between.deliver(); status != http.StatusConflict {
