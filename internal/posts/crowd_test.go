@@ -26,16 +26,16 @@ func TestManyWritersAtOnce(t *testing.T) {
 		}
 	}
 	var wait sync.WaitGroup
-	for n := range writers {
+	for n := range uint64(writers) {
 		wait.Go(func() {
-			r := rand.New(rand.NewPCG(uint64(n), 3))
+			r := rand.New(rand.NewPCG(n, 3))
 			var own posts.Ref
 			for i := range rounds {
 				title := fmt.Sprintf("Writer %d, round %d", n, i)
 				var err error
 				switch r.IntN(6) {
 				case 0, 1:
-					own, err = try(w, posts.Create{Title: title, Body: prose(uint64(i), 2000), Tags: []string{"shared"}, Publish: true})
+					own, err = try(w, posts.Create{Title: title, Body: prose(n, 2000), Tags: []string{"shared"}, Publish: true})
 					told(own.ID, title, err)
 				case 2: // everybody wants this address, and one gets it
 					_, err = try(w, posts.Create{Title: title, Slug: "wanted", Publish: true})

@@ -27,11 +27,7 @@ type batch struct {
 	conn  *sql.Conn
 	tx    *sql.Tx
 	began time.Time
-	// ctx is what SQLite gets in place of the callers' contexts: an interrupted statement ends the whole
-	// transaction, so it ends only when a statement has run for applyLimit.
-	ctx    context.Context
-	cancel context.CancelFunc
-	pages  int64 // of the database when the batch began
+	pages int64 // of the database when the batch began
 
 	turns  []*turn // that have run, in order; they are answered at the end
 	rows   int     // calls with a row
@@ -45,13 +41,13 @@ type batch struct {
 // is saved: who has run in it runs again.
 var errEnded = errors.New("the transaction of the batch has ended")
 
-// open begins a batch's transaction.
+// open begins a batch's transaction. ctx, here and below, is no caller's: it lasts as long as the committer.
 func (c *committer) open(ctx context.Context) (*batch, error) {
 	conn, err := c.term.db.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("take the writing connection: %w", err)
 	}
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+	tx, err := conn.BeginTx(ctx, nil)
 	c.repo.noteBegin(err)
 	if err != nil {
 		discard(conn) // such as a transaction that another failure left open
@@ -59,8 +55,7 @@ func (c *committer) open(ctx context.Context) (*batch, error) {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	b := &batch{c: c, conn: conn, tx: tx, began: time.Now(), upkeep: map[string]upkeep{}}
-	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := tx.QueryRowContext(b.ctx, "PRAGMA page_count").Scan(&b.pages); err != nil {
+	if err := tx.QueryRowContext(ctx, "PRAGMA page_count").Scan(&b.pages); err != nil {
 		b.abandon()
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -77,7 +72,6 @@ func (b *batch) abandon() {
 
 // close gives the connection back to the pool; it may have been discarded.
 func (b *batch) close() {
-	b.cancel()
 	_ = b.conn.Close()
 }
 
@@ -103,35 +97,36 @@ func (t *turn) pages() int64 {
 
 // run carries one call out in a savepoint of its own. The error is errEnded where the transaction is over for those
 // that have run before; what the call itself answers is in the turn, which counts as run only then.
-func (b *batch) run(t *turn) error {
-	if _, err := b.tx.ExecContext(b.ctx, "SAVEPOINT call"); err != nil {
+func (b *batch) run(ctx context.Context, t *turn) error {
+	if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 		return b.end(t, t.exec.refusal(err))
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, applyLimit)
+	// An interrupted statement ends the whole transaction, so it is when it has run for long, and not at a caller's word.
+	statement, cancel := context.WithTimeout(ctx, applyLimit)
 	defer cancel()
 	x := &Tx{tx: b.tx, conn: b.conn, call: t.exec.call, guard: t.guard(len(b.turns) == 0)}
-	x.statement = func(context.Context) context.Context { return ctx }
-	err := t.exec.apply(t.ctx, x, t.apply)
+	x.statement = func(context.Context) context.Context { return statement }
+	err := t.exec.apply(t.ctx, x, t.apply) //nolint:contextcheck // the caller ends it between statements, and no statement
 	x.end()
 	if cerr := b.closeRows(); cerr != nil || b.over() {
 		return b.end(t, errors.Join(err, cerr))
 	}
 	if errors.Is(x.stopped, errTooSlow) {
 		t.alone = true
-		return b.undo()
+		return b.undo(ctx)
 	}
 	if x.stopped != nil { // Apply may have overlooked it
 		err = t.exec.refusal(x.stopped)
 	}
 	if err != nil || !t.exec.own {
-		if uerr := b.undo(); uerr != nil {
+		if uerr := b.undo(ctx); uerr != nil {
 			return b.end(t, t.exec.refusal(uerr))
 		}
-	} else if _, rerr := b.tx.ExecContext(b.ctx, "RELEASE call"); rerr != nil {
+	} else if _, rerr := b.tx.ExecContext(ctx, "RELEASE call"); rerr != nil {
 		return b.end(t, t.exec.refusal(rerr))
 	}
 	t.err = err
-	b.note(t, x)
+	b.note(ctx, t, x)
 	return nil
 }
 
@@ -169,7 +164,7 @@ func (t *turn) guard(first bool) func() error {
 }
 
 // note counts a call that has run.
-func (b *batch) note(t *turn, x *Tx) {
+func (b *batch) note(ctx context.Context, t *turn, x *Tx) {
 	b.turns = append(b.turns, t)
 	t.rests = b.rows > 0
 	if t.err != nil || !t.exec.own {
@@ -178,7 +173,7 @@ func (b *batch) note(t *turn, x *Tx) {
 	b.rows++
 	b.last, t.rests = t.exec.seen, true
 	before := b.bytes
-	b.bytes = b.written()
+	b.bytes = b.written(ctx)
 	if t.bulk {
 		b.bulk += max(b.bytes-before, int64(t.size))
 	}
@@ -189,8 +184,8 @@ func (b *batch) note(t *turn, x *Tx) {
 }
 
 // undo takes back what the call under way has done.
-func (b *batch) undo() error {
-	if _, err := b.tx.ExecContext(b.ctx, "ROLLBACK TO call; RELEASE call"); err != nil {
+func (b *batch) undo(ctx context.Context) error {
+	if _, err := b.tx.ExecContext(ctx, "ROLLBACK TO call; RELEASE call"); err != nil {
 		return errors.Join(errEnded, err)
 	}
 	return nil
@@ -218,9 +213,9 @@ func (b *batch) closeRows() error {
 // written is about how many bytes of pages the transaction has changed so far: in the rollback journal each page
 // that was there before is kept once, and what came to the end of the file is not. A plain file has a write-ahead
 // log instead, which does not say it and does not need the bound.
-func (b *batch) written() int64 {
+func (b *batch) written(ctx context.Context) int64 {
 	var pages, size int64
-	if err := b.tx.QueryRowContext(b.ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &size); err != nil {
+	if err := b.tx.QueryRowContext(ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &size); err != nil {
 		return maxBatchBytes // the next statement says what is wrong
 	}
 	n := (pages - b.pages) * size
@@ -234,15 +229,15 @@ func (b *batch) written() int64 {
 
 // maintain does once for all calls what each of them would have to do: see Tx.Upkeep. What fails is undone by
 // itself; the next batch does it.
-func (b *batch) maintain(call *Call) error {
+func (b *batch) maintain(ctx context.Context, call *Call) error {
 	b.upkeep["prune"] = upkeep{prune, b.rows}
 	for name, u := range b.upkeep {
-		if _, err := b.tx.ExecContext(b.ctx, "SAVEPOINT call"); err != nil {
+		if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 			return errors.Join(errEnded, err)
 		}
-		ctx, cancel := context.WithTimeout(b.ctx, applyLimit)
-		x := &Tx{tx: b.tx, conn: b.conn, call: call, statement: func(context.Context) context.Context { return ctx }}
-		err := x.maintain(ctx, u)
+		statement, cancel := context.WithTimeout(ctx, applyLimit)
+		x := &Tx{tx: b.tx, conn: b.conn, call: call, statement: func(context.Context) context.Context { return statement }}
+		err := x.maintain(statement, u)
 		x.end()
 		cancel()
 		if cerr := b.closeRows(); cerr != nil {
@@ -253,12 +248,12 @@ func (b *batch) maintain(call *Call) error {
 		}
 		if err != nil {
 			b.c.repo.log.Error("upkeep in the transaction of writes", "what", name, "err", err)
-			if uerr := b.undo(); uerr != nil {
+			if uerr := b.undo(ctx); uerr != nil {
 				return uerr
 			}
 			continue
 		}
-		if _, err := b.tx.ExecContext(b.ctx, "RELEASE call"); err != nil {
+		if _, err := b.tx.ExecContext(ctx, "RELEASE call"); err != nil {
 			return errors.Join(errEnded, err)
 		}
 	}

@@ -12,13 +12,13 @@ import (
 // role is not in doubt, and to ask again would come to the same end; otherwise what is not found may still be there
 // later, and every answer that rests on the batch's rows is unknown. (In a plain file nothing is looked for: of what
 // its log has, and was not synced, more may be there after a crash than now.)
-func (c *committer) committed(b *batch, err error) {
+func (c *committer) committed(ctx context.Context, b *batch, err error) {
 	if diskFull(err) {
 		b.turnDown(full(err), Cursor{})
 		return
 	}
 	if c.repo.primary.litefs {
-		newest, saved, ferr := c.find(b.last)
+		newest, saved, ferr := c.find(ctx, b.last)
 		switch {
 		case ferr != nil:
 			err = errors.Join(err, ferr)
@@ -62,8 +62,8 @@ var errRoleChanged = errors.New("the role has changed meanwhile")
 
 // find looks for the row of a COMMIT that has failed, in a transaction that writes: to begin it SQLite has to roll
 // back what is left of the one before.
-func (c *committer) find(at Cursor) (newest Cursor, found bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+func (c *committer) find(ctx context.Context, at Cursor) (newest Cursor, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
 	defer cancel()
 	tx, err := c.term.db.BeginTx(ctx, nil)
 	if err != nil {

@@ -249,7 +249,7 @@ func (c *committer) commitBatch(ctx context.Context) {
 			t.answer(err)
 			continue
 		}
-		if err := b.run(t); err != nil {
+		if err := b.run(ctx, t); err != nil {
 			c.repeat(b, err, t)
 			return
 		}
@@ -258,7 +258,7 @@ func (c *committer) commitBatch(ctx context.Context) {
 			break
 		}
 	}
-	c.finish(b)
+	c.finish(ctx, b)
 }
 
 // due refuses a call whose turn comes too late.
@@ -300,14 +300,14 @@ func (c *committer) requeue(turns ...*turn) {
 }
 
 // finish commits a batch and answers its calls.
-func (c *committer) finish(b *batch) {
+func (c *committer) finish(ctx context.Context, b *batch) {
 	if b.rows == 0 {
 		b.abandon()
 		b.answer()
 		return
 	}
 	if !c.spared {
-		if err := b.maintain(b.turns[len(b.turns)-1].exec.call); err != nil {
+		if err := b.maintain(ctx, b.turns[len(b.turns)-1].exec.call); err != nil {
 			c.spared = true // once: the next batch is without
 			c.repeat(b, err, nil)
 			return
@@ -321,7 +321,7 @@ func (c *committer) finish(b *batch) {
 	b.close()
 	c.repo.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
 	if err != nil {
-		c.committed(b, err)
+		c.committed(ctx, b, err)
 	}
 	b.answer()
 }

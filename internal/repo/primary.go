@@ -130,7 +130,7 @@ func (p *primary) retire() error {
 // begin begins a term. Where a step fails, what the steps before have begun is ended.
 func (p *primary) begin(ctx context.Context, over <-chan struct{}) (*term, error) {
 	t := newTerm(ctx, over)
-	if err := p.fill(t); err != nil {
+	if err := p.fill(t); err != nil { //nolint:contextcheck // the term's context comes from ctx and ends with the role
 		return nil, errors.Join(err, t.end())
 	}
 	return t, nil

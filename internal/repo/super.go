@@ -180,7 +180,7 @@ func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error)
 	}
 	t.last, t.now, t.reset, t.again = e.last, e.repo.date(e.last), e.repo.reset, e.again
 	if e.call.Actor.signedIn() {
-		if err := e.repo.authorize(ctx, t); err != nil {
+		if err = e.repo.authorize(ctx, t); err != nil {
 			return e.refusal(err)
 		}
 	}

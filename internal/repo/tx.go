@@ -70,7 +70,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 	if err := tx.permit(query); err != nil {
 		return nil, err
 	}
-	return tx.tx.QueryContext(tx.statement(ctx), query, args...)
+	return tx.tx.QueryContext(tx.statement(ctx), query, args...) //nolint:sqlclosecheck // the caller does, or end
 }
 
 // QueryRowContext is sql.Tx's. Where no further statement may run, Scan gives context.Canceled: a Row has no other

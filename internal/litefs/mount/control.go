@@ -158,7 +158,7 @@ func (c *control) promote(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
-	if err := c.leaser.mayHold(v.set); err != nil {
+	if err = c.leaser.mayHold(v.set); err != nil {
 		return fmt.Errorf("%w: %w", node.ErrRefused, err)
 	}
 	refusal, err := c.askHandoff(ctx, info.AdvertiseURL)

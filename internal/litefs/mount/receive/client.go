@@ -102,7 +102,7 @@ func (c *Client) post(
 		to.RawQuery = url.Values{"filter": {strings.Join(filter, ",")}}.Encode()
 	}
 	var body bytes.Buffer
-	if err := http.WritePosMapTo(&body, positions); err != nil {
+	if err = http.WritePosMapTo(&body, positions); err != nil {
 		return nil, nil, fmt.Errorf("encode the positions: %w", err)
 	}
 	req, err := nethttp.NewRequestWithContext(ctx, nethttp.MethodPost, to.String(), &body)

@@ -183,7 +183,7 @@ func TestSpace(t *testing.T) {
 	if len(got) != 1 || !errors.Is(err, receive.ErrNoRoom) || !strings.Contains(err.Error(), "256 MB stay free") {
 		t.Errorf("%d frames, and %v", len(got), err)
 	}
-	if err := st.Close(); err != nil {
+	if err = st.Close(); err != nil {
 		t.Error(err)
 	}
 	mustBeEmpty(t, spool)
