@@ -39,10 +39,10 @@ func (c *Cluster) Forget(ctx context.Context, t Teller, id string) (Forgotten, e
 	case litefs.Primary:
 		return c.forget(id)
 	case litefs.Replica:
-		ctx, cancel := context.WithTimeout(ctx, nodesLimit)
+		limited, cancel := context.WithTimeout(ctx, nodesLimit)
 		defer cancel()
 		var out Forgotten
-		err := t.Tell(ctx, role.URL, PathForget+"?"+url.Values{"id": {id}}.Encode(), &out)
+		err := t.Tell(limited, role.URL, PathForget+"?"+url.Values{"id": {id}}.Encode(), &out)
 		var refused *repo.Error
 		switch {
 		case errors.As(err, &refused) && refused.Reason == repo.NoServer:

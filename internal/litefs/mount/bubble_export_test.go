@@ -40,7 +40,7 @@ func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*lite
 	if err != nil {
 		return nil, err
 	}
-	if err := leaser.DialConsul(consul, dial); err != nil {
+	if err = leaser.DialConsul(consul, dial); err != nil {
 		return nil, err
 	}
 	store, err := newStore(cfg, logger)

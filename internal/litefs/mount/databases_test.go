@@ -28,7 +28,7 @@ func mustHold(t *testing.T, b *mount.Bare, tables int) {
 		t.Fatal(err)
 	}
 	for i := range tables {
-		if _, err := raw.ExecContext(t.Context(), fmt.Sprintf("CREATE TABLE t%d AS SELECT randomblob(9000)", i)); err != nil {
+		if _, err = raw.ExecContext(t.Context(), fmt.Sprintf("CREATE TABLE t%d AS SELECT randomblob(9000)", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,7 +41,7 @@ func mustHold(t *testing.T, b *mount.Bare, tables int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Import(t.Context(), from); err != nil {
+	if err = db.Import(t.Context(), from); err != nil {
 		t.Fatal(err)
 	}
 	cluster.MustClose(t, "the copy", from.Close())
