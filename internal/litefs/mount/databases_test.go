@@ -41,7 +41,7 @@ func mustHold(t *testing.T, b *mount.Bare, tables int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Import(t.Context(), from); err != nil {
+	if err = db.Import(t.Context(), from); err != nil {
 		t.Fatal(err)
 	}
 	cluster.MustClose(t, "the copy", from.Close())
