@@ -45,7 +45,8 @@ func equalErrors(t *testing.T, c *cluster.Cluster, replica *cluster.Node) {
 			for _, body := range []string{`{}`, `{"no_such_field":1}`, `[]`, `{"id":-1,"post":"nobody","revision":7,"title":"","slug":"/"}`} {
 				here := ask(ctx, atPrimary, name, actor, body)
 				there := ask(ctx, atReplica, name, actor, body)
-				if here == "" {
+				// Where no clock was ahead clock.reset has nothing to do, and says so.
+				if here == "" && (name != repo.ClockReset || actor != repo.Operator || body != `{}`) {
 					t.Errorf("%s by %s took %s", name, actor, body)
 				}
 				if here != there {
