@@ -117,7 +117,8 @@ func (d *document) size() int { return 2 * len(d.identity.body) }
 // of its topics: the feed says when. It is a repo.Tail, and the first one, so
 // that whoever hears of a change afterwards gets the new page.
 type cache struct {
-	limit int
+	limit   int
+	running renderings
 
 	mu      sync.Mutex
 	size    int
@@ -140,7 +141,10 @@ type entry struct {
 }
 
 func newCache(limit int) *cache {
-	return &cache{limit: limit, entries: map[address]*list.Element{}, recent: list.New(), touched: map[string]int64{}}
+	return &cache{
+		limit: limit, running: renderings{byKey: map[address]*rendering{}},
+		entries: map[address]*list.Element{}, recent: list.New(), touched: map[string]int64{},
+	}
 }
 
 // Rows implements repo.Tail.
@@ -184,7 +188,7 @@ func (c *cache) get(key address) *document {
 		return nil
 	}
 	e := el.Value.(*entry) //nolint:forcetypeassert // the list holds nothing else
-	if !c.good(e) {
+	if !c.good(e.doc.seen, e.topics) {
 		c.remove(el)
 		return nil
 	}
@@ -192,16 +196,25 @@ func (c *cache) get(key address) *document {
 	return e.doc
 }
 
-func (c *cache) good(e *entry) bool {
-	if e.doc.seen.Seq < c.floor {
+// good reports whether no write after seen that the cache was told of touches one of
+// topics.
+func (c *cache) good(seen repo.Cursor, topics []string) bool {
+	if seen.Seq < c.floor {
 		return false
 	}
-	for _, t := range e.topics {
-		if c.touched[t] > e.doc.seen.Seq {
+	for _, t := range topics {
+		if c.touched[t] > seen.Seq {
 			return false
 		}
 	}
 	return true
+}
+
+// stillGood reports whether a page that was rendered in an epoch, kept or not, is good now.
+func (c *cache) stillGood(epoch int, seen repo.Cursor, topics []string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return epoch == c.epoch && c.good(seen, topics)
 }
 
 // now is to be taken before a rendering begins: put refuses a page that was
@@ -215,7 +228,7 @@ func (c *cache) now() int {
 func (c *cache) put(epoch int, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if epoch != c.epoch || e.doc.size() > c.limit/4 || !c.good(e) {
+	if epoch != c.epoch || e.doc.size() > c.limit/4 || !c.good(e.doc.seen, e.topics) {
 		return
 	}
 	if old, ok := c.entries[e.key]; ok {

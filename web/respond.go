@@ -42,12 +42,9 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	if v.cache == nil {
 		v.cache = s.caches.pages
 	}
-	doc := v.kept()
-	if doc == nil {
-		var err error
-		if doc, err = s.render(w, r, v); err != nil {
-			return err
-		}
+	doc, err := s.document(r.Context(), v)
+	if err != nil {
+		return err
 	}
 	s.advance(w, r, doc.seen)
 	s.send(w, r, doc)
@@ -57,72 +54,83 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 // unkept is what is not worth keeping: anybody can ask for any number of them.
 type unkept struct{ templ.Component }
 
-// kept returns the view as it is in the cache, nil when it is not.
-func (v view) kept() *document {
+// document returns the view's document: a kept one, one that is rendered for all who
+// ask for it at once, or, for a view without a key, one of its own.
+func (s *Site) document(ctx context.Context, v view) (*document, error) {
 	if v.key == (address{}) {
-		return nil
+		res := s.render(ctx, v, func() {})
+		return res.doc, res.err
 	}
-	return v.cache.get(v.key)
+	return v.cache.shared(ctx, v.key, func(ctx context.Context, begun func()) rendered {
+		return s.render(ctx, v, begun)
+	})
 }
 
-// render makes the view's document and keeps it.
-func (s *Site) render(w http.ResponseWriter, r *http.Request, v view) (*document, error) {
+// render makes the view's document and keeps it. It calls begun before it reads.
+func (s *Site) render(ctx context.Context, v view, begun func()) (res rendered) {
 	if v.search {
-		ctx, leave, err := s.turn(r.Context(), v.signed)
+		turn, leave, err := s.turn(ctx, v.signed)
 		if err != nil {
-			return nil, err
+			return rendered{err: err}
 		}
 		defer leave()
-		if doc := v.kept(); doc != nil { // who was before had the same question
-			return doc, nil
-		}
-		r = r.WithContext(ctx)
+		ctx = turn
 	}
-	epoch := v.cache.now()
+	res = rendered{topics: v.topics, epoch: v.cache.now()}
 	var c templ.Component
-	seen, told, err := s.lookUp(w, r, func(ctx context.Context, rd repo.Reader) error {
+	seen, err := s.lookUp(ctx, begun, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		c, err = v.read(ctx, rd)
 		return err
 	})
 	if err != nil {
-		return nil, ended(r.Context(), v, err)
+		res.err = ended(ctx, v, err)
+		return res
 	}
-	body, err := bytesOf(r.Context(), c)
+	res.told = s.caughtUp(ctx, seen)
+	_, once := c.(unkept)
+	if s.wrap != nil {
+		c = s.wrap(v.key.path, c)
+	}
+	body, err := bytesOf(ctx, c)
 	if err != nil {
-		return nil, err
+		res.err = err
+		return res
 	}
-	doc := newDocument(v.contentType, body)
-	doc.seen = seen
-	if _, once := c.(unkept); v.key != (address{}) && !once && told {
-		v.cache.put(epoch, &entry{key: v.key, doc: doc, topics: v.topics})
+	res.doc = newDocument(v.contentType, body)
+	res.doc.seen = seen
+	if v.key != (address{}) && !once && res.told {
+		v.cache.put(res.epoch, &entry{key: v.key, doc: res.doc, topics: v.topics})
 	}
-	return doc, nil
+	return res
 }
 
 // look runs read in one transaction on this node's copy. The reader's position follows
 // what it saw.
 func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) error {
-	_, _, err := s.lookUp(w, r, read)
-	return err
+	seen, err := s.lookUp(r.Context(), func() {}, read)
+	if err != nil {
+		return err
+	}
+	s.caughtUp(r.Context(), seen)
+	s.advance(w, r, seen)
+	return nil
 }
 
-// lookUp is look that returns the newest row that was seen, and whether the caches have
-// been told of it.
-func (s *Site) lookUp(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) (seen repo.Cursor, told bool, err error) {
-	ctx := r.Context()
+// lookUp runs read in one transaction on this node's copy and returns the newest row
+// that is in it. The caches may not have been told of that row: see caughtUp. It calls
+// begun before the transaction sees anything, and again when the transaction is repeated.
+func (s *Site) lookUp(
+	ctx context.Context, begun func(), read func(ctx context.Context, rd repo.Reader) error,
+) (seen repo.Cursor, err error) {
 	err = s.repo.View(ctx, func(rd repo.Reader) error {
+		begun()
 		if seen, err = repo.Newest(ctx, rd); err != nil {
 			return err
 		}
 		return read(ctx, rd)
 	})
-	if err != nil {
-		return seen, false, err
-	}
-	told = s.caughtUp(ctx, seen)
-	s.advance(w, r, seen)
-	return seen, told, nil
+	return seen, err
 }
 
 // caughtUp waits until the caches have been told of a row that was read from the

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"blog/internal/accounts"
 	"blog/internal/repo"
 	"blog/web/assets"
@@ -72,6 +74,8 @@ type Site struct {
 	notYet   func() string
 	// told is the readiness that was asked for last.
 	told atomic.Pointer[readiness]
+	// wrap, of the tests, gets each component that is about to be rendered. Nil: none does.
+	wrap func(path string, c templ.Component) templ.Component
 }
 
 // New returns the site. Attach its Cache to the feed before anything that tells
