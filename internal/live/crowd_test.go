@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestAPageFetchedOnAFrameShowsTheChange(t *testing.T) {
@@ -167,7 +168,7 @@ func (r *reader) follow(ctx context.Context, s *site) error {
 }
 
 func TestAHundredSocketsSeeFiftyWrites(t *testing.T) {
-	s := MustSite(t, change{})
+	s := MustSite(t, resyncEvery(20*time.Millisecond)) // so that some are held back
 	MustDo(t, s, post(1, "p1", "start", "a"))
 	kinds := []string{"posts", "tag:a,tag:b", "tag:b", "posts,tag:a"}
 	readers := make([]*reader, 100)
@@ -184,6 +185,9 @@ func TestAHundredSocketsSeeFiftyWrites(t *testing.T) {
 		id := int64(1 + rand.IntN(8))
 		tags := slices.DeleteFunc([]string{"a", "b", "c"}, func(string) bool { return rand.IntN(2) == 0 })
 		e := entry{ID: id, Slug: fmt.Sprint("p", id), Title: fmt.Sprint("write ", i), Tags: tags, Visible: rand.IntN(5) > 0}
+		if rand.IntN(5) == 0 {
+			MustDo(t, s, many{100})
+		}
 		if rand.IntN(10) == 0 {
 			MustDo(t, s, drop{id})
 			continue

@@ -43,6 +43,7 @@ type Options struct {
 	MaxSockets   int           // on this node; 20,000 when 0
 	PingEvery    time.Duration // a client that leaves a ping unanswered for as long is dead; 30 s when 0
 	WriteTimeout time.Duration // for what is queued to leave; 5 s when 0
+	ResyncEvery  time.Duration // a socket gets one resync in it, or history is rewritten; 2 s when 0
 	Patience     time.Duration // how long a cursor that has not arrived here is waited for; 5 s when 0
 }
 
@@ -55,6 +56,8 @@ type Hub struct {
 	stop  context.CancelFunc
 	work  sync.WaitGroup // every goroutine and request of the hub
 	slots chan struct{}  // missed changes are read for so many sockets at a time
+
+	owing owing
 
 	frames, dropped, refused atomic.Uint64
 
@@ -95,8 +98,12 @@ func New(ctx context.Context, o Options) *Hub {
 	if o.Patience == 0 {
 		o.Patience = 5 * time.Second
 	}
+	if o.ResyncEvery == 0 {
+		o.ResyncEvery = 2 * time.Second
+	}
 	h := &Hub{
-		o: o, slots: make(chan struct{}, catchUps), sockets: map[*socket]struct{}{}, groups: map[string]*group{},
+		owing: owing{sockets: map[*socket]struct{}{}},
+		o:     o, slots: make(chan struct{}, catchUps), sockets: map[*socket]struct{}{}, groups: map[string]*group{},
 		topics: map[string]map[*group]struct{}{}, private: map[string]map[*socket]struct{}{},
 	}
 	// An empty pattern would let through what has no host: Origin: null.

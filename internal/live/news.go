@@ -90,14 +90,13 @@ func (h *Hub) render(ctx context.Context, rd repo.Reader, t repo.Touch) (_ Frame
 	return f, nil
 }
 
-// compose turns news into the messages of those who follow topics. last is where
-// they are afterwards.
-func (h *Hub) compose(list []*news, topics []string, last repo.Cursor) [][]byte {
+// compose turns news into the messages of those who follow topics; ok is false when they
+// have to fetch their page.
+func (h *Hub) compose(list []*news, topics []string) (out [][]byte, ok bool) {
 	chosen, ok := choose(list, topics)
 	if !ok || len(chosen) > maxBurst {
-		return h.resyncAt(last)
+		return nil, false
 	}
-	var out [][]byte
 	for i, n := range chosen {
 		// A reader may be cut off between two messages of one row. Only the last
 		// of them says that the row is told.
@@ -106,11 +105,11 @@ func (h *Hub) compose(list []*news, topics []string, last repo.Cursor) [][]byte 
 		msg, err := n.message(more)
 		if err != nil {
 			h.o.Logger.Error("live", "topic", n.touch.Topic, "err", err)
-			return h.resyncAt(last)
+			return nil, false
 		}
 		out = append(out, msg)
 	}
-	return out
+	return out, true
 }
 
 // choose picks what those who follow topics are told, oldest row first; ok is

@@ -114,16 +114,16 @@ func (h *Hub) catchUp(ctx context.Context, s *socket, q query, known repo.Cursor
 	defer cancel()
 	missed, err := h.missed(rctx, s, q, place, pos, known)
 	switch {
+	case err == nil:
+		s.release(missed, pos)
+		return
 	case errors.Is(err, errSignedOut):
 		s.shut(SignedOut, "signed out")
 		return
-	case errors.Is(err, repo.ErrResync):
-		missed = h.resyncAt(pos)
-	case err != nil && ctx.Err() == nil:
+	case !errors.Is(err, repo.ErrResync) && ctx.Err() == nil:
 		h.o.Logger.Warn("read what a socket has missed", "err", err)
-		missed = h.resyncAt(pos)
 	}
-	s.release(missed, pos)
+	s.releaseToPage()
 }
 
 // await waits until what the page shows has arrived here.
@@ -135,7 +135,8 @@ func (h *Hub) await(ctx context.Context, q query) repo.Place {
 
 var errSignedOut = errors.New("signed out meanwhile")
 
-// missed returns what s has to be told of the rows up to pos, in one read.
+// missed returns what s has to be told of the rows up to pos, in one read. It fails with
+// ErrResync when that is too much, or not known.
 func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, pos, known repo.Cursor) ([][]byte, error) {
 	lost := place == repo.Ahead || place == repo.Elsewhere
 	if lost && len(s.private) == 0 {
@@ -171,7 +172,11 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 	if err != nil {
 		return nil, fmt.Errorf("read missed changes: %w", err)
 	}
-	return h.compose(list, q.topics, pos), nil
+	msgs, ok := h.compose(list, q.topics)
+	if !ok {
+		return nil, repo.ErrResync
+	}
+	return msgs, nil
 }
 
 // stillSignedIn finds a sign-out that came between the look at the session and

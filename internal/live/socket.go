@@ -57,6 +57,8 @@ type socket struct {
 	held     [][]byte
 	bytes    int         // in queue and held
 	told     repo.Cursor // everything that concerns it up to here is queued or sent
+	owed     bool        // a resync is held back; what is delivered meanwhile is dropped
+	resynced time.Time   // when the newest resync was queued; zero: never
 }
 
 // endedBy reports a touch that s must not outlive.
@@ -67,14 +69,20 @@ func (s *socket) endedBy(t repo.Touch) bool {
 }
 
 // deliver queues messages that follow the position given at registration; with
-// them s is told of everything up to a cursor. It never waits: a client that lags
-// too far behind is closed.
+// them s is told of everything up to a cursor. It drops those that a resync covers, one
+// that is held back or one that was queued since they were composed.
 func (s *socket) deliver(msgs [][]byte, upTo repo.Cursor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || s.owed || upTo.Seq <= s.told.Seq {
 		return
 	}
+	s.add(msgs, upTo)
+}
+
+// add queues messages, or closes s if it lags too far behind: it never waits. s.mu is
+// held and s is not closing.
+func (s *socket) add(msgs [][]byte, upTo repo.Cursor) {
 	waiting := len(s.queue) + len(s.held)
 	size := 0
 	for _, m := range msgs {
@@ -116,8 +124,7 @@ func (s *socket) push(msgs ...[]byte) {
 	s.wake()
 }
 
-// release sends the changes missed up to a cursor, then what was delivered
-// meanwhile.
+// release sends the changes missed up to a cursor, then what was delivered meanwhile.
 func (s *socket) release(missed [][]byte, upTo repo.Cursor) {
 	s.send(missed)
 	s.mu.Lock()

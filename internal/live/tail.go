@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"blog/internal/repo"
@@ -47,9 +48,15 @@ func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 			n.failed = true
 		}
 	}
+	now := time.Now()
+	resync := sync.OnceValue(func() [][]byte { return h.resyncAt(last) })
 	for _, g := range a.groups {
-		if msgs := h.compose(list, g.topics, last); len(msgs) > 0 {
-			for _, s := range g.sockets {
+		msgs, ok := h.compose(list, g.topics)
+		for _, s := range g.sockets {
+			switch {
+			case !ok:
+				s.resync(resync(), last, now)
+			case len(msgs) > 0:
 				s.deliver(msgs, last)
 			}
 		}
@@ -98,11 +105,12 @@ func (h *Hub) Reset(_ context.Context, now repo.Cursor) {
 	}
 	h.mu.Unlock()
 	msgs := h.resyncAt(now)
+	at := time.Now()
 	for _, s := range all {
 		if len(s.private) > 0 {
 			s.shut(restart, "history was rewritten")
 			continue
 		}
-		s.deliver(msgs, now)
+		s.resyncAtOnce(msgs, now, at)
 	}
 }
