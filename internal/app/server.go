@@ -266,7 +266,7 @@ func (s *Server) openSite(ctx context.Context) error {
 		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.clock.Now, Logger: s.log, NotYet: s.notYet,
 	})
 	s.hub = live.New(ctx, live.Options{
-		View: s.Repo.View, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
+		View: s.Repo.View, Look: s.Repo.Look, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
 		Identity: s.site.Identity, OriginPatterns: s.origins(),
 	})
 	// Whoever waits for this node's copy is told of it first.

@@ -23,9 +23,10 @@ type Renderer interface {
 	Render(ctx context.Context, rd repo.Reader, t repo.Touch) (Frame, error)
 }
 
-// Options are what New needs. View, Feed, Render and Logger are required.
+// Options are what New needs. View, Look, Feed, Render and Logger are required.
 type Options struct {
 	View    func(ctx context.Context, fn func(rd repo.Reader) error) error // repo.Repo's
+	Look    func(ctx context.Context, fn func(rd repo.Reader) error) error // repo.Repo's
 	Feed    *repo.Feed
 	Render  Renderer
 	Logger  *slog.Logger

@@ -40,7 +40,9 @@ func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 	list := merge(rows, before, func(topic string) bool { return a.topics[topic] })
 	ctx, cancel := context.WithTimeout(ctx, renderWithin)
 	defer cancel()
-	err := h.o.View(ctx, func(rd repo.Reader) error { return h.renderAll(ctx, rd, list) })
+	// The feed's own connection, which it does not use meanwhile: in a line with readers,
+	// every author would wait for them.
+	err := h.o.Look(ctx, func(rd repo.Reader) error { return h.renderAll(ctx, rd, list) })
 	if err != nil {
 		// What the change looks like is unknown, that there is one is not.
 		h.o.Logger.Error("render for sockets", "seq", last.Seq, "err", err)

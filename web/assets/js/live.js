@@ -4,11 +4,11 @@
 // that cannot be used by itself makes the page fetch its own address and
 // merge what it gets.
 
-import { backoff } from "./jitter.js";
 import { LiveList, parse } from "./list.js";
 import { morph } from "./morph.js";
 import { announce, hide, show } from "./notices.js";
 import { keepPlace } from "./place.js";
+import { Refetch } from "./refetch.js";
 import { Socket } from "./socket.js";
 
 /** The release that this page came from: its scripts' address has it. */
@@ -23,10 +23,10 @@ class Live {
     this.newer = ""; // the version of a server that is another than the page's
     /** @type {any[] | null} frames that came while the page was being fetched */
     this.held = null;
-    this.stale = false; // fetch once more when the running one is done
-    this.failures = 0;
     /** @type {Map<string, () => void>} what a reader's hand kept from being done */
     this.undone = new Map();
+    this.refetch = new Refetch(() => this.fetch());
+    this.comparison = new Refetch(() => this.compare());
     const element = main.querySelector("[data-live-list]");
     this.list = element instanceof HTMLElement ? this.follow(element) : null;
     this.socket = new Socket(() => this.address(), (frame) => this.receive(frame));
@@ -40,8 +40,8 @@ class Live {
   follow(element) {
     return new LiveList(element, {
       first: this.mode === "list",
-      refetch: () => void this.refetch(),
-      changed: () => void this.compare(),
+      refetch: () => this.refetch.now(),
+      changed: () => this.comparison.now(),
       later: (what, act) => void this.undone.set(what, act),
     });
   }
@@ -57,7 +57,7 @@ class Live {
   /** @param {any} frame */
   receive(frame) {
     if (frame.type === "hello") return this.hello(frame);
-    if (frame.type === "resync") return void this.refetch();
+    if (frame.type === "resync") return this.refetch.soon();
     if (this.held) {
       this.held.push(frame);
       return;
@@ -78,7 +78,7 @@ class Live {
 
   /** @param {any} frame */
   apply(frame) {
-    if (this.mode === "refetch") return void this.refetch();
+    if (this.mode === "refetch") return this.refetch.now();
     if (frame.type === "moved") return this.moved(frame);
     const isPost = String(frame.topic).startsWith("post:");
     if (isPost && frame.type === "change") return this.article(frame.html);
@@ -122,7 +122,7 @@ class Live {
     let left = 0;
     keepPlace(document.body, () => (left = morph(now, /** @type {Element} */ (next.cloneNode(true)))));
     // Of a whole page there may be something newer by then.
-    if (left > 0) this.undone.set(what, now === this.main ? () => void this.refetch() : () => this.merge(now, next));
+    if (left > 0) this.undone.set(what, now === this.main ? () => this.refetch.now() : () => this.merge(now, next));
     const changed = now.querySelector("h1")?.textContent ?? "";
     if (title && document.title.startsWith(title)) document.title = changed + document.title.slice(title.length);
     document.dispatchEvent(new CustomEvent("live:merged"));
@@ -136,23 +136,17 @@ class Live {
     for (const act of acts) queueMicrotask(act);
   }
 
-  /** Fetches the page's own address and merges its <main>. One at a time. */
-  async refetch() {
-    if (this.held) {
-      this.stale = true;
-      return;
-    }
+  /**
+   * Fetches the page's own address and merges its <main>. Frames that come meanwhile wait:
+   * they may be newer than what is fetched.
+   */
+  async fetch() {
     this.held = [];
-    this.stale = false;
     const fetched = await this.fetchSelf();
     const frames = this.held;
     this.held = null;
     for (const frame of frames) this.receive(frame);
-    if (!fetched) {
-      setTimeout(() => void this.refetch(), backoff(250, 10_000, this.failures++));
-    } else if (this.stale) {
-      void this.refetch();
-    }
+    return fetched;
   }
 
   /** @returns {Promise<boolean>} whether there is no need to try again */
@@ -165,7 +159,6 @@ class Live {
       }
       if (!response.ok) return false;
       const next = new DOMParser().parseFromString(await response.text(), "text/html");
-      this.failures = 0;
       if (this.newer && reloadOnce(this.newer)) return true;
       if (response.redirected) history.replaceState(history.state, "", response.url + location.hash);
       this.take(next);
@@ -177,18 +170,19 @@ class Live {
 
   /**
    * On a page beyond the first: tells the reader when its cards are no longer
-   * the same, and leaves them where they are.
+   * the same, and leaves them where they are. It never has to be tried again.
    */
   async compare() {
     try {
       const response = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
       const next = new DOMParser().parseFromString(await response.text(), "text/html");
       const ids = [...next.querySelectorAll("[data-live-list] > *")].map((card) => card.id);
-      if (response.ok && ids.join() === this.list?.cards.map((card) => card.id).join()) return;
+      if (response.ok && ids.join() === this.list?.cards.map((card) => card.id).join()) return true;
     } catch {
       // Not known: better one notice too many.
     }
     show("changed", "The list has changed.", { label: "Reload", act: () => location.reload() });
+    return true;
   }
 
   /** @param {Document} next */
