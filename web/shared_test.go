@@ -364,8 +364,8 @@ func TestFiftyReadersOfAPageThatChanges(t *testing.T) {
 	for range 50 {
 		b := MustOpen(t, w.primary)
 		all.Go(func() {
-			for shown, least := int64(0), int64(0); shown < writes; {
-				least = max(shown, written.Load())
+			for shown := int64(0); shown < writes; {
+				least := max(shown, written.Load())
 				a := b.Get(t, "/posts")
 				if _, err := fmt.Sscanf(a.text(t, ".card-title"), "Title %d", &shown); err != nil {
 					t.Errorf("status %d: %v", a.status, err)
