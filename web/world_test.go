@@ -143,7 +143,8 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 	w.options(&o)
 	n.site = web.New(o)
 	n.hub = live.New(tb.Context(), live.Options{
-		View: n.repo.View, Look: n.repo.Look, Feed: n.repo.Feed(), Render: n.site, Logger: log, Version: set.Hash(), Identity: n.site.Identity,
+		View: n.repo.View, Look: n.repo.Look, Feed: n.repo.Feed(), Render: n.site, Logger: log,
+		Version: set.Hash(), Identity: n.site.Identity,
 	})
 	n.repo.Feed().Attach(n.site.Cache())
 	n.repo.Feed().Attach(n.hub)

@@ -49,7 +49,9 @@ func MustSite(tb testing.TB, c change) *site {
 	log := s.log.Text()
 	s.repo = repotest.MustOpen(tb, repo.Options{Path: s.path, Node: s.node, Registry: MustRegistry(tb), Migrations: MustSchema(tb), Logger: log})
 	s.pages = &pages{repo: s.repo, kept: map[string]page{}}
-	o := live.Options{View: s.repo.View, Look: s.repo.Look, Feed: s.repo.Feed(), Render: s.render, Logger: log, Version: "v1"}
+	o := live.Options{
+		View: s.repo.View, Look: s.repo.Look, Feed: s.repo.Feed(), Render: s.render, Logger: log, Version: "v1",
+	}
 	if c.options != nil {
 		c.options(&o)
 	}
