@@ -45,7 +45,8 @@ generate: $(TOOLS_BIN)/templ
 # Failed tests are shown whole, and a skipped one is a failure: what did not run has shown nothing.
 test: apt tools
 	go build ./...
-	set -o pipefail; go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport
+	set -o pipefail; began=$$(date +%s); go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport && \
+		echo "time: units, pages and nodes took $$(($$(date +%s) - began)) s"
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
 
 # A test that leaves something behind in its process fails here: a channel closed for good, a name registered for ever,
