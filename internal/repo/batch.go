@@ -8,6 +8,8 @@ import (
 	"os"
 	"runtime/debug"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // Bounds of one batch. LiteFS takes a transaction in under a lock that keeps a replica's readers out, and
@@ -43,15 +45,12 @@ var errEnded = errors.New("the transaction of the batch has ended")
 
 // open begins a batch's transaction. ctx, here and below, is no caller's: it lasts as long as the committer.
 func (c *committer) open(ctx context.Context) (*batch, error) {
-	conn, err := c.term.db.Conn(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take the writing connection: %w", err)
+	conn, tx, err := c.begin(ctx)
+	if code := primaryCode(sqliteCode(err)); code == int(sqlite3.ErrError) {
+		conn, tx, err = c.begin(ctx) // on another connection: a failure had left a transaction open on that one
 	}
-	tx, err := conn.BeginTx(ctx, nil)
 	c.repo.noteBegin(err)
 	if err != nil {
-		discard(conn) // such as a transaction that another failure left open
-		_ = conn.Close()
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	b := &batch{c: c, conn: conn, tx: tx, began: time.Now(), upkeep: map[string]upkeep{}}
@@ -60,6 +59,21 @@ func (c *committer) open(ctx context.Context) (*batch, error) {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	return b, nil
+}
+
+// begin begins a transaction. Where that fails the connection is closed, and the next one is another.
+func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
+	conn, err := c.term.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		discard(conn)
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return conn, tx, nil
 }
 
 // abandon rolls the batch back. Where SQLite cannot, closing the connection does.
@@ -154,7 +168,7 @@ func (t *turn) guard(first bool) func() error {
 	until := time.Now().Add(turnLimit)
 	return func() error {
 		if t.ctx.Err() != nil {
-			return context.Cause(t.ctx)
+			return whyEnded(t.ctx)
 		}
 		if !first && time.Now().After(until) {
 			return errTooSlow

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,8 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 		}
 	case "panic":
 		panic("odd")
+	case "end the goroutine":
+		runtime.Goexit()
 	case "refuse":
 		return 0, repo.Errorf(repo.Conflict, "No.")
 	case "end":
@@ -411,5 +414,105 @@ func TestPoisonedCallFailsNobodyTwice(t *testing.T) {
 	l.succeeded(good...)
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != len(good) {
 		t.Errorf("%d rows, want %d", n, len(good))
+	}
+}
+
+// TestPruningIsBounded: a batch of many writes removes no more old rows than a commit may have pages.
+func TestPruningIsBounded(t *testing.T) {
+	l := MustHold(t)
+	const old = 10_500 // and the newest 10,000 stay
+	repotest.MustExec(t, l.path, `
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
+		SELECT 'old ' || i, x'', randomblob(32), 'items.put', 'operator', '[]', 'null', '2020-01-01T00:00:00.000Z' FROM n`, old)
+	for i := range 40 {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != old+40-repo.PruneMost || l.commits != 1 {
+		t.Errorf("%d rows after %d commits, want %d after 1", n, l.commits, old+40-repo.PruneMost)
+	}
+}
+
+// TestLargeBulkCallGetsItsTurn: one that leaves others no half of a batch is not passed over for ever.
+func TestLargeBulkCallGetsItsTurn(t *testing.T) {
+	l := MustHold(t)
+	large := ask(l, piece{Item: "large", Value: strings.Repeat("x", repo.MaxBatchBytes-20<<10)})
+	var puts []*answer
+	for i := range 3 * repo.MaxBatchCalls {
+		puts = append(puts, ask(l, put{Item: fmt.Sprint(i)}))
+	}
+	l.run()
+	l.succeeded(puts...)
+	if at, second := large.receipt.Seq, puts[repo.MaxBatchCalls].receipt.Seq; large.err != nil || at > second {
+		t.Errorf("the large one is row %d, %v; want it before row %d, in the second batch", at, large.err, second)
+	}
+}
+
+// TestBulkCallsDoNotFillABatch: where the next of the others does not fit, bulk calls do not take its place.
+func TestBulkCallsDoNotFillABatch(t *testing.T) {
+	l := MustHold(t)
+	var pieces []*answer
+	for i := range 8 {
+		pieces = append(pieces, ask(l, piece{Item: fmt.Sprint("piece ", i), Value: strings.Repeat("x", 60<<10)}))
+	}
+	small := ask(l, put{Item: "small"})
+	large := ask(l, put{Item: "large", Value: strings.Repeat("x", 160<<10)})
+	l.run()
+	l.succeeded(small, large)
+	l.succeeded(pieces...)
+	if at, fifth := large.receipt.Seq, pieces[4].receipt.Seq; at > fifth {
+		t.Errorf("the large put is row %d, behind the fifth piece's %d", at, fifth)
+	}
+}
+
+// TestCommitThatHangs holds nobody whose time is up.
+func TestCommitThatHangs(t *testing.T) {
+	l := MustHold(t)
+	hung, goOn := make(chan struct{}), make(chan struct{})
+	l.commit = func(tx *sql.Tx) error { close(hung); <-goOn; return tx.Commit() }
+	ctx, leave := context.WithCancel(operator())
+	for i := range 3 {
+		askWithin(ctx, l, put{Item: fmt.Sprint(i)})
+	}
+	l.release()
+	<-hung
+	leave()
+	l.wait.Wait()
+	for i, a := range l.answers {
+		if !repo.HasReason(a.err, repo.OutcomeUnknown) {
+			t.Errorf("call %d: %v, want %s", i, a.err, repo.OutcomeUnknown)
+		}
+	}
+	l.commit = (*sql.Tx).Commit
+	close(goOn)
+	repo.MustWrite(operator(), l.r, put{Item: "after"})
+	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != 4 {
+		t.Errorf("%d items, want 4", n)
+	}
+}
+
+// TestTransactionLeftOpen: what a failure has left open on the connection costs no call.
+func TestTransactionLeftOpen(t *testing.T) {
+	c := MustCluster(t)
+	if err := c.primary.ExecOnWriter(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	repo.MustWrite(operator(), c.primary, put{Item: "a"})
+}
+
+// TestApplyThatEndsItsGoroutine leaves nobody waiting.
+func TestApplyThatEndsItsGoroutine(t *testing.T) {
+	l := MustHold(t)
+	ctx, leave := context.WithCancel(operator())
+	gone := askWithin(ctx, l, odd{Item: "gone", How: "end the goroutine"})
+	behind := askWithin(ctx, l, put{Item: "behind"})
+	l.release()
+	repotest.Eventually(t, patience, "nobody waits for the committer", func() bool { return l.r.Waiting() == 0 })
+	leave()
+	l.wait.Wait()
+	if gone.err == nil || behind.err == nil {
+		t.Errorf("got %v and %v", gone.err, behind.err)
 	}
 }

@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -18,7 +19,8 @@ type committer struct {
 	repo *Repo
 	term *term
 
-	spared bool // the next batch is without upkeep, which has ended the one before
+	spared     bool // the next batch is without upkeep, which has ended the one before
+	passedOver bool // bulk calls have waited for the whole of the batch before
 
 	mu       sync.Mutex
 	errands  []*errand // before everything else
@@ -69,14 +71,29 @@ func (c *committer) write(ctx context.Context, t *turn) error {
 	}
 	select {
 	case <-t.done:
+		return t.err
 	case <-ctx.Done():
-		if c.withdraw(t) {
-			return c.repo.begun(context.Cause(ctx))
-		}
-		<-t.done // it runs, and sees that ctx has ended, or is being committed
 	}
-	return t.err
+	if c.withdraw(t) {
+		return c.repo.begun(whyEnded(ctx))
+	}
+	// It runs, and sees that ctx has ended, or it is being committed.
+	late := time.NewTimer(commitGrace)
+	defer late.Stop()
+	select {
+	case <-t.done:
+		return t.err
+	case <-late.C:
+		return unknown(t.exec.call.Key, whyEnded(ctx))
+	}
 }
+
+// commitGrace is for how long a caller whose time is up waits for a COMMIT that has its call in it: a proper one takes
+// milliseconds, and one that hangs holds nobody.
+const commitGrace = 2 * time.Second
+
+// whyEnded is why ctx has ended, as an error that is known for it.
+func whyEnded(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }
 
 // errand has do done by the committer between two batches, before all calls that wait.
 func (c *committer) errand(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
@@ -139,6 +156,12 @@ func (c *committer) Close() {
 // run works until Close.
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
+	defer func() { // where a command has ended the goroutine nobody waits for it any more
+		c.mu.Lock()
+		c.closed = true
+		c.mu.Unlock()
+		c.refuseAll(errLeaving())
+	}()
 	for {
 		c.runErrands()
 		c.mu.Lock()
@@ -146,7 +169,6 @@ func (c *committer) run(ctx context.Context) {
 		c.mu.Unlock()
 		switch {
 		case closed:
-			c.refuseAll(errLeaving())
 			return
 		case waiting:
 			c.commitBatch(ctx)
@@ -164,6 +186,7 @@ func (c *committer) runErrands() {
 			return
 		}
 		e := c.errands[0]
+		c.errands[0] = nil // what has been answered is nobody's
 		c.errands = c.errands[1:]
 		c.mu.Unlock()
 		if err := context.Cause(e.ctx); err != nil {
@@ -207,12 +230,15 @@ func (c *committer) next(b *batch) *turn {
 	switch {
 	case len(c.again) > 0:
 		order = []*[]*turn{&c.again}
-	case b.bulkIsDue(c.bulk):
+	case c.bulkIsDue(b):
 		order = []*[]*turn{&c.bulk, &c.calls}
+	case len(c.calls) > 0 && !b.leavesHalf(c.bulk):
+		order = order[:1]
 	}
 	for _, q := range order {
 		if len(*q) > 0 && b.takes((*q)[0]) {
 			t := (*q)[0]
+			(*q)[0] = nil // what has been answered is nobody's
 			*q = (*q)[1:]
 			return t
 		}
@@ -220,13 +246,21 @@ func (c *committer) next(b *batch) *turn {
 	return nil
 }
 
-// bulkIsDue reports whether a bulk call goes before others that wait: after each of theirs, as long as bulk calls
-// have no more than half of the batch's bytes. One goes into each batch, however large it is.
-func (b *batch) bulkIsDue(waiting []*turn) bool {
-	if len(waiting) == 0 || len(b.turns) == 0 || b.turns[len(b.turns)-1].bulk {
+// bulkIsDue reports whether a bulk call goes before others that wait: after each of theirs, as long as bulk calls have no
+// more than half of the batch's bytes; and before all of them, however large it is, where none has found its way into
+// the batch before.
+func (c *committer) bulkIsDue(b *batch) bool {
+	if n := len(b.turns); n == 0 {
+		return c.passedOver && len(c.bulk) > 0
+	} else if b.turns[n-1].bulk {
 		return false
 	}
-	return b.bulk == 0 || b.bulk+int64(waiting[0].size) <= maxBatchBytes/2
+	return b.leavesHalf(c.bulk)
+}
+
+// leavesHalf reports whether the first of the bulk calls that wait leaves half of the batch's bytes to others.
+func (b *batch) leavesHalf(waiting []*turn) bool {
+	return len(waiting) > 0 && b.bulk+waiting[0].pages() <= maxBatchBytes/2
 }
 
 // commitBatch runs what waits, as far as it fits into one batch, and commits it.
@@ -258,13 +292,16 @@ func (c *committer) commitBatch(ctx context.Context) {
 			break
 		}
 	}
+	c.mu.Lock()
+	c.passedOver = len(c.bulk) > 0 && !slices.ContainsFunc(b.turns, func(t *turn) bool { return t.bulk })
+	c.mu.Unlock()
 	c.finish(ctx, b)
 }
 
 // due refuses a call whose turn comes too late.
 func (c *committer) due(t *turn) error {
-	if err := context.Cause(t.ctx); err != nil {
-		return c.repo.begun(err)
+	if t.ctx.Err() != nil {
+		return c.repo.begun(whyEnded(t.ctx))
 	}
 	if time.Since(t.exec.call.Deadline) > lateness {
 		return errExpired()
@@ -304,6 +341,10 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 	if b.rows == 0 {
 		b.abandon()
 		b.answer()
+		return
+	}
+	if b.over() { // at the look at its size
+		c.repeat(b, errEnded, nil)
 		return
 	}
 	if !c.spared {

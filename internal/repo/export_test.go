@@ -87,6 +87,7 @@ const (
 	MaxBatchCalls = maxBatchCalls
 	MaxBatchBytes = maxBatchBytes
 	TurnLimit     = turnLimit
+	PruneMost     = pruneMost
 )
 
 // SetBatchTime sets for how long a batch takes further calls in.

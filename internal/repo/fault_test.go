@@ -138,7 +138,7 @@ func TestTransactionThatEndedByItself(t *testing.T) {
 func TestApplyEndsNoTransaction(t *testing.T) {
 	c := MustCluster(t)
 	for _, query := range []string{
-		"ROLLBACK", "commit", " -- a comment\n COMMIT", "/* one */ END;", "BEGIN IMMEDIATE", "SAVEPOINT other", "RELEASE call",
+		"ROLLBACK", "commit", "\ufeffCOMMIT", "SELECT 1; \ufeff RELEASE call", " -- a comment\n COMMIT", "/* one */ END;", "BEGIN IMMEDIATE", "SAVEPOINT other", "RELEASE call",
 		"ROLLBACK TO call", "DELETE FROM items; COMMIT", "INSERT OR ROLLBACK INTO writes (seq, key) VALUES (1, NULL)",
 		"insert or /* so */ rollback into writes (seq, key) values (1, null)",
 		"PRAGMA defer_foreign_keys = 1", "VACUUM", "ATTACH ':memory:' AS other",

@@ -162,7 +162,23 @@ func restsOnNothing(err error) bool {
 
 // transact has apply carried out by the committer, and returns after COMMIT.
 func (e *execution) transact(ctx context.Context, apply applier) error {
-	return e.term.writes.write(ctx, &turn{exec: e, apply: apply, bulk: e.bulk, size: len(e.call.Body)})
+	// The committer has a copy: who does not wait for it any more must not share anything with it.
+	run, call := *e, *e.call
+	run.call = &call
+	t := &turn{exec: &run, apply: apply, bulk: e.bulk, size: len(e.call.Body)}
+	err := e.term.writes.write(ctx, t)
+	select {
+	case <-t.done:
+		call, own := run.call, e.call
+		*own = *call
+		*e = run
+		e.call = own
+	default:
+	}
+	if HasReason(err, OutcomeUnknown) {
+		e.call.Reply = Reply{}
+	}
+	return err
 }
 
 // apply is the call's part of a transaction: it looks the key up, authorizes the user, runs Apply and appends the

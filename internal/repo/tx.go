@@ -245,7 +245,10 @@ func nextMark(before Mark, key string) Mark {
 const (
 	Honoured   = 30 * 24 * time.Hour
 	keepNewest = 10_000
-	pruneStep  = 20 // rows removed for each write at the most: pruning is never a burst
+	pruneStep  = 20 // rows removed for each write at the most
+	// pruneMost is how many are removed by one transaction: each may change a page of its own of the index by key.
+	// One for each write would be enough to keep up.
+	pruneMost = 64
 )
 
 // prune removes the oldest rows that are past Honoured, counted from the newest
@@ -255,7 +258,7 @@ func prune(ctx context.Context, tx *Tx, writes int) error {
 	_, err := tx.ExecContext(ctx, `
 		DELETE FROM writes
 		WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM writes ORDER BY seq LIMIT ?) WHERE at < ? AND seq <= ?)`,
-		pruneStep*writes, FormatTime(tx.last.at.Add(-Honoured)), tx.last.cursor.Seq-keepNewest)
+		min(pruneStep*writes, pruneMost), FormatTime(tx.last.at.Add(-Honoured)), tx.last.cursor.Seq-keepNewest)
 	if err != nil {
 		return fmt.Errorf("prune writes: %w", err)
 	}

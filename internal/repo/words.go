@@ -44,6 +44,8 @@ func nextWord(query string) (word, rest string) {
 		return string(c), after(query, string(c), 1)
 	case c == ';':
 		return ";", query[1:]
+	case strings.HasPrefix(query, "\ufeff"): // SQLite reads over it
+		return "", query[len("\ufeff"):]
 	case isLetter(c):
 		n := 1
 		for n < len(query) && (isLetter(query[n]) || query[n] >= '0' && query[n] <= '9') {
