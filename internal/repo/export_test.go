@@ -82,6 +82,9 @@ func (r *Repo) Waiting() int {
 // TransactionWord is the function.
 func TransactionWord(query string) string { return transactionWord(query) }
 
+// ReadableWithin bounds the wait for the own copy.
+const ReadableWithin = readableWithin
+
 // Bounds of a batch.
 const (
 	MaxBatchCalls = maxBatchCalls

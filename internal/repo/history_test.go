@@ -153,6 +153,22 @@ func TestMarksChainAndNowNeverGoesBack(t *testing.T) {
 	}
 }
 
+// TestMarksOfTwoHistories differ at one seq, although one call of one key was carried out in both: after a failover the
+// new primary may run what the old one has run, and the results need not be the same.
+func TestMarksOfTwoHistories(t *testing.T) {
+	var marks []repo.Mark
+	for range 2 {
+		_, receipt, err := repo.Do(operator(), MustCluster(t).primary, put{Item: "a"}, repo.WithKey("k"))
+		if err != nil || receipt.Seq != 1 {
+			t.Fatalf("%+v, %v, want the first row", receipt, err)
+		}
+		marks = append(marks, receipt.Cursor.Mark)
+	}
+	if marks[0] == marks[1] {
+		t.Errorf("both have the mark %v: each is taken for the other", marks[0])
+	}
+}
+
 // MustFill adds rows up to seq last to the database at path without running commands; the i-th is at(i).
 func MustFill(t *testing.T, path string, last int, at func(i int) time.Time) {
 	t.Helper()
