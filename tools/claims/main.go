@@ -31,7 +31,7 @@ var documents = map[string]string{
 	"media":   "internal/media/DESIGN.md",
 	"mount":   "internal/litefs/mount/DESIGN.md",
 	"repo":    "internal/repo/DESIGN.md",
-	"web":     "web/quick.go",
+	"web":     "web/site.go",
 }
 
 const introduction = `# Claims
