@@ -246,6 +246,55 @@ func TestBatchIsBounded(t *testing.T) {
 	}
 }
 
+// TestBatchTakesNoCallInForLong: those that are in it wait for those that come.
+func TestBatchTakesNoCallInForLong(t *testing.T) {
+	l := MustHold(t)
+	l.r.SetBatchTime(0)
+	for i := range 3 {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if l.commits != 3 {
+		t.Errorf("%d commits for 3 calls, want one for each", l.commits)
+	}
+}
+
+// TestErrandsComeFirst: the canary and the rollback for readers do not wait for the calls that wait.
+func TestErrandsComeFirst(t *testing.T) {
+	l := MustHold(t)
+	first := ask(l, put{Item: "first"})
+	committing, goOn := make(chan struct{}), make(chan struct{})
+	l.commit = func(tx *sql.Tx) error {
+		if l.commits == 1 {
+			close(committing)
+			<-goOn
+		}
+		return tx.Commit()
+	}
+	l.release()
+	<-committing
+	second := ask(l, put{Item: "second"})
+	seen := make(chan int, 1)
+	go func() {
+		release, err := l.r.HoldWriter(context.Background())
+		if err != nil {
+			t.Error(err)
+			close(seen)
+			return
+		}
+		defer release()
+		seen <- l.r.Waiting()
+	}()
+	repotest.Eventually(t, patience, "the errand waits", func() bool { return l.r.Errands() == 1 })
+	close(goOn)
+	if n := <-seen; n != 1 {
+		t.Errorf("%d calls waited when the errand was done, want 1", n)
+	}
+	l.wait.Wait()
+	l.succeeded(first, second)
+}
+
 // TestBulkCallsStandAside: of two queues that wait each goes on in its own order, and bulk has the smaller part.
 func TestBulkCallsStandAside(t *testing.T) {
 	l := MustHold(t)

@@ -252,6 +252,14 @@ func TestPruning(t *testing.T) {
 			t.Errorf("%d rows, want 10000", n)
 		}
 	})
+	t.Run("a blog whose newest row is old keeps what was written before it", func(t *testing.T) {
+		c := MustCluster(t, func(o *repo.Options) { o.Now = func() time.Time { return old } })
+		MustFill(t, c.path, 10_030, func(int) time.Time { return old })
+		MustPut(t, c.primary, "1")
+		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 10_031 {
+			t.Errorf("%d rows, want 10031", n)
+		}
+	})
 	t.Run("a clock that is far behind prunes nothing", func(t *testing.T) {
 		c := MustCluster(t, func(o *repo.Options) { o.Now = func() time.Time { return time.Unix(0, 0) } })
 		MustFill(t, c.path, 10_030, func(int) time.Time { return now })
