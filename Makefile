@@ -8,7 +8,7 @@ TAGS    := sqlite_fts5
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev generate test twice test-compose chaos check cluster images image bench clean
+.PHONY: help build run dev generate test twice test-compose chaos check mutations cluster images image bench clean
 
 help:
 	@echo "make build    bin/blog"
@@ -21,9 +21,10 @@ help:
 	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
 	@echo "make twice    every test twice in one process, in random order (about twice as long): PACKAGES=./..."
 	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
-	@echo "make check    format, vet, lint, generated code, go.mod, direction of imports"
+	@echo "make check    format, vet, lint, generated code, claims, go.mod, direction of imports"
+	@echo "make mutations  does each test of docs/claims.md fail where its claim is broken? NAME=... for one"
 	@echo "make bench    one table of ratios (docs/performance.md), in about four minutes"
-	@echo "make generate Go code from the templates"
+	@echo "make generate Go code from the templates, docs/claims.md from the mutations"
 
 # Go knows best what has changed.
 build:
@@ -41,6 +42,7 @@ dev: $(TOOLS_BIN)/templ
 
 generate: $(TOOLS_BIN)/templ
 	cd web/ui && $(CURDIR)/$(TOOLS_BIN)/templ generate
+	go run ./tools/claims
 
 # Failed tests are shown whole, and a skipped one is a failure: what did not run has shown nothing.
 test: apt tools
@@ -76,10 +78,15 @@ check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
 	@echo "format";    out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '_templ\.go$$')); test -z "$$out" || { echo "run gofmt -w on:" $$out >&2; exit 1; }
 	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || { echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
 	@echo "generated"; sh tools/fresh.sh
+	@echo "claims";    go run ./tools/claims -check
 	@echo "go.mod";    go mod tidy -diff
 	@echo "vet";       go vet -tags $(TAGS),compose ./...
 	@echo "imports";   go test -tags $(TAGS) -run '^TestImports' ./test
 	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
+
+# Breaks the code in a copy of the last commit, claim by claim; an hour or two for all.
+mutations: tools
+	@sh tools/mutate.sh $(NAME)
 
 cluster: build
 	@$(MAKE) --no-print-directory apt APT_PACKAGES=fuse3
@@ -103,4 +110,4 @@ bench: tools
 	go test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
 
 clean:
-	rm -rf bin .cache/fresh .cache/test
+	rm -rf bin .cache/fresh .cache/test .cache/mutate .cache/mutations

@@ -1,49 +1,79 @@
 #!/bin/sh
 # Applies the mutations of test/mutations one by one to a copy of the last commit and runs the test that each one
-# names. A mutation breaks what a DESIGN.md claims, so its test has to fail. It is for people, not for CI: each costs
-# a build. Usage: sh tools/mutate.sh [NAME...], a NAME without folder and ".patch".
+# names. A mutation breaks what a DESIGN.md claims, so its test has to fail, and to pass without it. This is for
+# people, not for CI: each mutation costs a build. Usage: sh tools/mutate.sh [NAME...], a NAME without folder and
+# ".patch". What each test said is in .cache/mutations/NAME.log.
+#
+#   caught    the test fails: as it should be
+#   SURVIVED  the test passes: it does not hold the claim
+#   BROKEN    nothing is known: the patch, or its test, has to be mended
 set -eu
 cd "$(dirname "$0")/.."
 top=$(pwd)
 tree=$top/.cache/mutate
-tags=sqlite_fts5
+logs=$top/.cache/mutations
+mkdir -p "$logs"
+exec 9>"$logs/lock"
+flock -n 9 || { echo "another run has the copy of this checkout" >&2; exit 1; }
 
-remove_tree() { git worktree remove --force "$tree" 2>/dev/null || true; }
-trap remove_tree EXIT
-remove_tree
-git worktree add --quiet --detach "$tree" HEAD
-mkdir "$tree/.cache" && ln -s "$top/.cache/bin" "$tree/.cache/bin"
+# The copy stays for the next time: Go then knows the results of tests that nothing has changed for.
+head=$(git rev-parse HEAD)
+if ! { [ -e "$tree/.git" ] && git -C "$tree" checkout --quiet --force --detach "$head"; } 2>/dev/null; then
+	rm -rf "$tree"
+	git worktree prune
+	git worktree add --quiet --detach "$tree" "$head"
+fi
+mkdir -p "$tree/.cache"
+ln -sfn "$top/.cache/bin" "$tree/.cache/bin"
+
+restore() { git -C "$tree" checkout --quiet --force . && git -C "$tree" clean --quiet --force -d; }
+trap restore EXIT
+trap 'exit 130' INT TERM
+
+# go_test LOG ARGS runs tests in the copy; ARGS are quoted for a shell.
+go_test() { (cd "$tree" && eval "go test -race -tags sqlite_fts5 -timeout 5m $2") >"$1" 2>&1; }
 
 if [ $# -eq 0 ]; then
 	set -- $(cd test/mutations && ls | sed -n 's/\.patch$//p')
 fi
+green=$(printf '\n_') green=${green%_} # the arguments that pass without a mutation, a line each
 bad=0
+broken() { echo "BROKEN    $1: $2"; bad=1; }
 for name in "$@"; do
 	patch=$top/test/mutations/$name.patch
+	log=$logs/$name.log
+	restore
+	if ! git -C "$tree" apply --check --recount -p1 "$patch"; then
+		broken "$name" "does not apply"
+		continue
+	fi
 	claim=$(sed -n 's/^Claim: //p' "$patch")
 	args=$(sed -n 's/^Test: //p' "$patch")
 	if [ -z "$claim" ] || [ -z "$args" ]; then
-		echo "BROKEN    $name: it needs the lines Claim: and Test:"
-		bad=1
+		broken "$name" "needs the lines Claim: and Test:"
 		continue
 	fi
-	git -C "$tree" checkout --quiet .
-	if ! git -C "$tree" apply --recount -p1 "$patch"; then
-		echo "BROKEN    $name: does not apply any more"
-		bad=1
-		continue
-	fi
-	package=$(eval "set -- $args"; for word; do :; done; echo "$word")
-	if ! (cd "$tree" && go vet -tags "$tags" "$package") >"$top/.cache/mutate.log" 2>&1; then
-		echo "BROKEN    $name: does not compile"
-		bad=1
-	elif (cd "$tree" && eval "go test -race -tags $tags -count 1 $args") >"$top/.cache/mutate.log" 2>&1; then
+	case "$green" in
+	*"
+$args
+"*) ;;
+	*)
+		if ! go_test "$log" "$args" || grep -q 'no tests to run' "$log"; then
+			broken "$name" "its test does not pass without it, or there is none; see $log"
+			continue
+		fi
+		green="$green$args
+"
+		;;
+	esac
+	git -C "$tree" apply --recount -p1 "$patch"
+	if go_test "$log" "-count 1 $args"; then
 		echo "SURVIVED  $name: $claim ($args)"
 		bad=1
-	elif ! grep -q -e '^--- FAIL' -e '^    --- FAIL' -e 'panic:' "$top/.cache/mutate.log"; then
-		echo "BROKEN    $name: its test did not run; see .cache/mutate.log"
-		bad=1
-		exit 1
+	elif grep -q -e '\[build failed\]' -e '\[setup failed\]' "$log"; then
+		broken "$name" "does not compile; see $log"
+	elif ! grep -q -e '^ *--- FAIL' -e '^panic:' -e '^fatal error:' "$log"; then
+		broken "$name" "its test did not run; see $log"
 	else
 		echo "caught    $name: $claim"
 	fi

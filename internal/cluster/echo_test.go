@@ -173,6 +173,26 @@ func TestAnEchoOfAnotherHistory(t *testing.T) {
 	}
 }
 
+// TestAReportOfAnotherHistory covers nothing, whatever its seq: a standby that has been primary meanwhile has rows under
+// the numbers of rows that it lacks.
+func TestAReportOfAnotherHistory(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	w.MustWrite(t, a, "one", repo.Alone)
+	b := MustScript(t, a, "b")
+	w.MustSet(t, "a", "b")
+	own := w.write(t.Context(), a, "two", "k")
+	repotest.Eventually(t, patience, "the row is there", func() bool { return a.cursor(t).Seq == 2 })
+	for _, seq := range []int64{2, 3, 1000} {
+		b.mustHear(t, a, cluster.Report{Cursor: repo.Cursor{Seq: seq, Mark: repo.Mark{9}}, Echo: b.newest()})
+	}
+	waits(t, own)
+	b.MustSend(t, cluster.Report{Cursor: a.cursor(t), Echo: b.newest()})
+	if got := w.MustEnd(t, own); got.err != nil || got.receipt.Assurance != repo.Two {
+		t.Errorf("%+v, %v, want an answer that rests on two nodes", got.receipt, got.err)
+	}
+}
+
 // TestAStandbyOfTheReleaseBefore does not echo: Consul's word counts.
 func TestAStandbyOfTheReleaseBefore(t *testing.T) {
 	w := MustWorld(t)

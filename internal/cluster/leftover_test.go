@@ -119,3 +119,21 @@ func TestATermEndsWithItsRole(t *testing.T) {
 		t.Errorf("the term acknowledges: %s", assurance)
 	}
 }
+
+// TestNoAnswerFromATermThatIsOver: the role has ended, and everything that an answer rests on is there.
+func TestNoAnswerFromATermThatIsOver(t *testing.T) {
+	w := MustWorld(t)
+	a := w.MustNode(t, "a")
+	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
+	b := MustScript(t, a, "b")
+	w.MustSet(t, "a", "b")
+	term := a.MustLead(t, a.seat.Changed())
+	b.MustSend(t, cluster.Report{Cursor: row})
+	if assurance, err := term.Await(t.Context(), row); err != nil || assurance != repo.Two {
+		t.Fatalf("%q, %v, want an answer that rests on two nodes", assurance, err)
+	}
+	a.seat.Set(repotest.Unknown())
+	if assurance, err := term.Await(t.Context(), row); err == nil {
+		t.Errorf("the term acknowledges: %s", assurance)
+	}
+}

@@ -35,6 +35,19 @@ func TestAFrozenStandbyAndAHiccup(t *testing.T) {
 	}
 }
 
+// TestSilenceCountsFromWakingUp: what this process has not heard while it was stopped says nothing about the others.
+func TestSilenceCountsFromWakingUp(t *testing.T) {
+	w := MustWorld(t)
+	a, _ := w.MustPair(t) // they wait a minute
+	later := time.Now().Add(time.Hour)
+	if why := a.cluster.Lost("b", later, later, later.Add(-time.Second)); why != "" {
+		t.Errorf("a second after an hour's stop the standby counts as lost: %s", why)
+	}
+	if why := a.cluster.Lost("b", later, later, later.Add(-2*time.Minute)); why == "" {
+		t.Error("a standby that has been silent for two minutes since counts as present")
+	}
+}
+
 // TestWhoIsWaitedFor: what is acknowledged waits for who joins, so nobody joins who does
 // not follow.
 func TestWhoIsWaitedFor(t *testing.T) {

@@ -30,6 +30,9 @@ func (odd) Name() string { return "items.odd" }
 // retained is what the last odd of the kind "retain" has kept of its transaction.
 var retained *repo.Tx //nolint:gochecknoglobals // one test has it, and does not run beside others
 
+// callerGoes ends the context of the caller of an odd of the kind "its caller goes".
+var callerGoes func() //nolint:gochecknoglobals // one test has it, and does not run beside others
+
 func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 	const insert = "INSERT INTO items (name, value) VALUES (?, '') RETURNING id"
 	switch o.How {
@@ -74,6 +77,14 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 		return 0, err
 	case "end, overlooked":
 		_, _ = tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('end', '')")
+	case "no change":
+		tx.NoChange()
+	case "its caller goes":
+		time.AfterFunc(20*time.Millisecond, callerGoes)
+		_, err := tx.ExecContext(ctx, `
+			DELETE FROM items
+			WHERE (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 3000000) SELECT MAX(n) FROM c) < 0`)
+		return 0, err
 	case "upkeep":
 		tx.Upkeep("test", func(ctx context.Context, tx *repo.Tx, writes int) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('upkeep', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", fmt.Sprint(writes))
@@ -200,72 +211,12 @@ func (l *line) succeeded(as ...*answer) {
 	}
 }
 
-func TestBatchKeepsTheOrderOfArrival(t *testing.T) {
-	l := MustHold(t)
-	for i := range 40 {
-		ask(l, put{Item: fmt.Sprint(i)})
-	}
-	l.run()
-	l.succeeded(l.answers...)
-	if l.commits != 1 {
-		t.Errorf("%d commits, want 1", l.commits)
-	}
-	// Each row's mark follows from the one before and its own key, so every key has its own row.
-	if n := MustCount(t, l.r, "SELECT COUNT(DISTINCT mark) FROM writes"); n != 40 {
-		t.Errorf("%d marks, want 40", n)
-	}
-}
-
-func TestBatchIsBounded(t *testing.T) {
-	l := MustHold(t, func(o *repo.Options) { o.LiteFS = true })
-	for i := range 3 * repo.MaxBatchCalls {
-		ask(l, put{Item: fmt.Sprint(i)})
-	}
-	l.run()
-	l.succeeded(l.answers...)
-	if l.commits < 3 {
-		t.Errorf("%d commits for %d calls, want at most %d calls in each", l.commits, len(l.answers), repo.MaxBatchCalls)
-	}
-	l.commits, l.answers = 0, nil
-	l.hold()
-	for i := range 12 { // the pages of one are a quarter of what a batch may have
-		ask(l, put{Item: fmt.Sprint("large ", i), Value: strings.Repeat("x", repo.MaxBatchBytes/4)})
-	}
-	l.run()
-	l.succeeded(l.answers...)
-	if l.commits < 4 {
-		t.Errorf("%d commits for %d bytes, want at most %d in each", l.commits, 12*repo.MaxBatchBytes/4, repo.MaxBatchBytes)
-	}
-}
-
-// TestBulkCallsStandAside: of two queues that wait each goes on in its own order, and bulk has the smaller part.
-func TestBulkCallsStandAside(t *testing.T) {
-	l := MustHold(t)
-	value := strings.Repeat("x", repo.MaxBatchBytes/8)
-	var pieces, puts []*answer
-	for i := range 12 {
-		pieces = append(pieces, ask(l, piece{Item: fmt.Sprint("piece ", i), Value: value}))
-	}
-	for i := range 12 {
-		puts = append(puts, ask(l, put{Item: fmt.Sprint("put ", i)}))
-	}
-	l.run()
-	l.succeeded(pieces...)
-	l.succeeded(puts...)
-	if last, fifth := puts[11].receipt.Seq, pieces[4].receipt.Seq; last > fifth { // four are half of a batch
-		t.Errorf("the last put is row %d, behind the fifth piece's %d", last, fifth)
-	}
-	if pieces[0].receipt.Seq > puts[11].receipt.Seq {
-		t.Error("no piece came before the puts were at their end")
-	}
-}
-
 // TestOddCallsReachNobodyElse: whatever one call of a batch does, the others are carried out, once.
 func TestOddCallsReachNobodyElse(t *testing.T) {
 	for how, fails := range map[string]bool{
 		"unread row": false, "unread rows": false, "unread rows, refused": true, "slow": false,
 		"slow, overlooked": false, "panic": true, "refuse": true, "end": true, "end, overlooked": true, "upkeep": false,
-		"bad upkeep": false, "ending upkeep": false,
+		"bad upkeep": false, "ending upkeep": false, "no change": false,
 	} {
 		t.Run(how, func(t *testing.T) {
 			l := MustHold(t)
@@ -278,11 +229,14 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 			if (o.err != nil) != fails {
 				t.Errorf("the odd one: %v", o.err)
 			}
+			if strings.HasPrefix(how, "slow") && l.commits < 2 {
+				t.Errorf("the first one waited for %s: all are in one commit", how)
+			}
 			if replay.err != nil || replay.receipt.Cursor != first.receipt.Cursor || !replay.receipt.Replayed {
 				t.Errorf("the replay: %+v, %v; want the answer to %+v", replay.receipt, replay.err, first.receipt)
 			}
-			want := 2
-			if !fails {
+			want, row := 2, !fails && how != "no change"
+			if row {
 				want = 3
 			}
 			if how == "upkeep" {
@@ -291,7 +245,7 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 			if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != want {
 				t.Errorf("%d items, want %d", n, want)
 			}
-			if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes WHERE key = 'odd'"); (n == 0) != fails {
+			if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes WHERE key = 'odd'"); (n == 1) != row {
 				t.Errorf("%d rows of the odd one", n)
 			}
 			l.hold()
@@ -396,6 +350,25 @@ func TestCallerThatHasGone(t *testing.T) {
 	}
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+// TestCallerThatGoesInsideAStatement ends neither the statement, nor with it the transaction: the others of the batch do
+// not run again.
+func TestCallerThatGoesInsideAStatement(t *testing.T) {
+	j := &repotest.Journal{}
+	l := MustHold(t, func(o *repo.Options) { o.Logger = j.JSON() })
+	ctx, leave := context.WithCancel(operator())
+	callerGoes = leave
+	first := ask(l, put{Item: "first"})
+	gone := askWithin(ctx, l, odd{Item: "gone", How: "its caller goes"})
+	l.run()
+	l.succeeded(first)
+	if gone.err == nil {
+		t.Error("the call whose caller has gone is carried out")
+	}
+	if text := j.String(); strings.Contains(text, "has ended by itself") {
+		t.Errorf("the caller has ended the transaction:\n%s", text)
 	}
 }
 

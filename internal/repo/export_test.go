@@ -79,8 +79,23 @@ func (r *Repo) Waiting() int {
 	return len(c.calls) + len(c.bulk) + len(c.again)
 }
 
+// Errands is how many errands wait for the committer.
+func (r *Repo) Errands() int {
+	t, err := r.primary.ready()
+	if err != nil {
+		return 0
+	}
+	c := t.writes
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.errands)
+}
+
 // TransactionWord is the function.
 func TransactionWord(query string) string { return transactionWord(query) }
+
+// ReadableWithin bounds the wait for the own copy.
+const ReadableWithin = readableWithin
 
 // Bounds of a batch.
 const (

@@ -189,10 +189,16 @@ func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
 	if a := <-done; a.err != nil || far.Feed().Position() != a.receipt.Cursor {
 		t.Errorf("answered at %v with %+v, %v", far.Feed().Position(), a.receipt, a.err)
 	}
+	began := time.Now()
 	go write("b")
-	if a := <-done; a.err != nil || a.receipt.Seq != 2 {
+	a := <-done
+	if a.err != nil || a.receipt.Seq != 2 {
 		t.Errorf("never woken: %+v, %v", a.receipt, a.err)
-	} else if far.Feed().Position().Seq != 1 {
+	}
+	if far.Feed().Position().Seq != 1 {
 		t.Error("something else woke the feed: the bound was not tried")
+	}
+	if waited := time.Since(began); waited < repo.ReadableWithin {
+		t.Errorf("the answer came after %v, before its row was here, want a wait of %v", waited, repo.ReadableWithin)
 	}
 }

@@ -126,7 +126,7 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 			return err
 		})
 	})
-	if repo.AsError(err).Code != repo.Internal {
+	if err == nil || repo.AsError(err).Code != repo.Internal {
 		t.Errorf("a read inside a read gives %v", err)
 	}
 	err = probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) })

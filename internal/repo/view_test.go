@@ -50,9 +50,9 @@ func TestForgottenForwardFails(t *testing.T) {
 				if err := rd.QueryRowContext(t.Context(), query).Scan(&id); err != nil && query[0] == 'I' {
 					return err
 				}
-				return rd.QueryRowContext(t.Context(), "INSERT INTO items (name, value) VALUES ('x', 'y') RETURNING id").Scan(&id)
+				return rd.QueryRowContext(t.Context(), "INSERT INTO items (name, value) VALUES ('z', 'y') RETURNING id").Scan(&id)
 			})
-			if repo.AsError(err).Code != repo.Internal {
+			if err == nil || repo.AsError(err).Code != repo.Internal {
 				t.Errorf("%s: %s gave %v", name, query, err)
 			}
 		}

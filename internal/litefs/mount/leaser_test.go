@@ -118,6 +118,7 @@ func TestLeaser(t *testing.T) {
 	t.Run("Outside", s.outside)
 	t.Run("Handoff", s.handoff)
 	t.Run("HandoffOutside", s.handoffOutside)
+	t.Run("SetMeanwhile", s.setMeanwhile)
 	t.Run("Stock", s.stock)
 	t.Run("DataLost", s.dataLost)
 	t.Run("Released", s.released)

@@ -17,12 +17,14 @@ import (
 
 // proxy stands between a peer and Consul. It forwards, and can swallow answers or lose requests.
 type proxy struct {
-	url      string
-	swallow  atomic.Pointer[string] // part of method and path: requests arrive, their answers do not
-	lose     atomic.Pointer[string] // requests do not arrive, but for those that deliver sends later
-	late     chan *http.Request
-	sessions atomic.Int32 // made through it
-	forward  http.Handler
+	url     string
+	swallow atomic.Pointer[string] // part of method and path: requests arrive, their answers do not
+	lose    atomic.Pointer[string] // requests do not arrive, but for those that deliver sends later
+	late    chan *http.Request
+	// meanwhile runs once, before the next transaction goes on to Consul.
+	meanwhile atomic.Pointer[func()]
+	sessions  atomic.Int32 // made through it
+	forward   http.Handler
 }
 
 func newProxy(t *testing.T, consulURL string) *proxy {
@@ -53,6 +55,11 @@ func newProxy(t *testing.T, consulURL string) *proxy {
 			forward.ServeHTTP(rec, r)
 			_, _ = io.Copy(io.Discard, rec.Result().Body)
 			panic(http.ErrAbortHandler)
+		}
+		if strings.HasSuffix(r.URL.Path, "/txn") {
+			if do := p.meanwhile.Swap(nil); do != nil {
+				(*do)()
+			}
 		}
 		if strings.HasSuffix(r.URL.Path, "/session/create") {
 			p.sessions.Add(1)

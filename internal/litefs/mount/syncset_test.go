@@ -3,6 +3,7 @@
 package mount_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -203,4 +204,54 @@ func (s suite) acceptLoss(t *testing.T) {
 		t.Error("the node that was given up is elected")
 	}
 	mustAcquire(t, b)
+}
+
+// setMeanwhile: between a node's look at the set and its transaction the primary takes the node out of the set. It lacks
+// what is acknowledged from then on.
+func (s suite) setMeanwhile(t *testing.T) {
+	c := s.cluster(t)
+	a := c.mustPeer(t, "a", "")
+	between := newProxy(t, c.url)
+	c.url = between.url
+	b := c.mustPeer(t, "b", "")
+	takeOut := func() error {
+		set, err := a.Set(t.Context())
+		if err != nil {
+			return err
+		}
+		_, err = a.Change(t.Context(), node.SyncChange{Term: a.Term(), Index: set.Index, Members: []node.Member{{ID: a.ID}}})
+		return err
+	}
+
+	lease := mustAcquire(t, a)
+	mustAdd(t, a, b)
+	if err := lease.Close(); err != nil {
+		t.Fatal(err)
+	}
+	election := func() {
+		held, err := a.Acquire(t.Context())
+		if err == nil {
+			err = errors.Join(takeOut(), held.Close())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	between.meanwhile.Store(&election)
+	if _, err := b.Acquire(t.Context()); err == nil {
+		t.Error("a node is elected that is outside the set by now")
+	}
+	mustNoPrimary(t, a)
+
+	lease = mustAcquire(t, a)
+	mustAdd(t, a, b)
+	handoff := func() {
+		if err := takeOut(); err != nil {
+			t.Error(err)
+		}
+	}
+	between.meanwhile.Store(&handoff)
+	if _, err := b.AcquireExisting(t.Context(), lease.ID()); err == nil {
+		t.Error("a node takes a hand-off that is outside the set by now")
+	}
 }

@@ -1,0 +1,121 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+func TestBatchKeepsTheOrderOfArrival(t *testing.T) {
+	l := MustHold(t)
+	for i := range 40 {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if l.commits != 1 {
+		t.Errorf("%d commits, want 1", l.commits)
+	}
+	// Each row's mark follows from the one before and its own key, so every key has its own row.
+	if n := MustCount(t, l.r, "SELECT COUNT(DISTINCT mark) FROM writes"); n != 40 {
+		t.Errorf("%d marks, want 40", n)
+	}
+}
+
+func TestBatchIsBounded(t *testing.T) {
+	l := MustHold(t, func(o *repo.Options) { o.LiteFS = true })
+	for i := range 3 * repo.MaxBatchCalls {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if l.commits < 3 {
+		t.Errorf("%d commits for %d calls, want at most %d calls in each", l.commits, len(l.answers), repo.MaxBatchCalls)
+	}
+	l.commits, l.answers = 0, nil
+	l.hold()
+	for i := range 12 { // the pages of one are a quarter of what a batch may have
+		ask(l, put{Item: fmt.Sprint("large ", i), Value: strings.Repeat("x", repo.MaxBatchBytes/4)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if l.commits < 4 {
+		t.Errorf("%d commits for %d bytes, want at most %d in each", l.commits, 12*repo.MaxBatchBytes/4, repo.MaxBatchBytes)
+	}
+}
+
+// TestBatchTakesNoCallInForLong: those that are in it wait for those that come.
+func TestBatchTakesNoCallInForLong(t *testing.T) {
+	l := MustHold(t)
+	l.r.SetBatchTime(0)
+	for i := range 3 {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if l.commits != 3 {
+		t.Errorf("%d commits for 3 calls, want one for each", l.commits)
+	}
+}
+
+// TestErrandsComeFirst: the canary and the rollback for readers do not wait for the calls that wait.
+func TestErrandsComeFirst(t *testing.T) {
+	l := MustHold(t)
+	first := ask(l, put{Item: "first"})
+	committing, goOn := make(chan struct{}), make(chan struct{})
+	l.commit = func(tx *sql.Tx) error {
+		if l.commits == 1 {
+			close(committing)
+			<-goOn
+		}
+		return tx.Commit()
+	}
+	l.release()
+	<-committing
+	second := ask(l, put{Item: "second"})
+	seen := make(chan int, 1)
+	go func() {
+		release, err := l.r.HoldWriter(context.Background())
+		if err != nil {
+			t.Error(err)
+			close(seen)
+			return
+		}
+		defer release()
+		seen <- l.r.Waiting()
+	}()
+	repotest.Eventually(t, patience, "the errand waits", func() bool { return l.r.Errands() == 1 })
+	close(goOn)
+	if n := <-seen; n != 1 {
+		t.Errorf("%d calls waited when the errand was done, want 1", n)
+	}
+	l.wait.Wait()
+	l.succeeded(first, second)
+}
+
+// TestBulkCallsStandAside: of two queues that wait each goes on in its own order, and bulk has the smaller part.
+func TestBulkCallsStandAside(t *testing.T) {
+	l := MustHold(t)
+	value := strings.Repeat("x", repo.MaxBatchBytes/8)
+	var pieces, puts []*answer
+	for i := range 12 {
+		pieces = append(pieces, ask(l, piece{Item: fmt.Sprint("piece ", i), Value: value}))
+	}
+	for i := range 12 {
+		puts = append(puts, ask(l, put{Item: fmt.Sprint("put ", i)}))
+	}
+	l.run()
+	l.succeeded(pieces...)
+	l.succeeded(puts...)
+	if last, fifth := puts[11].receipt.Seq, pieces[4].receipt.Seq; last > fifth { // four are half of a batch
+		t.Errorf("the last put is row %d, behind the fifth piece's %d", last, fifth)
+	}
+	if pieces[0].receipt.Seq > puts[11].receipt.Seq {
+		t.Error("no piece came before the puts were at their end")
+	}
+}
