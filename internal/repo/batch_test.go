@@ -452,7 +452,14 @@ func TestCommitThatHangs(t *testing.T) {
 	l.release()
 	<-hung
 	leave()
-	l.wait.Wait()
+	answered := make(chan struct{})
+	go func() { l.wait.Wait(); close(answered) }()
+	select {
+	case <-answered:
+	case <-time.After(patience):
+		close(goOn)
+		t.Fatal("the callers wait for a COMMIT although their time is up")
+	}
 	for i, a := range l.answers {
 		if !repo.HasReason(a.err, repo.OutcomeUnknown) {
 			t.Errorf("call %d: %v, want %s", i, a.err, repo.OutcomeUnknown)
