@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -20,6 +21,12 @@ import (
 // mustBare starts a node without a mount. Its data directory is dir.
 func mustBare(t *testing.T, lease mount.Lease, dir string) *mount.Bare {
 	t.Helper()
+	return mustBareLogging(t, lease, dir, t.Output())
+}
+
+// mustBareLogging starts a node without a mount, whose log goes to out.
+func mustBareLogging(t *testing.T, lease mount.Lease, dir string, out io.Writer) *mount.Bare {
+	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +40,7 @@ func mustBare(t *testing.T, lease mount.Lease, dir string) *mount.Bare {
 		Data: mount.Data{Dir: dir, Retention: time.Minute, RetentionMonitorInterval: time.Minute},
 		HTTP: mount.HTTP{Addr: addr}, Lease: lease,
 	}
-	b, err := mount.OpenBare(t.Context(), cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	b, err := mount.OpenBare(t.Context(), cfg, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

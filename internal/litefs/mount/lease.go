@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -31,6 +32,9 @@ type consulLease struct {
 	over    *time.Timer
 	handoff chan uint64
 	taken   bool // by the node that it was handed to: the session is that node's now
+	// confirmed says that the child has changed the set under this lease, as it does once it has seen that the copy has
+	// what the set requires.
+	confirmed atomic.Bool
 
 	mu      sync.Mutex
 	targets []uint64 // the nodes that this lease was to be handed to

@@ -67,6 +67,9 @@ func (p *Peer) Settled(ctx context.Context) (*node.SyncSet, error) {
 	return v.set, nil
 }
 
+// Confirmed reports whether the set was changed under the peer's lease.
+func (p *Peer) Confirmed() bool { return p.confirmed() }
+
 // Keys are the lock's and the sync set's.
 func (p *Peer) Keys() (lock, sync string) { return p.lockKey(), p.syncKey() }
 
@@ -135,7 +138,7 @@ func OpenBare(ctx context.Context, cfg Config, logger *slog.Logger) (*Bare, erro
 	if err != nil {
 		return nil, err
 	}
-	b := &Bare{refusals: said, Store: n.store, server: newServer(cfg, n.store, logger)}
+	b := &Bare{refusals: said, Store: n.store, server: newServer(cfg, n.store, leaser, logger)}
 	if err := b.server.Listen(); err != nil {
 		return nil, err
 	}

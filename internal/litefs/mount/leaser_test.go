@@ -209,7 +209,13 @@ func (s suite) handoff(t *testing.T) {
 	c := s.cluster(t)
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	old := mustAcquire(t, a)
+	if a.Confirmed() {
+		t.Error("the election alone confirms the term")
+	}
 	set := mustAdd(t, a, b)
+	if !a.Confirmed() {
+		t.Error("a change of the set does not confirm the term")
+	}
 	lease, err := b.AcquireExisting(t.Context(), old.ID())
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +235,13 @@ func (s suite) handoff(t *testing.T) {
 	if info, err := a.PrimaryInfo(t.Context()); err != nil || info.Hostname != "b" {
 		t.Errorf("the primary is %+v, %v", info, err)
 	}
+	if b.Confirmed() {
+		t.Error("the old holder's changes confirm the new one's term")
+	}
 	mustAdd(t, b)
+	if !b.Confirmed() || a.Confirmed() {
+		t.Errorf("confirmed: the new holder's term %t, the old one's %t", b.Confirmed(), a.Confirmed())
+	}
 }
 
 // handoffOutside: a lease that was handed to a wrong node is free at once.

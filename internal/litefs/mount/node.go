@@ -72,7 +72,7 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	}
 
 	// Listening first finds out early when another node runs here: it would lose its mount to this one.
-	server := newServer(cfg, n.store, logger)
+	server := newServer(cfg, n.store, leaser, logger)
 	if err := server.Listen(); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return nil, fmt.Errorf("http.addr %s is taken: does another node run on this machine?", cfg.HTTP.Addr)
@@ -156,12 +156,16 @@ func newStore(cfg Config, logger *slog.Logger) (*litefs.Store, error) {
 // imagesDir is the folder in data.dir for images of databases that are sent to followers.
 const imagesDir = "images"
 
-// newServer returns the server of http.addr.
-func newServer(cfg Config, store *litefs.Store, logger *slog.Logger) *stream.Server {
-	return stream.NewServer(stream.Config{
+// newServer returns the server of http.addr. leaser is nil with a static lease.
+func newServer(cfg Config, store *litefs.Store, leaser *consulLeaser, logger *slog.Logger) *stream.Server {
+	config := stream.Config{
 		Store: store, Addr: cfg.HTTP.Addr, Dir: filepath.Join(cfg.Data.Dir, imagesDir), Logger: logger,
 		SnapshotTimeout: cfg.HTTP.SnapshotTimeout,
-	})
+	}
+	if leaser != nil {
+		config.Confirmed = leaser.confirmed
+	}
+	return stream.NewServer(config)
 }
 
 // newClient is LiteFS's client with time limits, which it has none of. It speaks HTTP/2 without TLS, as LiteFS's

@@ -24,7 +24,18 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 	if err := c.checkMembers(&set); err != nil {
 		return none, err
 	}
-	return c.put(ctx, l, change.Index, set)
+	done, err := c.put(ctx, l, change.Index, set)
+	if err == nil {
+		l.confirmed.Store(true)
+	}
+	return done, err
+}
+
+// confirmed reports whether the child has changed the set under the lease that this node has now. A child begins each
+// term so, after it has seen that the copy has what the set requires.
+func (c *consulLeaser) confirmed() bool {
+	l := c.current.Load()
+	return l != nil && l.confirmed.Load()
 }
 
 // put sets the sync set under the lease l.

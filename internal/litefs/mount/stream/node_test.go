@@ -108,6 +108,8 @@ type settings struct {
 	seed     int64 // bytes in the database from the start; 0: there is none
 	compress bool
 	timeout  time.Duration // of an image
+	// confirmed is the server's Confirmed.
+	confirmed func() bool
 }
 
 func mustPrimary(t *testing.T, set settings) *primary {
@@ -119,7 +121,7 @@ func mustPrimary(t *testing.T, set settings) *primary {
 	p.store.Compress, p.store.DemoteDelay = set.compress, 200*time.Millisecond
 	p.server = stream.NewServer(stream.Config{
 		Store: p.store, Addr: "127.0.0.1:0", Dir: filepath.Join(data, "images"),
-		Logger: slog.New(slog.NewTextHandler(p.logs, nil)), SnapshotTimeout: set.timeout,
+		Logger: slog.New(slog.NewTextHandler(p.logs, nil)), SnapshotTimeout: set.timeout, Confirmed: set.confirmed,
 	})
 	p.server.Set(set.hooks)
 	if set.seed > 0 {

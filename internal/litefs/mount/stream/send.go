@@ -21,6 +21,11 @@ var errFault = errors.New("this node cannot send")
 
 // bring sends transactions of the database, or an image and what follows it, until the follower has its newest.
 func (n *session) bring(name string) error {
+	if n.server.store.DB(name) == nil {
+		if err := n.awaitConfirmed(name); err != nil {
+			return err
+		}
+	}
 	db := n.server.store.DB(name)
 	if db == nil { // the follower has a database that this node does not have
 		n.setSent(name, nil)
@@ -117,10 +122,13 @@ func (n *session) sendLTX(db *litefs.DB, f *os.File) error {
 	return n.out.frame(&litefs.HWMStreamFrame{Name: db.Name(), TXID: db.HWM()})
 }
 
-// sendImage sends an image of the database as soon as there is one.
+// sendImage sends an image of the database as soon as there is one and the follower's copy may be replaced.
 func (n *session) sendImage(db *litefs.DB) error {
 	n.setCopying(db.Name())
 	defer n.setCopying("")
+	if err := n.awaitConfirmed(db.Name()); err != nil {
+		return err
+	}
 	skip := int64(0)
 	g := n.resume.image
 	if g != nil && n.held[db.Name()] == g {
@@ -168,11 +176,34 @@ func (n *session) sendImage(db *litefs.DB) error {
 	return nil
 }
 
+// awaitConfirmed waits until this node's term is confirmed, where the follower has a copy of the database. A node is
+// elected before anybody has looked into its copy; one that lacks acknowledged writes would replace a copy that has them.
+func (n *session) awaitConfirmed(name string) error {
+	confirmed := n.server.cfg.Confirmed
+	at := n.position(name)
+	if at.TXID == 0 || confirmed == nil || confirmed() {
+		return nil
+	}
+	n.log.Info("the follower's copy stays until this term is confirmed", "db", name, "follower_at", at)
+	w := newWait(n, name)
+	defer w.beat.Stop()
+	for !confirmed() {
+		select {
+		case <-n.ctx.Done():
+			return context.Cause(n.ctx)
+		case <-w.beat.C:
+		}
+		if err := w.tell("it has not confirmed yet that its own copy has every acknowledged write"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // awaitImage waits until the image is complete. Meanwhile there are heartbeats, and notices when the copy waits.
 func (n *session) awaitImage(g *image) error {
-	beat := time.NewTicker(litefshttp.HeartbeatInterval)
-	defer beat.Stop()
-	var noticed time.Time
+	w := newWait(n, g.db.Name())
+	defer w.beat.Stop()
 	for {
 		select {
 		case <-g.done:
@@ -185,22 +216,42 @@ func (n *session) awaitImage(g *image) error {
 			return fmt.Errorf("%w: make an image: %w", errFault, g.err)
 		case <-n.ctx.Done():
 			return context.Cause(n.ctx)
-		case <-beat.C:
+		case <-w.beat.C:
 		}
-		if err := n.heartbeat(unsynced); err != nil {
+		if err := w.tell(n.server.images.waiting(g)); err != nil {
 			return err
 		}
-		why := n.server.images.waiting(g)
-		if why == "" || time.Since(noticed) < noticePause {
-			continue
-		}
-		noticed = time.Now()
-		n.log.Warn("the follower waits for an image", "db", g.db.Name(), "cause", why)
-		text := noticePrefix + "the primary has no image of " + g.db.Name() + " yet: " + why
-		if err := n.out.frame(&litefs.DropDBStreamFrame{Name: text}); err != nil {
-			return fmt.Errorf("write a notice: %w", err)
-		}
 	}
+}
+
+// wait is a follower's wait for an image of the database called name.
+type wait struct {
+	session *session
+	name    string
+	beat    *time.Ticker
+	noticed time.Time
+}
+
+func newWait(n *session, name string) *wait {
+	return &wait{session: n, name: name, beat: time.NewTicker(litefshttp.HeartbeatInterval)}
+}
+
+// tell writes a heartbeat and, every noticePause, the notice why there is no image; "" means that there is no notice.
+func (w *wait) tell(why string) error {
+	n := w.session
+	if err := n.heartbeat(unsynced); err != nil {
+		return err
+	}
+	if why == "" || time.Since(w.noticed) < noticePause {
+		return nil
+	}
+	w.noticed = time.Now()
+	n.log.Warn("the follower waits for an image", "db", w.name, "cause", why)
+	text := noticePrefix + "the primary has no image of " + w.name + " yet: " + why
+	if err := n.out.frame(&litefs.DropDBStreamFrame{Name: text}); err != nil {
+		return fmt.Errorf("write a notice: %w", err)
+	}
+	return nil
 }
 
 // dropImage says that the follower has passed the image and what was kept beside it.

@@ -28,7 +28,7 @@ const endLimit = 500 * time.Millisecond
 // headLimit bounds reading a request's header.
 const headLimit = 10 * time.Second
 
-// Config says what a Server serves. All fields but SnapshotTimeout are required.
+// Config says what a Server serves. All fields but SnapshotTimeout and Confirmed are required.
 type Config struct {
 	Store *litefs.Store
 	Addr  string // host:port; port 0 means any
@@ -38,6 +38,9 @@ type Config struct {
 	Logger *slog.Logger
 	// SnapshotTimeout is the longest time in which one image may be sent; 0 means that progress is enough.
 	SnapshotTimeout time.Duration
+	// Confirmed reports whether this node's present term is confirmed: its copy has what it must have. Before that no
+	// image replaces a copy that a follower has. nil means that each term is confirmed from its beginning.
+	Confirmed func() bool
 }
 
 // Server answers on a LiteFS node's HTTP address.
