@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"github.com/superfly/litefs"
+	"github.com/superfly/ltx"
 )
 
 // recordFile in data.dir names the databases that the node's id has had. Whoever has the id may be in the sync set and be
@@ -128,7 +129,8 @@ func (i *identity) readRecord() ([]string, error) {
 	return r.Databases, nil
 }
 
-// databasesIn returns the databases in LiteFS's folder that have content.
+// databasesIn returns the databases in LiteFS's folder that have content, and those that were dropped: nothing of these
+// is missing.
 func databasesIn(dir string) (map[string]bool, error) {
 	have := map[string]bool{}
 	entries, err := os.ReadDir(dir)
@@ -142,6 +144,9 @@ func databasesIn(dir string) (map[string]bool, error) {
 		info, err := os.Stat(filepath.Join(dir, e.Name(), "database"))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
+			if have[e.Name()], err = dropped(filepath.Join(dir, e.Name(), "ltx")); err != nil {
+				return nil, fmt.Errorf("look for databases: %w", err)
+			}
 		case err != nil:
 			return nil, fmt.Errorf("look for databases: %w", err)
 		case !info.Mode().IsRegular():
@@ -151,6 +156,24 @@ func databasesIn(dir string) (map[string]bool, error) {
 		}
 	}
 	return have, nil
+}
+
+// dropped reports whether the newest transaction in a database's folder of LTX files leaves no page: LiteFS then removes
+// the file of the database and keeps that transaction.
+func dropped(dir string) (bool, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.ltx"))
+	if err != nil || len(names) == 0 {
+		return false, err
+	}
+	f, err := os.Open(filepath.Clean(slices.Max(names))) // a name begins with the transaction's number, in digits of a fixed count
+	if err != nil {
+		return false, err
+	}
+	header, _, err := ltx.DecodeHeader(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return false, fmt.Errorf("read %s: %w", f.Name(), err)
+	}
+	return header.Commit == 0, nil
 }
 
 // recordingOS is LiteFS's operating system. It puts a database into the record when its first transaction gets its name,
