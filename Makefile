@@ -23,7 +23,7 @@ help:
 	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
 	@echo "make check    format, vet, lint, generated code, claims, go.mod, direction of imports"
 	@echo "make mutations  does each test of docs/claims.md fail where its claim is broken? NAME=... for one"
-	@echo "make bench    one table of ratios (docs/performance.md), in about four minutes"
+	@echo "make bench    one table of ratios (docs/performance.md), in about ten minutes"
 	@echo "make generate Go code from the templates, docs/claims.md from the mutations"
 
 # Go knows best what has changed.
