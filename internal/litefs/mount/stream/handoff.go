@@ -79,13 +79,16 @@ func (s *Server) sessionOf(id uint64) *session {
 func (n *session) lacks(newest map[string]ltx.Pos) (why string, wait bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.copying != "" {
-		return "it is being sent the whole of " + n.copying, false
+	if why := n.asideLocked(); why != "" {
+		return why, false
 	}
 	if !n.ready {
 		return "it has only just connected", true
 	}
 	for name, pos := range newest {
+		if a := n.aside[name]; a != nil && a.ignored() {
+			continue
+		}
 		if at := n.sent[name]; n.wants(name) && at.TXID < pos.TXID {
 			return fmt.Sprintf("it has %s to transaction %s of %s", name, at.TXID, pos.TXID), true
 		}

@@ -249,23 +249,6 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestWALMode: a database in WAL mode, of which this copy cannot be made, ends the stream and is named.
-func TestWALMode(t *testing.T) {
-	t.Parallel()
-	p := mustPrimary(t, settings{})
-	p.mustExec(t, "PRAGMA journal_mode=wal")
-	p.mustExec(t, "CREATE TABLE t (v)")
-	f := p.mustConnect(t, 7, nil, "")
-	for {
-		frame, err := f.next()
-		must(t, err)
-		if _, ok := frame.(*litefs.EndStreamFrame); ok {
-			break
-		}
-	}
-	p.mustLog(t, "the database is in WAL mode")
-}
-
 // TestHandoff: the lease is not handed to a node that does not follow, or that is still catching up.
 func TestHandoff(t *testing.T) {
 	t.Parallel()

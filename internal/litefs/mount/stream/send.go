@@ -12,28 +12,34 @@ import (
 	"time"
 
 	"github.com/superfly/litefs"
-	litefshttp "github.com/superfly/litefs/http"
 	"github.com/superfly/ltx"
 )
 
 // errFault marks what is wrong on this node, and not with the link.
 var errFault = errors.New("this node cannot send")
 
-// bring sends transactions of the database, or an image and what follows it, until the follower has its newest.
+// errUnconfirmed is why nothing replaces a follower's copy before this node's term is confirmed.
+var errUnconfirmed = errors.New("it has not confirmed yet that its own copy has every acknowledged write")
+
+// bring sends transactions of the database, or an image and what follows it, until the follower has its newest, or an
+// image is waited for.
 func (n *session) bring(name string) error {
-	if n.server.store.DB(name) == nil {
-		if err := n.awaitConfirmed(name); err != nil {
-			return err
-		}
-	}
 	db := n.server.store.DB(name)
 	if db == nil { // the follower has a database that this node does not have
+		if !n.mayReplace(name) {
+			return errUnconfirmed
+		}
+		n.dropImage(name)
+		n.endAside(name)
 		n.setSent(name, nil)
 		return n.out.frame(&litefs.DropDBStreamFrame{Name: name})
 	}
 	for {
-		if n.resume.image != nil && n.held[name] == n.resume.image {
-			if err := n.sendImage(db); err != nil {
+		if g := n.awaited(name); g != nil {
+			if !isClosed(g.done) || !n.mayReplace(name) {
+				return nil
+			}
+			if err := n.sendImage(db, g); err != nil {
 				return err
 			}
 		}
@@ -45,6 +51,7 @@ func (n *session) bring(name string) error {
 		}
 		if at.TXID >= newest.TXID {
 			n.dropImage(name)
+			n.endAside(name)
 			return nil
 		}
 		if err := n.bringNext(db, at); err != nil {
@@ -53,7 +60,7 @@ func (n *session) bring(name string) error {
 	}
 }
 
-// bringNext sends the transaction after at, or an image where there is none.
+// bringNext sends the transaction after at, or asks for an image where there is none.
 func (n *session) bringNext(db *litefs.DB, at ltx.Pos) error {
 	f, err := n.nextLTX(db, at)
 	switch {
@@ -63,12 +70,18 @@ func (n *session) bringNext(db *litefs.DB, at ltx.Pos) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %w", errFault, err)
 	}
+	if !n.mayReplace(db.Name()) {
+		return errUnconfirmed
+	}
 	n.log.Info("the follower needs an image", "db", db.Name(), "follower_at", at, "cause", err)
 	if g := n.held[db.Name()]; g != nil { // what follows the image is lost: another one would end here, too
 		g.stop(fmt.Errorf("what follows the image is lost: %w", err))
 		n.dropImage(db.Name())
 	}
-	return n.sendImage(db)
+	g := n.server.images.acquire(db)
+	n.held[db.Name()] = g
+	n.awaitImage(db.Name(), g)
+	return nil
 }
 
 // nextLTX opens the LTX file of the transaction that follows at. It fails with fs.ErrNotExist when there is none, or
@@ -122,23 +135,22 @@ func (n *session) sendLTX(db *litefs.DB, f *os.File) error {
 	return n.out.frame(&litefs.HWMStreamFrame{Name: db.Name(), TXID: db.HWM()})
 }
 
-// sendImage sends an image of the database as soon as there is one and the follower's copy may be replaced.
-func (n *session) sendImage(db *litefs.DB) error {
-	n.setCopying(db.Name())
-	defer n.setCopying("")
-	if err := n.awaitConfirmed(db.Name()); err != nil {
-		return err
-	}
+// sendImage sends an image of the database that is complete, to a follower whose copy may be replaced. It fails with
+// errFault where there is none.
+func (n *session) sendImage(db *litefs.DB, g *image) error {
 	skip := int64(0)
-	g := n.resume.image
-	if g != nil && n.held[db.Name()] == g {
-		skip = n.resume.offset
-	} else if g = n.server.images.acquire(db); true {
-		n.held[db.Name()] = g
+	if g == n.resume.image {
+		skip, n.resume = n.resume.offset, resumption{}
 	}
-	n.resume = resumption{}
-	if err := n.awaitImage(g); err != nil {
-		return err
+	err := g.err
+	if err == nil { // it was complete, and may have been removed since
+		err = g.over()
+	}
+	if err != nil {
+		if n.ctx.Err() != nil {
+			return context.Cause(n.ctx)
+		}
+		return fmt.Errorf("%w: make an image: %w", errFault, err)
 	}
 	began, before := time.Now(), n.out.written.Load()
 	going := func() error {
@@ -148,8 +160,8 @@ func (n *session) sendImage(db *litefs.DB) error {
 		if limit := n.server.cfg.SnapshotTimeout; limit > 0 && time.Since(began) > limit {
 			return fmt.Errorf("%w: the image takes longer than http.snapshot-timeout, %s", errFault, limit)
 		}
-		if err := g.over(); err != nil {
-			return fmt.Errorf("%w: %w", errFault, err)
+		if over := g.over(); over != nil {
+			return fmt.Errorf("%w: %w", errFault, over)
 		}
 		return nil
 	}
@@ -173,85 +185,15 @@ func (n *session) sendImage(db *litefs.DB) error {
 		"took", time.Since(began))
 	pos := g.pos()
 	n.setSent(db.Name(), &pos)
+	n.endAside(db.Name())
 	return nil
 }
 
-// awaitConfirmed waits until this node's term is confirmed, where the follower has a copy of the database. A node is
-// elected before anybody has looked into its copy; one that lacks acknowledged writes would replace a copy that has them.
-func (n *session) awaitConfirmed(name string) error {
+// mayReplace reports whether the follower has no copy of the database or this node's term is confirmed. A node is elected
+// before anybody has looked into its copy; one that lacks acknowledged writes would replace a copy that has them.
+func (n *session) mayReplace(name string) bool {
 	confirmed := n.server.cfg.Confirmed
-	at := n.position(name)
-	if at.TXID == 0 || confirmed == nil || confirmed() {
-		return nil
-	}
-	n.log.Info("the follower's copy stays until this term is confirmed", "db", name, "follower_at", at)
-	w := newWait(n, name)
-	defer w.beat.Stop()
-	for !confirmed() {
-		select {
-		case <-n.ctx.Done():
-			return context.Cause(n.ctx)
-		case <-w.beat.C:
-		}
-		if err := w.tell("it has not confirmed yet that its own copy has every acknowledged write"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// awaitImage waits until the image is complete. Meanwhile there are heartbeats, and notices when the copy waits.
-func (n *session) awaitImage(g *image) error {
-	w := newWait(n, g.db.Name())
-	defer w.beat.Stop()
-	for {
-		select {
-		case <-g.done:
-			if g.err == nil {
-				return nil
-			}
-			if n.ctx.Err() != nil {
-				return context.Cause(n.ctx)
-			}
-			return fmt.Errorf("%w: make an image: %w", errFault, g.err)
-		case <-n.ctx.Done():
-			return context.Cause(n.ctx)
-		case <-w.beat.C:
-		}
-		if err := w.tell(n.server.images.waiting(g)); err != nil {
-			return err
-		}
-	}
-}
-
-// wait is a follower's wait for an image of the database called name.
-type wait struct {
-	session *session
-	name    string
-	beat    *time.Ticker
-	noticed time.Time
-}
-
-func newWait(n *session, name string) *wait {
-	return &wait{session: n, name: name, beat: time.NewTicker(litefshttp.HeartbeatInterval)}
-}
-
-// tell writes a heartbeat and, every noticePause, the notice why there is no image; "" means that there is no notice.
-func (w *wait) tell(why string) error {
-	n := w.session
-	if err := n.heartbeat(unsynced); err != nil {
-		return err
-	}
-	if why == "" || time.Since(w.noticed) < noticePause {
-		return nil
-	}
-	w.noticed = time.Now()
-	n.log.Warn("the follower waits for an image", "db", w.name, "cause", why)
-	text := noticePrefix + "the primary has no image of " + w.name + " yet: " + why
-	if err := n.out.frame(&litefs.DropDBStreamFrame{Name: text}); err != nil {
-		return fmt.Errorf("write a notice: %w", err)
-	}
-	return nil
+	return n.position(name).TXID == 0 || confirmed == nil || confirmed()
 }
 
 // dropImage says that the follower has passed the image and what was kept beside it.
@@ -277,12 +219,6 @@ func (n *session) setSent(name string, pos *ltx.Pos) {
 		return
 	}
 	n.sent[name] = *pos
-}
-
-func (n *session) setCopying(name string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.copying = name
 }
 
 func (n *session) setReady() {

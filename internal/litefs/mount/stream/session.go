@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +31,9 @@ const (
 // client logs that such frames are deprecated, and skips them. No database can have that name.
 const noticePrefix = "\x00notice\x00"
 
+// noticeLimit is the most of a notice's text that is sent: a follower ends the stream at a text over 4 KiB.
+const noticeLimit = 1 << 10
+
 // noticePause is between two notices of the same.
 const noticePause = 30 * time.Second
 
@@ -54,11 +55,12 @@ type session struct {
 	filter map[string]bool // of databases; empty: all
 	resume resumption
 	held   map[string]*image
+	wake   chan struct{} // an image that is waited for is complete, or will never be
 
-	mu      sync.Mutex // guards what follows, which the handler of /handoff reads
-	ready   bool       // the follower was told that it has everything that there was
-	sent    map[string]ltx.Pos
-	copying string // database whose image is waited for or sent
+	mu    sync.Mutex // guards what follows, which the handler of /handoff reads
+	ready bool       // the follower was told that it has everything that there was
+	sent  map[string]ltx.Pos
+	aside map[string]*aside
 }
 
 // resumption is an image that goes on in the middle.
@@ -93,7 +95,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	n := &session{
 		server: s, id: id, ctx: term, cancel: cancel, out: newWriter(w, s.stall), sent: positions,
-		held: map[string]*image{}, filter: map[string]bool{},
+		held: map[string]*image{}, filter: map[string]bool{}, aside: map[string]*aside{}, wake: make(chan struct{}, 1),
 		log: s.log.With("follower", r.RemoteAddr, "follower_id", litefs.FormatNodeID(id)),
 	}
 	for name := range strings.SplitSeq(r.URL.Query().Get("filter"), ",") {
@@ -178,6 +180,7 @@ func (n *session) findResumption(header string) {
 	}
 	if g := n.server.images.resume(name, id); g != nil {
 		n.held[name] = g
+		n.awaitImage(name, g)
 		n.resume = resumption{image: g, offset: offset, header: header}
 	}
 }
@@ -259,11 +262,8 @@ func (n *session) run() error {
 	defer beat.Stop()
 	lease := ""
 	for {
-		for _, name := range slices.Sorted(maps.Keys(dirty)) {
-			if !n.wants(name) {
-				continue
-			}
-			if err := n.bring(name); err != nil {
+		for _, name := range n.names(dirty) {
+			if err := n.bringOrSetAside(name); err != nil {
 				return err
 			}
 		}
@@ -277,6 +277,8 @@ func (n *session) run() error {
 			dirty = n.sub.DirtySet()
 		case lease = <-n.sub.HandoffCh():
 			dirty = n.sub.DirtySet()
+		case <-n.wake:
+			dirty = nil
 		case <-beat.C:
 			dirty = nil
 		}
@@ -284,10 +286,15 @@ func (n *session) run() error {
 	}
 }
 
-// punctuate writes the frames that follow when everything is sent: the first time that the follower is ready, a
-// heartbeat when nothing else was sent, and the lease that is handed to it, which ends the session.
+// punctuate writes the frames that follow when everything is sent that can be: notices, the first time that nothing is
+// lacking that the follower is ready, a heartbeat when nothing else was sent, and the lease that is handed to it when
+// nothing is lacking, which ends the session.
 func (n *session) punctuate(idle bool, lease string) error {
-	first := !n.ready // only this goroutine writes it
+	if err := n.notice(); err != nil {
+		return err
+	}
+	complete := n.complete()
+	first := !n.ready && complete // only this goroutine writes it
 	if first {
 		if err := n.out.frame(&litefs.ReadyStreamFrame{}); err != nil {
 			return fmt.Errorf("write the ready frame: %w", err)
@@ -295,11 +302,15 @@ func (n *session) punctuate(idle bool, lease string) error {
 		n.setReady()
 	}
 	if first || idle {
-		if err := n.heartbeat(time.Now().UnixMilli()); err != nil {
+		at := int64(unsynced)
+		if complete {
+			at = time.Now().UnixMilli()
+		}
+		if err := n.heartbeat(at); err != nil {
 			return err
 		}
 	}
-	if lease == "" {
+	if lease == "" || !complete {
 		return nil
 	}
 	if err := n.out.frame(&litefs.HandoffStreamFrame{LeaseID: lease}); err != nil {
