@@ -289,9 +289,13 @@ func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *clu
 	if p := newVisitor(t).get(here.PublicURL + "/posts"); p.status != http.StatusOK {
 		t.Errorf("without a primary the list has status %d", p.status)
 	}
-	if p := newVisitor(t).get(here.PublicURL + "/readyz"); p.status != http.StatusOK || !strings.Contains(p.body, "no primary") {
-		t.Errorf("readyz without a primary: %d %s", p.status, p.body)
-	}
+	cluster.Poll(t, patience, "ready, without a primary", func(ctx context.Context) error {
+		p, err := newVisitor(t).try(ctx, http.MethodGet, here.PublicURL+"/readyz", nil)
+		if err == nil && (p.status != http.StatusOK || !strings.Contains(p.body, "no primary")) {
+			err = fmt.Errorf("status %d, %s", p.status, p.body)
+		}
+		return err
+	})
 	p := author.post(here.PublicURL+"/admin/posts", form).want(t, http.StatusServiceUnavailable)
 	if p.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")

@@ -144,8 +144,13 @@ func databasesIn(dir string) (map[string]bool, error) {
 		info, err := os.Stat(filepath.Join(dir, e.Name(), "database"))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			if have[e.Name()], err = dropped(filepath.Join(dir, e.Name(), "ltx")); err != nil {
+			var gone bool
+			gone, err = dropped(filepath.Join(dir, e.Name(), "ltx"))
+			if err != nil {
 				return nil, fmt.Errorf("look for databases: %w", err)
+			}
+			if gone {
+				have[e.Name()] = true
 			}
 		case err != nil:
 			return nil, fmt.Errorf("look for databases: %w", err)
