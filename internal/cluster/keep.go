@@ -272,7 +272,7 @@ func (c *Cluster) change(ctx context.Context, l *lead, d *change) {
 }
 
 // recognize returns the set from which this term goes on where Consul has set. Those that
-// this term wrote are that one; foreign says that Consul's is none of them. Then it is the
+// this term wrote are that one, and none of them is at an index before the last that it knows; foreign says that Consul's is none of them. Then it is the
 // one that this term wrote last, to be written in the place of Consul's: each of its members
 // has every row that was acknowledged.
 func (l *lead) recognize(set litefs.SyncSet) (from litefs.SyncSet, foreign bool) {
@@ -280,7 +280,7 @@ func (l *lead) recognize(set litefs.SyncSet) (from litefs.SyncSet, foreign bool)
 	switch {
 	case same && set.Index == l.set.Index:
 		return set, false
-	case l.tried != nil && (same || slices.Equal(set.Members, l.tried)):
+	case set.Index > l.set.Index && l.tried != nil && (same || slices.Equal(set.Members, l.tried)):
 		return set, false
 	}
 	from = l.set

@@ -134,6 +134,13 @@ func (k *keeper) refuse(changes int) {
 	k.swallow = changes
 }
 
+// refused reports whether all changes that refuse was told of have been asked for.
+func (k *keeper) refused() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.swallow == 0
+}
+
 // cut keeps the keeper from answering.
 func (k *keeper) cut(down bool) {
 	k.mu.Lock()

@@ -67,4 +67,26 @@ func TestARestoredConsul(t *testing.T) {
 			t.Errorf("the set is %v, and b lacks a row that was acknowledged", got)
 		}
 	})
+	t.Run("in doubt, with equal members", func(t *testing.T) {
+		w := MustWorld(t)
+		a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
+		before := w.keeper.current()
+		for _, item := range []string{"one", "two", "three"} {
+			w.MustWrite(t, a, item, repo.Two)
+		}
+		b.seat.Set(repotest.Unknown())
+		b.seat.Set(repotest.Primary()) // it believes so, and reports to nobody
+		w.MustSet(t, "a")
+		b.seat.Set(replicaOf(a))
+		w.MustSet(t, "a", "b")
+		required := w.keeper.current().Required
+		w.keeper.refuse(1)
+		b.seat.Set(repotest.Primary())
+		repotest.Eventually(t, patience, "a change without an answer", func() bool { return w.keeper.refused() })
+		w.keeper.restore(before)
+		b.seat.Set(replicaOf(a))
+		repotest.Eventually(t, patience, "the set requires what it did", func() bool {
+			return w.keeper.current().Required == required
+		})
+	})
 }

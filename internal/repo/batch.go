@@ -139,8 +139,14 @@ func (b *batch) run(ctx context.Context, t *turn) error {
 	} else if _, rerr := b.tx.ExecContext(ctx, "RELEASE call"); rerr != nil {
 		return b.end(t, t.exec.refusal(rerr))
 	}
+	written := b.bytes
+	if err == nil && t.exec.own {
+		if written = b.written(ctx); b.over() { // by an error of reading, which no statement has told
+			return b.end(t, nil)
+		}
+	}
 	t.err = err
-	b.note(ctx, t, x)
+	b.note(t, x, written)
 	return nil
 }
 
@@ -177,8 +183,8 @@ func (t *turn) guard(first bool) func() error {
 	}
 }
 
-// note counts a call that has run.
-func (b *batch) note(ctx context.Context, t *turn, x *Tx) {
+// note counts a call that has run, after which so many bytes of pages have been written.
+func (b *batch) note(t *turn, x *Tx, written int64) {
 	b.turns = append(b.turns, t)
 	t.rests = b.rows > 0
 	if t.err != nil || !t.exec.own {
@@ -186,11 +192,10 @@ func (b *batch) note(ctx context.Context, t *turn, x *Tx) {
 	}
 	b.rows++
 	b.last, t.rests = t.exec.seen, true
-	before := b.bytes
-	b.bytes = b.written(ctx)
 	if t.bulk {
-		b.bulk += max(b.bytes-before, int64(t.size))
+		b.bulk += max(written-b.bytes, int64(t.size))
 	}
+	b.bytes = written
 	for name, do := range x.upkeep {
 		u := b.upkeep[name]
 		b.upkeep[name] = upkeep{do, u.calls + 1}

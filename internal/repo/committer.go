@@ -343,10 +343,6 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 		b.answer()
 		return
 	}
-	if b.over() { // at the look at its size
-		c.repeat(b, errEnded, nil)
-		return
-	}
 	if !c.spared {
 		if err := b.maintain(ctx, b.turns[len(b.turns)-1].exec.call); err != nil {
 			c.spared = true // once: the next batch is without
