@@ -18,7 +18,7 @@ type Control interface {
 	Standing(ctx context.Context) (litefs.Standing, error)
 	Change(ctx context.Context, change litefs.SyncChange) (litefs.SyncSet, error)
 	Promote(ctx context.Context) error
-	Demote(ctx context.Context, lacking string) error
+	Demote(ctx context.Context, giving litefs.Giving) error
 }
 
 // Node is this node's role.

@@ -312,7 +312,7 @@ func (c *Cluster) resolve(ctx context.Context, l *lead) bool {
 		c.end(ctx, l, standing)
 		return false
 	case broken:
-		c.giveUp(ctx)
+		c.giveUp(ctx, standing.Term)
 		return false
 	}
 	set, err := c.establish(ctx, l, *standing.Set)
@@ -371,12 +371,12 @@ func (c *Cluster) end(ctx context.Context, l *lead, now litefs.Standing) {
 		c.log.Warn("this term is over", "term", l.term, "now", now.Term, "sync_set", c.names(now.Set))
 	}
 	if now.Primary && !now.Set.Has(l.self.ID) {
-		c.giveUp(ctx)
+		c.giveUp(ctx, now.Term)
 	}
 }
 
-func (c *Cluster) giveUp(ctx context.Context) {
-	if err := c.o.Control.Demote(ctx, ""); err != nil {
+func (c *Cluster) giveUp(ctx context.Context, term string) {
+	if err := c.o.Control.Demote(ctx, litefs.Giving{Term: term}); err != nil {
 		c.log.Warn("give the lease up", "err", err)
 	}
 }

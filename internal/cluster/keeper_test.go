@@ -183,8 +183,8 @@ func (k *keeper) arrive() {
 func (c control) Promote(context.Context) error { return c.tell("promote") }
 
 // Demote gives the lease up. The keeper hands it on when the test says so.
-func (c control) Demote(_ context.Context, lacking string) error {
-	return c.tell(strings.TrimSpace("demote " + lacking))
+func (c control) Demote(_ context.Context, giving litefs.Giving) error {
+	return c.tell(strings.TrimSpace("demote " + giving.Lacking))
 }
 
 func (c control) tell(what string) error {

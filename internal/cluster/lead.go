@@ -86,14 +86,14 @@ func (c *Cluster) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, er
 	case !standing.Primary:
 		return nil, errors.New("the lease is not held")
 	case !standing.Set.Has(standing.Self.ID):
-		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx, ""))
+		return nil, errors.Join(fmt.Errorf("outside the sync set %s", c.names(standing.Set)), c.o.Control.Demote(ctx, litefs.Giving{Term: standing.Term}))
 	}
 	from := c.recognize(&standing)
 	// The copy stays as it is from the election on: the change below is refused if another
 	// has been primary since.
 	head, next, err := c.begin(ctx, &from)
 	if err != nil {
-		return nil, c.refuse(ctx, err)
+		return nil, c.refuse(ctx, standing.Term, err)
 	}
 	// The set is written once more with the same members: a change that this node has asked
 	// for in the same term, before its role was lost from sight, can then not be carried out

@@ -33,12 +33,12 @@ func mustHave(ctx context.Context, rd repo.Reader, position string) error {
 
 // refuse returns err, which keeps this node from leading. Where its copy lacks what the sync set requires it gives the
 // lease up first, so that another member is elected. Any other failure is tried again by who asked, under the same lease.
-func (c *Cluster) refuse(ctx context.Context, err error) error {
+func (c *Cluster) refuse(ctx context.Context, term string, err error) error {
 	var lacking *lackingError
 	if !errors.As(err, &lacking) {
 		return err
 	}
-	return errors.Join(err, c.o.Control.Demote(ctx, lacking.required))
+	return errors.Join(err, c.o.Control.Demote(ctx, litefs.Giving{Term: term, Lacking: lacking.required}))
 }
 
 // requiredLocked returns the newest position that all members have: what a set of them requires of whoever leads next.

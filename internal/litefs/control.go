@@ -86,6 +86,9 @@ type SyncChange struct {
 
 // Giving is the body of ControlDemote. A node that gets none, or does not know Lacking, is of the release before.
 type Giving struct {
+	// Term is that of the lease that is given up: where another one is held by now, or none, nothing follows. "" means
+	// whichever is held.
+	Term string `json:"term,omitempty"`
 	// Lacking is the position that the sync set requires and this node's copy does not have; "" for another reason. With
 	// it the node is not elected again as long as its copy is the same.
 	Lacking string `json:"lacking,omitempty"`
@@ -165,11 +168,10 @@ func (c *Control) Promote(ctx context.Context) error {
 	return c.ask(ctx, http.MethodPost, ControlPromote, nil, nil)
 }
 
-// Demote gives the lease up, if this node holds it. Another member of the sync set can then be elected. lacking is the
-// required position that this node's copy does not have, or "": with it the node is not elected again before its copy is
-// another one, since it would win again and again.
-func (c *Control) Demote(ctx context.Context, lacking string) error {
-	return c.ask(ctx, http.MethodPost, ControlDemote, Giving{Lacking: lacking}, nil)
+// Demote gives the lease of a term up, if this node still holds it. Another member of the sync set can then be elected.
+// With Lacking the node is not elected again before its copy is another one, since it would win again and again.
+func (c *Control) Demote(ctx context.Context, giving Giving) error {
+	return c.ask(ctx, http.MethodPost, ControlDemote, giving, nil)
 }
 
 // AcceptLoss makes this node the only member of the sync set although it was outside, or lacks what the set requires. It

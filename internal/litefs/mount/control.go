@@ -198,6 +198,10 @@ func (c *control) demote(r *nethttp.Request) error {
 	if err := json.NewDecoder(r.Body).Decode(&giving); err != nil && !errors.Is(err, io.EOF) { // leniently: a child may say more
 		return fmt.Errorf("%w: decode why: %w", node.ErrRefused, err)
 	}
+	// What a child says of a lease that is over need not be true of the copy that there is now.
+	if l := c.leaser.current.Load(); giving.Term != "" && (l == nil || l.term() != giving.Term) {
+		return nil
+	}
 	if giving.Lacking != "" {
 		c.leaser.lack(giving.Lacking)
 	}

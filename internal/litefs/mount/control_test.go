@@ -125,7 +125,7 @@ func TestControl(t *testing.T) {
 		t.Errorf("terms %q and %q: want one session and two indexes", first.Term, second.Term)
 	}
 	// Giving up: the other member is elected.
-	if err := b.Control.Demote(t.Context(), ""); err != nil {
+	if err := b.Control.Demote(t.Context(), node.Giving{}); err != nil {
 		t.Fatal(err)
 	}
 	awaitPrimary(t, a)

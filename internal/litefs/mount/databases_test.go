@@ -196,7 +196,7 @@ func TestLostWhileRunning(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "dbs")); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Control.Demote(t.Context(), ""); err != nil {
+	if err := a.Control.Demote(t.Context(), node.Giving{}); err != nil {
 		t.Fatal(err)
 	}
 	mustNeverBeElected(t, a, dir, id)
@@ -209,7 +209,7 @@ func TestLackingCopy(t *testing.T) {
 	a := mustBare(t, c.lease("a"), t.TempDir())
 	first := awaitPrimary(t, a)
 	mustHold(t, a, 3)
-	if err := a.Control.Demote(t.Context(), "7-x"); err != nil {
+	if err := a.Control.Demote(t.Context(), node.Giving{Lacking: "7-x"}); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(ctx context.Context) error {
@@ -239,7 +239,7 @@ func TestLackingCopy(t *testing.T) {
 	if err != nil || set.Required != "7-x" || mustStanding(t, b).Set.Required != "7-x" {
 		t.Fatalf("the set is %+v, %v", set, err)
 	}
-	if err := a.Control.Demote(t.Context(), "7-x"); err != nil {
+	if err := a.Control.Demote(t.Context(), node.Giving{Lacking: "7-x"}); err != nil {
 		t.Fatal(err)
 	}
 	awaitPrimary(t, b)
@@ -248,6 +248,16 @@ func TestLackingCopy(t *testing.T) {
 	}
 	awaitReplica(t, a)
 	mustHold(t, b, 4)
+	cluster.Poll(t, limit, "a's new copy", func(context.Context) error {
+		if a.Store.DB("blog.db").Pos() != b.Store.DB("blog.db").Pos() {
+			return errors.New("it is not complete")
+		}
+		return nil
+	})
+	// What the child found in the copy before, and says late, is nothing about this one.
+	if err := a.Control.Demote(t.Context(), node.Giving{Term: now.Term, Lacking: "7-x"}); err != nil {
+		t.Fatal(err)
+	}
 	cluster.Poll(t, limit, "a hand-off to another copy", func(ctx context.Context) error { return a.Control.Promote(ctx) })
 	awaitPrimary(t, a)
 }

@@ -100,7 +100,7 @@ func TestOldCopyReplacesNothing(t *testing.T) {
 		}
 		return nil
 	})
-	if err := a.Control.Demote(t.Context(), "7-x"); err != nil { // a's child has looked
+	if err := a.Control.Demote(t.Context(), node.Giving{Lacking: "7-x"}); err != nil { // a's child has looked
 		t.Fatal(err)
 	}
 	mustConfirm(t, b, "7-x", a)
