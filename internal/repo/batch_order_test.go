@@ -119,3 +119,53 @@ func TestBulkCallsStandAside(t *testing.T) {
 		t.Error("no piece came before the puts were at their end")
 	}
 }
+
+// TestPruningIsBounded: a batch of many writes removes no more old rows than a commit may have pages.
+func TestPruningIsBounded(t *testing.T) {
+	l := MustHold(t)
+	const old = 10_500 // and the newest 10,000 stay
+	repotest.MustExec(t, l.path, `
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
+		SELECT 'old ' || i, x'', randomblob(32), 'items.put', 'operator', '[]', 'null', '2020-01-01T00:00:00.000Z' FROM n`, old)
+	for i := range 40 {
+		ask(l, put{Item: fmt.Sprint(i)})
+	}
+	l.run()
+	l.succeeded(l.answers...)
+	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != old+40-repo.PruneMost || l.commits != 1 {
+		t.Errorf("%d rows after %d commits, want %d after 1", n, l.commits, old+40-repo.PruneMost)
+	}
+}
+
+// TestLargeBulkCallGetsItsTurn: one that leaves others no half of a batch is not passed over for ever.
+func TestLargeBulkCallGetsItsTurn(t *testing.T) {
+	l := MustHold(t)
+	large := ask(l, piece{Item: "large", Value: strings.Repeat("x", repo.MaxBatchBytes-20<<10)})
+	var puts []*answer
+	for i := range 3 * repo.MaxBatchCalls {
+		puts = append(puts, ask(l, put{Item: fmt.Sprint(i)}))
+	}
+	l.run()
+	l.succeeded(puts...)
+	if at, second := large.receipt.Seq, puts[repo.MaxBatchCalls].receipt.Seq; large.err != nil || at > second {
+		t.Errorf("the large one is row %d, %v; want it before row %d, in the second batch", at, large.err, second)
+	}
+}
+
+// TestBulkCallsDoNotFillABatch: where the next of the others does not fit, bulk calls do not take its place.
+func TestBulkCallsDoNotFillABatch(t *testing.T) {
+	l := MustHold(t)
+	var pieces []*answer
+	for i := range 8 {
+		pieces = append(pieces, ask(l, piece{Item: fmt.Sprint("piece ", i), Value: strings.Repeat("x", 60<<10)}))
+	}
+	small := ask(l, put{Item: "small"})
+	large := ask(l, put{Item: "large", Value: strings.Repeat("x", 160<<10)})
+	l.run()
+	l.succeeded(small, large)
+	l.succeeded(pieces...)
+	if at, fifth := large.receipt.Seq, pieces[4].receipt.Seq; at > fifth {
+		t.Errorf("the large put is row %d, behind the fifth piece's %d", at, fifth)
+	}
+}

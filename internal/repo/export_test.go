@@ -116,6 +116,9 @@ func (r *Repo) Super(ctx context.Context, name, key string, body []byte) (Reply,
 	return call.Reply, err
 }
 
+// SuperCall is Super of a call as another node sent it, whose deadline ends no context here.
+func (r *Repo) SuperCall(ctx context.Context, call *Call) error { return r.super(ctx, call) }
+
 // OpenWriter is what opens the writing connection.
 type OpenWriter func(ctx context.Context, path, journal string) (*sql.DB, error)
 

@@ -73,8 +73,16 @@ func TestCommitThatFails(t *testing.T) {
 	}
 }
 
-// TestCommitThatFailsAsTheRoleDoes: that a row is not there is nothing to tell once the role has changed.
+// TestCommitThatFailsAsTheRoleDoes: neither that a row is there nor that it is not is anything to tell once the role has
+// changed.
 func TestCommitThatFailsAsTheRoleDoes(t *testing.T) {
+	for name, end := range map[string]func(tx *sql.Tx) error{"undone": (*sql.Tx).Rollback, "done": (*sql.Tx).Commit} {
+		t.Run(name, func(t *testing.T) { commitFailsAsTheRoleDoes(t, end) })
+	}
+}
+
+func commitFailsAsTheRoleDoes(t *testing.T, end func(tx *sql.Tx) error) {
+	t.Helper()
 	seat := repotest.NewSeat(repotest.Primary())
 	o := options(t, filepath.Join(t.TempDir(), "blog.db"), seat)
 	o.LiteFS = true
@@ -83,7 +91,7 @@ func TestCommitThatFailsAsTheRoleDoes(t *testing.T) {
 	r.SetFree(4096)
 	r.SetCommit(func(tx *sql.Tx) error {
 		seat.Set(repotest.Unknown())
-		return errors.Join(tx.Rollback(), deleteFailed)
+		return errors.Join(end(tx), deleteFailed)
 	})
 	_, err := repo.Write(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
 	if !repo.HasReason(err, repo.OutcomeUnknown) {
