@@ -236,7 +236,7 @@ func TestTransactionLeftOpen(t *testing.T) {
 	repo.MustWrite(operator(), c.primary, put{Item: "a"})
 }
 
-// TestApplyThatEndsItsGoroutine leaves nobody waiting.
+// TestApplyThatEndsItsGoroutine leaves nobody waiting, and no primary that cannot write.
 func TestApplyThatEndsItsGoroutine(t *testing.T) {
 	l := MustHold(t)
 	ctx, leave := context.WithCancel(operator())
@@ -248,6 +248,9 @@ func TestApplyThatEndsItsGoroutine(t *testing.T) {
 	l.wait.Wait()
 	if gone.err == nil || behind.err == nil {
 		t.Errorf("got %v and %v", gone.err, behind.err)
+	}
+	if l.r.Canary(t.Context()) == nil {
+		t.Error("the canary finds nothing wrong with a primary that writes no more")
 	}
 }
 

@@ -28,6 +28,7 @@ type committer struct {
 	bulk     []*turn
 	again    []*turn // have run in a transaction that has ended; before those that wait
 	closed   bool
+	lost     bool          // a command has ended the goroutine
 	wake     chan struct{} // has room for one
 	finished chan struct{}
 }
@@ -67,7 +68,7 @@ func (c *committer) write(ctx context.Context, t *turn) error {
 			c.calls = append(c.calls, t)
 		}
 	}) {
-		return errLeaving()
+		return c.gone()
 	}
 	select {
 	case <-t.done:
@@ -99,7 +100,7 @@ func whyEnded(ctx context.Context) error { return errors.Join(ctx.Err(), context
 func (c *committer) errand(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
 	e := &errand{ctx: ctx, do: do, done: make(chan error, 1)}
 	if !c.enqueue(func() { c.errands = append(c.errands, e) }) {
-		return errLeaving()
+		return c.gone()
 	}
 	select {
 	case err := <-e.done:
@@ -111,6 +112,19 @@ func (c *committer) errand(ctx context.Context, do func(ctx context.Context, db 
 
 func errLeaving() error {
 	return unavailable(NotNow, "The primary is leaving.", time.Second, nil)
+}
+
+// errLost says that nobody writes any more although the term lasts. The canary tells it, and the node ends.
+var errLost = errors.New("a command has ended the goroutine that writes")
+
+// gone is why the committer takes nothing in.
+func (c *committer) gone() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return unavailable(NotNow, "The primary cannot write; nothing was saved.", time.Second, errLost)
+	}
+	return errLeaving()
 }
 
 // enqueue adds to a queue, and reports whether the committer still works.
@@ -156,11 +170,11 @@ func (c *committer) Close() {
 // run works until Close.
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
-	defer func() { // where a command has ended the goroutine nobody waits for it any more
+	defer func() {
 		c.mu.Lock()
-		c.closed = true
+		c.closed, c.lost = true, !c.closed
 		c.mu.Unlock()
-		c.refuseAll(errLeaving())
+		c.refuseAll(c.gone())
 	}()
 	for {
 		c.runErrands()

@@ -252,7 +252,7 @@ func (r *Repo) Canary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	err := r.primary.check(ctx)
-	if sqliteCode(err) == 0 || diskFull(err) {
+	if sqliteCode(err) == 0 && !errors.Is(err, errLost) || diskFull(err) {
 		return nil
 	}
 	return err

@@ -86,11 +86,14 @@ func TestDemotion(t *testing.T) {
 	between := func() {
 		demoted.Do(func() {
 			p.store.Demote()
-			for p.store.IsPrimary() { // it is primary again a moment later, in another term
-				time.Sleep(time.Millisecond)
-			}
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
+			for p.store.IsPrimary() && ctx.Err() == nil { // it is primary again a moment later, in another term
+				select {
+				case <-time.After(time.Millisecond):
+				case <-ctx.Done():
+				}
+			}
 			if err := p.store.Recover(ctx); err != nil { // the copy is in the middle
 				t.Errorf("recover: %v", err)
 			}

@@ -251,12 +251,12 @@ func mustFollow(t *testing.T, p *primary, replica *litefs.Store) {
 // poll waits until ok is true.
 func poll(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	const limit = time.Minute
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", limit, what)
+	cluster.Poll(t, time.Minute, what, func(context.Context) error {
+		if !ok() {
+			return errors.New("not yet")
 		}
-	}
+		return nil
+	})
 }
 
 func must(t *testing.T, err error) {
