@@ -19,8 +19,8 @@ const (
 	maxBatchBytes = 512 << 10
 	// maxBatchTime is for how long a batch takes further calls in: those that are in it already wait for them.
 	maxBatchTime = 50 * time.Millisecond
-	// turnLimit is for how long one Apply may run beside others. It is checked between statements.
-	turnLimit = 100 * time.Millisecond
+	// sharedApplyLimit is for how long one Apply may run beside others. It is checked between statements.
+	sharedApplyLimit = 100 * time.Millisecond
 )
 
 // batch is one transaction of the committer's: BEGIN IMMEDIATE, a SAVEPOINT for each call, one COMMIT.
@@ -31,11 +31,11 @@ type batch struct {
 	began time.Time
 	pages int64 // of the database when the batch began
 
-	turns  []*turn // that have run, in order; they are answered at the end
-	rows   int     // calls with a row
-	last   Cursor  // newest row of the batch
-	bytes  int64   // of pages written so far, about
-	bulk   int64   // of those, by calls of the bulk queue
+	calls  []*queuedCall // that have run, in order; they are answered at the end
+	rows   int           // calls with a row
+	last   Cursor        // newest row of the batch
+	bytes  int64         // of pages written so far, about
+	bulk   int64         // of those, by calls of the bulk queue
 	upkeep map[string]upkeep
 }
 
@@ -89,12 +89,12 @@ func (b *batch) close() {
 	_ = b.conn.Close()
 }
 
-// takes reports whether the batch takes a further call in.
-func (b *batch) takes(t *turn) bool {
-	switch n := len(b.turns); {
+// hasRoomFor reports whether the batch takes a further call in.
+func (b *batch) hasRoomFor(t *queuedCall) bool {
+	switch n := len(b.calls); {
 	case n == 0:
 		return true
-	case t.alone, b.turns[n-1].alone, n == maxBatchCalls, time.Since(b.began) > b.c.repo.batchTime:
+	case t.alone, b.calls[n-1].alone, n == maxBatchCalls, time.Since(b.began) > b.c.repo.batchTime:
 		return false
 	}
 	return b.bytes+t.pages() <= maxBatchBytes
@@ -102,7 +102,7 @@ func (b *batch) takes(t *turn) bool {
 
 // pages is about how many bytes of pages a call will change. A text is stored, rendered and indexed, while a piece of
 // a picture is stored as it is.
-func (t *turn) pages() int64 {
+func (t *queuedCall) pages() int64 {
 	if t.bulk {
 		return int64(t.size)
 	}
@@ -111,14 +111,14 @@ func (t *turn) pages() int64 {
 
 // run carries one call out in a savepoint of its own. The error is errEnded where the transaction is over for those
 // that have run before; what the call itself answers is in the turn, which counts as run only then.
-func (b *batch) run(ctx context.Context, t *turn) error {
+func (b *batch) run(ctx context.Context, t *queuedCall) error {
 	if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 		return b.end(t, t.exec.refusal(err))
 	}
 	// An interrupted statement ends the whole transaction, so it is when it has run for long, and not at a caller's word.
 	statement, cancel := context.WithTimeout(ctx, applyLimit)
 	defer cancel()
-	x := &Tx{tx: b.tx, conn: b.conn, call: t.exec.call, guard: t.guard(len(b.turns) == 0)}
+	x := &Tx{tx: b.tx, conn: b.conn, call: t.exec.call, guard: t.guard(len(b.calls) == 0)}
 	x.statement = func(context.Context) context.Context { return statement }
 	err := t.exec.apply(t.ctx, x, t.apply) //nolint:contextcheck // the caller ends it between statements, and no statement
 	x.end()
@@ -152,26 +152,26 @@ func (b *batch) run(ctx context.Context, t *turn) error {
 
 // end says that the transaction is over, at the call t. Where t is the first nobody else has anything to do with it,
 // and it is answered; otherwise all run again, and t alone.
-func (b *batch) end(t *turn, why error) error {
+func (b *batch) end(t *queuedCall, why error) error {
 	t.alone = true // and in this batch nobody comes after it: SAVEPOINT would begin another transaction
-	if len(b.turns) > 0 {
+	if len(b.calls) > 0 {
 		return errors.Join(errEnded, why)
 	}
 	t.exec.own = false
 	if t.err = why; why == nil {
 		t.err = t.exec.refusal(errRolledBack)
 	}
-	b.turns = append(b.turns, t)
+	b.calls = append(b.calls, t)
 	return nil
 }
 
-// errTooSlow says that an Apply has taken more than turnLimit beside others.
+// errTooSlow says that an Apply has taken more than sharedApplyLimit beside others.
 var errTooSlow = errors.New("this write takes too long to be carried out beside others")
 
 // guard says when a call may run no further statement: its caller has gone, or it is too slow for those that have run
 // before it in the same batch. The first of a batch has time.
-func (t *turn) guard(first bool) func() error {
-	until := time.Now().Add(turnLimit)
+func (t *queuedCall) guard(first bool) func() error {
+	until := time.Now().Add(sharedApplyLimit)
 	return func() error {
 		if t.ctx.Err() != nil {
 			return whyEnded(t.ctx)
@@ -184,14 +184,14 @@ func (t *turn) guard(first bool) func() error {
 }
 
 // note counts a call that has run, after which so many bytes of pages have been written.
-func (b *batch) note(t *turn, x *Tx, written int64) {
-	b.turns = append(b.turns, t)
-	t.rests = b.rows > 0
+func (b *batch) note(t *queuedCall, x *Tx, written int64) {
+	b.calls = append(b.calls, t)
+	t.dependsOnBatch = b.rows > 0
 	if t.err != nil || !t.exec.own {
 		return
 	}
 	b.rows++
-	b.last, t.rests = t.exec.seen, true
+	b.last, t.dependsOnBatch = t.exec.seen, true
 	if t.bulk {
 		b.bulk += max(written-b.bytes, int64(t.size))
 	}

@@ -54,13 +54,13 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 		_, err := retained.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('by another', '')")
 		return 0, err
 	case "slow":
-		for began := time.Now(); time.Since(began) < 2*repo.TurnLimit; {
+		for began := time.Now(); time.Since(began) < 2*repo.SharedApplyLimit; {
 			if err := tx.QueryRowContext(ctx, "SELECT 1").Scan(new(int)); err != nil {
 				return 0, err
 			}
 		}
 	case "slow, overlooked":
-		for began := time.Now(); time.Since(began) < 2*repo.TurnLimit; {
+		for began := time.Now(); time.Since(began) < 2*repo.SharedApplyLimit; {
 			_ = tx.QueryRowContext(ctx, "SELECT 1").Scan(new(int))
 		}
 	case "panic":

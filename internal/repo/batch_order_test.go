@@ -63,8 +63,8 @@ func TestBatchTakesNoCallInForLong(t *testing.T) {
 	}
 }
 
-// TestErrandsComeFirst: the canary and the rollback for readers do not wait for the calls that wait.
-func TestErrandsComeFirst(t *testing.T) {
+// TestJobsComeFirst: the canary and the rollback for readers do not wait for the calls that wait.
+func TestJobsComeFirst(t *testing.T) {
 	l := MustHold(t)
 	first := ask(l, put{Item: "first"})
 	committing, goOn := make(chan struct{}), make(chan struct{})
@@ -89,10 +89,10 @@ func TestErrandsComeFirst(t *testing.T) {
 		defer release()
 		seen <- l.r.Waiting()
 	}()
-	repotest.Eventually(t, patience, "the errand waits", func() bool { return l.r.Errands() == 1 })
+	repotest.Eventually(t, patience, "the job waits", func() bool { return l.r.Jobs() == 1 })
 	close(goOn)
 	if n := <-seen; n != 1 {
-		t.Errorf("%d calls waited when the errand was done, want 1", n)
+		t.Errorf("%d calls waited when the job was done, want 1", n)
 	}
 	l.wait.Wait()
 	l.succeeded(first, second)

@@ -14,7 +14,7 @@ import (
 // its log has, and was not synced, more may be there after a crash than now.)
 func (c *committer) committed(ctx context.Context, b *batch, err error) {
 	if diskFull(err) {
-		b.turnDown(full(err), Cursor{})
+		b.refuseDependents(full(err), Cursor{})
 		return
 	}
 	if c.repo.primary.litefs {
@@ -23,17 +23,17 @@ func (c *committer) committed(ctx context.Context, b *batch, err error) {
 		case ferr != nil:
 			err = errors.Join(err, ferr)
 		case saved:
-			for _, t := range b.turns { // these answers need a word about the role as well
+			for _, t := range b.calls { // these answers need a word about the role as well
 				t.exec.own = false
 			}
 			return
 		case c.repo.cramped(err):
-			b.turnDown(full(err), newest)
+			b.refuseDependents(full(err), newest)
 			return
 		}
 	}
-	for _, t := range b.turns {
-		if t.rests {
+	for _, t := range b.calls {
+		if t.dependsOnBatch {
 			t.exec.call.Reply, t.err = Reply{}, unknown(t.exec.call.Key, err)
 		}
 	}
@@ -46,11 +46,11 @@ func unknown(key string, cause error) error {
 	}
 }
 
-// turnDown answers those whose answer rests on rows that were not saved. seen is the newest row of the history where
+// refuseDependents answers those whose answer rests on rows that were not saved. seen is the newest row of the history where
 // that was looked up: then these answers, too, are given as late as any other, if the role lasts.
-func (b *batch) turnDown(err error, seen Cursor) {
-	for _, t := range b.turns {
-		if t.rests {
+func (b *batch) refuseDependents(err error, seen Cursor) {
+	for _, t := range b.calls {
+		if t.dependsOnBatch {
 			t.exec.call.Reply, t.err = Reply{}, err
 			t.exec.seen, t.exec.own, t.exec.looked = seen, false, !seen.Zero()
 		}

@@ -19,22 +19,22 @@ type committer struct {
 	repo *Repo
 	term *term
 
-	spared     bool // the next batch is without upkeep, which has ended the one before
-	passedOver bool // bulk calls have waited for the whole of the batch before
+	skipUpkeep  bool // the next batch is without upkeep, which has ended the one before
+	bulkSkipped bool // bulk calls have waited for the whole of the batch before
 
 	mu       sync.Mutex
-	errands  []*errand // before everything else
-	calls    []*turn
-	bulk     []*turn
-	again    []*turn // have run in a transaction that has ended; before those that wait
+	jobs     []*job // before everything else
+	calls    []*queuedCall
+	bulk     []*queuedCall
+	again    []*queuedCall // have run in a transaction that has ended; before those that wait
 	closed   bool
 	lost     bool          // a command has ended the goroutine
 	wake     chan struct{} // has room for one
 	finished chan struct{}
 }
 
-// turn is one call that waits for the committer, or runs.
-type turn struct {
+// queuedCall is one call that waits for the committer, or runs.
+type queuedCall struct {
 	ctx   context.Context // the caller's
 	exec  *execution
 	apply applier
@@ -42,13 +42,13 @@ type turn struct {
 	size  int  // of its body, bytes
 	alone bool // it has run beside others and must not any more
 
-	done  chan struct{} // closed when what is below is the answer
-	err   error
-	rests bool // the answer rests on rows of its batch
+	done           chan struct{} // closed when what is below is the answer
+	err            error
+	dependsOnBatch bool // the answer rests on rows of its batch
 }
 
-// errand is work on the writing connection that is no write.
-type errand struct {
+// job is work on the writing connection that is no write.
+type job struct {
 	ctx  context.Context
 	do   func(ctx context.Context, db *sql.DB) error
 	done chan error
@@ -59,7 +59,7 @@ func newCommitter(r *Repo, t *term) *committer {
 }
 
 // write waits for a call's turn and its COMMIT. When ctx ends before the turn has come nothing was done.
-func (c *committer) write(ctx context.Context, t *turn) error {
+func (c *committer) write(ctx context.Context, t *queuedCall) error {
 	t.ctx, t.done = ctx, make(chan struct{})
 	if !c.enqueue(func() {
 		if t.bulk {
@@ -96,10 +96,10 @@ const commitGrace = 2 * time.Second
 // whyEnded is why ctx has ended, as an error that is known for it.
 func whyEnded(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }
 
-// errand has do done by the committer between two batches, before all calls that wait.
-func (c *committer) errand(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
-	e := &errand{ctx: ctx, do: do, done: make(chan error, 1)}
-	if !c.enqueue(func() { c.errands = append(c.errands, e) }) {
+// runJob has do done by the committer between two batches, before all calls that wait.
+func (c *committer) runJob(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
+	e := &job{ctx: ctx, do: do, done: make(chan error, 1)}
+	if !c.enqueue(func() { c.jobs = append(c.jobs, e) }) {
 		return c.gone()
 	}
 	select {
@@ -143,10 +143,10 @@ func (c *committer) enqueue(add func()) bool {
 }
 
 // withdraw takes a call out of its queue. It reports false where its turn has come.
-func (c *committer) withdraw(t *turn) bool {
+func (c *committer) withdraw(t *queuedCall) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, q := range []*[]*turn{&c.calls, &c.bulk, &c.again} {
+	for _, q := range []*[]*queuedCall{&c.calls, &c.bulk, &c.again} {
 		if i := slices.Index(*q, t); i >= 0 {
 			*q = slices.Delete(*q, i, i+1)
 			return true
@@ -177,7 +177,7 @@ func (c *committer) run(ctx context.Context) {
 		c.refuseAll(c.gone())
 	}()
 	for {
-		c.runErrands()
+		c.runJobs()
 		c.mu.Lock()
 		waiting, closed := len(c.calls)+len(c.bulk)+len(c.again) > 0, c.closed
 		c.mu.Unlock()
@@ -192,16 +192,16 @@ func (c *committer) run(ctx context.Context) {
 	}
 }
 
-func (c *committer) runErrands() {
+func (c *committer) runJobs() {
 	for {
 		c.mu.Lock()
-		if len(c.errands) == 0 {
+		if len(c.jobs) == 0 {
 			c.mu.Unlock()
 			return
 		}
-		e := c.errands[0]
-		c.errands[0] = nil // what has been answered is nobody's
-		c.errands = c.errands[1:]
+		e := c.jobs[0]
+		c.jobs[0] = nil // what has been answered is nobody's
+		c.jobs = c.jobs[1:]
 		c.mu.Unlock()
 		if err := context.Cause(e.ctx); err != nil {
 			e.done <- err
@@ -215,42 +215,42 @@ func (c *committer) runErrands() {
 func (c *committer) refuseAll(err error) {
 	c.mu.Lock()
 	waiting := slices.Concat(c.again, c.calls, c.bulk)
-	errands := c.errands
-	c.again, c.calls, c.bulk, c.errands = nil, nil, nil, nil
+	jobs := c.jobs
+	c.again, c.calls, c.bulk, c.jobs = nil, nil, nil, nil
 	c.mu.Unlock()
 	for _, t := range waiting {
 		t.answer(err)
 	}
-	for _, e := range errands {
+	for _, e := range jobs {
 		e.done <- err
 	}
 }
 
 // answer ends a call's wait.
-func (t *turn) answer(err error) {
+func (t *queuedCall) answer(err error) {
 	t.err = err
 	close(t.done)
 }
 
 // next takes the call out of its queue whose turn it is in b, nil when there is none, or b does not take it in.
 // Bulk calls get at most half of a batch's bytes while others wait.
-func (c *committer) next(b *batch) *turn {
+func (c *committer) next(b *batch) *queuedCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.errands) > 0 && len(b.turns) > 0 {
+	if len(c.jobs) > 0 && len(b.calls) > 0 {
 		return nil
 	}
-	order := []*[]*turn{&c.calls, &c.bulk}
+	order := []*[]*queuedCall{&c.calls, &c.bulk}
 	switch {
 	case len(c.again) > 0:
-		order = []*[]*turn{&c.again}
+		order = []*[]*queuedCall{&c.again}
 	case c.bulkIsDue(b):
-		order = []*[]*turn{&c.bulk, &c.calls}
+		order = []*[]*queuedCall{&c.bulk, &c.calls}
 	case len(c.calls) > 0 && !b.leavesHalf(c.bulk):
 		order = order[:1]
 	}
 	for _, q := range order {
-		if len(*q) > 0 && b.takes((*q)[0]) {
+		if len(*q) > 0 && b.hasRoomFor((*q)[0]) {
 			t := (*q)[0]
 			(*q)[0] = nil // what has been answered is nobody's
 			*q = (*q)[1:]
@@ -264,16 +264,16 @@ func (c *committer) next(b *batch) *turn {
 // more than half of the batch's bytes; and before all of them, however large it is, where none has found its way into
 // the batch before.
 func (c *committer) bulkIsDue(b *batch) bool {
-	if n := len(b.turns); n == 0 {
-		return c.passedOver && len(c.bulk) > 0
-	} else if b.turns[n-1].bulk {
+	if n := len(b.calls); n == 0 {
+		return c.bulkSkipped && len(c.bulk) > 0
+	} else if b.calls[n-1].bulk {
 		return false
 	}
 	return b.leavesHalf(c.bulk)
 }
 
 // leavesHalf reports whether the first of the bulk calls that wait leaves half of the batch's bytes to others.
-func (b *batch) leavesHalf(waiting []*turn) bool {
+func (b *batch) leavesHalf(waiting []*queuedCall) bool {
 	return len(waiting) > 0 && b.bulk+waiting[0].pages() <= maxBatchBytes/2
 }
 
@@ -301,19 +301,19 @@ func (c *committer) commitBatch(ctx context.Context) {
 			c.repeat(b, err, t)
 			return
 		}
-		if b.turns[len(b.turns)-1] != t { // it was too slow, and is undone
+		if b.calls[len(b.calls)-1] != t { // it was too slow, and is undone
 			c.requeue(t)
 			break
 		}
 	}
 	c.mu.Lock()
-	c.passedOver = len(c.bulk) > 0 && !slices.ContainsFunc(b.turns, func(t *turn) bool { return t.bulk })
+	c.bulkSkipped = len(c.bulk) > 0 && !slices.ContainsFunc(b.calls, func(t *queuedCall) bool { return t.bulk })
 	c.mu.Unlock()
 	c.finish(ctx, b)
 }
 
 // due refuses a call whose turn comes too late.
-func (c *committer) due(t *turn) error {
+func (c *committer) due(t *queuedCall) error {
 	if t.ctx.Err() != nil {
 		return c.repo.begun(whyEnded(t.ctx))
 	}
@@ -334,20 +334,20 @@ func (c *committer) ready() error {
 
 // repeat has everybody run again who has run in a transaction that has ended; ended is the one at which it did, nil
 // where it was at none.
-func (c *committer) repeat(b *batch, why error, ended *turn) {
-	c.repo.log.Warn("a transaction has ended by itself; its writes are carried out again", "writes", len(b.turns), "err", why)
+func (c *committer) repeat(b *batch, why error, ended *queuedCall) {
+	c.repo.log.Warn("a transaction has ended by itself; its writes are carried out again", "writes", len(b.calls), "err", why)
 	b.abandon()
-	turns := b.turns
+	calls := b.calls
 	if ended != nil {
-		turns = append(turns, ended)
+		calls = append(calls, ended)
 	}
-	c.requeue(turns...)
+	c.requeue(calls...)
 }
 
-func (c *committer) requeue(turns ...*turn) {
+func (c *committer) requeue(calls ...*queuedCall) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.again = append(slices.Clone(turns), c.again...)
+	c.again = append(slices.Clone(calls), c.again...)
 }
 
 // finish commits a batch and answers its calls.
@@ -357,14 +357,14 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 		b.answer()
 		return
 	}
-	if !c.spared {
-		if err := b.maintain(ctx, b.turns[len(b.turns)-1].exec.call); err != nil {
-			c.spared = true // once: the next batch is without
+	if !c.skipUpkeep {
+		if err := b.maintain(ctx, b.calls[len(b.calls)-1].exec.call); err != nil {
+			c.skipUpkeep = true // once: the next batch is without
 			c.repeat(b, err, nil)
 			return
 		}
 	}
-	c.spared = false
+	c.skipUpkeep = false
 	err := c.repo.commitCounted(b.tx)
 	if err != nil {
 		discard(b.conn)
@@ -379,7 +379,7 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 
 // answer ends the waits of all calls of the batch.
 func (b *batch) answer() {
-	for _, t := range b.turns {
+	for _, t := range b.calls {
 		close(t.done)
 	}
 }

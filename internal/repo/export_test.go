@@ -47,7 +47,7 @@ func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
 	if err != nil {
 		return err
 	}
-	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+	return t.writes.runJob(ctx, func(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, query)
 		return err
 	})
@@ -61,7 +61,7 @@ func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
 	}
 	held, goOn := make(chan struct{}), make(chan struct{})
 	go func() {
-		_ = t.writes.errand(ctx, func(context.Context, *sql.DB) error { close(held); <-goOn; return nil })
+		_ = t.writes.runJob(ctx, func(context.Context, *sql.DB) error { close(held); <-goOn; return nil })
 	}()
 	<-held
 	return func() { close(goOn) }, nil
@@ -79,8 +79,8 @@ func (r *Repo) Waiting() int {
 	return len(c.calls) + len(c.bulk) + len(c.again)
 }
 
-// Errands is how many errands wait for the committer.
-func (r *Repo) Errands() int {
+// Jobs is how many jobs wait for the committer.
+func (r *Repo) Jobs() int {
 	t, err := r.primary.ready()
 	if err != nil {
 		return 0
@@ -88,7 +88,7 @@ func (r *Repo) Errands() int {
 	c := t.writes
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.errands)
+	return len(c.jobs)
 }
 
 // TransactionWord is the function.
@@ -99,10 +99,10 @@ const ReadableWithin = readableWithin
 
 // Bounds of a batch.
 const (
-	MaxBatchCalls = maxBatchCalls
-	MaxBatchBytes = maxBatchBytes
-	TurnLimit     = turnLimit
-	PruneMost     = pruneMost
+	MaxBatchCalls    = maxBatchCalls
+	MaxBatchBytes    = maxBatchBytes
+	SharedApplyLimit = sharedApplyLimit
+	PruneMost        = pruneMost
 )
 
 // SetBatchTime sets for how long a batch takes further calls in.

@@ -236,7 +236,7 @@ func (p *primary) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.writes.errand(ctx, func(ctx context.Context, db *sql.DB) error {
+	return t.writes.runJob(ctx, func(ctx context.Context, db *sql.DB) error {
 		tx, err := db.BeginTx(ctx, nil)
 		p.repo.noteBegin(err)
 		if err != nil {

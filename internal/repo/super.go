@@ -165,7 +165,7 @@ func (e *execution) transact(ctx context.Context, apply applier) error {
 	// The committer has a copy: who does not wait for it any more must not share anything with it.
 	run, call := *e, *e.call
 	run.call = &call
-	t := &turn{exec: &run, apply: apply, bulk: e.bulk, size: len(e.call.Body)}
+	t := &queuedCall{exec: &run, apply: apply, bulk: e.bulk, size: len(e.call.Body)}
 	err := e.term.writes.write(ctx, t)
 	select {
 	case <-t.done:
