@@ -11,13 +11,14 @@ COPY . .
 ARG GOPROXY
 ARG GOSUMDB
 ARG VERSION=dev
-# Anything at all builds with the race detector, and with a clock that can be set from outside, for tests.
+# Anything at all builds with the race detector, and with a clock and one migration more that are set from outside, for
+# tests.
 ARG RACE
 ARG FAULTCLOCK
 # Modules and compiled packages stay on the builder, so a change compiles what has changed.
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=1 go build ${RACE:+-race} -trimpath -tags sqlite_fts5${FAULTCLOCK:+,faultclock} \
+    CGO_ENABLED=1 go build ${RACE:+-race} -trimpath -tags sqlite_fts5${FAULTCLOCK:+,faultclock,faultmigration} \
       -ldflags "-s -w -X main.version=${VERSION}" -o /blog ./cmd/blog
 
 FROM ${BASE_IMAGE}

@@ -20,8 +20,8 @@ help:
 	@echo "make test     every test (installs what they need)"
 	@echo "make test-compose  the part of it that needs Docker: faults on the containers of compose.yml"
 	@echo "make twice    every test twice in one process, in random order (about twice as long): PACKAGES=./..."
-	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200"
-	@echo "make check    format, vet, lint, generated code, claims, go.mod, direction of imports"
+	@echo "make chaos    faults drawn from a seed: SEED=... FAULTS=200; FAULT=... a pattern of their names, here and above"
+	@echo "make check    format, vet, lint, generated code, claims, go.mod, imports, words"
 	@echo "make mutations  does each test of docs/claims.md fail where its claim is broken? NAME=... for one"
 	@echo "make bench    one table of ratios (docs/performance.md), in about ten minutes"
 	@echo "make generate Go code from the templates, docs/claims.md from the mutations"
@@ -33,7 +33,8 @@ build:
 
 # The link for the first author is printed by the server.
 run: build
-	@test -s data/blog.db || printf 'A new blog. Follow the link below to become its first author.\nThen, in another terminal, for something to read: bin/blog import content\n\n'
+	@test -s data/blog.db || printf '%s\n' 'A new blog. Follow the link below to become its first author.' \
+		'Then, in another terminal, for something to read: bin/blog import content' ''
 	@bin/blog serve
 
 # Open http://localhost:7331: a proxy in front of the server that reloads the page.
@@ -47,7 +48,8 @@ generate: $(TOOLS_BIN)/templ
 # Failed tests are shown whole, and a skipped one is a failure: what did not run has shown nothing.
 test: apt tools
 	go build ./...
-	set -o pipefail; began=$$(date +%s); go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport && \
+	set -o pipefail; began=$$(date +%s); \
+		go test -race -tags $(TAGS) -timeout 20m -json ./... | go run ./tools/testreport && \
 		echo "time: units, pages and nodes took $$(($$(date +%s) - began)) s"
 	@$(MAKE) --no-print-directory test-compose SEED=$(or $(SEED),21)
 
@@ -55,33 +57,43 @@ test: apt tools
 # a port or a file that is taken. -shuffle prints its seed.
 PACKAGES ?= ./...
 twice: apt tools
-	set -o pipefail; go test -race -tags $(TAGS) -count=2 -shuffle=on -timeout 40m -json $(PACKAGES) | go run ./tools/testreport
+	set -o pipefail; go test -race -tags $(TAGS) -count=2 -shuffle=on -timeout 40m -json $(PACKAGES) | \
+		go run ./tools/testreport
 
-# On an image of its own, built with the race detector and a clock that can be set from outside, which goes with it. FAULTS and SEED are chaos's; without SEED it is the time, and printed.
-# `make test` has a seed of its own, so that a change is what makes it fail.
+# On an image of its own, which is removed at the end: built with the race detector, and with a clock and a migration
+# that are set from outside. FAULTS and SEED are for TestChaos: how many faults it draws (10), and from which seed (the
+# time, which is printed). FAULT is a regular expression that selects, by their names, among the faults of TestFaults
+# and TestPowerLoss and among what TestChaos draws. With VOLUMES=1 the candidates' disks in TestChaos lose what was not
+# synced, and losses of power are drawn as well; those of TestPowerLoss always do. `make test` has a seed of its own, so
+# that a change is what makes it fail.
 # docker-compose is the one of Debian bookworm, 1.29: compose.yml is for it and for compose v2, and is read by both.
 # `make -n` runs lines that have MAKE in them, so the one with the tests has none.
 COMPOSE_LIMIT ?= 40m
-COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestDeterministic|TestChaos)$$
+COMPOSE_TESTS ?= ^(TestFileIsReadByBoth|TestFaults|TestPowerLoss|TestDeterministic|TestChaos)$$
 COMPOSE_IMAGE := blog:test-$(shell echo $$PPID)
 test-compose: images
 	@docker info >/dev/null || { echo "these tests need Docker" >&2; exit 1; }
 	@$(MAKE) --no-print-directory apt APT_PACKAGES="iptables docker-compose"
 	@$(MAKE) --no-print-directory image IMAGE=$(COMPOSE_IMAGE) RACE=1 FAULTCLOCK=1
 	@set -o pipefail; trap 'docker rmi --force $(COMPOSE_IMAGE) >/dev/null' EXIT; \
-	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json ./test/compose | go run ./tools/testreport -v
+	BLOG_IMAGE=$(COMPOSE_IMAGE) SEED=$(SEED) FAULTS=$(FAULTS) FAULT="$(FAULT)" \
+		go test -race -tags $(TAGS),compose -run '$(COMPOSE_TESTS)' -count 1 -timeout $(COMPOSE_LIMIT) -json \
+		./test/compose | go run ./tools/testreport -v
 
+# VOLUMES=1 draws losses of power as well.
 chaos:
-	@$(MAKE) --no-print-directory test-compose COMPOSE_LIMIT=12h COMPOSE_TESTS='^TestChaos$$$$'
+	@VOLUMES=1 $(MAKE) --no-print-directory test-compose COMPOSE_LIMIT=12h COMPOSE_TESTS='^TestChaos$$$$'
 
 check: $(TOOLS_BIN)/templ $(TOOLS_BIN)/golangci-lint
-	@echo "format";    out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '_templ\.go$$')); test -z "$$out" || { echo "run gofmt -w on:" $$out >&2; exit 1; }
-	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || { echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
+	@echo "format";    out=$$(gofmt -l $$(git ls-files '*.go' | grep -v '_templ\.go$$')); \
+		test -z "$$out" || { echo "run gofmt -w on:" $$out >&2; exit 1; }
+	@echo "templates"; out=$$($(TOOLS_BIN)/templ fmt -fail web/ui 2>&1) || \
+		{ echo "$$out" >&2; echo "run: $(TOOLS_BIN)/templ fmt web/ui" >&2; exit 1; }
 	@echo "generated"; sh tools/fresh.sh
 	@echo "claims";    go run ./tools/claims -check
 	@echo "go.mod";    go mod tidy -diff
 	@echo "vet";       go vet -tags $(TAGS),compose ./...
-	@echo "imports";   go test -tags $(TAGS) -run '^TestImports' ./test
+	@echo "rules";     go test -tags $(TAGS) ./test
 	@echo "lint";      $(TOOLS_BIN)/golangci-lint run
 
 # Breaks the code in a copy of the last commit, claim by claim; an hour or two for all.
@@ -97,10 +109,12 @@ cluster: build
 images: $(TOOLS_BIN)/consul $(TOOLS_BIN)/toxiproxy $(DOCKER_TOOLS)
 	@sh tools/images/make.sh
 
-# RACE=1 builds with the race detector, FAULTCLOCK=1 with a clock that can be set from outside; IMAGE names another image. GOPROXY and GOSUMDB are this machine's own.
+# RACE=1 builds with the race detector, FAULTCLOCK=1 with a clock that can be set from outside; IMAGE names another
+# image. GOPROXY and GOSUMDB are those of this machine.
 IMAGE ?= blog:dev
 image: $(TOOLS_BIN)/docker-buildx
-	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) --build-arg FAULTCLOCK=$(FAULTCLOCK) \
+	$(TOOLS_BIN)/docker-buildx build --load --tag $(IMAGE) \
+		--build-arg VERSION=$(VERSION) --build-arg RACE=$(RACE) --build-arg FAULTCLOCK=$(FAULTCLOCK) \
 		$(foreach base,GO_IMAGE BASE_IMAGE,$(if $($(base)),--build-arg $(base)=$($(base)))) \
 		--build-arg GOPROXY=$$(go env GOPROXY) --build-arg GOSUMDB=$$(go env GOSUMDB) .
 

@@ -11,11 +11,12 @@ import (
 // TestNothingReachesBeyondOneWrite: many writes share a transaction. A constraint that is checked at COMMIT fails them
 // all, and ROLLBACK from within a statement ends them all.
 func TestNothingReachesBeyondOneWrite(t *testing.T) {
-	forbidden := regexp.MustCompile(`(?i)\bDEFERRED\b|\bOR\s+ROLLBACK\b|\bON\s+CONFLICT\s+ROLLBACK\b|RAISE\s*\(\s*ROLLBACK|defer_foreign_keys`)
+	forbidden := regexp.MustCompile(
+		`(?i)\bDEFERRED\b|\bOR\s+ROLLBACK\b|\bON\s+CONFLICT\s+ROLLBACK\b|RAISE\s*\(\s*ROLLBACK|defer_foreign_keys`)
 	comment := regexp.MustCompile(`--[^\n]*`)
 	files, err := fs.Glob(migrations.FS, "*.sql")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("%v, %v", files, err)
+		t.Fatalf("%v, %v, want no error and not 0 of them", files, err)
 	}
 	for _, name := range files {
 		text, err := fs.ReadFile(migrations.FS, name)
@@ -23,7 +24,7 @@ func TestNothingReachesBeyondOneWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		if found := forbidden.FindString(comment.ReplaceAllString(string(text), "")); found != "" {
-			t.Errorf("%s: %s is not for this schema", name, found)
+			t.Errorf("%s: %s is not for this schema, want none", name, found)
 		}
 	}
 }

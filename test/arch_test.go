@@ -1,4 +1,4 @@
-// Package test_test holds what concerns the program as a whole.
+// Package test_test has the tests of the program as a whole.
 package test_test
 
 import (
@@ -11,42 +11,69 @@ import (
 	"testing"
 )
 
-// allowed says, for each room of the house, which others it may import. What is
-// not listed may import none: a new package takes its place here first.
+// allowed returns, for each package, the packages that it may import. A package that is not listed
+// may import none, so a new package has to be listed here first.
 func allowed() map[string][]string {
 	nouns := []string{"internal/posts", "internal/tags", "internal/accounts", "internal/media"}
 	return map[string][]string{
-		"migrations":            nil,
-		"internal/backoff":      nil,
-		"internal/clock":        nil,
-		"internal/frontmatter":  nil,
-		"internal/markdown":     nil,
-		"internal/litefs":       nil,
-		"internal/litefs/mount": {"internal/litefs", "internal/litefs/mount/receive", "internal/litefs/mount/stream"},
-		"web/negotiate":         nil,
-		"web/assets":            {"web/negotiate"},
-		"web/ui":                nil,
-		"internal/repo":         {"internal/backoff", "internal/litefs", "migrations"},
-		"internal/tags":         {"internal/repo"},
-		"internal/accounts":     {"internal/repo"},
-		"internal/media":        {"internal/repo"},
-		"internal/posts":        {"internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown", "internal/frontmatter"},
-		"internal/dates":        {"internal/repo", "internal/accounts", "internal/media"},
-		"internal/live":         {"internal/repo"},
-		"internal/cluster":      {"internal/backoff", "internal/clock", "internal/repo", "internal/litefs"},
-		"web":                   append([]string{"internal/repo", "internal/live", "internal/markdown", "internal/frontmatter", "web/ui", "web/assets", "web/negotiate"}, nouns...),
-		"internal/app":          append([]string{"internal/repo", "internal/litefs", "internal/live", "internal/cluster", "internal/clock", "internal/dates", "internal/markdown", "migrations", "web", "web/assets"}, nouns...),
+		"migrations":           nil,
+		"internal/backoff":     nil,
+		"internal/clock":       nil,
+		"internal/frontmatter": nil,
+		"internal/dialect":     nil,
+		"internal/markdown":    nil,
+		"internal/litefs":      {"internal/backoff"},
+		"internal/litefs/mount": {
+			"internal/backoff", "internal/clock", "internal/litefs", "internal/litefs/mount/receive",
+			"internal/litefs/mount/stream",
+		},
+		"web/negotiate":      nil,
+		"web/assets":         {"web/negotiate"},
+		"web/ui":             nil,
+		"internal/apperr":    nil,
+		"internal/sqlite":    nil,
+		"internal/transport": {"internal/apperr"},
+		"internal/repo": {
+			"internal/apperr", "internal/backoff", "internal/litefs", "internal/sqlite", "internal/transport", "migrations",
+		},
+		"internal/tags":     {"internal/apperr", "internal/repo"},
+		"internal/accounts": {"internal/apperr", "internal/repo"},
+		"internal/media":    {"internal/apperr", "internal/repo"},
+		"internal/posts": {
+			"internal/apperr", "internal/repo", "internal/accounts", "internal/tags", "internal/media", "internal/markdown",
+			"internal/frontmatter", "internal/dialect",
+		},
+		"internal/foreign": {"internal/frontmatter", "internal/posts", "internal/tags"},
+		"internal/dates":   {"internal/apperr", "internal/repo", "internal/accounts", "internal/media"},
+		"internal/live":    {"internal/apperr", "internal/repo"},
+		"internal/cluster": {
+			"internal/apperr", "internal/transport", "internal/backoff", "internal/clock", "internal/cluster/decide",
+			"internal/repo", "internal/litefs",
+		},
+		"web": append([]string{
+			"internal/apperr", "internal/transport", "internal/repo", "internal/live", "internal/markdown",
+			"internal/frontmatter", "web/ui", "web/assets", "web/negotiate",
+		}, nouns...),
+		"internal/app": append([]string{
+			"internal/apperr", "internal/transport", "internal/repo", "internal/litefs", "internal/live", "internal/cluster",
+			"internal/clock", "internal/dates", "internal/markdown", "migrations", "web", "web/assets",
+		}, nouns...),
+
+		// The decisions of cluster, for cluster alone.
+		"internal/cluster/decide": {"internal/apperr", "internal/repo", "internal/litefs"},
 
 		// The two halves of LiteFS's stream, for the node alone.
 		"internal/litefs/mount/receive": nil,
-		"internal/litefs/mount/stream":  nil,
+		"internal/litefs/mount/stream":  {"internal/backoff"},
 
-		// For tests alone: no other room may have it in its list.
-		"internal/repo/repotest": {"internal/repo", "internal/litefs", "internal/clock", "migrations"},
+		// Only tests may import it, so no other entry may list it.
+		"internal/repo/repotest": {
+			"internal/apperr", "internal/repo", "internal/transport", "internal/litefs", "internal/clock", "migrations",
+		},
 	}
 }
 
-// free reports packages that may import everything and that no other may import.
+// free reports whether a package may import everything. No other package may import it.
 func free(pkg string) bool {
 	return pkg == "cmd/blog" || pkg == "test" || strings.HasPrefix(pkg, "test/") || strings.HasPrefix(pkg, "tools/") ||
 		pkg == "internal/litefs/litefstest"
@@ -57,8 +84,8 @@ type listed struct {
 	Imports    []string
 }
 
-// TestImportsPointOneWay holds the direction: cmd -> web, live -> posts, tags,
-// accounts, media -> repo -> litefs, migrations.
+// TestImportsPointOneWay: imports point in one direction: cmd -> web, live -> posts, tags,
+// accounts, media -> repo -> transport, sqlite, litefs, migrations.
 func TestImportsPointOneWay(t *testing.T) {
 	const module = "blog/"
 	rules := allowed()
@@ -74,9 +101,9 @@ func TestImportsPointOneWay(t *testing.T) {
 		}
 		seen[name] = true
 		for _, imp := range p.Imports {
-			own, ours := strings.CutPrefix(imp, module)
-			if ours && !slices.Contains(may, own) {
-				t.Errorf("%s imports %s", name, own)
+			local, ours := strings.CutPrefix(imp, module)
+			if ours && !slices.Contains(may, local) {
+				t.Errorf("%s imports %s", name, local)
 			}
 		}
 	}
@@ -87,18 +114,23 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
-// TestImportsKeepToTheirTrade holds what packages must not know, whoever would
-// allow it: SQL is below the handlers, and pages are above everything.
-func TestImportsKeepToTheirTrade(t *testing.T) {
+// TestSpecialImportsStayInTheirRoom: what some packages must not import, whatever allowed says. SQL
+// is below the handlers, and pages are above everything.
+func TestSpecialImportsStayInTheirRoom(t *testing.T) {
 	forbidden := map[string][]string{
+		"internal/apperr":      {"database/sql"},
 		"internal/litefs":      {"database/sql"},
+		"internal/repo":        {"github.com/mattn/go-sqlite3"},
+		"internal/transport":   {"database/sql"},
 		"internal/live":        {"database/sql", "github.com/a-h/templ"},
 		"internal/markdown":    {"database/sql", "net/http", "os"},
 		"internal/frontmatter": {"database/sql", "net/http", "os"},
 		"internal/posts":       {"net/http", "github.com/a-h/templ"},
 		"web":                  {"database/sql", "github.com/mattn/go-sqlite3"},
 		"web/ui":               {"database/sql", "net/http"},
-		"cmd/blog":             {"database/sql", "github.com/mattn/go-sqlite3", "blog/internal/repo/repotest", "blog/internal/litefs/litefstest"},
+		"cmd/blog": {
+			"database/sql", "github.com/mattn/go-sqlite3", "blog/internal/repo/repotest", "blog/internal/litefs/litefstest",
+		},
 	}
 	for _, p := range packages(t) {
 		for _, imp := range forbidden[strings.TrimPrefix(p.ImportPath, "blog/")] {

@@ -12,23 +12,33 @@ import (
 	"testing"
 )
 
-// database are the methods of database/sql's DB, Conn and Tx that reach the database.
+// database are the methods of DB, Conn and Tx in database/sql that use the database.
 var database = []string{
 	"Begin", "BeginTx", "Conn", "Exec", "ExecContext", "Ping", "PingContext", "PrepareContext",
 	"Query", "QueryContext", "QueryRow", "QueryRowContext", "Raw",
 }
 
-// direct are the functions that may call such a method of something that is neither the Reader nor the Tx that they
-// were given, or use a pool of reading connections, and what for. A read in any other place would go around View and
-// Look: without an empty cache under LiteFS, the gate, the limit and the retries.
+// direct returns the functions that may call such a method of something other than the Reader or Tx
+// that they were given, or use a pool of reading connections, and what for. A read in any other
+// place would circumvent View and ViewReserved, and so lack an empty cache under LiteFS, the gate,
+// the limit and the retries.
 func direct() map[string]string {
 	return map[string]string{
-		"internal/repo/read.go Repo.viewOnce":                   "is View",
-		"internal/repo/read.go Repo.lookOnce":                   "is Look",
-		"internal/repo/read.go transact":                        "is both",
-		"internal/repo/read.go bounded.QueryContext":            "is the Reader that both give",
-		"internal/repo/read.go bounded.QueryRowContext":         "is the Reader that both give",
-		"internal/repo/pool.go fresh":                           "empties the cache for both",
+		"internal/sqlite/database.go Database.viewOnce":         "is View",
+		"internal/sqlite/database.go Database.viewReservedOnce": "is ViewReserved",
+		"internal/sqlite/database.go transact":                  "is both",
+		"internal/sqlite/database.go bounded.QueryContext":      "is the Reader that both give",
+		"internal/sqlite/database.go bounded.QueryRowContext":   "is the Reader that both give",
+		"internal/sqlite/database.go Open":                      "opens the pools",
+		"internal/sqlite/database.go Database.Close":            "closes the pools",
+		"internal/sqlite/database.go Database.ReservedStats":    "counts connections",
+		"internal/sqlite/readers.go fresh":                      "empties the cache for both",
+		"internal/sqlite/writer.go Autocommit":                  "asks whether the transaction is there",
+		"internal/sqlite/writer.go CloseRows":                   "closes what a call has left open",
+		"internal/sqlite/writer.go writingConn.QueryContext":    "is the writing connection's",
+		"internal/sqlite/open.go OpenWriter":                    "opens the writing connection",
+		"internal/sqlite/open.go CheckFTS5":                     "asks a database in memory",
+		"internal/sqlite/open.go Discard":                       "closes a connection",
 		"internal/repo/tx.go Tx.ExecContext":                    "is Apply's own transaction",
 		"internal/repo/tx.go Tx.QueryContext":                   "is Apply's own transaction",
 		"internal/repo/tx.go Tx.QueryRowContext":                "is Apply's own transaction",
@@ -36,25 +46,37 @@ func direct() map[string]string {
 		"internal/repo/batch.go committer.open":                 "asks how large the database is",
 		"internal/repo/batch.go batch.run":                      "begins and ends a call's part of it",
 		"internal/repo/batch.go batch.undo":                     "undoes a call's part of it",
-		"internal/repo/batch.go batch.closeRows":                "closes what a call has left open",
 		"internal/repo/batch.go batch.written":                  "asks how large it is",
 		"internal/repo/batch.go batch.maintain":                 "begins and ends the part of its upkeep",
-		"internal/repo/committed.go committer.find":             "looks for a row by the writing connection",
-		"internal/repo/writingconn.go autocommit":               "asks whether the transaction is there",
-		"internal/repo/writingconn.go writingConn.QueryContext": "is the writing connection's",
-		"internal/repo/primary.go primary.settle":               "rolls back by a writing connection",
-		"internal/repo/primary.go primary.check":                "asks whether the writing connection works",
-		"internal/repo/sqlite.go openWriter":                    "opens the writing connection",
-		"internal/repo/sqlite.go checkFTS5":                     "asks a database in memory",
-		"internal/repo/sqlite.go discard":                       "closes a connection",
-		"internal/repo/repo.go Repo.Close":                      "closes the pools",
-		"internal/repo/reader.go ReadOnly.Close":                "closes the pool",
+		"internal/repo/committed.go committer.find":             "reads the newest row by the writing connection",
+		"internal/repo/primary.go primary.rollBackLeftover":     "rolls back by a writing connection",
+		"internal/repo/primary.go primary.checkWriter":          "asks whether the writing connection works",
 	}
 }
 
-// TestReadsGoOneWay finds the next read that does not go by View or Look.
+// TestReadsGoOneWay: every read uses View or ViewReserved.
 func TestReadsGoOneWay(t *testing.T) {
 	allowed, seen := direct(), map[string]bool{}
+	eachSource(t, func(name string, _ *token.FileSet, file *ast.File) {
+		for in, calls := range directCalls(file) {
+			in = name + " " + in
+			seen[in] = true
+			if allowed[in] == "" {
+				t.Errorf("%s uses %s: read by way of View or ViewReserved, or of the Reader or Tx that it was given",
+					in, strings.Join(calls, ", "))
+			}
+		}
+	})
+	for _, in := range slices.Sorted(maps.Keys(allowed)) {
+		if !seen[in] {
+			t.Errorf("%s is in this test and reads nothing by itself", in)
+		}
+	}
+}
+
+// eachSource calls do for each Go file of the program that people write, tests apart. name is its path in the tree.
+func eachSource(t *testing.T, do func(name string, files *token.FileSet, file *ast.File)) {
+	t.Helper()
 	for _, root := range []string{"internal", "web", "cmd"} {
 		err := filepath.WalkDir(filepath.Join("..", root), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
@@ -65,33 +87,21 @@ func TestReadsGoOneWay(t *testing.T) {
 				strings.HasPrefix(name, "internal/repo/repotest/") {
 				return nil
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
+			files := token.NewFileSet()
+			file, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+			if err == nil {
+				do(name, files, file)
 			}
-			for in, calls := range directCalls(file) {
-				in = name + " " + in
-				seen[in] = true
-				if allowed[in] == "" {
-					t.Errorf("%s uses %s: read by way of View or Look, or of the Reader or Tx that it was given",
-						in, strings.Join(calls, ", "))
-				}
-			}
-			return nil
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, in := range slices.Sorted(maps.Keys(allowed)) {
-		if !seen[in] {
-			t.Errorf("%s is in this test and reads nothing by itself", in)
-		}
-	}
 }
 
-// directCalls returns, by function, the calls of database's methods on something that was not given as a Reader or Tx,
-// and where the pools are used.
+// directCalls returns, by function, the calls of database's methods on something that was not given
+// as a Reader or Tx, and where the pools are used.
 func directCalls(file *ast.File) map[string][]string {
 	found := map[string][]string{}
 	for _, decl := range file.Decls {
@@ -121,7 +131,7 @@ func directCalls(file *ast.File) map[string][]string {
 			case *ast.FuncLit:
 				note(n.Type.Params)
 			case *ast.SelectorExpr:
-				if n.Sel.Name == "reads" || n.Sel.Name == "looks" { // the pools of Repo
+				if n.Sel.Name == "readers" || n.Sel.Name == "reserved" { // the pools of sqlite.Database
 					found[name] = append(found[name], typeName(n))
 				}
 			case *ast.CallExpr:
@@ -146,13 +156,13 @@ func directCall(call *ast.CallExpr, given map[string]bool) (string, bool) {
 	return typeName(method.X) + "." + method.Sel.Name, true
 }
 
-// isReader reports whether a parameter of that type is a transaction to read in.
+// isReader reports whether a parameter of this type is a transaction in which to read.
 func isReader(t ast.Expr) bool {
 	name := typeName(t)
-	return name == "Reader" || name == "repo.Reader" || name == "Tx" || name == "repo.Tx"
+	return name == "Reader" || name == "repo.Reader" || name == "sqlite.Reader" || name == "Tx" || name == "repo.Tx"
 }
 
-// typeName writes a type, or what a method is called on, as the source has it, without a star.
+// typeName returns a type, or what a method is called on, as it is in the source, without a star.
 func typeName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.StarExpr:

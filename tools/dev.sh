@@ -18,8 +18,9 @@ END
 chmod +x .cache/dev/start
 
 # xdg-open is templ's own idea.
-BROWSER=true PUBLIC_URL=${PUBLIC_URL:-http://localhost:7331} "$templ" generate --watch --path . --proxy http://localhost:4000 \
-	--open-browser=false --log-level warn --ignore-pattern '/(\.cache|\.git|data|content|tools|test)/' \
+BROWSER=true PUBLIC_URL=${PUBLIC_URL:-http://localhost:7331} "$templ" generate --watch --path . \
+	--proxy http://localhost:4000 --open-browser=false --log-level warn \
+	--ignore-pattern '/(\.cache|\.git|data|content|tools|test)/' \
 	--watch-pattern '(.+\.go$)|(.+\.templ$)|(.+_templ\.txt$)|(.+\.(css|js|svg|sql)$)' --cmd "$PWD/.cache/dev/start" &
 watch=$!
 end() {

@@ -58,6 +58,8 @@ apt:
 	if ! command -v apt-get >/dev/null; then \
 		echo "these packages, or your system's equivalents, are needed for the tests:$$missing" >&2; exit 1; fi; \
 	if [ "$$(id -u)" != 0 ]; then \
-		echo "packages are missing; install them with: sudo apt-get update && sudo apt-get install -y --no-install-recommends$$missing" >&2; exit 1; fi; \
+		echo "packages are missing; install them with:" \
+			"sudo apt-get update && sudo apt-get install -y --no-install-recommends$$missing" >&2; exit 1; fi; \
 	echo "installing$$missing"; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null

@@ -8,7 +8,8 @@ import (
 	"blog/web"
 )
 
-// TestRowsWaitedForInVainAreBounded: however many there are, memory is, and the newest is remembered.
+// TestRowsWaitedForInVainAreBounded: the memory for such rows is bounded, however many there are,
+// and has the newest.
 func TestRowsWaitedForInVainAreBounded(t *testing.T) {
 	t.Parallel()
 	var a web.Absent

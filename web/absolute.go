@@ -6,18 +6,18 @@ import (
 	"golang.org/x/net/html"
 )
 
-// absoluteLinks makes the links of a post's HTML hold outside of its page: many
-// feed readers overlook xml:base. site is the public address without a slash at
-// its end, page the post's own.
+// absoluteLinks makes the links in a post's HTML absolute, so that they are right outside of its
+// page: many feed readers ignore xml:base. site is the public address without a slash at its end,
+// page that of the post.
 func absoluteLinks(body, site, page string) string {
 	var b strings.Builder
 	z := html.NewTokenizer(strings.NewReader(body))
 	for {
 		kind := z.Next()
-		if kind == html.ErrorToken { // the end: there are no others in memory
+		if kind == html.ErrorToken { // the end; reading from memory has no other errors
 			return b.String()
 		}
-		raw := string(z.Raw()) // before Token, which uses it up
+		raw := string(z.Raw()) // before Token, which consumes it
 		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
 			b.WriteString(raw)
 			continue

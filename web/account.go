@@ -7,14 +7,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/web/ui"
 )
 
-// form parses a form within the limit. Too large a body is a 413.
+// form parses a form of at most maxForm bytes. It fails with 413 for a longer one.
 func form(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength > maxForm { // of whatever type
 		return errTooLarge()
@@ -34,11 +36,11 @@ func errForm(err error) error {
 	return &statusError{http.StatusBadRequest, "Not a form", "What was sent could not be read as a form."}
 }
 
-// refused returns what a form shows of a refusal: its status, messages by field
-// and one about the whole. ok is false for what deserves an error page.
+// refused returns how a form shows a refusal: the status, messages by field and a message about the
+// whole. ok is false for an error that gets an error page.
 func refused(w http.ResponseWriter, err error) (status int, f ui.Form, ok bool) {
 	status, _, message := statusOf(err)
-	e := repo.AsError(err)
+	e := apperr.From(err)
 	if status == http.StatusInternalServerError {
 		return status, ui.Form{Message: message}, false
 	}
@@ -48,13 +50,14 @@ func refused(w http.ResponseWriter, err error) (status int, f ui.Form, ok bool) 
 	return status, ui.Form{Message: message, Errors: e.Fields}, true
 }
 
-// maxNext is the longest address that is remembered for after a login, in bytes.
+// maxNext is the length in bytes of the longest address that is remembered during a login.
 const maxNext = 2000
 
-// localPath returns next if it is a path of this site, as every browser reads it.
+// localPath returns next if every browser reads it as a path of this site, and "" otherwise.
 func localPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || len(next) > maxNext || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+	if err != nil || len(next) > maxNext || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") ||
 		strings.Contains(next, "\\") || strings.ContainsFunc(next, unicode.IsControl) {
 		return "/admin"
 	}
@@ -67,11 +70,12 @@ func (s *Site) loginForm(w http.ResponseWriter, r *http.Request) error {
 		s.redirect(w, r, next, http.StatusSeeOther)
 		return nil
 	}
-	s.write(w, r, http.StatusOK, ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: ui.Form{Action: "/login"}, Next: next}))
+	s.write(w, r, http.StatusOK,
+		ui.Login(ui.LoginView{Page: s.private(r, "Sign in", ""), Form: ui.Form{Action: "/login"}, Next: next}))
 	return nil
 }
 
-// private is the frame of a page that is nobody else's and for no search engine.
+// private returns the frame of a page that belongs to one user and that search engines must not index.
 func (s *Site) private(r *http.Request, title, active string) ui.Page {
 	p := s.page(r, title, active)
 	p.NoIndex = true
@@ -90,7 +94,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Login(ctx, in)
-	rests(w, signed.Receipt.Assurance)
+	setAssurance(w, signed.Receipt.Assurance)
 	if err != nil {
 		status, f, ok := refused(w, err)
 		if !ok {
@@ -109,15 +113,22 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
 	}
-	if _, ok := userOf(r.Context()); ok {
+	_, ok := userOf(r.Context())
+	switch {
+	case ok:
 		ctx, cancel := s.writing(r.Context())
 		defer cancel()
 		receipt, err := s.accounts.Logout(ctx)
-		rests(w, receipt.Assurance)
+		setAssurance(w, receipt.Assurance)
 		if err != nil {
 			return err
 		}
 		s.wrote(w, r, receipt)
+	case s.sessionToken(r) != "" && missing(r.Context()):
+		// Only the browser would forget the session, which has not arrived on this node and would
+		// go on.
+		return apperr.NewUnavailable("", "Your session has not arrived at this copy of the blog yet, "+
+			"so you are still signed in. Sign out again in a moment.", 2*time.Second, nil)
 	}
 	s.end(w)
 	s.redirect(w, r, "/", http.StatusSeeOther)
@@ -127,20 +138,25 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) setupForm(w http.ResponseWriter, r *http.Request) error {
 	token := r.URL.Query().Get("token")
 	open, err := s.accounts.SetupOpen(r.Context(), token)
-	if err != nil && !repo.HasReason(err, accounts.SetupDone) {
+	if err != nil && !apperr.HasReason(err, accounts.SetupDone) {
 		return err
 	}
 	if !open {
 		return errUsedUp()
 	}
-	s.write(w, r, http.StatusOK, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: ui.Form{Action: "/setup"}, Token: token}))
+	s.write(w, r, http.StatusOK,
+		ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: ui.Form{Action: "/setup"}, Token: token}))
 	return nil
 }
 
-// errUsedUp says that a link which is used up, or was never made, is an address
-// that does not exist.
+// errUsedUp returns the error for a one-time link that was used or never existed: its address does
+// not exist.
 func errUsedUp() error {
-	return &statusError{http.StatusNotFound, "This link is of no use any more", "It makes the first author, once. If there is one, sign in; else start the blog again and follow the link that its primary prints."}
+	return &statusError{
+		http.StatusNotFound, "This link is of no use any more",
+		"It makes the first author, once. If there is one, sign in; else start the blog again and follow the link that its " +
+			"primary prints.",
+	}
 }
 
 func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
@@ -148,14 +164,15 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in := accounts.SetupInput{
-		Token: r.PostForm.Get("token"), Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"),
-		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
+		Token: r.PostForm.Get("token"), Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"),
+		Password: r.PostForm.Get("password"),
+		Addr:     accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	}
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Setup(ctx, in)
-	rests(w, signed.Receipt.Assurance)
-	if repo.HasReason(err, accounts.SetupDone) {
+	setAssurance(w, signed.Receipt.Assurance)
+	if apperr.HasReason(err, accounts.SetupDone) {
 		return errUsedUp()
 	}
 	if err != nil {
@@ -164,7 +181,8 @@ func (s *Site) setup(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		f.Action = "/setup"
-		s.write(w, r, status, ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: f, Token: in.Token, Email: in.Email, Name: in.Name}))
+		s.write(w, r, status,
+			ui.Setup(ui.SetupView{Page: s.private(r, "Welcome", ""), Form: f, Token: in.Token, Email: in.Email, Name: in.Name}))
 		return nil
 	}
 	s.begin(w, r, signed)
@@ -179,7 +197,7 @@ func (s *Site) accountPage(w http.ResponseWriter, r *http.Request) error {
 func (s *Site) showAccount(w http.ResponseWriter, r *http.Request, status int, password ui.Form, changed bool) error {
 	u, _ := userOf(r.Context())
 	var sessions []accounts.Session
-	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.readAndAdvance(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		sessions, err = accounts.Sessions(ctx, rd, u.user.ID, s.now())
 		return err
@@ -194,7 +212,10 @@ func (s *Site) showAccount(w http.ResponseWriter, r *http.Request, status int, p
 		MinPasswordLen: accounts.MinPassword, PasswordChanged: changed,
 	}
 	for _, one := range sessions {
-		v.Sessions = append(v.Sessions, ui.Session{Label: one.UserAgent, CreatedAt: one.CreatedAt, ExpiresAt: one.ExpiresAt, Current: one.TokenHash == u.session.TokenHash})
+		v.Sessions = append(v.Sessions, ui.Session{
+			Label: one.UserAgent, CreatedAt: one.CreatedAt, ExpiresAt: one.ExpiresAt,
+			Current: one.TokenHash == u.session.TokenHash,
+		})
 	}
 	s.write(w, r, status, ui.Account(v))
 	return nil
@@ -210,10 +231,10 @@ func (s *Site) changePassword(w http.ResponseWriter, r *http.Request) error {
 		Current: r.PostForm.Get("current"), Password: r.PostForm.Get("password"),
 		Addr: accounts.ClientAddr(r, s.ClientIPHeader), UserAgent: r.UserAgent(),
 	})
-	rests(w, signed.Receipt.Assurance)
+	setAssurance(w, signed.Receipt.Assurance)
 	if err != nil {
 		status, f, ok := refused(w, err)
-		if !ok || errors.Is(err, repo.Unauthorized) {
+		if !ok || errors.Is(err, apperr.Unauthorized) {
 			return err
 		}
 		return s.showAccount(w, r, status, f, false)
@@ -230,7 +251,7 @@ func (s *Site) logoutAll(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	_, receipt, err := s.accounts.LogoutAll(ctx)
-	rests(w, receipt.Assurance)
+	setAssurance(w, receipt.Assurance)
 	if err != nil {
 		return err
 	}
@@ -247,7 +268,7 @@ func (s *Site) renew(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
 	signed, err := s.accounts.Renew(ctx, r.UserAgent())
-	rests(w, signed.Receipt.Assurance)
+	setAssurance(w, signed.Receipt.Assurance)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestTheFirstAuthor(t *testing.T) {
 		b.Get(t, wrong).Must(t, http.StatusNotFound)
 	}
 	before := MustCount(t, w.primary)
-	for range 2 { // looking at it does not use it up
+	for range 2 { // opening the link does not use it up
 		a := b.Get(t, link).Must(t, http.StatusOK)
 		if a.header.Get("Cache-Control") != "no-store" || a.attr(t, "meta[name=robots]", "content") != "noindex" {
 			t.Errorf("%v", a.header)
@@ -33,13 +33,14 @@ func TestTheFirstAuthor(t *testing.T) {
 	}
 	typed := b.Get(t, link).with(t, "main form", "email", "no address", "name", "", "password", "short")
 	a := b.Post(t, "/setup", typed).Must(t, http.StatusUnprocessableEntity)
-	if a.find(t, ".field-error").Length() != 3 || a.form(t, "main form").Get("email") != "no address" || strings.Contains(a.body, "short\"") {
+	if a.find(t, ".field-error").Length() != 3 || a.form(t, "main form").Get("email") != "no address" ||
+		strings.Contains(a.body, "short\"") {
 		t.Errorf("%s", a.text(t, "main"))
 	}
 	typed = a.with(t, "main form", "email", email, "name", "Ada <b>", "password", password)
 	wrong := url.Values{"token": {"wrong"}, "email": {email}, "name": {"Eve"}, "password": {password}}
 	b.Post(t, "/setup", wrong).Must(t, http.StatusUnprocessableEntity)
-	b.Post(t, "/setup", typed).MustLeadTo(t, "/admin")
+	b.Post(t, "/setup", typed).MustRedirect(t, "/admin")
 	if got := b.Get(t, "/admin").Must(t, http.StatusOK).text(t, ".author-name"); got != "Ada <b>" {
 		t.Errorf("signed in as %q", got)
 	}
@@ -81,11 +82,12 @@ func TestGuessingIsLimited(t *testing.T) {
 	guess := func(who, from string) *answer {
 		return b.Post(t, "/login", url.Values{"email": {who}, "password": {"guess"}}, header("Fly-Client-IP", from))
 	}
-	for i := range 10 { // one account, from anywhere
+	for i := range 10 { // one account, from any network
 		guess(email, fmt.Sprintf("192.0.2.%d", i)).Must(t, http.StatusUnauthorized)
 	}
 	a := guess(email, "192.0.2.99").Must(t, http.StatusTooManyRequests)
-	if a.header.Get("Retry-After") == "" || a.form(t, "main form").Get("email") != email || a.find(t, "#form-summary").Length() != 1 {
+	if a.header.Get("Retry-After") == "" || a.form(t, "main form").Get("email") != email ||
+		a.find(t, "#form-summary").Length() != 1 {
 		t.Errorf("%v %s", a.header, a.text(t, "main"))
 	}
 	for i := range 20 { // one network, any account
@@ -94,7 +96,7 @@ func TestGuessingIsLimited(t *testing.T) {
 	guess("more@example.org", "2001:db8:0:1:ffff::1").Must(t, http.StatusTooManyRequests)
 	guess("more@example.org", "2001:db8:0:2::1").Must(t, http.StatusUnauthorized)
 	w.clock.Advance(time.Minute)
-	b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustLeadTo(t, "/admin")
+	b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustRedirect(t, "/admin")
 }
 
 func TestSessions(t *testing.T) {
@@ -104,19 +106,19 @@ func TestSessions(t *testing.T) {
 	if got := two.Get(t, "/account").Must(t, http.StatusOK).find(t, ".sessions li").Length(); got != 2 {
 		t.Errorf("%d sessions are shown", got)
 	}
-	// Out of one place.
-	one.Post(t, "/logout", nil).MustLeadTo(t, "/")
+	// Signed out in one place.
+	one.Post(t, "/logout", nil).MustRedirect(t, "/")
 	if one.Cookie(t, "session") != "" {
 		t.Error("the cookie stays")
 	}
-	one.Get(t, "/admin").MustLeadTo(t, "/login?next=%2Fadmin")
+	one.Get(t, "/admin").MustRedirect(t, "/login?next=%2Fadmin")
 	two.Get(t, "/admin").Must(t, http.StatusOK)
-	one.Post(t, "/logout", nil).MustLeadTo(t, "/") // once more is no error
+	one.Post(t, "/logout", nil).MustRedirect(t, "/") // a second time is no error
 
-	// Renewed: another token, and the old one is void.
+	// Renewed: the session has another token, and the old one is not valid.
 	old := two.Cookie(t, "session")
 	w.clock.Advance(20 * 24 * time.Hour)
-	two.Post(t, "/account/renew", nil).MustLeadTo(t, "/account")
+	two.Post(t, "/account/renew", nil).MustRedirect(t, "/account")
 	if two.Cookie(t, "session") == old {
 		t.Error("the token is the same")
 	}
@@ -125,32 +127,34 @@ func TestSessions(t *testing.T) {
 	thief.Get(t, "/admin").Must(t, http.StatusSeeOther)
 	w.clock.Advance(20 * 24 * time.Hour)
 	two.Get(t, "/admin").Must(t, http.StatusOK)
-	w.clock.Advance(11 * 24 * time.Hour) // reading has not made it longer
+	w.clock.Advance(11 * 24 * time.Hour) // reading has not prolonged it
 	two.Get(t, "/admin").Must(t, http.StatusSeeOther)
 
-	// Out of everywhere.
+	// Signed out everywhere.
 	one, two = MustLogin(t, w.primary), MustLogin(t, w.replica)
-	one.Post(t, "/account/logout-all", nil).MustLeadTo(t, "/login")
-	repotest.Eventually(t, patience, "the other session ends", func() bool { return two.Get(t, "/admin").status == http.StatusSeeOther })
+	one.Post(t, "/account/logout-all", nil).MustRedirect(t, "/login")
+	repotest.Eventually(t, patience, "the other session ends", func() bool {
+		return two.Get(t, "/admin").status == http.StatusSeeOther
+	})
 }
 
-func TestALoginTakesNoSessionOver(t *testing.T) {
+func TestALoginReplacesNoForeignSession(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustOpen(t, w.primary)
 	b.SetCookie(t, "session", "chosen-by-somebody-else")
 	b.Get(t, "/").Must(t, http.StatusOK)
 	login := url.Values{"email": {email}, "password": {password}}
-	b.Post(t, "/login", login).MustLeadTo(t, "/admin")
+	b.Post(t, "/login", login).MustRedirect(t, "/admin")
 	first := b.Cookie(t, "session")
 	if first == "chosen-by-somebody-else" || len(first) < 40 {
 		t.Errorf("the token is %q", first)
 	}
-	b.Post(t, "/login", login).MustLeadTo(t, "/admin")
+	b.Post(t, "/login", login).MustRedirect(t, "/admin")
 	if b.Cookie(t, "session") == first || MustCount(t, w.primary)["sessions"] != 1 {
 		t.Error("the session before did not end")
 	}
-	b.Get(t, "/login?next=/posts").MustLeadTo(t, "/posts") // who is signed in need not do it again
+	b.Get(t, "/login?next=/posts").MustRedirect(t, "/posts") // a user who is signed in need not do it again
 }
 
 func TestChangingThePassword(t *testing.T) {
@@ -158,18 +162,24 @@ func TestChangingThePassword(t *testing.T) {
 	w := MustWorld(t)
 	b, other := MustLogin(t, w.replica), MustLogin(t, w.primary)
 	for _, c := range []struct{ current, password, field string }{
-		{"a wrong sentence", "a new long sentence", "current"}, {password, "short", "password"}, {password, email, "password"},
+		{
+			"a wrong sentence", "a new long sentence", "current",
+		}, {password, "short", "password"}, {password, email, "password"},
 	} {
-		a := b.Post(t, "/account/password", url.Values{"current": {c.current}, "password": {c.password}}).Must(t, http.StatusUnprocessableEntity)
+		a := b.Post(t, "/account/password", url.Values{"current": {c.current}, "password": {c.password}}).
+			Must(t, http.StatusUnprocessableEntity)
 		if a.find(t, ".field-error").Length() != 1 || a.find(t, "#f-"+c.field+"-error").Length() != 1 {
 			t.Errorf("%+v: %s", c, a.text(t, "main"))
 		}
 	}
-	to := b.Post(t, "/account/password", url.Values{"current": {password}, "password": {"a new long sentence"}}).Must(t, http.StatusSeeOther).header.Get("Location")
+	to := b.Post(t, "/account/password", url.Values{"current": {password}, "password": {"a new long sentence"}}).
+		Must(t, http.StatusSeeOther).header.Get("Location")
 	b.Get(t, to).Must(t, http.StatusOK)
-	repotest.Eventually(t, patience, "the other session ends", func() bool { return other.Get(t, "/admin").status == http.StatusSeeOther })
+	repotest.Eventually(t, patience, "the other session ends", func() bool {
+		return other.Get(t, "/admin").status == http.StatusSeeOther
+	})
 	other.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).Must(t, http.StatusUnauthorized)
-	other.Post(t, "/login", url.Values{"email": {email}, "password": {"a new long sentence"}}).MustLeadTo(t, "/admin")
+	other.Post(t, "/login", url.Values{"email": {email}, "password": {"a new long sentence"}}).MustRedirect(t, "/admin")
 }
 
 func TestCookies(t *testing.T) {
@@ -197,14 +207,15 @@ func TestCookies(t *testing.T) {
 			t.Fatalf("%s: %v", address, a.header["Set-Cookie"])
 		}
 		for _, c := range cookies {
-			if c.Secure != want.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != int(accounts.SessionLife.Seconds()) {
+			if c.Secure != want.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" ||
+				c.MaxAge != int(accounts.SessionLife.Seconds()) {
 				t.Errorf("%s: %s", address, c)
 			}
 		}
 		if got := a.header.Get("Strict-Transport-Security"); (got != "") != want.secure {
 			t.Errorf("%s: HSTS %q", address, got)
 		}
-		// Sent back by hand: this connection is not https.
+		// The cookies are sent by hand, because this connection is not https.
 		sent := header("Cookie", session.Name+"="+session.Value+"; "+position.Name+"="+position.Value)
 		if got := MustOpen(t, w.primary).Get(t, "/admin", sent).Must(t, http.StatusOK); len(got.header["Set-Cookie"]) > 0 {
 			t.Errorf("%s: %v", address, got.header)
@@ -215,22 +226,27 @@ func TestCookies(t *testing.T) {
 	}
 }
 
-func TestLoginLeadsNowhereElse(t *testing.T) {
+func TestLoginRedirectsNowhereElse(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustOpen(t, w.primary)
 	for next, want := range map[string]string{
-		"/posts": "/posts", "/admin/posts/1/edit?saved": "/admin/posts/1/edit?saved", "": "/admin", "/search?q=a%2Fb%20c": "/search?q=a%2Fb%20c",
-		"//evil.example": "/admin", `/\evil.example`: "/admin", `\\evil.example`: "/admin", "https://evil.example": "/admin", "javascript:alert(1)": "/admin",
-		"/\t/evil.example": "/admin", "/\n/evil.example": "/admin", "/\r\nSet-Cookie: a=b": "/admin", " //evil.example": "/admin", "evil.example": "/admin",
-		"/%5cevil.example": "/%5cevil.example", "///evil.example": "/admin", "/" + strings.Repeat("a", 5000): "/admin", "/%zz": "/admin", "/\x00": "/admin",
+		"/posts": "/posts", "/admin/posts/1/edit?saved": "/admin/posts/1/edit?saved", "": "/admin",
+		"/search?q=a%2Fb%20c": "/search?q=a%2Fb%20c",
+		"//evil.example":      "/admin", `/\evil.example`: "/admin", `\\evil.example`: "/admin",
+		"https://evil.example": "/admin",
+		"javascript:alert(1)":  "/admin",
+		"/\t/evil.example":     "/admin", "/\n/evil.example": "/admin", "/\r\nSet-Cookie: a=b": "/admin",
+		" //evil.example": "/admin", "evil.example": "/admin",
+		"/%5cevil.example": "/%5cevil.example", "///evil.example": "/admin", "/" + strings.Repeat("a", 5000): "/admin",
+		"/%zz": "/admin", "/\x00": "/admin",
 	} {
 		a := b.Post(t, "/login", url.Values{"email": {email}, "password": {password}, "next": {next}})
-		a.MustLeadTo(t, want)
+		a.MustRedirect(t, want)
 		if len(a.header["Set-Cookie"]) != 3 {
 			t.Errorf("%q: %v", next, a.header)
 		}
-		b.Get(t, "/login?next="+url.QueryEscape(next)).MustLeadTo(t, want)
+		b.Get(t, "/login?next="+url.QueryEscape(next)).MustRedirect(t, want)
 		shown := MustOpen(t, w.primary).Get(t, "/login?next="+url.QueryEscape(next)).Must(t, http.StatusOK)
 		if got := shown.form(t, "main form").Get("next"); got != want {
 			t.Errorf("%q: the form has %q", next, got)
@@ -252,16 +268,25 @@ func TestFormsOfOtherSites(t *testing.T) {
 		headers []change
 		status  int
 	}{
-		"same origin":               {[]change{header("Sec-Fetch-Site", "same-origin")}, http.StatusSeeOther},
-		"typed":                     {[]change{header("Sec-Fetch-Site", "none")}, http.StatusSeeOther},
-		"no browser":                {nil, http.StatusSeeOther},
-		"an old browser":            {[]change{header("Origin", n.server.URL)}, http.StatusSeeOther},
-		"behind a proxy":            {[]change{header("Origin", "https://blog.example"), header("Host", "10.0.0.1:4000")}, http.StatusSeeOther},
-		"another site":              {[]change{header("Sec-Fetch-Site", "cross-site"), header("Origin", "https://evil.example")}, http.StatusForbidden},
-		"a sister":                  {[]change{header("Sec-Fetch-Site", "same-site"), header("Origin", "https://sister.blog.example")}, http.StatusForbidden},
+		"same origin":    {[]change{header("Sec-Fetch-Site", "same-origin")}, http.StatusSeeOther},
+		"typed":          {[]change{header("Sec-Fetch-Site", "none")}, http.StatusSeeOther},
+		"no browser":     {nil, http.StatusSeeOther},
+		"an old browser": {[]change{header("Origin", n.server.URL)}, http.StatusSeeOther},
+		"behind a proxy": {
+			[]change{header("Origin", "https://blog.example"), header("Host", "10.0.0.1:4000")}, http.StatusSeeOther,
+		},
+		"another site": {
+			[]change{header("Sec-Fetch-Site", "cross-site"), header("Origin", "https://evil.example")}, http.StatusForbidden,
+		},
+		"a sister": {
+			[]change{header("Sec-Fetch-Site", "same-site"), header("Origin", "https://sister.blog.example")},
+			http.StatusForbidden,
+		},
 		"another, an old browser":   {[]change{header("Origin", "https://evil.example")}, http.StatusForbidden},
 		"no origin, an old browser": {[]change{header("Origin", "null")}, http.StatusForbidden},
-		"the same without https":    {[]change{header("Origin", "http://blog.example"), header("Sec-Fetch-Site", "cross-site")}, http.StatusForbidden},
+		"the same without https": {
+			[]change{header("Origin", "http://blog.example"), header("Sec-Fetch-Site", "cross-site")}, http.StatusForbidden,
+		},
 	} {
 		a := MustOpen(t, n).Post(t, "/login", login, c.headers...)
 		if a.status != c.status {
@@ -271,7 +296,10 @@ func TestFormsOfOtherSites(t *testing.T) {
 			t.Errorf("%s: %v", name, a.header)
 		}
 	}
-	for _, path := range []string{"/logout", "/account/renew", "/account/logout-all", "/account/password", "/admin/posts", "/admin/posts/1", "/admin/posts/1/state", "/admin/posts/1/delete", "/setup"} {
+	for _, path := range []string{
+		"/logout", "/account/renew", "/account/logout-all", "/account/password", "/admin/posts", "/admin/posts/1",
+		"/admin/posts/1/state", "/admin/posts/1/delete", "/setup",
+	} {
 		MustOpen(t, n).Post(t, path, url.Values{}, header("Sec-Fetch-Site", "cross-site")).Must(t, http.StatusForbidden)
 	}
 	MustOpen(t, n).Get(t, "/", header("Sec-Fetch-Site", "cross-site")).Must(t, http.StatusOK)

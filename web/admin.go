@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/web/ui"
@@ -24,7 +25,7 @@ func (s *Site) showAdmin(w http.ResponseWriter, r *http.Request, status int, mes
 	page := pageNumber(r)
 	var list []posts.Card
 	var total int
-	err := s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err := s.readAndAdvance(w, r, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		list, total, err = posts.List(ctx, rd, posts.Filter{Hidden: true, Offset: (page - 1) * adminPosts, Limit: adminPosts})
 		return err
@@ -35,8 +36,10 @@ func (s *Site) showAdmin(w http.ResponseWriter, r *http.Request, status int, mes
 	v.Pager = pager("/admin", nil, page, total, adminPosts)
 	for _, c := range list {
 		p := ui.AdminPost{
-			ID: c.ID, Title: c.Title, Slug: c.Slug, At: c.PublishedAt, Author: c.Author, Tags: c.Labels, ViewURL: postURL(c.Slug),
+			ID: c.ID, Title: c.Title, Slug: c.Slug, At: c.PublishedAt, Author: c.Author, Tags: c.Labels,
+			ViewURL: postURL(c.Slug),
 			EditURL: editURL(c.ID), DeleteURL: adminURL(c.ID, "/delete"), Action: adminURL(c.ID, "/state"),
+			Pinned:   c.Pinned != 0,
 			Revision: strconv.FormatInt(c.Revision, 10), Key: repo.NewKey(),
 		}
 		switch c.State {
@@ -53,15 +56,15 @@ func (s *Site) showAdmin(w http.ResponseWriter, r *http.Request, status int, mes
 	return nil
 }
 
-func adminURL(id int64, rest string) string {
-	return "/admin/posts/" + strconv.FormatInt(id, 10) + rest
+func adminURL(id int64, suffix string) string {
+	return "/admin/posts/" + strconv.FormatInt(id, 10) + suffix
 }
 
-// target reads the post's id from the address.
+// target returns the post whose id is in the address.
 func target(r *http.Request) (posts.Target, error) {
 	id, err := strconv.ParseInt(chi.URLParam(r, "id"), 10, 64)
 	if err != nil || id <= 0 {
-		return posts.Target{}, repo.Errorf(repo.NotFound, "There is no such post.")
+		return posts.Target{}, apperr.Errorf(apperr.NotFound, "There is no such post.")
 	}
 	return posts.Target{ID: id}, nil
 }
@@ -69,12 +72,12 @@ func target(r *http.Request) (posts.Target, error) {
 func revisionOf(r *http.Request) int64 {
 	n, err := strconv.ParseInt(r.PostForm.Get("revision"), 10, 64)
 	if err != nil {
-		return -1 // no post has it: a conflict, not an overwriting
+		return -1 // no post has this revision, so the write is a conflict and overwrites nothing
 	}
 	return n
 }
 
-// changeState publishes or unpublishes from the list.
+// changeState publishes, unpublishes, pins or unpins a post from the authors' list.
 func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
@@ -89,6 +92,10 @@ func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 		cmd = posts.Publish{Target: t, Revision: revisionOf(r)}
 	case "unpublish":
 		cmd = posts.Unpublish{Target: t, Revision: revisionOf(r)}
+	case "pin":
+		cmd = posts.Pin{Target: t}
+	case "unpin":
+		cmd = posts.Unpin{Target: t}
 	default:
 		return &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."}
 	}
@@ -106,19 +113,19 @@ func (s *Site) changeState(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// catchUp waits, bounded, for what a refusal saw, so that the page that explains
-// it shows the same.
+// catchUp waits, for a limited time, for the row that a refusal rests on, so that the page that
+// explains the refusal shows it.
 func (s *Site) catchUp(ctx context.Context, c repo.Cursor) {
-	wait, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	s.repo.Feed().Wait(wait, c)
+	s.repo.Feed().WaitWithin(ctx, s.patience, c)
 }
 
-// do carries out a write with the key of the form that asks for it.
-func (s *Site) do(w http.ResponseWriter, r *http.Request, cmd repo.Command[posts.Ref], key string) (posts.Ref, repo.Receipt, error) {
+// do runs a command with the key of the form that asks for it.
+func (s *Site) do(
+	w http.ResponseWriter, r *http.Request, cmd repo.Command[posts.Ref], key string,
+) (posts.Ref, repo.Receipt, error) {
 	ctx, cancel := s.writing(r.Context())
 	defer cancel()
-	return repo.Do(ctx, resting{s.repo, w}, cmd, repo.WithKey(key))
+	return repo.Do(ctx, assuring{s.repo, w}, cmd, repo.WithKey(key))
 }
 
 func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) {
@@ -127,7 +134,7 @@ func (s *Site) load(w http.ResponseWriter, r *http.Request) (posts.Post, error) 
 		return posts.Post{}, err
 	}
 	var p posts.Post
-	err = s.look(w, r, func(ctx context.Context, rd repo.Reader) error {
+	err = s.readAndAdvance(w, r, func(ctx context.Context, rd repo.Reader) error {
 		p, err = posts.ByID(ctx, rd, t.ID)
 		return err
 	})

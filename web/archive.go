@@ -11,23 +11,24 @@ import (
 	"blog/web/ui"
 )
 
-// archive is every post that readers see, by the year of its date in the blog's
-// zone.
+// archive shows every post that readers see, by the year of its date in the blog's zone.
 func (s *Site) archive(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, view{key: address{path: "/archive"}, topics: []string{posts.Topic}, read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
-		v := ui.ArchiveView{Page: s.page(r, "Archive", ui.NavPosts)}
-		v.Page.Canonical = s.absolute("/archive")
-		list, _, err := posts.List(ctx, rd, posts.Filter{})
-		if err != nil {
-			return nil, err
-		}
-		v.Years = s.years(list)
-		v.Page.Live, err = follow(ctx, rd, ui.LiveRefetch, posts.Topic)
-		return ui.Archive(v), err
-	}})
+	return s.show(w, r,
+		view{key: address{path: "/archive"}, topics: []string{posts.Topic},
+			read: func(ctx context.Context, rd repo.Reader) (templ.Component, error) {
+				v := ui.ArchiveView{Page: s.page(r, "Archive", ui.NavPosts)}
+				v.Page.Canonical = s.absolute("/archive")
+				list, _, err := posts.List(ctx, rd, posts.Filter{})
+				if err != nil {
+					return nil, err
+				}
+				v.Years = s.years(list)
+				v.Page.Live, err = follow(ctx, rd, ui.LiveRefetch, posts.Topic)
+				return ui.Archive(v), err
+			}})
 }
 
-// years groups posts that come newest first.
+// years groups posts by year. list is sorted newest first.
 func (s *Site) years(list []posts.Card) []ui.ArchiveYear {
 	var out []ui.ArchiveYear
 	for _, c := range list {

@@ -14,7 +14,7 @@ import (
 	"blog/web"
 )
 
-// in sets the blog's zone.
+// in sets the blog's time zone.
 func in(tb testing.TB, zone string) func(*web.Options) {
 	tb.Helper()
 	loc, err := time.LoadLocation(zone)
@@ -24,7 +24,7 @@ func in(tb testing.TB, zone string) func(*web.Options) {
 	return func(o *web.Options) { o.Config.Location, o.Config.Zone = loc, zone }
 }
 
-// MustArchive reads the archive as lines: a year, or a date and a title.
+// MustArchive returns the archive as lines: a year, or a date and a title.
 func MustArchive(tb testing.TB, b *browser) string {
 	tb.Helper()
 	var out []string
@@ -40,13 +40,20 @@ func MustArchive(tb testing.TB, b *browser) string {
 func TestTheArchive(t *testing.T) {
 	t.Parallel()
 	for zone, want := range map[string]string{
-		"Asia/Tokyo":       "2026\n1 January The bells /posts/bells\n2025\n31 December Noon /posts/noon\n2 June June /posts/june\n2019\n5 March Old /posts/old",
-		"UTC":              "2025\n31 December The bells /posts/bells\n31 December Noon /posts/noon\n1 June June /posts/june\n2019\n5 March Old /posts/old",
-		"America/New_York": "2025\n31 December The bells /posts/bells\n31 December Noon /posts/noon\n1 June June /posts/june\n2019\n5 March Old /posts/old",
+		"Asia/Tokyo": "2026\n1 January The bells /posts/bells\n2025\n31 December Noon /posts/noon\n2 June June " +
+			"/posts/june\n2019\n5 March Old /posts/old",
+		"UTC": "2025\n31 December The bells /posts/bells\n31 December Noon /posts/noon\n1 June June " +
+			"/posts/june\n2019\n5 March Old /posts/old",
+		"America/New_York": "2025\n31 December The bells /posts/bells\n31 December Noon /posts/noon\n1 June June " +
+			"/posts/june\n2019\n5 March Old /posts/old",
 	} {
 		w := MustWorld(t, in(t, zone))
 		for _, p := range []struct{ title, slug, at string }{
-			{"June", "june", "2025-06-01T16:00:00Z"}, {"The bells", "bells", "2025-12-31T23:30:00Z"}, {"Old", "old", "2019-03-05T12:00:00Z"}, {"Noon", "noon", "2025-12-31T12:00:00Z"},
+			{
+				"June", "june", "2025-06-01T16:00:00Z",
+			}, {
+				"The bells", "bells", "2025-12-31T23:30:00Z",
+			}, {"Old", "old", "2019-03-05T12:00:00Z"}, {"Noon", "noon", "2025-12-31T12:00:00Z"},
 		} {
 			at := instant(t, p.at)
 			MustDo(t, w.primary, posts.Create{Title: p.title, Slug: p.slug, Publish: true, PublishedAt: &at})
@@ -78,7 +85,7 @@ func TestTheArchiveFollows(t *testing.T) {
 	if got := MustArchive(t, b); got != "" {
 		t.Errorf("nothing is published, and it has %s", got)
 	}
-	// An author's look at it leaves nothing behind for others.
+	// An author's view of it is not cached for others.
 	if got := MustArchive(t, MustLogin(t, w.replica)); got != "" {
 		t.Errorf("an author sees %s", got)
 	}
@@ -97,5 +104,5 @@ func TestTheArchiveFollows(t *testing.T) {
 			t.Errorf("%s does not lead there", from)
 		}
 	}
-	b.Get(t, "/archive/").MustLeadTo(t, "/archive")
+	b.Get(t, "/archive/").MustRedirect(t, "/archive")
 }

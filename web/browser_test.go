@@ -15,13 +15,13 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// browser has cookies of its own and follows no redirect by itself.
+// browser has cookies of its own, and follows no redirect automatically.
 type browser struct {
 	client *http.Client
 	base   string
 }
 
-// answer is a response, read.
+// answer is a response that was read.
 type answer struct {
 	path   string
 	status int
@@ -30,7 +30,7 @@ type answer struct {
 	doc    *goquery.Document
 }
 
-// change alters a request before it is sent.
+// change changes a request before it is sent.
 type change func(*http.Request)
 
 func header(name, value string) change {
@@ -62,12 +62,12 @@ func MustOpen(tb testing.TB, n *node) *browser {
 func MustLogin(tb testing.TB, n *node) *browser {
 	tb.Helper()
 	b := MustOpen(tb, n)
-	b.Post(tb, "/login", url.Values{"email": {email}, "password": {password}}).MustLeadTo(tb, "/admin")
+	b.Post(tb, "/login", url.Values{"email": {email}, "password": {password}}).MustRedirect(tb, "/admin")
 	return b
 }
 
-// On returns the same browser, with the same cookies, at another node: cookies
-// do not look at ports.
+// On returns the same browser, with the same cookies, at another node. Cookies do not depend on
+// ports.
 func (b *browser) On(n *node) *browser { return &browser{client: b.client, base: n.server.URL} }
 
 func (b *browser) Do(tb testing.TB, method, path string, body io.Reader, changes ...change) *answer {
@@ -105,8 +105,7 @@ func (b *browser) Post(tb testing.TB, path string, form url.Values, changes ...c
 	return b.Do(tb, http.MethodPost, path, strings.NewReader(form.Encode()), changes...)
 }
 
-// Upload sends the editor's form with a file, as the editor does: the file after
-// the text.
+// Upload sends the editor's form with a file, as the editor does: the file follows the text.
 func (b *browser) Upload(tb testing.TB, path string, form url.Values, name string, data []byte) *answer {
 	tb.Helper()
 	var body bytes.Buffer
@@ -129,7 +128,7 @@ func (b *browser) Upload(tb testing.TB, path string, form url.Values, name strin
 	return b.Do(tb, http.MethodPost, path, &body, header("Content-Type", w.FormDataContentType()))
 }
 
-// Cookie returns a cookie that the browser has for the site, "" for none.
+// Cookie returns a cookie that the browser has for the site, or "".
 func (b *browser) Cookie(tb testing.TB, name string) string {
 	tb.Helper()
 	u, err := url.Parse(b.base)
@@ -151,10 +150,11 @@ func (b *browser) SetCookie(tb testing.TB, name, value string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}}) //nolint:gosec // a browser's own side
+	//nolint:gosec // a browser's own side
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
 }
 
-// Must fails unless the answer has that status, and returns it.
+// Must fails unless the answer has this status, and returns the answer.
 func (a *answer) Must(tb testing.TB, status int) *answer {
 	tb.Helper()
 	if a.status != status {
@@ -163,11 +163,12 @@ func (a *answer) Must(tb testing.TB, status int) *answer {
 	return a
 }
 
-// MustLeadTo fails unless the answer is a redirect to exactly that place.
-func (a *answer) MustLeadTo(tb testing.TB, location string) *answer {
+// MustRedirect fails unless the answer redirects to exactly this location.
+func (a *answer) MustRedirect(tb testing.TB, location string) *answer {
 	tb.Helper()
 	if a.status/100 != 3 || a.header.Get("Location") != location {
-		tb.Fatalf("%s: status %d to %q, want a redirect to %q: %.600s", a.path, a.status, a.header.Get("Location"), location, a.text(tb, "main"))
+		tb.Fatalf("%s: status %d to %q, want a redirect to %q: %.600s", a.path, a.status, a.header.Get("Location"), location,
+			a.text(tb, "main"))
 	}
 	return a
 }
@@ -206,7 +207,7 @@ func (a *answer) find(tb testing.TB, selector string) *goquery.Selection {
 	return a.doc.Find(selector)
 }
 
-// text returns the words of what matches, with single spaces.
+// text returns the words of the matching elements, with single spaces.
 func (a *answer) text(tb testing.TB, selector string) string {
 	tb.Helper()
 	return strings.Join(strings.Fields(a.find(tb, selector).Text()), " ")
@@ -217,8 +218,8 @@ func (a *answer) attr(tb testing.TB, selector, name string) string {
 	return a.find(tb, selector).AttrOr(name, "")
 }
 
-// form returns the fields of the form that matches, as a browser would send them
-// without one of its buttons.
+// form returns the fields of the matching form, as a browser would send them without one of its
+// buttons.
 func (a *answer) form(tb testing.TB, selector string) url.Values {
 	tb.Helper()
 	v := url.Values{}

@@ -2,31 +2,31 @@ package web
 
 import (
 	"bytes"
-	"container/list"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/andybalholm/brotli"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/klauspost/compress/gzip"
 
 	"blog/internal/repo"
 	"blog/web/negotiate"
 )
 
-// What rendered answers may take in memory, variants included, in bytes. Anybody
-// can ask for any number of different searches: they have a cache of their own,
-// where they can push out no page.
+// Limits of the memory for rendered answers, variants included, in bytes. Anybody can ask for any number of different
+// searches, so searches have a cache of their own size, from which they can evict no page.
 const (
 	pageBytes   = 64 << 20
 	searchBytes = 8 << 20
 )
 
-// caches are the caches of a site, as one tail.
+// caches are the caches of a site as a single tail.
 type caches struct{ pages, searches *cache }
 
 // Rows implements repo.Tail.
@@ -41,11 +41,11 @@ func (c caches) Reset(ctx context.Context, now repo.Cursor) {
 	c.searches.Reset(ctx, now)
 }
 
-// document is a rendered answer with its compressed variants, made when first
-// asked for and kept with it. It is immutable but for them.
+// document is a rendered answer with its compressed variants, each of which is made when it is first asked for. Apart
+// from them it is immutable.
 type document struct {
 	contentType []string    // as in a header, to be shared by all answers
-	seen        repo.Cursor // the newest write that the rendering saw
+	seen        repo.Cursor // newest write that the rendering has read
 	identity    variant
 	compressed  [2]struct {
 		once sync.Once
@@ -53,12 +53,12 @@ type document struct {
 	}
 }
 
-// variant is the bytes of one encoding. The ETag is their hash: the same on
-// every node, different for each encoding and after a release that changes the page.
+// variant is the bytes of one encoding. The ETag is their hash: it is the same on every node, and it differs between
+// encodings and after a release that changes the page.
 type variant struct {
 	body []byte
 	etag string
-	// The header's values, to be shared by all answers. encoding is nil for none.
+	// Values of headers, shared by all answers. encoding is nil without one.
 	etags, length, encoding []string
 }
 
@@ -76,7 +76,7 @@ func newVariant(encoding string, body []byte) variant {
 	return v
 }
 
-// smallest is where compression starts to be worth it, in bytes.
+// smallest is the length in bytes from which compression is worth its cost.
 const smallest = 512
 
 func (d *document) in(enc negotiate.Encoding) variant {
@@ -109,29 +109,28 @@ func firstError(a, b error) error {
 	return b
 }
 
-// size is what the document is counted with: compressed variants of text take
-// about a third each.
+// size returns how much of the limit the document uses, in bytes. A compressed variant of text
+// takes about a third of it.
 func (d *document) size() int { return 2 * len(d.identity.body) }
 
-// cache keeps rendered anonymous pages. A page is good until a write touches one
-// of its topics: the feed says when. It is a repo.Tail, and the first one, so
-// that whoever hears of a change afterwards gets the new page.
+// cache holds rendered pages for anonymous readers. A page is good until a write touches one of its topics, which the
+// feed reports. The cache is a repo.Tail and must be the first: whatever follows a change afterwards then gets the new
+// page.
 type cache struct {
 	limit   int
 	running renderings
 
 	mu      sync.Mutex
 	size    int
-	entries map[address]*list.Element
-	recent  *list.List       // of *entry, newest use first
-	touched map[string]int64 // newest seq that touched a topic since the start
-	floor   int64            // pages rendered from before this seq are void
-	epoch   int              // counts rewritten histories
+	entries *simplelru.LRU[address, *entry]
+	touched map[string]int64 // newest seq that touched a topic, since the start
+	floor   int64            // pages that were rendered before this seq are not valid
+	epoch   int              // number of rewritten histories
 }
 
-// address names a page: its path, decoded as the router has it, and its query in the one
-// form that the page itself would link to. The two are apart: in one text the path of
-// /posts%3Fpage=2, which leads nowhere, is the address of a page.
+// address names a page: its path, decoded as the router has it, and its query in the one form that the page itself
+// would link to. They are two fields because in one text the path of /posts%3Fpage=2, which leads nowhere, is the
+// address of a page.
 type address struct{ path, query string }
 
 type entry struct {
@@ -141,10 +140,14 @@ type entry struct {
 }
 
 func newCache(limit int) *cache {
-	return &cache{
-		limit: limit, running: renderings{byKey: map[address]*rendering{}},
-		entries: map[address]*list.Element{}, recent: list.New(), touched: map[string]int64{},
+	c := &cache{limit: limit, running: renderings{byKey: map[address]*rendering{}}, touched: map[string]int64{}}
+	// put bounds the bytes, so the number of entries has no bound.
+	entries, err := simplelru.NewLRU(math.MaxInt, func(_ address, e *entry) { c.size -= e.doc.size() })
+	if err != nil {
+		panic(err) // only for a size of 0 or less
 	}
+	c.entries = entries
+	return c
 }
 
 // Rows implements repo.Tail.
@@ -162,7 +165,7 @@ func (c *cache) Rows(_ context.Context, rows []repo.Row) {
 	}
 }
 
-// maxTouched bounds the memory of touched topics.
+// maxTouched limits the number of touched topics in memory.
 const maxTouched = 50_000
 
 // Reset implements repo.Tail.
@@ -175,29 +178,27 @@ func (c *cache) Reset(context.Context, repo.Cursor) {
 }
 
 func (c *cache) clear() {
-	c.entries, c.recent, c.size = map[address]*list.Element{}, list.New(), 0
+	c.entries.Purge()
 	c.touched = map[string]int64{}
 }
 
-// get returns the document under key, nil when there is none that is good.
+// get returns the valid document under key, or nil.
 func (c *cache) get(key address) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	el, ok := c.entries[key]
+	e, ok := c.entries.Get(key)
 	if !ok {
 		return nil
 	}
-	e := el.Value.(*entry) //nolint:forcetypeassert // the list holds nothing else
 	if !c.good(e.doc.seen, e.topics) {
-		c.remove(el)
+		c.entries.Remove(key)
 		return nil
 	}
-	c.recent.MoveToFront(el)
 	return e.doc
 }
 
-// good reports whether no write after seen that the cache was told of touches one of
-// topics.
+// good reports whether no write after seen touches one of topics, as far as the feed has delivered. The caller holds
+// c.mu.
 func (c *cache) good(seen repo.Cursor, topics []string) bool {
 	if seen.Seq < c.floor {
 		return false
@@ -210,15 +211,15 @@ func (c *cache) good(seen repo.Cursor, topics []string) bool {
 	return true
 }
 
-// stillGood reports whether a page that was rendered in an epoch, kept or not, is good now.
+// stillGood reports whether a page that was rendered in an epoch, cached or not, is good now.
 func (c *cache) stillGood(epoch int, seen repo.Cursor, topics []string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return epoch == c.epoch && c.good(seen, topics)
 }
 
-// now is to be taken before a rendering begins: put refuses a page that was
-// rendered across a rewritten history.
+// now returns the epoch. A rendering reads it before it begins, because put refuses a page that was rendered across a
+// rewritten history.
 func (c *cache) now() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -231,23 +232,16 @@ func (c *cache) put(epoch int, e *entry) {
 	if epoch != c.epoch || e.doc.size() > c.limit/4 || !c.good(e.doc.seen, e.topics) {
 		return
 	}
-	if old, ok := c.entries[e.key]; ok {
-		c.remove(old)
-	}
-	c.entries[e.key] = c.recent.PushFront(e)
+	c.entries.Remove(e.key) // Add would not subtract the replaced entry
+	c.entries.Add(e.key, e)
 	c.size += e.doc.size()
 	for c.size > c.limit {
-		c.remove(c.recent.Back())
+		c.entries.RemoveOldest()
 	}
 }
 
-func (c *cache) remove(el *list.Element) {
-	e := c.recent.Remove(el).(*entry) //nolint:forcetypeassert // the list holds nothing else
-	delete(c.entries, e.key)
-	c.size -= e.doc.size()
-}
-
-// bytesOf renders a component, even when what it says is that time is up.
+// bytesOf renders a component, even after ctx has ended, because the component may say that the
+// time is over.
 func bytesOf(ctx context.Context, c templ.Component) ([]byte, error) {
 	var buf bytes.Buffer
 	if err := c.Render(context.WithoutCancel(ctx), &buf); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"blog/internal/posts"
+	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 	"blog/web"
 )
@@ -31,11 +32,13 @@ func TestTagsOfPages(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, shared("https://blog.example"))
 	MustPublish(t, w.primary, "First words", strings.Repeat("A long line of words. ", 100), "go")
-	for i := range 5 { // enough to be worth compressing everywhere
+	for i := range 5 { // enough to be worth compressing
 		MustPublish(t, w.primary, fmt.Sprintf("More words %d", i), "Some.", "more")
 	}
 	a, b := MustOpen(t, w.primary), MustOpen(t, w.replica)
-	for _, path := range []string{"/", "/posts", "/posts/first-words", "/archive", "/tags", "/tags/go", "/search?q=line", "/feed.xml", "/sitemap.xml"} {
+	for _, path := range []string{
+		"/", "/posts", "/posts/first-words", "/archive", "/tags", "/tags/go", "/search?q=line", "/feed.xml", "/sitemap.xml",
+	} {
 		seen := map[string]string{}
 		for _, encoding := range []string{"", "gzip", "br"} {
 			accept := header("Accept-Encoding", encoding)
@@ -44,10 +47,12 @@ func TestTagsOfPages(t *testing.T) {
 			etag := `"` + hex.EncodeToString(sum[:16]) + `"`
 			h := one.header
 			if h.Get("ETag") != etag || two.header.Get("ETag") != etag {
-				t.Errorf("%s in %q: ETag %s and %s on the replica, want %s", path, encoding, h.Get("ETag"), two.header.Get("ETag"), etag)
+				t.Errorf("%s in %q: ETag %s and %s on the replica, want %s", path, encoding, h.Get("ETag"), two.header.Get("ETag"),
+					etag)
 			}
 			if h.Get("Content-Encoding") != encoding || h.Get("Content-Length") != fmt.Sprint(len(one.body)) {
-				t.Errorf("%s in %q: encoding %q, length %s of %d", path, encoding, h.Get("Content-Encoding"), h.Get("Content-Length"), len(one.body))
+				t.Errorf("%s in %q: encoding %q, length %s of %d", path, encoding, h.Get("Content-Encoding"),
+					h.Get("Content-Length"), len(one.body))
 			}
 			if h.Get("Cache-Control") != "public, no-cache" || h.Get("Vary") != "Cookie, Accept-Encoding" {
 				t.Errorf("%s: %q, Vary %q", path, h.Get("Cache-Control"), h.Get("Vary"))
@@ -57,7 +62,8 @@ func TestTagsOfPages(t *testing.T) {
 			}
 			seen[etag] = encoding
 			again := b.Get(t, path, accept, header("If-None-Match", `W/"x", `+etag)).Must(t, http.StatusNotModified)
-			if again.body != "" || again.header.Get("ETag") != etag || again.header.Get("Vary") == "" || again.header.Get("Cache-Control") == "" {
+			if again.body != "" || again.header.Get("ETag") != etag || again.header.Get("Vary") == "" ||
+				again.header.Get("Cache-Control") == "" {
 				t.Errorf("%s: 304 with %v", path, again.header)
 			}
 			if a.Get(t, path, accept, header("If-None-Match", `"other"`)).status != http.StatusOK {
@@ -76,7 +82,8 @@ func TestEncodingsAreChosenAsAsked(t *testing.T) {
 	b := MustOpen(t, w.primary)
 	for accept, want := range map[string]string{
 		"gzip, deflate, br, zstd": "br", "gzip": "gzip", "gzip, br;q=0": "gzip", "br;q=0, *": "gzip", "*": "br", "*;q=0": "",
-		"gzip;q=1.0, br;q=0.5": "gzip", "identity": "", "": "", "br;q=0, gzip;q=0": "", "BR": "br", "gzip ; q=0.001": "gzip", "br;q=x": "", ",;,": "",
+		"gzip;q=1.0, br;q=0.5": "gzip", "identity": "", "": "", "br;q=0, gzip;q=0": "", "BR": "br", "gzip ; q=0.001": "gzip",
+		"br;q=x": "", ",;,": "",
 	} {
 		if got := b.Get(t, "/", header("Accept-Encoding", accept)).header.Get("Content-Encoding"); got != want {
 			t.Errorf("%q gives %q, want %q", accept, got, want)
@@ -91,26 +98,29 @@ func TestAPageIsNewAtOnce(t *testing.T) {
 	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
 	slug := MustLoad(t, w.primary, ref.ID).Slug
 	a := MustOpen(t, w.primary)
-	quiet := a.Get(t, "/tags/quiet").header.Get("Etag")
+	unaffected := a.Get(t, "/tags/quiet").header.Get("Etag")
 	for i := 1; i <= 200; i++ {
 		title := fmt.Sprintf("Title %d", i)
 		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
-		for _, path := range []string{"/", "/posts", "/posts?tag=go", "/posts/" + slug, "/archive", "/tags/go", "/search?q=title", "/feed.xml"} {
+		for _, path := range []string{
+			"/", "/posts", "/posts?tag=go", "/posts/" + slug, "/archive", "/tags/go", "/search?q=title", "/feed.xml",
+		} {
 			if i%20 != 0 && path != "/posts" {
 				continue
 			}
-			if got := a.Get(t, path); got.status != http.StatusOK || !strings.Contains(strings.NewReplacer("<mark>", "", "</mark>", "").Replace(got.body), title) {
+			if got := a.Get(t, path); got.status != http.StatusOK ||
+				!strings.Contains(strings.NewReplacer("<mark>", "", "</mark>", "").Replace(got.body), title) {
 				t.Fatalf("%s after write %d does not show it", path, i)
 			}
 		}
 	}
-	if a.Get(t, "/tags/quiet").header.Get("Etag") != quiet {
+	if a.Get(t, "/tags/quiet").header.Get("Etag") != unaffected {
 		t.Error("a page that no write touched has changed")
 	}
 }
 
-// A replica's answer comes when its own copy has the write, and its pages are
-// new then.
+// TestAPageIsNewAtOnceWhereItWasWritten: a replica answers a write when its own copy has it, and
+// its pages are new then.
 func TestAPageIsNewAtOnceWhereItWasWritten(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -125,21 +135,22 @@ func TestAPageIsNewAtOnceWhereItWasWritten(t *testing.T) {
 	}
 }
 
-func TestPagesAreKeptUntilAWriteTouchesThem(t *testing.T) {
+func TestPagesAreCachedUntilAWriteTouchesThem(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	loud := MustPublish(t, w.primary, "Loud", "Body.", "loud")
 	MustPublish(t, w.primary, "Quiet", "Body.", "quiet")
 	b := MustOpen(t, w.primary)
 	b.Get(t, "/tags/quiet")
-	// No write, so nobody can know: only a page that is not kept shows it.
+	// The change is no write, so nobody can know about it, and only a page that is not cached shows
+	// it.
 	repotest.MustExec(t, w.path, "UPDATE posts SET title = 'Changed in silence' WHERE title = 'Quiet'")
 	shows := func(who *browser) string { return who.Get(t, "/tags/quiet").text(t, ".card-title") }
 	MustRevise(t, w.primary, loud.ID, func(u *posts.Update) { title := "Louder"; u.Title = &title })
 	if got := shows(b); got != "Quiet" {
 		t.Errorf("rendered again though nothing touched it: %q", got)
 	}
-	author := MustLogin(t, w.primary) // which is a write, too
+	author := MustLogin(t, w.primary) // which is a write too
 	if got := shows(author); got != "Changed in silence" {
 		t.Errorf("an author gets a page that is kept: %q", got)
 	}
@@ -148,7 +159,8 @@ func TestPagesAreKeptUntilAWriteTouchesThem(t *testing.T) {
 	}
 	both := []string{"quiet", "loud"}
 	MustRevise(t, w.primary, loud.ID, func(u *posts.Update) { u.Tags = &both })
-	if got := shows(b); got != "Changed in silenceLouder" && got != "LouderChanged in silence" && !strings.Contains(got, "Louder") {
+	if got := shows(b); got != "Changed in silenceLouder" && got != "LouderChanged in silence" &&
+		!strings.Contains(got, "Louder") {
 		t.Errorf("not rendered again: %q", got)
 	}
 }
@@ -163,12 +175,14 @@ func TestARewrittenHistoryDropsEveryPage(t *testing.T) {
 	mark := make([]byte, 32)
 	_, _ = rand.Read(mark)
 	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ? WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
-	w.seat.Notify()
-	repotest.Eventually(t, patience, "the page of the other history", func() bool { return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history") })
+	w.role.Notify()
+	repotest.Eventually(t, patience, "the page of the other history", func() bool {
+		return strings.Contains(b.Get(t, "/tags/quiet").body, "Of another history")
+	})
 }
 
-// Anybody can make up tags: lists without a post are not kept.
-func TestEmptyListsAreNotKept(t *testing.T) {
+// TestEmptyListsAreNotCached: anybody can invent tags, so lists without a post are not cached.
+func TestEmptyListsAreNotCached(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	MustPublish(t, w.primary, "Title", "Body.", "go")
@@ -176,7 +190,8 @@ func TestEmptyListsAreNotKept(t *testing.T) {
 	for _, path := range []string{"/posts?tag=none", "/posts?tag=go"} {
 		b.Get(t, path).Must(t, http.StatusOK)
 	}
-	// No write, so nobody can know: only a page that is not kept shows it.
+	// The change is no write, so nobody can know about it, and only a page that is not cached shows
+	// it.
 	repotest.MustExec(t, w.path, "UPDATE tags SET label = 'none' WHERE label = 'go'")
 	for _, path := range []string{"/posts?tag=none", "/posts?tag=go"} {
 		if n := b.Get(t, path).find(t, "main li[id^=post-]").Length(); n != 1 {
@@ -185,57 +200,62 @@ func TestEmptyListsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestNoPageIsAheadOfTheKeptOnes: the database of a node has a post before its feed has
-// told of it. Whoever is shown it must not get a kept list without it afterwards.
-func TestNoPageIsAheadOfTheKeptOnes(t *testing.T) {
+// TestNoPageIsAheadOfTheCachedOnes: the database of a node has a post before its feed has delivered
+// it. A reader who has seen the post must not get a cached list without it afterwards.
+func TestNoPageIsAheadOfTheCachedOnes(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
 	MustPublish(t, w.primary, "First", "Body.")
-	seat := repotest.NewSeat(repotest.Unknown()) // on its own: this node hears of a change when the test says so
-	n := w.MustNode(t, w.path, seat, true)
+	role := repotest.NewNode(repotest.Unknown()) // a role of its own: the test decides when this node hears of a change
+	n := w.MustNode(t, w.path, role, true)
 	b := MustOpen(t, n)
-	b.Get(t, "/posts").Must(t, http.StatusOK) // kept from now on
+	b.Get(t, "/posts").Must(t, http.StatusOK) // cached from now on
 	MustPublish(t, w.primary, "Second", "Body.")
 	shown := make(chan struct{})
 	go func() {
 		defer close(shown)
 		MustOpen(t, n).Get(t, "/posts/second").Must(t, http.StatusOK)
 	}()
-	// A slow machine can only let a fault through here, never make one up.
+	// On a slow machine this can only miss a fault, and never invent one.
 	select {
 	case <-shown:
 		t.Error("a post is shown of which the caches have not been told")
 	case <-time.After(100 * time.Millisecond):
 	}
-	seat.Notify()
+	role.Notify()
 	<-shown
 	if !strings.Contains(b.Get(t, "/posts").Must(t, http.StatusOK).body, "Second") {
 		t.Error("the list is older than the post")
 	}
 }
 
-// TestAPageOfARowThatIsGivenUp before the caches are told of it is not kept: they will be
-// told of another row in its place, which need not touch it.
+// TestAPageOfARowThatIsGivenUp: a page with a row that is given up, before the caches have heard of
+// it, is not cached. They will hear of another row in its place, which need not touch the page.
 func TestAPageOfARowThatIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
 	ref := MustPublish(t, w.primary, "Title", "Body.")
-	seat := repotest.NewSeat(repotest.Unknown()) // on its own: this node hears of a change when the test says so
-	n := w.MustNode(t, w.path, seat, true)
+	role := repotest.NewNode(repotest.Unknown()) // a role of its own: the test decides when this node hears of a change
+	n := w.MustNode(t, w.path, role, true)
 	b := MustOpen(t, n)
 	title := "Given up"
 	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
-	newest := w.primary.repo.Feed().Position().Seq
+	seq := w.primary.repo.Feed().Position().Seq
 	if !strings.Contains(b.Get(t, "/posts/title").Must(t, http.StatusOK).body, title) {
 		t.Fatal("the page does not show what is there")
 	}
-	mark := make([]byte, 32)
-	_, _ = rand.Read(mark)
+	var mark repo.Mark
+	_, _ = rand.Read(mark[:])
 	repotest.MustExec(t, w.path, "UPDATE posts SET title = 'Title'")
-	repotest.MustExec(t, w.path, "UPDATE topics SET seq = seq - 1 WHERE seq = (SELECT MAX(seq) FROM writes)") // it touches nothing
-	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ?, topics = '[]' WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
-	seat.Notify()
-	repotest.Eventually(t, patience, "the node is told", func() bool { return n.repo.Feed().Position().Seq == newest })
+	// The change touches nothing.
+	repotest.MustExec(t, w.path, "UPDATE topics SET seq = seq - 1 WHERE seq = (SELECT MAX(seq) FROM writes)")
+	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ?, topics = '[]' WHERE seq = (SELECT MAX(seq) FROM writes)",
+		mark[:])
+	role.Notify()
+	// The mark decides: the feed, which also reads now and then by itself, may have overtaken a
+	// slow test.
+	other := repo.Cursor{Seq: seq, Mark: mark}
+	repotest.Eventually(t, patience, "the node is told", func() bool { return n.repo.Feed().Position() == other })
 	if strings.Contains(b.Get(t, "/posts/title").Must(t, http.StatusOK).body, title) {
 		t.Error("the page of what was given up is kept")
 	}

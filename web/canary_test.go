@@ -19,17 +19,16 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// canary is a post that readers must not hear of, or no longer, with words that
-// occur nowhere else.
+// canary is a post that readers must not see, or no longer see, with words that occur nowhere else.
 type canary struct {
 	name string
 	id   int64
 	hash string // of its picture
 }
 
-// words are the canary's: of its title, text, tag, slug, description, picture,
-// the slug before and permalink.
-func (c canary) words() []string {
+// texts returns the words of the canary: in its title, text, tag, slug, description, picture,
+// earlier slug and permalink.
+func (c canary) texts() []string {
 	var out []string
 	for _, kind := range []string{"title", "text", "tag", "slug", "description", "picture", "before", "link"} {
 		out = append(out, c.name+"q"+kind)
@@ -37,7 +36,7 @@ func (c canary) words() []string {
 	return out
 }
 
-func (c canary) word(kind string) string { return c.name + "q" + kind }
+func (c canary) text(kind string) string { return c.name + "q" + kind }
 
 func MustPicture(tb testing.TB, n *node, shade uint8) media.Picture {
 	tb.Helper()
@@ -54,7 +53,7 @@ func MustPicture(tb testing.TB, n *node, shade uint8) media.Picture {
 	return p
 }
 
-// MustCanaries makes one of each kind. They share a word with what is public.
+// MustCanaries makes one canary of each kind. They share a word with what is public.
 func MustCanaries(tb testing.TB, n *node) []canary {
 	tb.Helper()
 	due := start().AddDate(0, 1, 0)
@@ -64,15 +63,17 @@ func MustCanaries(tb testing.TB, n *node) []canary {
 		p := MustPicture(tb, n, uint8(i+1))
 		c.hash = p.Hash
 		create := posts.Create{
-			Title: "A " + c.word("title"), Slug: c.word("before"), Description: "Its " + c.word("description"), Tags: []string{"common", c.word("tag")},
-			Body:       "Everyword and " + c.word("text") + ".\n\n![](" + media.Address(p.Hash, c.word("picture")+".png") + ")\n\n## Heading " + c.word("text"),
-			Permalinks: []string{"/" + c.word("link")}, Publish: name != "draft",
+			Title: "A " + c.text("title"), Slug: c.text("before"), Description: "Its " + c.text("description"),
+			Tags: []string{"common", c.text("tag")},
+			Body: "Everyword and " + c.text("text") + ".\n\n![](" + media.Address(p.Hash, c.text("picture")+".png") +
+				")\n\n## Heading " + c.text("text"),
+			Permalinks: []string{"/" + c.text("link")}, Publish: name != "draft",
 		}
 		if name == "scheduled" {
 			create.PublishedAt = &due
 		}
 		c.id = MustDo(tb, n, create).ID
-		slug := c.word("slug")
+		slug := c.text("slug")
 		MustRevise(tb, n, c.id, func(u *posts.Update) { u.Slug = &slug })
 		switch name {
 		case "unpublished":
@@ -85,18 +86,22 @@ func MustCanaries(tb testing.TB, n *node) []canary {
 	return out
 }
 
-// addresses are all that a stranger could think of.
+// addresses returns all addresses that a stranger could think of.
 func addresses(canaries []canary) []string {
 	out := []string{
-		"/", "/posts", "/posts?page=2", "/posts?tag=common", "/archive", "/tags", "/tags/common", "/search", "/feed.xml", "/sitemap.xml", "/robots.txt",
-		"/posts/public", "/posts/newer", "/posts/older", "/login", "/setup", "/admin", "/admin/posts/new", "/account", "/health", "/readyz",
-		"/search?q=everyword", "/search?q=heading", "/search?q=every*", "/search?q=tag:common", "/search?q=title:a*", "/search?q=a*+OR+b*+OR+d*+OR+u*+OR+s*+OR+i*",
+		"/", "/posts", "/posts?page=2", "/posts?tag=common", "/archive", "/tags", "/tags/common", "/search", "/feed.xml",
+		"/sitemap.xml", "/robots.txt",
+		"/posts/public", "/posts/newer", "/posts/older", "/login", "/setup", "/admin", "/admin/posts/new", "/account",
+		"/health", "/readyz",
+		"/search?q=everyword", "/search?q=heading", "/search?q=every*", "/search?q=tag:common", "/search?q=title:a*",
+		"/search?q=a*+OR+b*+OR+d*+OR+u*+OR+s*+OR+i*",
 	}
 	for _, c := range canaries {
-		for _, w := range c.words() {
-			out = append(out, "/posts/"+w, "/tags/"+w, "/posts?tag="+w, "/posts?tag=common&tag="+w, "/"+w, "/search?q="+w, "/search?q="+w[:len(w)-2]+"*", "/search?q=everyword+OR+"+w)
+		for _, w := range c.texts() {
+			out = append(out, "/posts/"+w, "/tags/"+w, "/posts?tag="+w, "/posts?tag=common&tag="+w, "/"+w, "/search?q="+w,
+				"/search?q="+w[:len(w)-2]+"*", "/search?q=everyword+OR+"+w)
 		}
-		out = append(out, "/media/"+c.hash+"/"+c.word("picture")+".png", "/media/"+c.hash+"/x", "/posts/"+fmt.Sprint(c.id),
+		out = append(out, "/media/"+c.hash+"/"+c.text("picture")+".png", "/media/"+c.hash+"/x", "/posts/"+fmt.Sprint(c.id),
 			fmt.Sprintf("/admin/posts/%d/edit", c.id), fmt.Sprintf("/admin/posts/%d/delete", c.id))
 	}
 	return out
@@ -107,13 +112,15 @@ func TestNoCanaryIsHeard(t *testing.T) {
 	w := MustWorld(t)
 	MustDo(t, w.primary, posts.Create{Title: "Older", Body: "Everyword.", Tags: []string{"common"}, Publish: true})
 	canaries := MustCanaries(t, w.primary)
-	MustDo(t, w.primary, posts.Create{Title: "Public", Body: "Everyword.\n\n## Heading", Tags: []string{"common"}, Publish: true})
+	MustDo(t, w.primary, posts.Create{
+		Title: "Public", Body: "Everyword.\n\n## Heading", Tags: []string{"common"}, Publish: true,
+	})
 	MustDo(t, w.primary, posts.Create{Title: "Newer", Body: "Everyword.", Tags: []string{"common"}, Publish: true})
 	author := MustLogin(t, w.primary)
 	for _, n := range []*node{w.primary, w.replica} {
 		stranger := MustOpen(t, n)
 		for _, path := range addresses(canaries) {
-			author.On(n).Get(t, path) // who sees them must not leave them behind for others
+			author.On(n).Get(t, path) // an author who sees them must leave no copy for others
 			a := stranger.Get(t, path, header("Accept-Encoding", "gzip"))
 			hears(t, a, canaries)
 		}
@@ -129,7 +136,7 @@ func TestNoCanaryIsHeard(t *testing.T) {
 	}
 }
 
-// hears fails when an answer has a canary's word that was not asked with.
+// hears fails when an answer has a word of a canary that was not in the request.
 func hears(tb testing.TB, a *answer, canaries []canary) {
 	tb.Helper()
 	asked, err := url.QueryUnescape(a.path)
@@ -142,7 +149,7 @@ func hears(tb testing.TB, a *answer, canaries []canary) {
 	}
 	body := a.decoded(tb)
 	if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
-		// What was typed is shown again, in these places and no others.
+		// What was typed is shown again in these places, and in no others.
 		a.find(tb, "link[rel=canonical], meta[property='og:url'], .site-search input").Remove()
 		a.find(tb, "main[data-live-topics]").RemoveAttr("data-live-topics")
 		a.find(tb, "[data-live-list]").RemoveAttr("data-live-list")
@@ -161,12 +168,12 @@ func hears(tb testing.TB, a *answer, canaries []canary) {
 		if strings.Contains(a.path, "?q="+c.name) && a.find(tb, ".results li").Length() > 0 {
 			tb.Errorf("%s finds %s", a.path, a.text(tb, ".results"))
 		}
-		for _, word := range c.words() {
-			if strings.Contains(strings.ToLower(body), word) {
-				tb.Errorf("%s: the body has %q", a.path, word)
+		for _, text := range c.texts() {
+			if strings.Contains(strings.ToLower(body), text) {
+				tb.Errorf("%s: the body has %q", a.path, text)
 			}
-			if strings.Contains(strings.ToLower(heads.String()), word) && !strings.Contains(asked, word) {
-				tb.Errorf("%s: a header has %q: %s", a.path, word, heads.String())
+			if strings.Contains(strings.ToLower(heads.String()), text) && !strings.Contains(asked, text) {
+				tb.Errorf("%s: a header has %q: %s", a.path, text, heads.String())
 			}
 		}
 		if strings.Contains(body, c.hash) {

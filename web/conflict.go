@@ -6,15 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/web/ui"
 )
 
-// conflict shows both versions: what was typed, in the form, and what is stored.
-// Nothing was overwritten; sending the form again does so knowingly.
+// conflict shows both versions of a post: what was typed, in the form, and what is stored. Nothing
+// was overwritten; sending the form again overwrites it knowingly.
 func (s *Site) conflict(w http.ResponseWriter, r *http.Request, d draft) error {
 	p, err := s.load(w, r)
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		return s.gone(w, r, d)
 	}
 	if err != nil {
@@ -32,14 +33,16 @@ func (s *Site) conflict(w http.ResponseWriter, r *http.Request, d draft) error {
 }
 
 func version(d draft) ui.Version {
-	return ui.Version{Title: d.title, Slug: d.slug, Description: d.description, Tags: d.tags, Body: d.body, PublishedAt: d.date}
+	return ui.Version{
+		Title: d.title, Slug: d.slug, Description: d.description, Tags: d.tags, Body: d.body, PublishedAt: d.date,
+	}
 }
 
-// maxDiff bounds the work of a diff, which is the product of the changed lines.
+// maxDiff bounds the work of a diff, which is the product of the numbers of changed lines.
 const maxDiff = 2_000_000
 
-// diff compares two texts line by line: the longest common subsequence of what
-// lies between their common beginning and end.
+// diff compares two texts line by line, by the longest common subsequence of what lies between
+// their common beginning and end.
 func diff(theirs, mine string) []ui.DiffLine {
 	a, b := strings.Split(theirs, "\n"), strings.Split(mine, "\n")
 	start := 0
@@ -105,7 +108,7 @@ func middle(a, b []string) []ui.DiffLine {
 // contextLines is how many equal lines are shown around a difference.
 const contextLines = 3
 
-// fold replaces long runs of equal lines by one that counts them.
+// fold replaces long runs of equal lines by a line that counts them.
 func fold(lines []ui.DiffLine) []ui.DiffLine {
 	var out []ui.DiffLine
 	for i := 0; i < len(lines); {

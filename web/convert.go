@@ -21,7 +21,7 @@ func listURL(base string, chosen []string, page int) string {
 	return base
 }
 
-// listQuery names a page of a list, "" the first one of the whole list.
+// listQuery returns the query of a page of a list, or "" for the first page of the whole list.
 func listQuery(chosen []string, page int) string {
 	q := url.Values{}
 	for _, l := range chosen {
@@ -47,7 +47,7 @@ func pager(base string, chosen []string, page, total, size int) ui.Pager {
 func uiCard(c posts.Card) ui.Card {
 	return ui.Card{
 		ID: c.ID, Slug: c.Slug, Title: c.Title, Excerpt: firstOf(c.Description, c.Excerpt), Author: c.Author,
-		PublishedAt: c.PublishedAt, ReadingMinutes: c.Minutes, Tags: c.Labels,
+		PublishedAt: c.PublishedAt, ReadingMinutes: c.Minutes, Tags: c.Labels, Pinned: c.Pinned,
 	}
 }
 
@@ -67,7 +67,7 @@ func uiTags(list []tags.Tag) []ui.TagCount {
 	return out
 }
 
-// filters offers every tag to be added to, or removed from, those chosen.
+// filters returns a filter for each tag, which adds it to the chosen ones or removes it from them.
 func filters(visible []tags.Tag, chosen []string) []ui.TagFilter {
 	var out []ui.TagFilter
 	for _, t := range visible {
@@ -86,7 +86,7 @@ func uiPost(p posts.Post) ui.Post {
 		ID: p.ID, Slug: p.Slug, Title: p.Title, Description: p.Description, Author: p.Author, PublishedAt: p.PublishedAt,
 		ReadingMinutes: p.Minutes, Tags: p.Labels, Body: p.HTML,
 	}
-	// An edit that made it public, or on the day of it, is no update.
+	// An edit that published the post, or one within a day of it, does not count as an update.
 	if p.Visible() && p.UpdatedAt.Sub(p.PublishedAt).Hours() > 24 && p.UpdatedAt.Sub(p.CreatedAt).Hours() > 24 {
 		out.UpdatedAt = p.UpdatedAt
 	}
@@ -111,7 +111,7 @@ func link(c *posts.Card) *ui.Link {
 	return &ui.Link{Title: c.Title, URL: postURL(c.Slug)}
 }
 
-// statusLine says to an author who sees a post.
+// statusLine returns the state of a post, for an author who sees it.
 func (s *Site) statusLine(c posts.Card) string {
 	switch c.State {
 	case posts.Draft:

@@ -12,21 +12,21 @@ import (
 	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
-	"blog/internal/repo"
 	"blog/web/ui"
 )
 
-// draft is what the editor's form holds, all as typed.
+// draft is the content of the editor's form, as it was typed.
 type draft struct {
-	id                                         int64 // of the post in the form's address, 0 for a new one
+	id                                         int64 // of the post in the form's address; 0 for a new post
 	title, slug, description, tags, body, date string
 	revision, key, do                          string
 	picture                                    *picture
 	uploads                                    []ui.Upload
 }
 
-// picture is a file that came with the form.
+// picture is a file in the form.
 type picture struct {
 	name string
 	data []byte
@@ -42,14 +42,13 @@ func draftOf(v url.Values) draft {
 	}
 }
 
-// typed reports whether there is anything to lose.
+// typed reports whether the draft has text that could be lost.
 func (d draft) typed() bool { return d.title+d.description+d.tags+d.body != "" }
 
-// readDraft reads the editor's form as it comes in. With an error it returns what
-// was read before it, so that the form can be shown again. free is to be called
-// when the picture is needed no more. Who is not signed in gets their text back
-// and nothing else, so their pictures are read past, and those of somebody
-// without as much as a session's cookie not even that.
+// readDraft reads the editor's form as it arrives. On an error it returns what was read before it,
+// so that the form can be shown again. The caller calls free when it no longer needs the picture. A
+// user who is not signed in gets only their text back, so readDraft skips their pictures. Without a
+// session's cookie it does not even read past them.
 func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free func(), err error) {
 	_, signed := userOf(r.Context())
 	limit, free := int64(maxUpload), func() {}
@@ -77,21 +76,21 @@ func (s *Site) readDraft(w http.ResponseWriter, r *http.Request) (d draft, free 
 	return d, free, err
 }
 
-// fields are what is read of a form in parts.
+// fields has what is read of a form in parts.
 type fields struct {
 	values  url.Values
-	enter   func() bool // waits for room for a picture; nil reads past pictures
+	enter   func() bool // waits for room for a picture; nil skips pictures
 	entered bool
 	picture *picture
-	problem error // of the picture alone: the rest of the form is read
+	problem error // with the picture; the other fields are still read
 }
 
 func (f *fields) read(parts *multipart.Reader) error {
-	const perField = 100 // bytes that a field is counted with beside its text
+	const perField = 100 // bytes that count for a field beside its text
 	room := maxForm
 	for {
 		part, err := parts.NextPart()
-		if err == io.EOF { //nolint:errorlint // wrapped, it is a form that broke off
+		if err == io.EOF { //nolint:errorlint // a wrapped one is a form that broke off
 			return nil
 		}
 		if err != nil {
@@ -115,19 +114,20 @@ func (f *fields) read(parts *multipart.Reader) error {
 	}
 }
 
-// readPicture reads a file. What it leaves of it is read past.
+// readPicture reads a file. It skips what exceeds the limit.
 func (f *fields) readPicture(part *multipart.Part) error {
 	content := bufio.NewReader(part)
 	_, err := content.Peek(1)
 	switch {
-	case err == io.EOF: //nolint:errorlint // wrapped, it is a form that broke off
+	case err == io.EOF: //nolint:errorlint // a wrapped one is a form that broke off
 		return nil // no file was chosen
 	case err != nil:
 		return fmt.Errorf("read picture: %w", err)
 	case f.enter == nil:
 		return nil
 	case !f.entered && !f.enter():
-		f.problem = &repo.Error{Code: repo.Unavailable, Message: "Many pictures are being stored right now. Send the form again in a moment.", RetryAfter: 2}
+		f.problem = apperr.NewUnavailable("",
+			"Many pictures are being stored right now. Send the form again in a moment.", 2*time.Second, nil)
 		return nil
 	}
 	f.entered, f.picture = true, nil
@@ -143,12 +143,15 @@ func (f *fields) readPicture(part *multipart.Part) error {
 	return nil
 }
 
-// errPicture is a 413 that the editor shows beside the field.
+// errPicture returns a 413 that the editor shows at the field.
 func errPicture() error {
-	return &repo.Error{Code: repo.Invalid, Reason: repo.TooLarge, Message: "The picture is too large.", Fields: map[string]string{"image": "has more than 10 MB: save it smaller"}}
+	return &apperr.Error{
+		Code: apperr.Invalid, Reason: apperr.TooLarge, Message: "The picture is too large.",
+		Fields: map[string]string{"image": "has more than 10 MB: save it smaller"},
+	}
 }
 
-// labels splits what was typed as tags.
+// labels returns the tags in what was typed.
 func (d draft) labels() []string {
 	out := []string{}
 	for _, l := range strings.FieldsFunc(d.tags, func(r rune) bool { return strings.ContainsRune(",\n，、،", r) }) {
@@ -159,11 +162,11 @@ func (d draft) labels() []string {
 	return out
 }
 
-// publishedAt reads the date field, which is in the blog's zone. An hour that the
-// clocks leave out there is no date; one that comes twice is either.
+// publishedAt parses the date field, which is in the blog's zone. It refuses an hour that the
+// clocks there skip. An hour that comes twice is either of the two.
 func (s *Site) publishedAt(d draft) (*time.Time, error) {
 	if d.date == "" {
-		return nil, nil //nolint:nilnil // no date is a date field's usual value
+		return nil, nil // the date field is usually empty
 	}
 	for _, layout := range []string{editorDate, "2006-01-02T15:04:05", time.DateOnly} {
 		t, err := time.ParseInLocation(layout, d.date, s.Location)
@@ -179,11 +182,11 @@ func (s *Site) publishedAt(d draft) (*time.Time, error) {
 }
 
 func errDate(problem string) error {
-	return repo.InvalidFields(map[string]string{"published_at": problem})
+	return apperr.InvalidFields(map[string]string{"published_at": problem})
 }
 
-// due is the date to publish at. Whoever publishes now does not wait for a date
-// to come, and whoever schedules has to name one.
+// due returns the date at which to publish. Publishing now and a date to come exclude each other,
+// and scheduling needs a date.
 func (s *Site) due(d draft) (*time.Time, error) {
 	at, err := s.publishedAt(d)
 	switch {
@@ -194,7 +197,7 @@ func (s *Site) due(d draft) (*time.Time, error) {
 	case d.do == "schedule" && !at.After(s.now()):
 		return nil, errDate("is past: a post is scheduled for a date to come")
 	case d.do == "publish" && at != nil && at.After(s.now()):
-		return nil, nil //nolint:nilnil // now
+		return nil, nil // now
 	}
 	return at, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/markdown"
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -24,6 +25,7 @@ func (s *Site) editPost(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := s.editorView(r, &p, s.stored(p), ui.Form{})
+	v.Warnings = warnings(posts.Warnings(p.Body))
 	if r.URL.Query().Has("saved") {
 		v.Saved = true
 		v.Page.Flash = "Saved."
@@ -32,7 +34,7 @@ func (s *Site) editPost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// stored is the form for a post as it is in the database.
+// stored returns the draft of a post as it is stored.
 func (s *Site) stored(p posts.Post) draft {
 	d := draft{
 		id: p.ID, title: p.Title, slug: p.Slug, description: p.Description, tags: strings.Join(p.Labels, ", "), body: p.Body,
@@ -44,8 +46,8 @@ func (s *Site) stored(p posts.Post) draft {
 	return d
 }
 
-// editorView shows d. p is the post as it is stored; nil when it is new, or not
-// to be seen.
+// editorView returns the editor with d. p is the stored post; it is nil when the post is new or
+// must not be shown.
 func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui.EditorView {
 	v := ui.EditorView{
 		Page: s.private(r, "New post", ui.NavNew), Form: f, New: d.id == 0, DraftKey: "new", Status: ui.StatusDraft,
@@ -57,7 +59,7 @@ func (s *Site) editorView(r *http.Request, p *posts.Post, d draft, f ui.Form) ui
 		v.Page.Title, v.Page.Active = "Edit a post", ui.NavAdmin
 		v.Form.Action = adminURL(d.id, "")
 		v.DraftKey = strconv.FormatInt(d.id, 10)
-		v.Status = "" // not known, or not to be told
+		v.Status = "" // not known, or not to be shown
 	}
 	if p != nil {
 		v.Page.Title, v.Status, v.ViewURL = "Edit: "+p.Title, string(p.State), postURL(p.Slug)
@@ -77,7 +79,10 @@ func (s *Site) createPost(w http.ResponseWriter, r *http.Request) error {
 	if done, berr := s.beside(w, r, nil, &d); done || berr != nil {
 		return berr
 	}
-	cmd := posts.Create{Title: d.title, Slug: d.slug, Description: d.description, Body: d.body, Tags: d.labels(), Publish: d.do == "publish" || d.do == "schedule"}
+	cmd := posts.Create{
+		Title: d.title, Slug: d.slug, Description: d.description, Body: d.body, Tags: d.labels(),
+		Publish: d.do == "publish" || d.do == "schedule",
+	}
 	var ref posts.Ref
 	var receipt repo.Receipt
 	if cmd.PublishedAt, err = s.due(d); err == nil {
@@ -103,7 +108,7 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 	}
 	p, lerr := s.load(w, r)
 	switch {
-	case errors.Is(lerr, repo.NotFound):
+	case errors.Is(lerr, apperr.NotFound):
 		return s.gone(w, r, d)
 	case lerr != nil:
 		return s.notSaved(w, r, nil, d, lerr)
@@ -123,10 +128,10 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 		ref, receipt, err = s.do(w, r, cmd, d.key)
 	}
 	switch {
-	case repo.HasReason(err, posts.RevisionMismatch):
+	case apperr.HasReason(err, posts.RevisionMismatch):
 		s.catchUp(r.Context(), receipt.Cursor)
 		return s.conflict(w, r, d)
-	case errors.Is(err, repo.NotFound):
+	case errors.Is(err, apperr.NotFound):
 		return s.gone(w, r, d)
 	case err != nil:
 		return s.notSaved(w, r, &p, d, err)
@@ -135,11 +140,14 @@ func (s *Site) updatePost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// change is the command for what was typed into the form of p.
+// change returns the command for what was typed into the form of p.
 func (s *Site) change(d draft, p posts.Post) (posts.Update, error) {
 	labels := d.labels()
-	revision, _ := strconv.ParseInt(d.revision, 10, 64) // 0 is refused by field
-	cmd := posts.Update{Target: posts.Target{ID: p.ID}, Revision: revision, Title: &d.title, Description: &d.description, Body: &d.body, Tags: &labels}
+	revision, _ := strconv.ParseInt(d.revision, 10, 64) // 0 is refused with a message for the field
+	cmd := posts.Update{
+		Target: posts.Target{ID: p.ID}, Revision: revision, Title: &d.title, Description: &d.description, Body: &d.body,
+		Tags: &labels,
+	}
 	if d.slug != "" {
 		cmd.Slug = &d.slug
 	}
@@ -160,7 +168,7 @@ func (s *Site) change(d draft, p posts.Post) (posts.Update, error) {
 	return cmd, err
 }
 
-// stillDue refuses what would make a scheduled post public by merely saving it.
+// stillDue refuses to publish a scheduled post merely because it is saved after its date.
 func (s *Site) stillDue(at *time.Time, p posts.Post) error {
 	switch {
 	case at == nil:
@@ -171,17 +179,17 @@ func (s *Site) stillDue(at *time.Time, p posts.Post) error {
 	return nil
 }
 
-// sameMinute keeps the seconds of a stored date that the form's field, which has
-// none, was not changed from.
+// sameMinute returns the stored date when t differs from it only by seconds, which the form's field
+// does not have.
 func (s *Site) sameMinute(t *time.Time, p posts.Post) *time.Time {
-	if t != nil && !p.PublishedAt.IsZero() && p.PublishedAt.In(s.Location).Format(editorDate) == t.In(s.Location).Format(editorDate) {
+	if t != nil && !p.PublishedAt.IsZero() && p.PublishedAt.In(s.Location).Format(editorDate) == t.In(s.Location).
+		Format(editorDate) {
 		return &p.PublishedAt
 	}
 	return t
 }
 
-// saved sends the author on: to the post when it went public, else back to the
-// editor.
+// saved redirects the author to the post when it was published, otherwise to the editor.
 func (s *Site) saved(w http.ResponseWriter, r *http.Request, ref posts.Ref, receipt repo.Receipt, do string) {
 	s.wrote(w, r, receipt)
 	to := editURL(ref.ID) + "?saved"
@@ -191,9 +199,9 @@ func (s *Site) saved(w http.ResponseWriter, r *http.Request, ref posts.Ref, rece
 	s.redirect(w, r, to, http.StatusSeeOther)
 }
 
-// notSaved shows the form again with all that was typed and what was wrong.
+// notSaved shows the form again with everything that was typed, and what was wrong.
 func (s *Site) notSaved(w http.ResponseWriter, r *http.Request, p *posts.Post, d draft, err error) error {
-	if errors.Is(err, repo.Unauthorized) {
+	if errors.Is(err, apperr.Unauthorized) {
 		return s.signedOut(w, r, d, err)
 	}
 	status, f, ok := refused(w, err)
@@ -202,7 +210,7 @@ func (s *Site) notSaved(w http.ResponseWriter, r *http.Request, p *posts.Post, d
 	}
 	s.logFailure(r, status, err)
 	switch {
-	case repo.HasReason(err, repo.KeyReused):
+	case apperr.HasReason(err, apperr.KeyReused):
 		d.key = repo.NewKey()
 		f.Message = "This form was saved before, with something else in it. If that is what you want, send it again."
 	case f.Errors["key"] != "":
@@ -214,12 +222,12 @@ func (s *Site) notSaved(w http.ResponseWriter, r *http.Request, p *posts.Post, d
 	return nil
 }
 
-// signedOut gives what was typed back to somebody whose session has ended, or
-// has not arrived on this node yet.
+// signedOut returns what was typed to a user whose session has ended, or has not arrived on this
+// node yet.
 func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err error) error {
 	if !d.typed() {
 		if err == nil {
-			err = repo.Errorf(repo.Unauthorized, "Sign in first.")
+			err = apperr.Errorf(apperr.Unauthorized, "Sign in first.")
 		}
 		return err
 	}
@@ -233,29 +241,32 @@ func (s *Site) signedOut(w http.ResponseWriter, r *http.Request, d draft, err er
 	if missing(r.Context()) && s.sessionToken(r) != "" {
 		status, v.SignedOut, v.Unavailable = http.StatusServiceUnavailable, false, true
 		w.Header().Set("Retry-After", "2")
-		v.Form.Message = "Your session has not arrived at this copy of the blog yet. All that you typed is still here: send it again in a moment."
+		v.Form.Message = "Your session has not arrived at this copy of the blog yet. All that you typed is still here: " +
+			"send it again in a moment."
 	}
 	s.write(w, r, status, ui.Editor(v))
 	return nil
 }
 
-// gone gives back what was typed into a post that was deleted meanwhile, as a
-// new one.
+// gone shows the text that was typed for a post that was deleted meanwhile as the text of a new
+// post.
 func (s *Site) gone(w http.ResponseWriter, r *http.Request, d draft) error {
 	if missing(r.Context()) {
-		return s.notSaved(w, r, nil, d, &repo.Error{Code: repo.Unavailable, RetryAfter: 2, Message: "This post has not arrived at this copy of the blog yet. Send it again in a moment."})
+		return s.notSaved(w, r, nil, d, apperr.NewUnavailable("",
+			"This post has not arrived at this copy of the blog yet. Send it again in a moment.", 2*time.Second, nil))
 	}
 	if !d.typed() {
-		return repo.Errorf(repo.NotFound, "There is no such post.")
+		return apperr.Errorf(apperr.NotFound, "There is no such post.")
 	}
 	d.id, d.revision, d.key = 0, "", repo.NewKey()
-	v := s.editorView(r, nil, d, ui.Form{Message: "This post was deleted meanwhile. All that you typed is still here: saving it makes a new post."})
+	v := s.editorView(r, nil, d, ui.Form{
+		Message: "This post was deleted meanwhile. All that you typed is still here: saving it makes a new post.",
+	})
 	s.write(w, r, http.StatusConflict, ui.Editor(v))
 	return nil
 }
 
-// beside does what the editor offers beside saving: a preview, an upload. done
-// is true when it has answered.
+// beside handles what the editor offers besides saving: a preview and an upload. done is true when it has answered.
 func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *draft) (done bool, err error) {
 	if d.picture != nil {
 		up, err := s.upload(w, r, d.picture)
@@ -270,42 +281,56 @@ func (s *Site) beside(w http.ResponseWriter, r *http.Request, p *posts.Post, d *
 	switch d.do {
 	case "upload":
 		if d.picture == nil {
-			return true, s.notSaved(w, r, p, *d, repo.InvalidFields(map[string]string{"image": "choose a picture first"}))
+			return true, s.notSaved(w, r, p, *d, apperr.InvalidFields(map[string]string{"image": "choose a picture first"}))
 		}
 		s.write(w, r, http.StatusOK, ui.Editor(s.editorView(r, p, *d, ui.Form{})))
 		return true, nil
 	case "preview":
-		pre, err := s.preview(r, p, *d)
+		pre, lost, err := s.preview(r, p, *d)
 		if err != nil {
 			return true, s.notSaved(w, r, p, *d, err)
 		}
 		v := s.editorView(r, p, *d, ui.Form{})
-		v.Preview = pre
+		v.Preview, v.Warnings = pre, lost
 		s.write(w, r, http.StatusOK, ui.Editor(v))
 		return true, nil
 	case "", "save", "publish", "schedule", "unpublish":
 		return false, nil
 	}
-	return true, s.notSaved(w, r, p, *d, &statusError{http.StatusBadRequest, "That cannot be done", "The form did not say what to do."})
+	return true, s.notSaved(w, r, p, *d, &statusError{
+		http.StatusBadRequest, "That cannot be done", "The form did not say what to do.",
+	})
 }
 
-// preview renders on this node what saving would render on the primary.
-func (s *Site) preview(r *http.Request, p *posts.Post, d draft) (*ui.Preview, error) {
+// preview renders on this node what the primary would render on saving, and returns what of the
+// text is not shown.
+func (s *Site) preview(r *http.Request, p *posts.Post, d draft) (*ui.Preview, []ui.Warning, error) {
 	var id int64
 	if p != nil {
 		id = p.ID
 	}
 	doc, err := posts.Preview(r.Context(), s.repo, id, d.body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	u, _ := userOf(r.Context())
-	out := ui.Post{Title: d.title, Description: d.description, Author: u.user.Name, ReadingMinutes: doc.ReadingMinutes, Tags: d.labels(), Body: doc.HTML}
+	out := ui.Post{
+		Title: d.title, Description: d.description, Author: u.user.Name, ReadingMinutes: doc.ReadingMinutes, Tags: d.labels(),
+		Body: doc.HTML,
+	}
 	out.TOC = toc(doc)
 	if at, err := s.publishedAt(d); err == nil && at != nil {
 		out.PublishedAt = at.UTC()
 	}
-	return &ui.Preview{Post: out}, nil
+	return &ui.Preview{Post: out}, warnings(doc.Warnings), nil
+}
+
+func warnings(lost []markdown.Warning) []ui.Warning {
+	var out []ui.Warning
+	for _, w := range lost {
+		out = append(out, ui.Warning{Line: w.Line, Text: w.Text})
+	}
+	return out
 }
 
 func toc(doc markdown.Document) []ui.Heading {

@@ -7,20 +7,20 @@ import (
 	"strings"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
-	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
 const hostileText = "\n\n  Zwei Zeilen <b>&amp;\n\ttab \"quotes\" 'n' </textarea> 日本語 \u202e 👩\u200d👩\u200d👧\n\n"
 
-// MustKeep fails unless the editor shows everything that was typed.
-func MustKeep(tb testing.TB, a *answer, typed url.Values) {
+// MustRetain fails unless the editor shows everything that was typed.
+func MustRetain(tb testing.TB, a *answer, typed url.Values) {
 	tb.Helper()
-	kept := a.form(tb, "form.editor")
+	retained := a.form(tb, "form.editor")
 	for _, field := range []string{"title", "slug", "description", "tags", "body", "published_at"} {
-		if kept.Get(field) != typed.Get(field) {
-			tb.Errorf("%s was %q and is %q", field, typed.Get(field), kept.Get(field))
+		if retained.Get(field) != typed.Get(field) {
+			tb.Errorf("%s was %q and is %q", field, typed.Get(field), retained.Get(field))
 		}
 	}
 }
@@ -32,7 +32,9 @@ func TestWritingWithoutScripts(t *testing.T) {
 		b := MustLogin(t, n)
 		stranger := MustOpen(t, n)
 		form := b.Get(t, "/admin/posts/new").Must(t, http.StatusOK)
-		edit := b.Post(t, "/admin/posts", form.with(t, "form.editor", "title", "My title", "body", "Some *words*.", "tags", "Go, two words ,,", "slug", "mine", "do", "save")).
+		edit := b.Post(t, "/admin/posts",
+			form.with(t, "form.editor", "title", "My title", "body", "Some *words*.", "tags", "Go, two words ,,", "slug", "mine",
+				"do", "save")).
 			Must(t, http.StatusSeeOther).header.Get("Location")
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 
@@ -41,11 +43,15 @@ func TestWritingWithoutScripts(t *testing.T) {
 			t.Errorf("after saving: %s", page.text(t, "body"))
 		}
 		action := page.attr(t, "form.editor", "action")
-		pre := b.Post(t, action, page.with(t, "form.editor", "body", "A **preview**.", "do", "preview")).Must(t, http.StatusOK)
+		pre := b.Post(t, action, page.with(t, "form.editor", "body", "A **preview**.", "do", "preview")).
+			Must(t, http.StatusOK)
 		if pre.text(t, ".preview .prose strong") != "preview" || pre.form(t, "form.editor").Get("body") != "A **preview**." {
 			t.Errorf("the preview is %s", pre.text(t, "main"))
 		}
-		b.Post(t, action, pre.with(t, "form.editor", "do", "publish")).MustLeadTo(t, "/posts/mine")
+		if pre.find(t, "[data-lost]").Length() != 0 {
+			t.Errorf("something is not shown: %s", pre.text(t, "[data-lost]"))
+		}
+		b.Post(t, action, pre.with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/mine")
 		read := stranger.Get(t, "/posts/mine").Must(t, http.StatusOK)
 		if read.text(t, ".prose strong") != "preview" || read.text(t, ".tags") != "gotwo-words" {
 			t.Errorf("the post reads %s", read.text(t, "article"))
@@ -53,23 +59,26 @@ func TestWritingWithoutScripts(t *testing.T) {
 		b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "unpublish")).Must(t, http.StatusSeeOther)
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 
-		b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "published_at", "2026-05-25T09:00", "do", "schedule")).Must(t, http.StatusSeeOther)
-		if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" || got.form(t, "form.editor").Get("published_at") != "2026-05-25T09:00" {
+		b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "published_at", "2026-05-25T09:00", "do", "schedule")).
+			Must(t, http.StatusSeeOther)
+		if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" ||
+			got.form(t, "form.editor").Get("published_at") != "2026-05-25T09:00" {
 			t.Errorf("scheduled: %s", got.text(t, "main"))
 		}
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
-		// From the list: at once, whatever the date.
+		// From the list the post is published at once, whatever its date.
 		list := b.Get(t, "/admin").Must(t, http.StatusOK)
 		row := fmt.Sprintf("form[action='%s/state']", action)
-		b.Post(t, action+"/state", list.with(t, row, "do", "publish")).MustLeadTo(t, "/admin")
+		b.Post(t, action+"/state", list.with(t, row, "do", "publish")).MustRedirect(t, "/admin")
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusOK)
 		stale := b.Post(t, action+"/state", list.with(t, row, "do", "unpublish", "key", "")).Must(t, http.StatusConflict)
 		if stale.find(t, ".summary[role=alert]").Length() != 1 {
 			t.Errorf("a stale list says nothing: %s", stale.text(t, "main"))
 		}
 
-		confirm := b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "delete")).Must(t, http.StatusSeeOther).header.Get("Location")
-		b.Post(t, confirm, b.Get(t, confirm).with(t, "main form")).MustLeadTo(t, "/admin")
+		confirm := b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "delete")).
+			Must(t, http.StatusSeeOther).header.Get("Location")
+		b.Post(t, confirm, b.Get(t, confirm).with(t, "main form")).MustRedirect(t, "/admin")
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 		b.Get(t, edit).Must(t, http.StatusNotFound)
 		b.Get(t, confirm).Must(t, http.StatusNotFound)
@@ -80,9 +89,11 @@ func TestPublishingNowDoesNotWait(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustLogin(t, w.primary)
-	b.Post(t, "/admin/posts", editor("title", "Later", "published_at", "2027-01-01T00:00", "do", "publish")).MustLeadTo(t, "/posts/later")
+	b.Post(t, "/admin/posts", editor("title", "Later", "published_at", "2027-01-01T00:00", "do", "publish")).
+		MustRedirect(t, "/posts/later")
 	b.Get(t, "/posts/later").Must(t, http.StatusOK)
-	b.Post(t, "/admin/posts", editor("title", "Earlier", "published_at", "2020-02-29T23:59", "do", "publish")).MustLeadTo(t, "/posts/earlier")
+	b.Post(t, "/admin/posts", editor("title", "Earlier", "published_at", "2020-02-29T23:59", "do", "publish")).
+		MustRedirect(t, "/posts/earlier")
 	if got := b.Get(t, "/posts/earlier").attr(t, "article time", "datetime"); got != "2020-02-29T23:59:00Z" {
 		t.Errorf("dated %s", got)
 	}
@@ -92,29 +103,33 @@ func TestPublishingNowDoesNotWait(t *testing.T) {
 		if a.find(t, "#f-published_at-error").Length() != 1 {
 			t.Errorf("scheduled for %q: %s", date, a.text(t, "main"))
 		}
-		MustKeep(t, a, typed)
+		MustRetain(t, a, typed)
 	}
 }
 
-func TestSavingAScheduledPostKeepsItSo(t *testing.T) {
+func TestSavingAScheduledPostLeavesItScheduled(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustLogin(t, w.primary)
-	edit := b.Post(t, "/admin/posts", editor("published_at", "2026-06-01T10:00", "do", "schedule")).Must(t, http.StatusSeeOther).header.Get("Location")
+	edit := b.Post(t, "/admin/posts", editor("published_at", "2026-06-01T10:00", "do", "schedule")).
+		Must(t, http.StatusSeeOther).header.Get("Location")
 	form := b.Get(t, edit)
 	action := form.attr(t, "form.editor", "action")
 	for _, date := range []string{"", "2026-05-01T10:00"} {
-		a := b.Post(t, action, form.with(t, "form.editor", "published_at", date, "do", "save")).Must(t, http.StatusUnprocessableEntity)
+		a := b.Post(t, action, form.with(t, "form.editor", "published_at", date, "do", "save")).
+			Must(t, http.StatusUnprocessableEntity)
 		if a.find(t, "#f-published_at-error").Length() != 1 {
 			t.Errorf("%q: %s", date, a.text(t, ".summary"))
 		}
 	}
-	b.Post(t, action, form.with(t, "form.editor", "published_at", "2026-07-01T10:00", "do", "save")).Must(t, http.StatusSeeOther)
-	if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" || got.form(t, "form.editor").Get("published_at") != "2026-07-01T10:00" {
+	b.Post(t, action, form.with(t, "form.editor", "published_at", "2026-07-01T10:00", "do", "save")).
+		Must(t, http.StatusSeeOther)
+	if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" ||
+		got.form(t, "form.editor").Get("published_at") != "2026-07-01T10:00" {
 		t.Errorf("%s", got.text(t, "main"))
 	}
 	MustOpen(t, w.primary).Get(t, "/posts/a-title").Must(t, http.StatusNotFound)
-	b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "publish")).MustLeadTo(t, "/posts/a-title")
+	b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/a-title")
 }
 
 func TestAFormSentTwice(t *testing.T) {
@@ -123,22 +138,22 @@ func TestAFormSentTwice(t *testing.T) {
 	b := MustLogin(t, w.replica)
 	form := b.Get(t, "/admin/posts/new").with(t, "form.editor", "title", "Once", "body", "Text.", "do", "publish")
 	for range 3 {
-		b.Post(t, "/admin/posts", form).MustLeadTo(t, "/posts/once")
+		b.Post(t, "/admin/posts", form).MustRedirect(t, "/posts/once")
 	}
 	if n := MustCount(t, w.primary)["posts"]; n != 1 {
 		t.Fatalf("%d posts", n)
 	}
-	// The same form with something else in it.
+	// The same form with other text.
 	form.Set("body", hostileText)
 	form.Set("title", "Twice")
 	a := b.Post(t, "/admin/posts", form).Must(t, http.StatusConflict)
-	MustKeep(t, a, form)
+	MustRetain(t, a, form)
 	again := a.form(t, "form.editor")
 	if again.Get("key") == form.Get("key") || again.Get("key") == "" || a.find(t, "#form-summary").Length() != 1 {
 		t.Errorf("the key is still %q: %s", again.Get("key"), a.text(t, ".summary"))
 	}
 	again.Set("do", "publish")
-	b.Post(t, "/admin/posts", again).MustLeadTo(t, "/posts/twice")
+	b.Post(t, "/admin/posts", again).MustRedirect(t, "/posts/twice")
 	if n := MustCount(t, w.primary)["posts"]; n != 2 {
 		t.Errorf("%d posts", n)
 	}
@@ -157,21 +172,25 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 		typed  url.Values
 		fields []string
 	}{
-		"no title":    {editor("title", " "), []string{"title"}},
-		"all at once": {editor("title", strings.Repeat("t", 201), "slug", "a/b", "description", strings.Repeat("d", 501), "tags", "a, b{", "body", hostileText), []string{"title", "slug", "description", "tags"}},
-		"taken":       {editor("slug", "taken", "body", hostileText), []string{"slug"}},
-		"reserved":    {editor("slug", "new"), []string{"slug"}},
-		"long":        {editor("body", strings.Repeat("wörter ", 40_000)), []string{"body"}},
-		"no date":     {editor("published_at", "yesterday"), []string{"published_at"}},
-		"no day":      {editor("published_at", "2026-02-30T10:00"), []string{"published_at"}},
-		"year 3000":   {editor("published_at", "3000-01-01T00:00"), []string{"published_at"}},
+		"no title": {editor("title", " "), []string{"title"}},
+		"all at once": {
+			editor("title", strings.Repeat("t", 201), "slug", "a/b", "description", strings.Repeat("d", 501), "tags", "a, b{",
+				"body", hostileText),
+			[]string{"title", "slug", "description", "tags"},
+		},
+		"taken":     {editor("slug", "taken", "body", hostileText), []string{"slug"}},
+		"reserved":  {editor("slug", "new"), []string{"slug"}},
+		"long":      {editor("body", strings.Repeat("wörter ", 40_000)), []string{"body"}},
+		"no date":   {editor("published_at", "yesterday"), []string{"published_at"}},
+		"no day":    {editor("published_at", "2026-02-30T10:00"), []string{"published_at"}},
+		"year 3000": {editor("published_at", "3000-01-01T00:00"), []string{"published_at"}},
 	} {
 		for _, action := range []string{"/admin/posts", fmt.Sprintf("/admin/posts/%d", id)} {
 			c.typed.Set("revision", "1")
 			said := map[*node]string{}
 			for n, b := range on {
 				a := b.Post(t, action, c.typed).Must(t, http.StatusUnprocessableEntity)
-				MustKeep(t, a, c.typed)
+				MustRetain(t, a, c.typed)
 				for _, f := range c.fields {
 					if a.find(t, "#f-"+f+"-error").Length() != 1 || a.attr(t, "#f-"+f, "aria-invalid") != "true" {
 						t.Errorf("%s to %s: nothing is said of %s: %s", name, action, f, a.text(t, ".summary"))
@@ -199,13 +218,15 @@ func TestTwoEditors(t *testing.T) {
 	edit, action := fmt.Sprintf("/admin/posts/%d/edit", id), fmt.Sprintf("/admin/posts/%d", id)
 	one, two := MustLogin(t, w.primary), MustLogin(t, w.replica)
 	mine, theirs := one.Get(t, edit), two.Get(t, edit)
-	two.Post(t, action, theirs.with(t, "form.editor", "body", "One\n\n2\n\nThree", "do", "save")).Must(t, http.StatusSeeOther)
+	two.Post(t, action, theirs.with(t, "form.editor", "body", "One\n\n2\n\nThree", "do", "save")).
+		Must(t, http.StatusSeeOther)
 	typed := mine.with(t, "form.editor", "body", "One\n\nzwei"+hostileText+"Three", "title", "Titel", "do", "save")
 	a := one.Post(t, action, typed).Must(t, http.StatusConflict)
 	if got := a.form(t, "form.conflict"); got.Get("body") != typed.Get("body") || got.Get("title") != "Titel" {
 		t.Errorf("what was typed is %q", got)
 	}
-	if a.find(t, ".theirs textarea").Text() != "One\n\n2\n\nThree" || a.attr(t, ".theirs a, a[href='"+edit+"']", "href") != edit {
+	if a.find(t, ".theirs textarea").Text() != "One\n\n2\n\nThree" ||
+		a.attr(t, ".theirs a, a[href='"+edit+"']", "href") != edit {
 		t.Errorf("theirs is %q", a.text(t, ".theirs"))
 	}
 	if a.text(t, ".diff-theirs .diff-text") != "2" || !strings.Contains(a.text(t, ".diff-mine .diff-text"), "zwei") {
@@ -214,32 +235,36 @@ func TestTwoEditors(t *testing.T) {
 	if got := MustLoad(t, w.primary, id); got.Title != "Title" || got.Body != "One\n\n2\n\nThree" {
 		t.Errorf("overwritten: %+v", got)
 	}
-	// Once more, knowingly.
-	one.Post(t, action, a.with(t, "form.conflict", "do", a.attr(t, "form.conflict button[name=do]", "value"))).Must(t, http.StatusSeeOther)
+	// Sent again, knowingly.
+	one.Post(t, action, a.with(t, "form.conflict", "do", a.attr(t, "form.conflict button[name=do]", "value"))).
+		Must(t, http.StatusSeeOther)
 	if got := MustLoad(t, w.primary, id); got.Title != "Titel" || !strings.Contains(got.Body, "zwei") {
 		t.Errorf("not overwritten: %+v", got)
 	}
-	// One of them deletes it.
+	// One of them deletes the post.
 	typed = two.Get(t, edit).with(t, "form.editor", "body", "Still typing"+hostileText, "do", "publish")
 	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: id}})
 	a = two.Post(t, action, typed).Must(t, http.StatusConflict)
-	MustKeep(t, a, typed)
+	MustRetain(t, a, typed)
 	if a.attr(t, "form.editor", "action") != "/admin/posts" {
 		t.Errorf("the form goes to %s", a.attr(t, "form.editor", "action"))
 	}
-	two.Post(t, "/admin/posts", a.with(t, "form.editor", "do", "publish")).MustLeadTo(t, "/posts/title")
+	two.Post(t, "/admin/posts", a.with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/title")
 }
 
 func TestASessionThatEndsWhileWriting(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	id := MustPublish(t, w.primary, "Secret title", "Its text").ID
-	for action, form := range map[string]string{"/admin/posts": "/admin/posts/new", fmt.Sprintf("/admin/posts/%d", id): fmt.Sprintf("/admin/posts/%d/edit", id)} {
+	for action, form := range map[string]string{
+		"/admin/posts": "/admin/posts/new", fmt.Sprintf("/admin/posts/%d", id): fmt.Sprintf("/admin/posts/%d/edit", id),
+	} {
 		b := MustLogin(t, w.replica)
-		typed := b.Get(t, form).with(t, "form.editor", "title", "Typed", "body", hostileText, "tags", "a, b", "description", "d", "do", "publish")
-		b.Post(t, "/account/logout-all", nil).MustLeadTo(t, "/login")
+		typed := b.Get(t, form).
+			with(t, "form.editor", "title", "Typed", "body", hostileText, "tags", "a, b", "description", "d", "do", "publish")
+		b.Post(t, "/account/logout-all", nil).MustRedirect(t, "/login")
 		a := b.Post(t, action, typed).Must(t, http.StatusUnauthorized)
-		MustKeep(t, a, typed)
+		MustRetain(t, a, typed)
 		if a.attr(t, "form.editor", "action") != action || a.form(t, "form.editor").Get("key") != typed.Get("key") ||
 			a.find(t, ".summary a[href='/login']").Length() == 0 {
 			t.Errorf("%s: %s", action, a.text(t, "body"))
@@ -250,27 +275,32 @@ func TestASessionThatEndsWhileWriting(t *testing.T) {
 		if strings.Contains(a.body, "Secret title") || strings.Contains(a.body, "Its text") {
 			t.Error("somebody who is not signed in sees the post")
 		}
-		// In another tab.
-		b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustLeadTo(t, "/admin")
+		// The author signs in in another tab.
+		b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustRedirect(t, "/admin")
 		b.Post(t, action, a.with(t, "form.editor", "do", "publish")).Must(t, http.StatusSeeOther)
 	}
 	stranger := MustOpen(t, w.primary)
-	for path, form := range map[string]url.Values{"/admin/posts": {}, "/admin/posts/1/delete": {"key": {"k"}}, "/admin/posts/1/state": {"do": {"unpublish"}}, "/account/password": {}} {
+	for path, form := range map[string]url.Values{
+		"/admin/posts": {}, "/admin/posts/1/delete": {"key": {"k"}}, "/admin/posts/1/state": {"do": {"unpublish"}},
+		"/account/password": {},
+	} {
 		stranger.Post(t, path, form).Must(t, http.StatusUnauthorized)
 	}
-	stranger.Get(t, "/admin/posts/new?x=1").MustLeadTo(t, "/login?next=%2Fadmin%2Fposts%2Fnew%3Fx%3D1")
+	stranger.Get(t, "/admin/posts/new?x=1").MustRedirect(t, "/login?next=%2Fadmin%2Fposts%2Fnew%3Fx%3D1")
 }
 
-// The session ends on the primary between this node's look and the write.
+// TestASessionThatThePrimaryNoLongerHas: the session ends on the primary after this node has read
+// it and before the write.
 func TestASessionThatThePrimaryNoLongerHas(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustLogin(t, w.primary)
 	typed := editor("body", hostileText)
-	// Its clock is ahead of this node's: to it, the session is over.
-	repotest.MustExec(t, w.path, "UPDATE writes SET at = '2026-12-31T00:00:00.000Z' WHERE seq = (SELECT MAX(seq) FROM writes)")
+	// The primary's clock is ahead of this node's, so the session has ended there.
+	repotest.MustExec(t, w.path,
+		"UPDATE writes SET at = '2026-12-31T00:00:00.000Z' WHERE seq = (SELECT MAX(seq) FROM writes)")
 	a := b.Post(t, "/admin/posts", typed).Must(t, http.StatusUnauthorized)
-	MustKeep(t, a, typed)
+	MustRetain(t, a, typed)
 }
 
 func TestAnEditorWithoutAPrimary(t *testing.T) {
@@ -281,19 +311,23 @@ func TestAnEditorWithoutAPrimary(t *testing.T) {
 	action := fmt.Sprintf("/admin/posts/%d", id)
 	list, confirm := b.Get(t, "/admin"), b.Get(t, action+"/delete")
 	typed := b.Get(t, action+"/edit").with(t, "form.editor", "body", hostileText, "do", "save")
-	w.seat.Set(repotest.Unknown())
+	w.role.Set(repotest.Unknown())
 	for _, to := range []string{"/admin/posts", action} {
 		a := b.Post(t, to, typed).Must(t, http.StatusServiceUnavailable)
-		MustKeep(t, a, typed)
-		if a.header.Get("Retry-After") == "" || a.form(t, "form.editor").Get("key") != typed.Get("key") || a.find(t, ".summary.warning").Length() != 1 {
+		MustRetain(t, a, typed)
+		if a.header.Get("Retry-After") == "" || a.form(t, "form.editor").Get("key") != typed.Get("key") ||
+			a.find(t, ".summary.warning").Length() != 1 {
 			t.Errorf("%v %s", a.header, a.text(t, "main"))
 		}
 		up := b.Upload(t, to, typed, "a.png", MustPNG(t)).Must(t, http.StatusServiceUnavailable)
-		MustKeep(t, up, typed)
+		MustRetain(t, up, typed)
 	}
 	for path, form := range map[string]url.Values{
-		action + "/delete": confirm.form(t, "main form"), action + "/state": list.with(t, ".admin-actions", "do", "unpublish"),
-		"/login": {"email": {email}, "password": {password}}, "/logout": {}, "/account/renew": {}, "/account/logout-all": {},
+		action + "/delete": confirm.form(t, "main form"),
+		action + "/state":  list.with(t, ".admin-actions", "do", "unpublish"),
+		"/login": {
+			"email": {email}, "password": {password},
+		}, "/logout": {}, "/account/renew": {}, "/account/logout-all": {},
 		"/account/password": {"current": {password}, "password": {"a new long sentence"}},
 	} {
 		a := b.Post(t, path, form).Must(t, http.StatusServiceUnavailable)
@@ -305,7 +339,7 @@ func TestAnEditorWithoutAPrimary(t *testing.T) {
 	if got := MustLoad(t, w.primary, id); got.Body != "Text" || !got.Visible() {
 		t.Errorf("something was saved: %+v", got)
 	}
-	if !strings.Contains(w.replica.log.String(), repo.NoPrimary) {
+	if !strings.Contains(w.replica.log.String(), apperr.NoPrimary) {
 		t.Error("the log does not say why")
 	}
 }

@@ -12,14 +12,15 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/web/ui"
 )
 
-// handlerFunc answers a request or says why not.
+// handlerFunc answers a request, or returns why not.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
-// handle is the one place where an error becomes a status, a page and a log line.
+// handle turns an error into a status, a page and a line of the log. No other function does.
 func (s *Site) handle(h handlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -28,7 +29,7 @@ func (s *Site) handle(h handlerFunc) http.HandlerFunc {
 	}
 }
 
-// statusError is an error with a status that no code of the repository has.
+// statusError is an error with a status that no code of apperr has.
 type statusError struct {
 	status         int
 	title, message string
@@ -47,11 +48,16 @@ func notAllowed(w http.ResponseWriter, r *http.Request) error {
 			w.Header().Add("Allow", method)
 		}
 	}
-	return &statusError{http.StatusMethodNotAllowed, "That does not work here", "This address does not take that kind of request."}
+	return &statusError{
+		http.StatusMethodNotAllowed, "That does not work here", "This address does not take that kind of request.",
+	}
 }
 
 func errCrossOrigin() error {
-	return &statusError{http.StatusForbidden, "Sent from another site", "This form was sent from another site, so it was refused. Open the page here and send it again."}
+	return &statusError{
+		http.StatusForbidden, "Sent from another site",
+		"This form was sent from another site, so it was refused. Open the page here and send it again.",
+	}
 }
 
 func errTooLarge() error {
@@ -60,30 +66,31 @@ func errTooLarge() error {
 
 // statusOf returns the status, title and message of an error page.
 func statusOf(err error) (status int, title, message string) {
-	var own *statusError
+	var statusErr *statusError
 	var big *http.MaxBytesError
 	switch {
-	case errors.As(err, &own):
-		return own.status, own.title, own.message
+	case errors.As(err, &statusErr):
+		return statusErr.status, statusErr.title, statusErr.message
 	case errors.As(err, &big):
 		return statusOf(errTooLarge())
-	case repo.HasReason(err, accounts.Limited):
-		return http.StatusTooManyRequests, "Too many attempts", repo.AsError(err).Message
+	case apperr.HasReason(err, accounts.Limited):
+		return http.StatusTooManyRequests, "Too many attempts", apperr.From(err).Message
 	}
-	e := repo.AsError(err)
-	if e.Reason == repo.TooLarge {
+	e := apperr.From(err)
+	if e.Reason == apperr.TooLarge {
 		return http.StatusRequestEntityTooLarge, "Too large", e.Message
 	}
-	titles := map[repo.Code]string{
-		repo.Invalid: "That cannot be done", repo.NotFound: "Not found", repo.Conflict: "Changed meanwhile",
-		repo.Unauthorized: "Sign in first", repo.Forbidden: "Not allowed", repo.Unavailable: "Not right now", repo.Internal: "Something went wrong",
+	titles := map[apperr.Code]string{
+		apperr.Invalid: "That cannot be done", apperr.NotFound: "Not found", apperr.Conflict: "Changed meanwhile",
+		apperr.Unauthorized: "Sign in first", apperr.Forbidden: "Not allowed", apperr.Unavailable: "Not right now",
+		apperr.Internal: "Something went wrong",
 	}
 	return e.Code.Status(), titles[e.Code], e.Message
 }
 
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	status, title, message := statusOf(err)
-	e := repo.AsError(err)
+	e := apperr.From(err)
 	s.logFailure(r, status, err)
 	away := missing(r.Context()) && reads(r)
 	sessionAway := away && s.sessionToken(r) != ""
@@ -91,7 +98,10 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.redirect(w, r, "/login?next="+url.QueryEscape(localPath(r.URL.RequestURI())), http.StatusSeeOther)
 		return
 	}
-	v := ui.ErrorView{Page: s.page(r, title, ""), Status: status, Title: title, Message: message, RequestID: repo.RequestID(r.Context()), Key: e.Key}
+	v := ui.ErrorView{
+		Page: s.page(r, title, ""), Status: status, Title: title, Message: message, RequestID: repo.RequestID(r.Context()),
+		Key: e.Key,
+	}
 	v.Page.NoIndex = true
 	v.RetryAfter = e.RetryAfter
 	if reads(r) && (v.RetryAfter > 0 || away) {
@@ -100,7 +110,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	component := ui.Error(v)
 	switch {
 	case away && (status == http.StatusNotFound || status == http.StatusUnauthorized):
-		// The row that the reader was sent to, or their session's, is on its way here.
+		// The row that the reader was sent to, or their session's row, may still arrive.
 		status = http.StatusServiceUnavailable
 		v.Status, v.Title, v.Message, v.RetryAfter = status, "Saved, on its way here", "", 2
 		v.Page.Title = v.Title
@@ -114,7 +124,8 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.write(w, r, status, component)
 }
 
-// logFailure is the one line about a request that failed by no fault of its sender.
+// logFailure writes the only line of the log about a request that failed through no fault of its
+// sender.
 func (s *Site) logFailure(r *http.Request, status int, err error) {
 	level := slog.LevelError
 	switch {
@@ -123,11 +134,12 @@ func (s *Site) logFailure(r *http.Request, status int, err error) {
 	case status == http.StatusServiceUnavailable:
 		level = slog.LevelWarn
 	}
-	s.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", status, "request_id", repo.RequestID(r.Context()), "err", err)
+	s.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", status,
+		"request_id", repo.RequestID(r.Context()), "err", err)
 }
 
-// write sends a page that is not kept: forms with what was typed, errors. A
-// browser may keep it for its back button, so that what was typed comes back too.
+// write sends a page that no cache stores: forms with what was typed, and errors. A browser may store it for its back
+// button, so that what was typed comes back too.
 func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, c templ.Component) {
 	body, err := bytesOf(r.Context(), c)
 	if err != nil {
@@ -144,7 +156,7 @@ func (s *Site) write(w http.ResponseWriter, r *http.Request, status int, c templ
 	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the browser is gone: nobody to tell
+		_, _ = w.Write(body) // it fails when the browser has closed the connection
 	}
 }
 

@@ -6,19 +6,19 @@ import (
 	"net/http"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// health says that the process is alive: it answers, whatever the database does.
+// health answers that the process runs, whatever the state of the database.
 func (s *Site) health(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"alive": true})
 }
 
-// readyz says whether this node can serve readers, and why not. What is missing
-// although it can is said as well: a migration that the primary has not run, one
-// that this release does not know, or no known primary. What was last seen of writing
-// here, and when, is told beside it and changes nothing: who cannot write can serve
-// readers. Anybody can ask: what is wrong in detail is in the log.
+// readyz answers whether this node can serve readers, and why not. It also reports what is missing while the node can:
+// a migration that the primary has not run, one that this release does not know, or no known primary. What was last
+// observed of writing here, and when, is reported as well and changes nothing: a node that cannot write can serve
+// readers. Anybody can ask, so details of a fault are only in the log.
 func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	h := s.repo.Health(r.Context())
 	if r.Context().Err() == nil {
@@ -46,20 +46,20 @@ func (s *Site) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, out)
 }
 
-// readiness is what the log is told of.
+// readiness is what is logged when it changes.
 type readiness struct {
 	ready           bool
 	reason, writing string
 }
 
-// logReadiness says what has changed, once, however often it is asked for.
+// logReadiness logs changes of the readiness, once each, however often it is asked for.
 func (s *Site) logReadiness(h repo.Health) {
 	writing := string(h.Writing.State)
 	if h.Writing.Err != nil {
 		writing += ": " + h.Writing.Err.Error()
 	}
 	now := readiness{h.Ready, h.Reason, writing}
-	before := s.told.Swap(&now)
+	before := s.readiness.Swap(&now)
 	if before == nil && h.Ready && h.Reason == "" && h.Writing.Err == nil {
 		return
 	}
@@ -68,7 +68,7 @@ func (s *Site) logReadiness(h repo.Health) {
 	}
 }
 
-// publicReason tells strangers the kind of what is wrong.
+// publicReason returns the kind of a fault, without details that strangers must not know.
 func publicReason(h repo.Health) string {
 	switch {
 	case h.Ready:
@@ -81,8 +81,8 @@ func publicReason(h repo.Health) string {
 	return "the database does not work here"
 }
 
-// withDatabase answers 503 while the database has not arrived on this node. That is for
-// pages that need none, too, such as the form to sign in: whatever they lead to fails.
+// withDatabase answers 503 while the database has not arrived on this node, also for pages that
+// need no database, such as the login form, because whatever they lead to would fail.
 func (s *Site) withDatabase(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.arrived.Load() {
@@ -91,11 +91,11 @@ func (s *Site) withDatabase(next http.Handler) http.Handler {
 				_, err := repo.Newest(ctx, rd)
 				return err
 			})
-			if repo.HasReason(err, repo.NoDatabase) {
+			if apperr.HasReason(err, apperr.NoDatabase) {
 				s.fail(w, r, err)
 				return
 			}
-			if err == nil { // another fault is told by the page that meets it
+			if err == nil { // a page reports any other fault itself
 				s.arrived.Store(true)
 			}
 		}
@@ -110,5 +110,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // it fails when the caller has closed the connection
 }

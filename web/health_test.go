@@ -31,11 +31,12 @@ func MustReady(tb testing.TB, n *node, status int) ready {
 	if err := json.Unmarshal([]byte(a.body), &r); err != nil {
 		tb.Fatal(err)
 	}
-	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" || (a.header.Get("Retry-After") != "") != (status == http.StatusServiceUnavailable) {
+	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" ||
+		(a.header.Get("Retry-After") != "") != (status == http.StatusServiceUnavailable) {
 		tb.Errorf("%v", a.header)
 	}
 	b.Do(tb, http.MethodHead, "/readyz", nil).Must(tb, status)
-	b.Get(tb, "/health").Must(tb, http.StatusOK) // whatever the database does
+	b.Get(tb, "/health").Must(tb, http.StatusOK) // whatever the state of the database
 	return r
 }
 
@@ -47,41 +48,65 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%+v, want it ready and writing %q", r, writing)
 		}
 	}
-	w.seat.Set(repotest.Unknown())
-	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") || r.Writing != "no_primary" {
+	w.role.Set(repotest.Unknown())
+	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") ||
+		r.Writing != "no_primary" {
 		t.Errorf("without a primary: %+v", r)
 	}
 	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
 	w.replica.site.Leave()
-	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready || !strings.Contains(r.Reason, "shutting down") {
+	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready ||
+		!strings.Contains(r.Reason, "shutting down") {
 		t.Errorf("leaving: %+v", r)
 	}
-	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK) // who is here is served to the end
+	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK) // a reader who is here is served to the end
+}
+
+// TestANodeThatShallGetNoReadersYet says so to those who send them, and serves whoever comes.
+func TestANodeThatShallGetNoReadersYet(t *testing.T) {
+	t.Parallel()
+	var why atomic.Pointer[string]
+	reason, none := "it has just started", ""
+	why.Store(&reason)
+	w := MustWorld(t, func(o *web.Options) { o.NotYet = func() string { return *why.Load() } })
+	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready || r.Reason != reason {
+		t.Errorf("%+v", r)
+	}
+	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
+	why.Store(&none)
+	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Unknown()), true)
+	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Unknown()), true)
 	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "no database yet" {
 		t.Errorf("%+v", r)
 	}
 	b := MustOpen(t, n)
-	// Whoever asks is told why, whatever they ask for.
+	// Every request is answered with the reason.
 	expectReason := func(a *answer) {
 		t.Helper()
 		if got := a.text(t, "main"); !strings.Contains(got, "The database has not arrived on this node yet.") {
 			t.Errorf("%s gives no reason: %s", a.path, got)
 		}
 	}
-	for _, path := range []string{"/", "/posts", "/posts/x", "/tags/x", "/search?q=x", "/feed.xml", "/x", "/media/x/y", "/setup?token=x", "/login", "/admin", "/account", "/archive", "/robots.txt", "/sitemap.xml", "/live?topics=posts&after=0"} {
+	for _, path := range []string{
+		"/", "/posts", "/posts/x", "/tags/x", "/search?q=x", "/feed.xml", "/x", "/media/x/y", "/setup?token=x", "/login",
+		"/admin", "/account", "/archive", "/robots.txt", "/sitemap.xml", "/live?topics=posts&after=0",
+	} {
 		a := b.Get(t, path).Must(t, http.StatusServiceUnavailable)
-		if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" || a.attr(t, "main .button", "href") != path || strings.Contains(a.body, "sqlite") {
+		if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" ||
+			a.attr(t, "main .button", "href") != path || strings.Contains(a.body, "sqlite") {
 			t.Errorf("%s: %v %s", path, a.header, a.text(t, "main"))
 		}
 		expectReason(a)
 	}
-	expectReason(b.Post(t, "/login", url.Values{"email": {"a@b.example"}, "password": {"x"}}).Must(t, http.StatusServiceUnavailable))
+	expectReason(b.Post(t, "/login", url.Values{"email": {"a@b.example"}, "password": {"x"}}).
+		Must(t, http.StatusServiceUnavailable))
 	expectReason(b.Post(t, "/logout", nil).Must(t, http.StatusServiceUnavailable))
 	expectReason(b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable))
 	if got := b.Get(t, "//evil.example/x").attr(t, "main .button", "href"); strings.HasPrefix(got, "//") {
@@ -89,12 +114,12 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	}
 }
 
-// What is wrong in detail is for the log, once.
+// TestReadinessGivesNoDetailsAway: the details of a fault are in the log, once.
 func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	// Its file has a journal mode that a primary under LiteFS refuses.
-	n := w.MustNode(t, w.path, repotest.NewSeat(repotest.Primary()), true)
+	// The file has a journal mode that a primary under LiteFS refuses.
+	n := w.MustNode(t, w.path, repotest.NewNode(repotest.Primary()), true)
 	repotest.Eventually(t, patience, "it says that it cannot write, and the log says why", func() bool {
 		r := MustReady(t, n, http.StatusOK)
 		if !r.Ready || r.Reason != "" || r.Writing != "failing" && r.Writing != "not_yet" {
@@ -111,7 +136,8 @@ func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	}
 }
 
-// TestReadyWhileTheWriterIsHeld: by a write that does not end before the answer has come.
+// TestReadyWhileTheWriterIsHeld: /readyz answers while a write has the writing connection, and does
+// not wait for its end.
 func TestReadyWhileTheWriterIsHeld(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -121,7 +147,9 @@ func TestReadyWhileTheWriterIsHeld(t *testing.T) {
 	}
 	written := make(chan error, 1)
 	go func() {
-		_, err := repo.Write(repotest.As(t.Context(), repo.Operator), w.primary.repo, posts.Create{Title: "Later", Body: "Text."})
+		_, err := repo.Write(repotest.As(t.Context(), repo.Operator), w.primary.repo, posts.Create{
+			Title: "Later", Body: "Text.",
+		})
 		written <- err
 	}()
 	if r := MustReady(t, w.primary, http.StatusOK); !r.Ready || r.Writing != "fit" {
@@ -151,15 +179,17 @@ func TestFaults(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	armed.Store(true)
 	a := b.Get(t, "/account", header("X-Request-Id", "my-own.id_1")).Must(t, http.StatusInternalServerError)
-	if a.text(t, ".request-id code") != "my-own.id_1" || a.header.Get("X-Request-Id") != "my-own.id_1" || strings.Contains(a.body, "clock") || a.attr(t, "meta[name=robots]", "content") != "noindex" {
+	if a.text(t, ".request-id code") != "my-own.id_1" || a.header.Get("X-Request-Id") != "my-own.id_1" ||
+		strings.Contains(a.body, "clock") || a.attr(t, "meta[name=robots]", "content") != "noindex" {
 		t.Errorf("%v %s", a.header, a.text(t, "main"))
 	}
-	// What was typed comes back, whatever happens.
+	// In any case what was typed is shown again.
 	armed.Store(false)
 	typed := editor("body", hostileText)
-	repotest.MustExec(t, w.path, "CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
+	repotest.MustExec(t, w.path,
+		"CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
 	a = b.Post(t, "/admin/posts", typed).Must(t, http.StatusInternalServerError)
-	MustKeep(t, a, typed)
+	MustRetain(t, a, typed)
 	if strings.Contains(a.body, "secret") || a.find(t, "#form-summary").Length() != 1 {
 		t.Errorf("%s", a.text(t, "main"))
 	}
@@ -175,13 +205,14 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", strings.Repeat("x", 65), "a b", "ä", `"`} {
-		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id || len(got) < 14 {
+		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id ||
+			len(got) < 14 {
 			t.Errorf("the id %q becomes %q", id, got)
 		}
 	}
 }
 
-// A draft that is deleted, and one that is edited, say nothing to the world.
+// TestAnEditOfADraftTouchesNoPage: deleting or editing a draft changes nothing that readers see.
 func TestAnEditOfADraftTouchesNoPage(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)

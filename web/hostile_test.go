@@ -15,20 +15,26 @@ import (
 	"blog/internal/posts"
 )
 
-// everything is the addresses of all pages, with and without something there.
+// everything returns the addresses of all pages, those where there is nothing included.
 func everything(id int64) []string {
 	return []string{
-		"/", "/posts", "/posts?page=2", "/posts?tag=go", "/posts/first", "/posts/draft", "/posts/old", "/posts/nothing", "/tags", "/tags/go", "/tags/nothing",
-		"/search", "/search?q=words", "/feed.xml", "/sitemap.xml", "/robots.txt", "/link", "/nothing", "/media/" + strings.Repeat("0", 64) + "/a.png",
-		"/login", "/setup", "/setup?token=x", "/account", "/admin", "/admin/", "/admin/posts/new", fmt.Sprintf("/admin/posts/%d/edit", id), fmt.Sprintf("/admin/posts/%d/delete", id),
-		"/admin/posts/999/edit", "/admin/posts/x/edit", "/admin/nothing", "/health", "/readyz", "/live", "/favicon.ico", "/posts/",
+		"/", "/posts", "/posts?page=2", "/posts?tag=go", "/posts/first", "/posts/draft", "/posts/old", "/posts/nothing",
+		"/tags", "/tags/go", "/tags/nothing",
+		"/search", "/search?q=words", "/feed.xml", "/sitemap.xml", "/robots.txt", "/link", "/nothing",
+		"/media/" + strings.Repeat("0", 64) + "/a.png",
+		"/login", "/setup", "/setup?token=x", "/account", "/admin", "/admin/", "/admin/posts/new",
+		fmt.Sprintf("/admin/posts/%d/edit", id), fmt.Sprintf("/admin/posts/%d/delete", id),
+		"/admin/posts/999/edit", "/admin/posts/x/edit", "/admin/nothing", "/health", "/readyz", "/live", "/favicon.ico",
+		"/posts/",
 	}
 }
 
-func TestLookingWritesNothing(t *testing.T) {
+func TestReadingWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	ref := MustDo(t, w.primary, posts.Create{Title: "Old", Body: "Words.", Tags: []string{"go"}, Publish: true, Permalinks: []string{"/link"}})
+	ref := MustDo(t, w.primary, posts.Create{
+		Title: "Old", Body: "Words.", Tags: []string{"go"}, Publish: true, Permalinks: []string{"/link"},
+	})
 	slug := "first"
 	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Slug = &slug })
 	MustDo(t, w.primary, posts.Create{Title: "Draft"})
@@ -60,13 +66,17 @@ func TestLookingWritesNothing(t *testing.T) {
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	ref := MustDo(t, w.primary, posts.Create{Title: "First", Body: "Words.", Tags: []string{"go"}, Publish: true, Permalinks: []string{"/link"}})
+	ref := MustDo(t, w.primary, posts.Create{
+		Title: "First", Body: "Words.", Tags: []string{"go"}, Publish: true, Permalinks: []string{"/link"},
+	})
 	for _, b := range []*browser{MustOpen(t, w.primary), MustLogin(t, w.primary)} {
 		for _, path := range everything(ref.ID) {
 			a := b.Get(t, path)
 			h := a.header
-			if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") || strings.Contains(h.Get("Content-Security-Policy"), "unsafe") ||
-				h.Get("Referrer-Policy") != "strict-origin-when-cross-origin" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("X-Request-Id") == "" {
+			if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") ||
+				strings.Contains(h.Get("Content-Security-Policy"), "unsafe") ||
+				h.Get("Referrer-Policy") != "strict-origin-when-cross-origin" || h.Get("X-Content-Type-Options") != "nosniff" ||
+				h.Get("X-Request-Id") == "" {
 				t.Errorf("%s: %v", path, h)
 			}
 			if a.body != "" && h.Get("Content-Type") == "" {
@@ -81,7 +91,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			if a.status/100 == 3 && !strings.HasPrefix(h.Get("Location"), "/") {
 				t.Errorf("%s leads to %s", path, h.Get("Location"))
 			}
-			if strings.HasPrefix(h.Get("Content-Type"), "text/html") && a.status != http.StatusSeeOther && a.status != http.StatusMovedPermanently {
+			if strings.HasPrefix(h.Get("Content-Type"), "text/html") && a.status != http.StatusSeeOther &&
+				a.status != http.StatusMovedPermanently {
 				a.find(t, "script:not([src]), [style], style").Each(func(_ int, s *goquery.Selection) {
 					t.Errorf("%s has %s inline", path, goquery.NodeName(s))
 				})
@@ -94,7 +105,10 @@ func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustOpen(t, w.primary)
-	for path, allow := range map[string]string{"/": "GET HEAD", "/posts/first": "GET HEAD", "/login": "GET HEAD POST", "/logout": "POST", "/admin/posts/1": "POST", "/admin": "GET HEAD"} {
+	for path, allow := range map[string]string{
+		"/": "GET HEAD", "/posts/first": "GET HEAD", "/login": "GET HEAD POST", "/logout": "POST", "/admin/posts/1": "POST",
+		"/admin": "GET HEAD",
+	} {
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch, "BREW"} {
 			a := b.Do(t, method, path, nil).Must(t, http.StatusMethodNotAllowed)
 			if got := strings.Join(a.header["Allow"], " "); got != allow {
@@ -106,32 +120,41 @@ func TestOtherMethods(t *testing.T) {
 	b.Post(t, "/nothing", nil).Must(t, http.StatusNotFound)
 }
 
-func TestScriptsAreWords(t *testing.T) {
+func TestScriptsAreText(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	b := MustLogin(t, w.primary)
-	to := b.Post(t, "/admin/posts", editor("title", evil, "slug", "evil", "description", evil, "tags", "a'b,<b>", "body", evil+"\n\n[a](javascript:alert(1))\n\n## "+evil, "do", "publish"))
+	to := b.Post(t, "/admin/posts",
+		editor("title", evil, "slug", "evil", "description", evil, "tags", "a'b,<b>", "body",
+			evil+"\n\n[a](javascript:alert(1))\n\n## "+evil, "do", "publish"))
 	to.Must(t, http.StatusUnprocessableEntity) // no such tag
-	b.Post(t, "/admin/posts", editor("title", evil, "slug", "evil", "description", evil, "tags", "a'b", "body", evil+"\n\n[a](javascript:alert(1))\n\n## "+evil, "do", "publish")).Must(t, http.StatusSeeOther)
+	b.Post(t, "/admin/posts",
+		editor("title", evil, "slug", "evil", "description", evil, "tags", "a'b", "body",
+			evil+"\n\n[a](javascript:alert(1))\n\n## "+evil, "do", "publish")).Must(t, http.StatusSeeOther)
 	b.Post(t, "/admin/posts", editor("title", evil, "slug", "draft")).Must(t, http.StatusSeeOther)
 	q := url.QueryEscape(evil)
 	for _, who := range []*browser{MustOpen(t, w.replica), b} {
 		for _, path := range []string{
-			"/", "/posts", "/posts/evil", "/posts/draft", "/tags", "/tags/a'b", "/tags/" + url.PathEscape(evil), "/posts?tag=" + q, "/posts?page=" + q, "/search?q=" + q, "/search?q=script",
-			"/" + url.PathEscape(evil), "/login?next=/" + q, "/setup?token=" + q, "/admin", "/admin/posts/1/edit", "/admin/posts/1/delete", "/account",
+			"/", "/posts", "/posts/evil", "/posts/draft", "/tags", "/tags/a'b", "/tags/" + url.PathEscape(evil),
+			"/posts?tag=" + q, "/posts?page=" + q, "/search?q=" + q, "/search?q=script",
+			"/" + url.PathEscape(evil), "/login?next=/" + q, "/setup?token=" + q, "/admin", "/admin/posts/1/edit",
+			"/admin/posts/1/delete", "/account",
 		} {
-			a := who.Get(t, path, header("User-Agent", evil), header("X-Request-Id", evil), header("X-Forwarded-Host", evil), header("Referer", evil))
+			a := who.Get(t, path, header("User-Agent", evil), header("X-Request-Id", evil), header("X-Forwarded-Host", evil),
+				header("Referer", evil))
 			if a.status >= 500 {
 				t.Errorf("%s: %d", path, a.status)
 			}
-			if strings.Contains(a.body, "<script>") || strings.Contains(a.body, "<img src=x") || a.find(t, "[onerror], [href^='javascript:']").Length() > 0 {
+			if strings.Contains(a.body, "<script>") || strings.Contains(a.body, "<img src=x") ||
+				a.find(t, "[onerror], [href^='javascript:']").Length() > 0 {
 				t.Errorf("%s runs it: %s", path, a.body)
 			}
 		}
 	}
 	feed := b.Get(t, "/feed.xml").Must(t, http.StatusOK)
-	if strings.Contains(feed.body, "<script") || strings.Contains(feed.body, "onerror=alert(1)&gt;") && strings.Contains(feed.body, "<img src=x") {
+	if strings.Contains(feed.body, "<script") ||
+		strings.Contains(feed.body, "onerror=alert(1)&gt;") && strings.Contains(feed.body, "<img src=x") {
 		t.Errorf("the feed: %s", feed.body)
 	}
 }
@@ -142,15 +165,22 @@ func TestNothingTypedIsAnError(t *testing.T) {
 	MustPublish(t, w.primary, "First", "Words.", "go")
 	b := MustOpen(t, w.primary)
 	for _, typed := range []string{
-		`"`, `""`, `*`, `(`, `)`, `a AND`, `OR OR`, `NOT`, `-`, `tag:`, `title:"`, `^`, `NEAR(a b)`, `a"b"c`, "\x00", "\xff\xfe", "'; DROP TABLE posts; --", "%", "_", "日本", strings.Repeat("a ", 5000), strings.Repeat("(", 1000), "\u202e", "{a b}:c", "a + b", "rowid:1", "search MATCH",
+		`"`, `""`, `*`, `(`, `)`, `a AND`, `OR OR`, `NOT`, `-`, `tag:`, `title:"`, `^`, `NEAR(a b)`, `a"b"c`, "\x00",
+		"\xff\xfe", "'; DROP TABLE posts; --", "%", "_", "日本", strings.Repeat("a ", 5000), strings.Repeat("(", 1000),
+		"\u202e", "{a b}:c", "a + b", "rowid:1", "search MATCH",
 	} {
-		for _, path := range []string{"/search?q=", "/posts?tag=", "/posts?page=", "/search?page=", "/tags?x=", "/posts/first?"} {
+		for _, path := range []string{
+			"/search?q=", "/posts?tag=", "/posts?page=", "/search?page=", "/tags?x=", "/posts/first?",
+		} {
 			if a := b.Get(t, path+url.QueryEscape(typed)).Must(t, http.StatusOK); a.find(t, "h1").Length() == 0 {
 				t.Errorf("%s%q: %s", path, typed, a.body)
 			}
 		}
 	}
-	for _, query := range []string{"%", "%zz", "q=%", "q=%ff", ";", "a;b", "q=a&q=b", "&&&", "page=-1", "page=1e9", "page=999999999999999999999", "tag=&tag=", strings.Repeat("tag=a&", 2000)} {
+	for _, query := range []string{
+		"%", "%zz", "q=%", "q=%ff", ";", "a;b", "q=a&q=b", "&&&", "page=-1", "page=1e9", "page=999999999999999999999",
+		"tag=&tag=", strings.Repeat("tag=a&", 2000),
+	} {
 		for _, path := range []string{"/search?", "/posts?", "/?", "/login?"} {
 			if a := b.Get(t, path+query); a.status != http.StatusOK {
 				t.Errorf("%s%.50s: %d", path, query, a.status)
@@ -159,9 +189,11 @@ func TestNothingTypedIsAnError(t *testing.T) {
 	}
 	b.Get(t, "/posts?page=2").Must(t, http.StatusNotFound)
 	b.Get(t, "/tags/go?page=2").Must(t, http.StatusNotFound)
-	b.Post(t, "/login", url.Values{"email": {"\xff\x00"}, "password": {"\xff"}, "next": {"\xff"}}).Must(t, http.StatusUnauthorized)
+	b.Post(t, "/login", url.Values{"email": {"\xff\x00"}, "password": {"\xff"}, "next": {"\xff"}}).
+		Must(t, http.StatusUnauthorized)
 	author := MustLogin(t, w.primary)
-	broken := editor("title", "a\xffb", "slug", "\xff", "description", "\x00", "tags", "\xff", "body", "\xff\x00", "published_at", "\xff", "do", "save")
+	broken := editor("title", "a\xffb", "slug", "\xff", "description", "\x00", "tags", "\xff", "body", "\xff\x00",
+		"published_at", "\xff", "do", "save")
 	author.Post(t, "/admin/posts", broken).Must(t, http.StatusUnprocessableEntity)
 	for _, field := range []string{"title", "slug", "tags", "body", "description"} {
 		a := author.Post(t, "/admin/posts", editor(field, "a\xff"))
@@ -173,13 +205,16 @@ func TestNothingTypedIsAnError(t *testing.T) {
 		t.Error("broken text was stored as it was")
 	}
 	author.Post(t, "/admin/posts", editor("do", "dance", "body", hostileText)).Must(t, http.StatusBadRequest)
-	author.Do(t, http.MethodPost, "/admin/posts", strings.NewReader("no parts"), header("Content-Type", "multipart/form-data; boundary=x")).Must(t, http.StatusBadRequest)
-	author.Do(t, http.MethodPost, "/admin/posts", strings.NewReader("no parts"), header("Content-Type", "multipart/form-data")).Must(t, http.StatusBadRequest)
-	author.Do(t, http.MethodPost, "/login", strings.NewReader("a=%zz"), header("Content-Type", "application/x-www-form-urlencoded")).Must(t, http.StatusBadRequest)
+	author.Do(t, http.MethodPost, "/admin/posts", strings.NewReader("no parts"),
+		header("Content-Type", "multipart/form-data; boundary=x")).Must(t, http.StatusBadRequest)
+	author.Do(t, http.MethodPost, "/admin/posts", strings.NewReader("no parts"),
+		header("Content-Type", "multipart/form-data")).Must(t, http.StatusBadRequest)
+	author.Do(t, http.MethodPost, "/login", strings.NewReader("a=%zz"),
+		header("Content-Type", "application/x-www-form-urlencoded")).Must(t, http.StatusBadRequest)
 }
 
-// A permalink must never take an address of the site's own.
-func TestTheSitesOwnAddressesAreReserved(t *testing.T) {
+// TestAddressesOfTheSiteAreReserved: a permalink never replaces an address of the site itself.
+func TestAddressesOfTheSiteAreReserved(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	n := 0

@@ -8,26 +8,26 @@ import (
 
 	"github.com/a-h/templ"
 
+	"blog/internal/apperr"
 	"blog/internal/live"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/web/ui"
 )
 
-// Render is live.Renderer: the present state of an entry of a topic, as the very
-// component that the page shows. What readers do not see gives no frame, or, in
-// a place where they may have seen it, the one that says it is gone.
+// Render implements live.Renderer: it renders the present state of an entry of a topic with the very component of the
+// page. What readers cannot see gives no frame, or Gone in a place where they may have seen it.
 func (s *Site) Render(ctx context.Context, rd repo.Reader, t repo.Touch) (live.Frame, error) {
 	if slug, ok := strings.CutPrefix(t.Topic, posts.PostTopic("")); ok {
 		return s.renderPost(ctx, rd, slug)
 	}
 	id, err := strconv.ParseInt(t.Subject, 10, 64)
 	if err != nil {
-		return live.Frame{}, nil //nolint:nilerr // another kind of entry: not ours
+		return live.Frame{}, nil //nolint:nilerr // another kind of entry
 	}
 	gone := live.Frame{Type: live.Gone, ID: "post-" + t.Subject}
 	card, err := posts.VisibleCard(ctx, rd, id)
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		return gone, nil
 	}
 	if err != nil {
@@ -46,11 +46,11 @@ func (s *Site) renderPost(ctx context.Context, rd repo.Reader, slug string) (liv
 		html, herr := htmlOf(ctx, ui.Article(s.blog(), uiPost(p)))
 		return live.Frame{Type: live.Change, HTML: html}, herr
 	}
-	if err != nil && !errors.Is(err, repo.NotFound) {
+	if err != nil && !errors.Is(err, apperr.NotFound) {
 		return live.Frame{}, err
 	}
 	to, err := posts.Moved(ctx, rd, slug)
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		return live.Frame{Type: live.Gone}, nil
 	}
 	if err != nil {

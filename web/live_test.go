@@ -16,7 +16,7 @@ import (
 	"blog/internal/repo"
 )
 
-// frame is what a browser gets.
+// frame is what a browser receives.
 type frame struct {
 	Type, Topic, ID, HTML, To, URL, Cursor string
 	Seq                                    int64
@@ -24,7 +24,7 @@ type frame struct {
 
 type socket struct{ conn *websocket.Conn }
 
-// MustFollow opens a socket as the page of that browser does, and takes its hello.
+// MustFollow opens a socket as the page of this browser does, and reads its hello.
 func MustFollow(tb testing.TB, b *browser, topics, after string) *socket {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), patience)
@@ -64,7 +64,7 @@ func (s *socket) MustNext(tb testing.TB) frame {
 	return f
 }
 
-// MustBe takes the next frame and compares its type, topic, id and address.
+// MustBe reads the next frame, and compares its type, topic, id and address.
 func (s *socket) MustBe(tb testing.TB, kind live.Type, topic, id, address string) frame {
 	tb.Helper()
 	f := s.MustNext(tb)
@@ -74,12 +74,14 @@ func (s *socket) MustBe(tb testing.TB, kind live.Type, topic, id, address string
 	return f
 }
 
-func TestFramesAreThePagesOwn(t *testing.T) {
+func TestFramesEqualThePage(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustOpen(t, w.replica)
 	list, tag, page := MustFollow(t, b, "posts", "0"), MustFollow(t, b, "tag:go", "0"), MustFollow(t, b, "post:first", "0")
-	ref := MustDo(t, w.primary, posts.Create{Title: "First & <b>", Slug: "first", Body: "Body.", Tags: []string{"go", "x"}, Publish: true})
+	ref := MustDo(t, w.primary, posts.Create{
+		Title: "First & <b>", Slug: "first", Body: "Body.", Tags: []string{"go", "x"}, Publish: true,
+	})
 	id := fmt.Sprintf("post-%d", ref.ID)
 	for _, f := range []frame{list.MustBe(t, live.Change, "posts", id, ""), tag.MustBe(t, live.Change, "tag:go", id, "")} {
 		for _, path := range []string{"/", "/posts", "/tags/go"} {
@@ -112,8 +114,8 @@ func TestFramesAreThePagesOwn(t *testing.T) {
 	second.MustBe(t, live.Gone, "post:second", "", "")
 }
 
-// The page carries a cursor that a socket of it can begin with: it is told of
-// what comes after, and of nothing before.
+// TestThePagesCursorIsTheSocketsStart: a socket that begins with the page's cursor receives what
+// comes after it, and nothing before.
 func TestThePagesCursorIsTheSocketsStart(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -131,7 +133,7 @@ func TestThePagesCursorIsTheSocketsStart(t *testing.T) {
 	}
 }
 
-// At the moment a frame arrives, a GET on the same node shows that change.
+// TestAPageAtAFrame: when a frame arrives, a GET on the same node shows that change.
 func TestAPageAtAFrame(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -163,23 +165,23 @@ func TestNoSocketHearsACanary(t *testing.T) {
 	follow := func(when string, canaries []canary) {
 		for _, after := range []string{"0", old, ""} {
 			for _, c := range canaries {
-				for _, word := range c.words() {
-					topics := "posts,tag:common,tag:" + word + ",post:" + word
+				for _, text := range c.texts() {
+					topics := "posts,tag:common,tag:" + text + ",post:" + text
 					open[when+" "+topics+" after "+after] = MustFollow(t, b, topics, after)
 				}
 			}
 		}
 	}
-	var early []canary // as if one knew the words before there is anything
+	var early []canary // a follower who knows the words before there are any posts
 	for _, name := range []string{"draft", "scheduled", "unpublished", "deleted"} {
 		early = append(early, canary{name: name})
 	}
 	follow("before", early)
 	canaries := MustCanaries(t, w.primary)
 	follow("after", canaries)
-	// Whatever is done to those that nobody has seen makes no sound.
+	// Nothing that is done to posts which no reader has seen sends a frame.
 	for _, c := range canaries[:2] {
-		title := "Again " + c.word("title")
+		title := "Again " + c.text("title")
 		MustRevise(t, w.primary, c.id, func(u *posts.Update) { u.Title = &title })
 		MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: c.id}})
 	}
@@ -192,12 +194,12 @@ func TestNoSocketHearsACanary(t *testing.T) {
 				t.Errorf("%s: %+v", name, f)
 			}
 			if f.Type == "resync" || strings.HasPrefix(name, "before") {
-				continue // who listened while they were public has heard of them
+				continue // a follower while they were public has received them
 			}
 			for _, c := range canaries {
-				for _, word := range c.words() {
-					if strings.Contains(f.HTML+f.ID+f.URL+f.To, word) {
-						t.Errorf("%s: %q in %+v", name, word, f)
+				for _, text := range c.texts() {
+					if strings.Contains(f.HTML+f.ID+f.URL+f.To, text) {
+						t.Errorf("%s: %q in %+v", name, text, f)
 					}
 				}
 			}
@@ -206,12 +208,13 @@ func TestNoSocketHearsACanary(t *testing.T) {
 	}
 }
 
-// A session's end closes its own sockets, and those of no one else.
+// TestSocketsEndWithTheirSession: the end of a session closes its own sockets, and no others.
 func TestSocketsEndWithTheirSession(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	phone, desk, stranger := MustLogin(t, w.primary), MustLogin(t, w.replica), MustOpen(t, w.replica)
-	ofPhone, ofDesk, of := MustFollow(t, phone.On(w.replica), "posts", ""), MustFollow(t, desk, "posts", ""), MustFollow(t, stranger, "posts", "")
+	ofPhone, ofDesk, of := MustFollow(t, phone.On(w.replica), "posts", ""), MustFollow(t, desk, "posts", ""),
+		MustFollow(t, stranger, "posts", "")
 	hears := func(title string, sockets ...*socket) {
 		t.Helper()
 		MustPublish(t, w.primary, title, "Body.")
@@ -222,14 +225,14 @@ func TestSocketsEndWithTheirSession(t *testing.T) {
 		}
 	}
 	hears("To all", ofPhone, ofDesk, of)
-	phone.Post(t, "/logout", nil).MustLeadTo(t, "/")
+	phone.Post(t, "/logout", nil).MustRedirect(t, "/")
 	if _, err := ofPhone.next(t.Context()); websocket.CloseStatus(err) != live.SignedOut {
 		t.Errorf("the socket of a session that ended gives %v", err)
 	}
 	hears("To two", ofDesk, of)
 	again := MustLogin(t, w.primary)
 	ofAgain := MustFollow(t, again, "posts", "")
-	again.Post(t, "/account/logout-all", nil).MustLeadTo(t, "/login")
+	again.Post(t, "/account/logout-all", nil).MustRedirect(t, "/login")
 	for _, s := range []*socket{ofDesk, ofAgain} {
 		if _, err := s.next(t.Context()); websocket.CloseStatus(err) != live.SignedOut {
 			t.Errorf("log out everywhere gives %v", err)

@@ -11,8 +11,8 @@ import (
 
 const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-// requestID gives each request an id, the proxy's own where it sent a sane one.
-// It goes to the primary with a forwarded write, and into every log line.
+// requestID gives each request an id: the proxy's own if that is well formed. A forwarded write
+// carries it to the primary, and every line of the log has it.
 func (s *Site) requestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
@@ -24,9 +24,11 @@ func (s *Site) requestID(next http.Handler) http.Handler {
 	})
 }
 
-// contentPolicy allows what the site itself serves and nothing else. Pages are
-// cached, so there are no nonces.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// contentPolicy allows only what the site itself serves, and video and audio of other hosts, which a page
+// loads when its reader starts them. It has no nonces, because pages are cached.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src " +
+	"https:; connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; " +
+	"base-uri 'none'"
 
 func (s *Site) headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,8 +37,8 @@ func (s *Site) headers(next http.Handler) http.Handler {
 	})
 }
 
-// varies says of every answer, redirects and errors included, that it is one of
-// several: who is signed in gets another.
+// varies sets Vary on every answer, redirects and errors included, because a signed-in user gets
+// another answer.
 func (s *Site) varies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Vary"] = s.fixed.vary

@@ -41,11 +41,13 @@ func TestEveryPage(t *testing.T) {
 			if got := a.attr(t, "link[rel=canonical]", "href"); got != want {
 				t.Errorf("%s: canonical %q, want %q", p.path, got, want)
 			}
-			if strings.Contains(a.body, "evil.example") || a.find(t, "h1").Length() != 1 || a.find(t, "main#main").Length() != 1 {
+			if strings.Contains(a.body, "evil.example") || a.find(t, "h1").Length() != 1 ||
+				a.find(t, "main#main").Length() != 1 {
 				t.Errorf("%s: one heading, one main and nothing of Host, please", p.path)
 			}
 			h := b.Do(t, http.MethodHead, p.path, nil).Must(t, http.StatusOK)
-			if h.body != "" || h.header.Get("Content-Length") != a.header.Get("Content-Length") || h.header.Get("ETag") != a.header.Get("ETag") {
+			if h.body != "" || h.header.Get("Content-Length") != a.header.Get("Content-Length") ||
+				h.header.Get("ETag") != a.header.Get("ETag") {
 				t.Errorf("%s: HEAD gives %v, GET %v", p.path, h.header, a.header)
 			}
 			if len(a.header["Set-Cookie"]) > 0 {

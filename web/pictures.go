@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 	"blog/web/ui"
@@ -16,15 +17,15 @@ import (
 // picturesURL is where the editor's script stores a picture.
 const picturesURL = "/admin/pictures"
 
-// maxPictures is how many bytes the forms with pictures may have that are read at a time,
-// and maxHeld how many of one are kept in memory: what is longer is read past.
+// maxPictures limits the bytes of the forms with pictures that are read at the same time, and
+// maxHeld the bytes of one that are in memory. What exceeds it is read and dropped.
 const (
 	maxPictures = 64 << 20
 	maxHeld     = media.MaxBytes + maxForm
 )
 
-// room returns what waits for room for the picture of a form, and what gives it up again.
-// Its bytes are counted by the form's length before the form is read.
+// room returns a function that waits for room for the picture of a form, and one that releases the
+// room. The bytes are counted by the form's length, before the form is read.
 func (s *Site) room(ctx context.Context, r *http.Request) (enter func() bool, free func()) {
 	leave, err := s.pictures.AdmitRequest(r, maxHeld)
 	if err != nil {
@@ -34,16 +35,16 @@ func (s *Site) room(ctx context.Context, r *http.Request) (enter func() bool, fr
 	return func() bool {
 		wait, cancel := s.writing(ctx)
 		defer cancel()
-		if !s.lanes.pictures.enter(wait) {
+		if !s.limiters.pictures.enter(wait) {
 			return false
 		}
-		give = func() { s.lanes.pictures.leave(); leave() }
+		give = func() { s.limiters.pictures.leave(); leave() }
 		return true
 	}, func() { give() }
 }
 
-// progressLine is a line of the answer to a picture: how much of it is stored, and in the
-// last line what came of it.
+// progressLine is a line of the answer to a picture: how much of it is stored, and in the last line
+// the result.
 type progressLine struct {
 	Stored int64 `json:"stored,omitempty"` // bytes
 	Size   int64 `json:"size,omitempty"`   // bytes in all
@@ -51,8 +52,8 @@ type progressLine struct {
 	Error string `json:"error,omitempty"`
 }
 
-// storedPicture is what the editor shows of a picture, and the signed position that the
-// script has set as the cookie: the answer's head was sent before it was known.
+// storedPicture is what the editor shows of a picture, and the signed position, which the script
+// has to set as the cookie: the head of the answer was sent before it was known.
 type storedPicture struct {
 	HTML       string         `json:"html"`
 	URL        string         `json:"url"`
@@ -60,9 +61,8 @@ type storedPicture struct {
 	Durability repo.Assurance `json:"durability,omitempty"`
 }
 
-// storePicture stores a picture for the editor's script and says meanwhile, line by line,
-// how much of it is stored. What is refused before the first byte is stored has a status
-// of its own.
+// storePicture stores a picture for the script of the editor and reports meanwhile, line by line, how much of it is
+// stored. A picture that is refused before its first byte is stored gets an error status.
 func (s *Site) storePicture(w http.ResponseWriter, r *http.Request) error {
 	pic, free, err := s.readPicture(w, r)
 	defer free()
@@ -77,7 +77,7 @@ func (s *Site) storePicture(w http.ResponseWriter, r *http.Request) error {
 	}))
 	switch {
 	case err != nil && !out.begun:
-		rests(w, to.failed)
+		setAssurance(w, to.failed)
 		s.pictureRefused(w, r, err)
 		return nil
 	case err != nil:
@@ -90,7 +90,7 @@ func (s *Site) storePicture(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	done := &storedPicture{HTML: string(html), URL: up.URL, Durability: to.rests}
+	done := &storedPicture{HTML: string(html), URL: up.URL, Durability: to.assurance}
 	if !to.newest.Zero() {
 		done.Position = s.signer.sign(to.newest.String())
 	}
@@ -98,8 +98,8 @@ func (s *Site) storePicture(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// readPicture reads the form of a picture alone. What there is no room for is read past:
-// a browser looks at the answer when it has sent everything.
+// readPicture reads the form with a single picture. Where there is no room it reads the form and drops it, because a
+// browser reads the answer only after it has sent everything.
 func (s *Site) readPicture(w http.ResponseWriter, r *http.Request) (*picture, func(), error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
 	parts, err := r.MultipartReader()
@@ -116,7 +116,7 @@ func (s *Site) readPicture(w http.ResponseWriter, r *http.Request) (*picture, fu
 	case f.problem != nil:
 		return nil, free, f.problem
 	case f.picture == nil:
-		return nil, free, repo.InvalidFields(map[string]string{"image": "choose a picture first"})
+		return nil, free, apperr.InvalidFields(map[string]string{"image": "choose a picture first"})
 	}
 	return f.picture, free, nil
 }
@@ -130,7 +130,7 @@ func (s *Site) pictureRefused(w http.ResponseWriter, r *http.Request, err error)
 	writeLine(w, progressLine{Error: cmp.Or(f.Errors["image"], f.Message)})
 }
 
-// pictureSeen sets the position cookie that storePicture could not.
+// pictureSeen sets the position cookie, which storePicture could not set.
 func (s *Site) pictureSeen(w http.ResponseWriter, r *http.Request) error {
 	if err := form(w, r); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (s *Site) pictureSeen(w http.ResponseWriter, r *http.Request) error {
 	value, ok := s.signer.open(strings.TrimSpace(r.PostForm.Get("position")))
 	cursor, err := repo.ParseCursor(value)
 	if !ok || err != nil {
-		return repo.InvalidFields(map[string]string{"position": "is none of this site's"})
+		return apperr.InvalidFields(map[string]string{"position": "is none of this site's"})
 	}
 	s.wrote(w, r, repo.Receipt{Cursor: cursor})
 	w.WriteHeader(http.StatusNoContent)
@@ -157,13 +157,13 @@ func (p *progress) send(line progressLine) {
 		h := p.w.Header()
 		h.Set("Content-Type", "application/x-ndjson")
 		h.Set("Cache-Control", "no-store")
-		h.Set("X-Accel-Buffering", "no") // a proxy in front must not collect the lines
+		h.Set("X-Accel-Buffering", "no") // a proxy must not collect the lines
 		p.w.WriteHeader(http.StatusOK)
 	}
 	writeLine(p.w, line)
-	_ = http.NewResponseController(p.w).Flush() // the browser is gone: the picture is stored all the same
+	_ = http.NewResponseController(p.w).Flush() // it fails when the browser has left; the picture is stored
 }
 
 func writeLine(w io.Writer, line progressLine) {
-	_ = json.NewEncoder(w).Encode(line) // the browser is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(line) // it fails when the browser has closed the connection
 }

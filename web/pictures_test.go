@@ -18,7 +18,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// MustNoise is a PNG of several chunks, which no compression makes small.
+// MustNoise returns a PNG of several chunks, which compression does not make smaller.
 func MustNoise(tb testing.TB) []byte {
 	tb.Helper()
 	img := image.NewGray(image.Rect(0, 0, 1000, 1000))
@@ -33,7 +33,7 @@ func MustNoise(tb testing.TB) []byte {
 	return buf.Bytes()
 }
 
-// line is one of the answer to a picture.
+// line is a line of the answer to a picture.
 type line struct {
 	Stored, Size                           int64
 	HTML, URL, Position, Durability, Error string
@@ -52,11 +52,11 @@ func (a *answer) lines(tb testing.TB) []line {
 	return out
 }
 
-// TestAPictureIsStoredWithProgress: line by line, until all of it is there; then what the
-// list shows of it, and where the reader is.
+// TestAPictureIsStoredWithProgress: the answer reports progress line by line until all of the
+// picture is stored, and then what the list shows of it, and the reader's position.
 func TestAPictureIsStoredWithProgress(t *testing.T) {
 	t.Parallel()
-	w := MustRestingWorld(t, repotest.Rests(repo.Two))
+	w := MustWorldWith(t, repotest.Assured(repo.Two))
 	data := MustNoise(t)
 	for i, n := range []*node{w.primary, w.replica} {
 		b := MustLogin(t, n)
@@ -76,14 +76,16 @@ func TestAPictureIsStoredWithProgress(t *testing.T) {
 			t.Errorf("%d bytes of %d in %d lines", before, len(data), len(lines))
 		}
 		doc, err := goquery.NewDocumentFromReader(strings.NewReader(last.HTML))
-		if err != nil || doc.Find("li img").AttrOr("src", "") != last.URL || !strings.Contains(doc.Find("[data-snippet]").Text(), last.URL) {
+		if err != nil || doc.Find("li img").AttrOr("src", "") != last.URL ||
+			!strings.Contains(doc.Find("[data-snippet]").Text(), last.URL) {
 			t.Errorf("%v: %s", err, last.HTML)
 		}
-		if last.Durability != "two" || got.header.Get("Content-Type") != "application/x-ndjson" || got.header.Get("Cache-Control") != "no-store" {
+		if last.Durability != "two" || got.header.Get("Content-Type") != "application/x-ndjson" ||
+			got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%+v, %v", last, got.header)
 		}
 		b.Get(t, last.URL).Must(t, http.StatusOK)
-		// What it was is the reader's position once the script has said so.
+		// It becomes the reader's position once the script has sent it back.
 		b.Post(t, to+"/seen", url.Values{"position": {last.Position}}).Must(t, http.StatusNoContent)
 		if c := b.Cookie(t, "position"); c != last.Position {
 			t.Errorf("the cookie is %q, want %q", c, last.Position)
@@ -118,8 +120,8 @@ func TestAPictureThatIsRefused(t *testing.T) {
 	}
 }
 
-// TestPicturesAreCountedBeforeTheyAreRead: where there is no room for one, nothing of it
-// is stored, and what was typed beside it comes back; text alone needs no room.
+// TestPicturesAreCountedBeforeTheyAreRead: without room for a picture nothing of it is stored, and
+// what was typed beside it is shown again. Text alone needs no room.
 func TestPicturesAreCountedBeforeTheyAreRead(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -128,20 +130,22 @@ func TestPicturesAreCountedBeforeTheyAreRead(t *testing.T) {
 	data := append(MustPNG(t), make([]byte, 2000)...)
 	for _, a := range []*answer{
 		b.Upload(t, "/admin/pictures", url.Values{}, "a.png", data).Must(t, http.StatusServiceUnavailable),
-		b.Upload(t, "/admin/posts", editor("do", "save", "body", hostileText), "a.png", data).Must(t, http.StatusServiceUnavailable),
+		b.Upload(t, "/admin/posts", editor("do", "save", "body", hostileText), "a.png", data).
+			Must(t, http.StatusServiceUnavailable),
 	} {
 		if a.header.Get("Retry-After") == "" {
 			t.Errorf("%s: no Retry-After", a.path)
 		}
 		if a.path == "/admin/posts" {
-			MustKeep(t, a, editor("do", "save", "body", hostileText))
+			MustRetain(t, a, editor("do", "save", "body", hostileText))
 		}
 	}
 	if n := MustCount(t, w.primary); n["media"] != 0 || n["posts"] != 0 {
 		t.Errorf("something was saved: %v", n)
 	}
-	b.Upload(t, "/admin/posts", editor("do", "save", "body", strings.Repeat("long ", 1000)), "", nil).Must(t, http.StatusSeeOther)
-	for i := range 3 { // each gives its room up again
+	b.Upload(t, "/admin/posts", editor("do", "save", "body", strings.Repeat("long ", 1000)), "", nil).
+		Must(t, http.StatusSeeOther)
+	for i := range 3 { // each releases its room again
 		b.Upload(t, "/admin/pictures", url.Values{}, fmt.Sprint(i, ".png"), MustPNG(t)).Must(t, http.StatusOK)
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// TestAWaitIsPaidOnce: who has waited in vain is answered at once, and told what is missing each time; and their position
-// stays, so that no later answer is older and does not say so.
+// TestAWaitIsPaidOnce: a reader who has waited in vain is answered at once from then on, and told
+// each time what is missing. Their position stays, so that no later answer is older without saying
+// so.
 func TestAWaitIsPaidOnce(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -40,7 +41,7 @@ func TestAWaitIsPaidOnce(t *testing.T) {
 	if b.Cookie(t, "session") == "" {
 		t.Error("the session's cookie is lost because its row was late")
 	}
-	// What may be on its way is said to be so each time, too.
+	// What may be on its way is reported as such each time, too.
 	here.Get(t, "/posts/nothing").Must(t, http.StatusServiceUnavailable)
 	b.On(w.primary).Get(t, "/admin").Must(t, http.StatusOK)
 	if other := MustLogin(t, w.primary); !waits(t, behind, other.Cookie(t, "position")) {
@@ -58,10 +59,10 @@ func waits(t *testing.T, n *node, position string) bool {
 	r.AddCookie(&http.Cookie{Name: "position", Value: position}) //nolint:gosec // a browser's own side
 	out := httptest.NewRecorder()
 	n.server.Config.Handler.ServeHTTP(out, r)
-	return out.Header().Get("X-Stale-Read") == "" // it had not given up when the reader left
+	return out.Header().Get("X-Stale-Read") == "" // it was still waiting when the reader left
 }
 
-// TestAWaitIsPaidAgain: after 10 s, when something has come, and in another role.
+// TestAWaitIsPaidAgain: a node waits again after 10 s, when a row has arrived, and in another role.
 func TestAWaitIsPaidAgain(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -76,12 +77,12 @@ func TestAWaitIsPaidAgain(t *testing.T) {
 			repotest.MustExec(t, behind.path, `
 				INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
 				SELECT 'come', digest, randomblob(32), name, actor, '[]', result, at FROM writes WHERE seq = 1`)
-			behind.seat.Notify()
+			behind.role.Notify()
 			repotest.Eventually(t, patience, "it is told", func() bool { return behind.repo.Feed().Position() != before })
 		},
 		"another role": func() {
 			term := behind.repo.Feed().Term()
-			behind.seat.Set(repotest.Unknown())
+			behind.role.Set(repotest.Unknown())
 			repotest.Eventually(t, patience, "the feed has read", func() bool { return behind.repo.Feed().Term() != term })
 		},
 	} {
@@ -96,9 +97,10 @@ func TestAWaitIsPaidAgain(t *testing.T) {
 	}
 }
 
-// TestAPositionNeverGoesBack: a reader who moves between nodes that are current, behind, cut off and of a history that
-// is given up has, after each answer, the position that they had or a newer one of the same history, and who is shown less
-// than they have seen is told; but a node that knows that theirs is given up takes them to its own.
+// TestAPositionNeverGoesBack: a reader moves between nodes that are current, behind, cut off, and
+// of a history that is given up. After each answer they have the position that they had, or a newer
+// one of the same history, and an answer with less than they have seen says so. Only a node that
+// knows that their history is given up moves them to its own.
 func TestAPositionNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -110,12 +112,13 @@ func TestAPositionNeverGoesBack(t *testing.T) {
 		title := fmt.Sprint("Title ", i)
 		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
 	}
-	// One that was primary, and wrote on in a history that is given up: nothing has come to it since.
+	// A node that was primary, and wrote on in a history that is given up. Nothing has reached it
+	// since.
 	lost := w.MustCopy(t)
 	repotest.MustExec(t, lost.path, `
 		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
 		SELECT 'lost ' || seq, digest, randomblob(32), name, actor, '[]', result, at FROM writes`)
-	lost.seat.Notify()
+	lost.role.Notify()
 	repotest.Eventually(t, patience, "it has its own rows", func() bool {
 		return lost.repo.Feed().Position().Seq > w.primary.repo.Feed().Position().Seq
 	})
@@ -134,7 +137,7 @@ func TestAPositionNeverGoesBack(t *testing.T) {
 		switch {
 		case had && (said || mustSeq(t, now) < mustSeq(t, newest)):
 			t.Fatalf("a node that has %.12s: %.12s, missing is said: %v", newest, now, said)
-		case !had && n.seat != nil && (moved || !said):
+		case !had && n.role != nil && (moved || !said):
 			t.Fatalf("a node without %.12s that cannot know: %.12s, missing is said: %v", newest, now, said)
 		case !had && moved == said:
 			t.Fatalf("a node without %.12s: %.12s, missing is said: %v", newest, now, said)
@@ -174,8 +177,8 @@ func mustHave(t *testing.T, n *node, position string) bool {
 	return place == repo.Here
 }
 
-// TestAWriteComesBackFromAGivenUpPosition: who has seen rows that are given up is told that they are missing, until a
-// write of their own shows that the history goes on without them.
+// TestAWriteComesBackFromAGivenUpPosition: a reader who has seen rows that are given up is told
+// that they are missing, until a write of their own shows that the history goes on without them.
 func TestAWriteComesBackFromAGivenUpPosition(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -192,7 +195,7 @@ func TestAWriteComesBackFromAGivenUpPosition(t *testing.T) {
 		t.Errorf("after a write the position is %d, want %d", got, now.Seq)
 	}
 	expectStale(t, "after a write", here.Get(t, "/posts").Must(t, http.StatusOK), "")
-	// The primary knows without one.
+	// The primary knows without a write.
 	b.SetCookie(t, "position", gone)
 	w.primary.site.SetCatchUp(time.Hour)
 	expectStale(t, "the primary", b.On(w.primary).Get(t, "/posts").Must(t, http.StatusOK), "")
@@ -201,8 +204,8 @@ func TestAWriteComesBackFromAGivenUpPosition(t *testing.T) {
 	}
 }
 
-// TestAnOlderAnswerThatEndsLast: a page that was asked for before a write, in another tab or region, ends after it. The
-// browser's next request still says what it has written.
+// TestAnOlderAnswerThatEndsLast: a page that was asked for before a write, in another tab or
+// region, ends after it. The browser's next request still says what it has written.
 func TestAnOlderAnswerThatEndsLast(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, quick)
@@ -212,26 +215,26 @@ func TestAnOlderAnswerThatEndsLast(t *testing.T) {
 	title := "Of somebody else"
 	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
 	middle := w.MustCopy(t)
-	other := MustOpen(t, middle) // its jar is what the first request has
+	other := MustOpen(t, middle) // its cookies are those of the first request
 	other.SetCookie(t, "position", before)
 	other.Get(t, "/posts/old").Must(t, http.StatusOK)
 	older := other.Cookie(t, "position")
 	b.Post(t, "/admin/posts", editor()).Must(t, http.StatusSeeOther)
-	own := b.Cookie(t, "position")
-	if mustSeq(t, before) >= mustSeq(t, older) || mustSeq(t, older) >= mustSeq(t, own) {
-		t.Fatalf("from %.12s to %.12s and %.12s", before, older, own)
+	position := b.Cookie(t, "position")
+	if mustSeq(t, before) >= mustSeq(t, older) || mustSeq(t, older) >= mustSeq(t, position) {
+		t.Fatalf("from %.12s to %.12s and %.12s", before, older, position)
 	}
 	b.SetCookie(t, "position", older) // the first request's answer ends
-	expectStale(t, "where the write is not", b.On(middle).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(own))
+	expectStale(t, "where the write is not", b.On(middle).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(position))
 	expectStale(t, "where it is", b.On(w.replica).Get(t, "/posts/old").Must(t, http.StatusOK), "")
 }
 
-// TestAGivenUpWriteIsForgotten: in both of its cookies.
+// TestAGivenUpWriteIsForgotten: a write that is given up is removed from both cookies.
 func TestAGivenUpWriteIsForgotten(t *testing.T) {
 	t.Parallel()
 	w, other := MustWorld(t, long), MustWorld(t, long)
 	MustLogin(t, w.primary)
-	b := MustLogin(t, other.primary) // the same seq, another mark
+	b := MustLogin(t, other.primary) // the same seq with another mark
 	here := b.On(w.primary)
 	here.Get(t, "/").Must(t, http.StatusOK)
 	for _, name := range []string{"position", "written"} {

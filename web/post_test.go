@@ -12,11 +12,16 @@ import (
 func TestAddressesOfAPost(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
-	MustDo(t, w.primary, posts.Create{Title: "Straße & Café 日本", Slug: "straße-café_日本.1", Body: "Body.", Publish: true, Permalinks: []string{"/2019/Über/uns", "/about", "/a/b/c"}})
+	MustDo(t, w.primary, posts.Create{
+		Title: "Straße & Café 日本", Slug: "straße-café_日本.1", Body: "Body.", Publish: true,
+		Permalinks: []string{"/2019/Über/uns", "/about", "/a/b/c"},
+	})
 	to := "/posts/stra%C3%9Fe-caf%C3%A9_%E6%97%A5%E6%9C%AC.1"
 	for _, n := range []*node{w.primary, w.replica} {
 		b := MustOpen(t, n)
-		for _, path := range []string{to, strings.ToLower(to), "/posts/straße-café_日本.1", "/posts/%73tra%C3%9Fe%2Dcaf%C3%A9%5F%E6%97%A5%E6%9C%AC%2E1"} {
+		for _, path := range []string{
+			to, strings.ToLower(to), "/posts/straße-café_日本.1", "/posts/%73tra%C3%9Fe%2Dcaf%C3%A9%5F%E6%97%A5%E6%9C%AC%2E1",
+		} {
 			if got := b.Get(t, path).Must(t, http.StatusOK).attr(t, "article", "data-slug"); got != "straße-café_日本.1" {
 				t.Errorf("%s shows %q", path, got)
 			}
@@ -27,16 +32,23 @@ func TestAddressesOfAPost(t *testing.T) {
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				a := b.Do(t, method, path, nil).Must(t, http.StatusMovedPermanently)
-				a.MustLeadTo(t, to)
+				a.MustRedirect(t, to)
 				if a.header.Get("Cache-Control") != "max-age=3600" || !strings.Contains(a.header.Get("Vary"), "Cookie") {
 					t.Errorf("%s: %v", path, a.header)
 				}
 			}
 		}
-		for from, to := range map[string]string{"/posts/": "/posts", "/tags/": "/tags", "/search/?q=a%26b": "/search?q=a%26b", "/posts/any/": "/posts/any", "/posts//": "/posts"} {
-			b.Get(t, from).Must(t, http.StatusMovedPermanently).MustLeadTo(t, to)
+		for from, to := range map[string]string{
+			"/posts/": "/posts", "/tags/": "/tags", "/search/?q=a%26b": "/search?q=a%26b", "/posts/any/": "/posts/any",
+			"/posts//": "/posts",
+		} {
+			b.Get(t, from).Must(t, http.StatusMovedPermanently).MustRedirect(t, to)
 		}
-		for _, path := range []string{"/posts/a%2Fb", "/posts/%FF", "/posts/%00", "/%FF", "/about/more", "/a", "/a/b", "//about", "/posts/../about", "/posts/%2e%2e/about", "/..%2fabout", "//evil.example/", "/%5Cevil.example/", "/posts/" + strings.Repeat("a", 5000), "/" + strings.Repeat("a/", 2000)} {
+		for _, path := range []string{
+			"/posts/a%2Fb", "/posts/%FF", "/posts/%00", "/%FF", "/about/more", "/a", "/a/b", "//about", "/posts/../about",
+			"/posts/%2e%2e/about", "/..%2fabout", "//evil.example/", "/%5Cevil.example/", "/posts/" + strings.Repeat("a", 5000),
+			"/" + strings.Repeat("a/", 2000),
+		} {
 			a := b.Get(t, path)
 			if a.status != http.StatusNotFound && a.header.Get("Location") != "/about" && a.header.Get("Location") != to {
 				t.Errorf("%.80s: %d to %q", path, a.status, a.header.Get("Location"))
@@ -57,34 +69,41 @@ func TestOldSlugs(t *testing.T) {
 	rename(ref.ID, "three")
 	for _, old := range []string{"/posts/one", "/posts/two", "/posts/Two"} {
 		a := b.Get(t, old).Must(t, http.StatusMovedPermanently)
-		a.MustLeadTo(t, "/posts/three")
+		a.MustRedirect(t, "/posts/three")
 		if a.header.Get("Cache-Control") != "max-age=3600" || a.header.Get("ETag") != "" {
 			t.Errorf("%s: %v", old, a.header)
 		}
 	}
-	other := MustDo(t, w.primary, posts.Create{Title: "Two", Slug: "two", Publish: true}) // a living post's own slug wins
+	other := MustDo(t, w.primary, posts.Create{Title: "Two", Slug: "two", Publish: true}) // an existing slug first
 	if got := b.Get(t, "/posts/two").Must(t, http.StatusOK).text(t, "article h1"); got != "Two" {
 		t.Errorf("the old slug wins: %q", got)
 	}
 	MustDo(t, w.primary, posts.Unpublish{Target: posts.Target{ID: other.ID}})
-	b.Get(t, "/posts/two").MustLeadTo(t, "/posts/three")
+	b.Get(t, "/posts/two").MustRedirect(t, "/posts/three")
 	MustDo(t, w.primary, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
 	for _, old := range []string{"/posts/one", "/posts/two", "/posts/three"} {
 		b.Get(t, old).Must(t, http.StatusNotFound)
 	}
 }
 
-// What readers do not see is, to them, what never was.
+// TestWhatIsNotPublishedIsLikeWhatNeverWas: for readers, a post that they may not see does not
+// differ from one that never existed.
 func TestWhatIsNotPublishedIsLikeWhatNeverWas(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, shared("http://blog.example"))
 	due := start().AddDate(1, 0, 0)
 	pic := MustPicture(t, w.primary, 9)
 	picture := media.Address(pic.Hash, "x.png")
-	MustDo(t, w.primary, posts.Create{Title: "Draft", Body: "![](" + picture + ")", Tags: []string{"hidden"}, Permalinks: []string{"/draft-link"}})
-	MustDo(t, w.primary, posts.Create{Title: "Scheduled", Body: "Body.", Publish: true, PublishedAt: &due, Permalinks: []string{"/scheduled-link"}})
+	MustDo(t, w.primary, posts.Create{
+		Title: "Draft", Body: "![](" + picture + ")", Tags: []string{"hidden"}, Permalinks: []string{"/draft-link"},
+	})
+	MustDo(t, w.primary, posts.Create{
+		Title: "Scheduled", Body: "Body.", Publish: true, PublishedAt: &due, Permalinks: []string{"/scheduled-link"},
+	})
 	for _, title := range []string{"Unpublished", "Deleted"} {
-		ref := MustDo(t, w.primary, posts.Create{Title: title, Body: "Body.", Publish: true, Permalinks: []string{"/" + strings.ToLower(title) + "-link"}})
+		ref := MustDo(t, w.primary, posts.Create{
+			Title: title, Body: "Body.", Publish: true, Permalinks: []string{"/" + strings.ToLower(title) + "-link"},
+		})
 		slug := strings.ToLower(title) + "-now"
 		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Slug = &slug })
 		target := posts.Target{ID: ref.ID}
@@ -98,9 +117,12 @@ func TestWhatIsNotPublishedIsLikeWhatNeverWas(t *testing.T) {
 		b := MustOpen(t, n)
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
 			for never, paths := range map[string][]string{
-				"/posts/never": {"/posts/draft", "/posts/DRAFT", "/posts/scheduled", "/posts/unpublished", "/posts/unpublished-now", "/posts/deleted", "/posts/deleted-now"},
-				"/never":       {"/draft-link", "/scheduled-link", "/unpublished-link", "/deleted-link"},
-				"/tags/never":  {"/tags/hidden"},
+				"/posts/never": {
+					"/posts/draft", "/posts/DRAFT", "/posts/scheduled", "/posts/unpublished", "/posts/unpublished-now",
+					"/posts/deleted", "/posts/deleted-now",
+				},
+				"/never":      {"/draft-link", "/scheduled-link", "/unpublished-link", "/deleted-link"},
+				"/tags/never": {"/tags/hidden"},
 				"/media/" + strings.Repeat("0", 64) + "/x.png": {picture, "/media/" + pic.Hash + "/y"},
 			} {
 				want := b.Do(t, method, never, nil, header("X-Request-Id", "same")).Must(t, http.StatusNotFound)
@@ -115,13 +137,19 @@ func TestWhatIsNotPublishedIsLikeWhatNeverWas(t *testing.T) {
 			}
 		}
 		for _, path := range []string{"/posts/draft/", "/posts/never/"} {
-			b.Get(t, path).MustLeadTo(t, strings.TrimSuffix(path, "/"))
+			b.Get(t, path).MustRedirect(t, strings.TrimSuffix(path, "/"))
 		}
 	}
-	author := MustLogin(t, w.primary)
+	seesWhatIsNotPublished(t, MustLogin(t, w.primary))
+}
+
+// seesWhatIsNotPublished: an author sees these posts, on pages that nobody else may store.
+func seesWhatIsNotPublished(t *testing.T, author *browser) {
+	t.Helper()
 	for _, path := range []string{"/posts/draft", "/posts/scheduled", "/posts/unpublished-now"} {
 		a := author.Get(t, path).Must(t, http.StatusOK)
-		if a.attr(t, "meta[name=robots]", "content") != "noindex" || a.find(t, "[data-live-topics]").Length() != 0 || a.header.Get("Cache-Control") != "private, no-cache" {
+		if a.attr(t, "meta[name=robots]", "content") != "noindex" || a.find(t, "[data-live-topics]").Length() != 0 ||
+			a.header.Get("Cache-Control") != "private, no-cache" {
 			t.Errorf("%s for its author: %v", path, a.header)
 		}
 	}

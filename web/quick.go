@@ -7,14 +7,14 @@ import (
 	"sync/atomic"
 )
 
-// quick answers what most requests are before anything else looks at them: a
-// stranger asks for a page that is kept. Such a request has no cookie, so nobody
-// is signed in and no position is waited for; it reads, so where it comes from
-// does not matter; and its answer is there, so it needs no deadline. The answer
-// is, but for the request's id, the one that the router would have given.
+// quick answers the most frequent kind of request before any other middleware: a stranger asks for a cached page. Such
+// a request has no cookie, so nobody is signed in and there is no position to wait for; it only reads, so its origin
+// does not matter; and its answer is in memory, so it needs no deadline. The answer is, but for the id of the request,
+// the one that the router would give.
 func (s *Site) quick(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet || r.URL.RawQuery != "" || len(r.Header["Cookie"]) > 0 || len(r.Header["X-Request-Id"]) > 0 {
+		if r.Method != http.MethodGet || r.URL.RawQuery != "" || len(r.Header["Cookie"]) > 0 ||
+			len(r.Header["X-Request-Id"]) > 0 {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -31,15 +31,14 @@ func (s *Site) quick(next http.Handler) http.Handler {
 	})
 }
 
-// fixed are the values of headers that are the same in all answers. They are
-// made once and shared: nobody changes them in place.
+// fixed are the values of headers that are the same in all answers. They are made once, shared, and never changed.
 type fixed struct {
 	all                          []header
 	vary, public, private, never []string
 }
 
 type header struct {
-	name  string // in the form that http.Header has it
+	name  string // in the form of http.Header
 	value []string
 }
 
@@ -69,8 +68,7 @@ func (f fixed) set(h http.Header) {
 	}
 }
 
-// requestIDs makes ids that no other process makes: a random name of this one
-// and a number.
+// requestIDs makes ids that no other process makes: a random name of this process and a number.
 type requestIDs struct {
 	process string
 	last    *atomic.Uint64
@@ -80,7 +78,7 @@ func newRequestIDs() requestIDs {
 	return requestIDs{process: rand.Text()[:12] + "-", last: new(atomic.Uint64)}
 }
 
-// next returns an id of 21 characters: equal requests get answers of equal length.
+// next returns an id of 21 characters, so that equal requests get answers of equal length.
 func (i requestIDs) next() string {
 	const digits = 8
 	n := strconv.FormatUint(i.last.Add(1), 36)

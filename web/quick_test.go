@@ -7,15 +7,16 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheQuickAnswerIsTheSame: what is answered before the router is, but for
-// the request's id and the date, what the router answers.
+// TestTheQuickAnswerIsTheSame: an answer before the router equals the router's, except for the
+// request's id and the date.
 func TestTheQuickAnswerIsTheSame(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -24,7 +25,7 @@ func TestTheQuickAnswerIsTheSame(t *testing.T) {
 		b := MustOpen(t, w.primary)
 		first := b.Get(t, path).Must(t, http.StatusOK)
 		quick := b.Get(t, path).Must(t, http.StatusOK)
-		// An id of the caller's own takes the long way.
+		// A request with an id of its own goes through the router.
 		long := b.Get(t, path, header("X-Request-Id", "mine")).Must(t, http.StatusOK)
 		for _, a := range []*answer{first, quick, long} {
 			if a.header.Get("X-Request-Id") == "" {
@@ -33,8 +34,13 @@ func TestTheQuickAnswerIsTheSame(t *testing.T) {
 			a.header.Del("X-Request-Id")
 			a.header.Del("Date")
 		}
-		if !reflect.DeepEqual(first.header, quick.header) || !reflect.DeepEqual(quick.header, long.header) || first.body != quick.body || quick.body != long.body {
-			t.Errorf("%s: first %v, quick %v, the long way %v", path, first.header, quick.header, long.header)
+		for way, got := range map[string]*answer{"cached": quick, "with a cookie": long} {
+			if diff := cmp.Diff(first.header, got.header); diff != "" {
+				t.Errorf("%s %s: the header (-first +got):\n%s", path, way, diff)
+			}
+			if diff := cmp.Diff(first.body, got.body); diff != "" {
+				t.Errorf("%s %s: the body (-first +got):\n%s", path, way, diff)
+			}
 		}
 		quick = b.Get(t, path, header("If-None-Match", quick.header.Get("ETag"))).Must(t, http.StatusNotModified)
 		if quick.body != "" {
@@ -43,8 +49,8 @@ func TestTheQuickAnswerIsTheSame(t *testing.T) {
 	}
 }
 
-// answerTo gives what a handler answers to a request as it is on the wire, nil where net/http refuses it before. Ids of
-// requests, which error pages show, become equal.
+// answerTo returns what a handler answers to a request in its wire form, or nil when net/http
+// refuses the request. It makes the ids of requests equal, which error pages show.
 func answerTo(tb testing.TB, h http.Handler, wire string) *httptest.ResponseRecorder {
 	tb.Helper()
 	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(wire)))
@@ -58,23 +64,27 @@ func answerTo(tb testing.TB, h http.Handler, wire string) *httptest.ResponseReco
 	return out
 }
 
-// mustBeTheRouters fails when the public handler answers otherwise than the router alone.
+// mustBeTheRouters fails when the public handler and the router alone answer differently.
 func mustBeTheRouters(tb testing.TB, n *node, wire string) {
 	tb.Helper()
 	got, want := answerTo(tb, n.server.Config.Handler, wire), answerTo(tb, n.routes, wire)
 	if got == nil || want == nil {
 		return
 	}
-	same := got.Code == want.Code && got.Body.String() == want.Body.String()
-	if !same || !reflect.DeepEqual(got.Header(), want.Header()) {
-		tb.Fatalf("%.300q\nthe public handler: %d %v %.200q\nthe router alone:   %d %v %.200q",
-			wire, got.Code, got.Header(), got.Body, want.Code, want.Header(), want.Body)
+	if got.Code != want.Code {
+		tb.Errorf("%.300q: got status %d, want the router's %d", wire, got.Code, want.Code)
+	}
+	if diff := cmp.Diff(want.Header(), got.Header()); diff != "" {
+		tb.Errorf("%.300q: the header (-router +public handler):\n%s", wire, diff)
+	}
+	if diff := cmp.Diff(want.Body.String(), got.Body.String()); diff != "" {
+		tb.Errorf("%.300q: the body (-router +public handler):\n%s", wire, diff)
 	}
 }
 
 var requestID = regexp.MustCompile(`[A-Z2-7]{12}-[0-9a-z]{8}`)
 
-// mustWarm returns a node whose cache has every page that it can have, pages of lists included.
+// mustWarm returns a node whose cache has every page that can be cached, pages of lists included.
 func mustWarm(tb testing.TB) *node {
 	tb.Helper()
 	w := MustWorld(tb)
@@ -94,7 +104,8 @@ var warm = []string{
 	"/tags/tag?page=2", "/tags/c%23", "/tags/%C3%BCnder", "/feed.xml", "/sitemap.xml", "/robots.txt", "/search?q=title",
 }
 
-// TestTheQuickAnswerIsTheRouters: for each way of writing an address, and each header by which an answer may differ.
+// TestTheQuickAnswerIsTheRouters: this holds for each way of writing an address, and for each
+// header by which answers differ.
 func TestTheQuickAnswerIsTheRouters(t *testing.T) {
 	t.Parallel()
 	n := mustWarm(t)
@@ -126,7 +137,7 @@ func TestTheQuickAnswerIsTheRouters(t *testing.T) {
 			mustBeTheRouters(t, n, "GET "+target+" HTTP/1.1\r\nHost: blog.example\r\n"+head+"\r\n")
 		}
 	}
-	// And as pieces come.
+	// The same with addresses made of pieces.
 	pieces := []string{
 		"/", "/", "posts", "tags", "tag", "title-1", "?", "%3F", "%3f", "page=2", "tag=tag", "&", "%26", "#", "%23", ";",
 		".", "..",
@@ -142,7 +153,7 @@ func TestTheQuickAnswerIsTheRouters(t *testing.T) {
 	}
 }
 
-// FuzzQuick looks for an address that the public handler answers otherwise than the router alone.
+// FuzzQuick searches for a request that the public handler and the router alone answer differently.
 func FuzzQuick(f *testing.F) {
 	for _, target := range append([]string{"/posts%3Fpage=2", "/tags/tag%3fpage=2", "/posts%3Ftag=tag"}, warm...) {
 		f.Add(target, "Accept", "*/*")

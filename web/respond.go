@@ -13,17 +13,16 @@ import (
 
 // view is a page to be read: what it depends on and how it is made.
 type view struct {
-	// key names the page and everything of the request that changes it. It is the
-	// page's own address, so that quick finds it by what was asked for; the zero
-	// address keeps nothing.
+	// key names the page and everything of the request that changes it. It is the address of the page, so that quick finds
+	// it by the request. The zero address is not cached.
 	key         address
-	cache       *cache   // nil means that of pages
+	cache       *cache   // nil means the cache of pages
 	topics      []string // a write that touches one of them makes the page outdated
 	contentType string   // "" means HTML
-	search      bool     // it takes its turn, and little time
-	signed      bool     // who asks is; set by show
-	// read queries all that the page shows, in one transaction, and returns what
-	// renders it afterwards.
+	search      bool     // it waits for its turn and has a short deadline
+	signed      bool     // whether the reader is signed in; set by show
+	// read queries everything that the page shows, in one transaction, and returns the component to
+	// render afterwards.
 	read func(ctx context.Context, rd repo.Reader) (templ.Component, error)
 }
 
@@ -33,7 +32,7 @@ const (
 	typeXML  = "application/xml; charset=utf-8"
 )
 
-// show answers with a view: from the cache for who is not signed in.
+// show answers with a view. A reader who is not signed in gets it from the cache.
 func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	if _, v.signed = userOf(r.Context()); v.signed {
 		v.key = address{}
@@ -51,11 +50,12 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, v view) error {
 	return nil
 }
 
-// unkept is what is not worth keeping: anybody can ask for any number of them.
+// unkept marks a component that is not cached, because anybody can ask for any number of such
+// pages.
 type unkept struct{ templ.Component }
 
-// document returns the view's document: a kept one, one that is rendered for all who
-// ask for it at once, or, for a view without a key, one of its own.
+// document returns the document of the view: a cached one, one that is rendered once for all who ask at the same time,
+// or, for a view without a key, a new one.
 func (s *Site) document(ctx context.Context, v view) (*document, error) {
 	if v.key == (address{}) {
 		res := s.render(ctx, v, func() {})
@@ -66,7 +66,7 @@ func (s *Site) document(ctx context.Context, v view) (*document, error) {
 	})
 }
 
-// render makes the view's document and keeps it. It calls begun before it reads.
+// render renders the document of the view and caches it. It calls begun before it reads.
 func (s *Site) render(ctx context.Context, v view, begun func()) (res rendered) {
 	if v.search {
 		turn, leave, err := s.turn(ctx, v.signed)
@@ -78,7 +78,7 @@ func (s *Site) render(ctx context.Context, v view, begun func()) (res rendered) 
 	}
 	res = rendered{topics: v.topics, epoch: v.cache.now()}
 	var c templ.Component
-	seen, err := s.lookUp(ctx, begun, func(ctx context.Context, rd repo.Reader) error {
+	seen, err := s.readNewest(ctx, begun, func(ctx context.Context, rd repo.Reader) error {
 		var err error
 		c, err = v.read(ctx, rd)
 		return err
@@ -87,7 +87,7 @@ func (s *Site) render(ctx context.Context, v view, begun func()) (res rendered) 
 		res.err = ended(ctx, v, err)
 		return res
 	}
-	res.told = s.caughtUp(ctx, seen)
+	res.announced = s.caughtUp(ctx, seen)
 	_, once := c.(unkept)
 	if s.wrap != nil {
 		c = s.wrap(v.key.path, c)
@@ -99,16 +99,18 @@ func (s *Site) render(ctx context.Context, v view, begun func()) (res rendered) 
 	}
 	res.doc = newDocument(v.contentType, body)
 	res.doc.seen = seen
-	if v.key != (address{}) && !once && res.told {
+	if v.key != (address{}) && !once && res.announced {
 		v.cache.put(res.epoch, &entry{key: v.key, doc: res.doc, topics: v.topics})
 	}
 	return res
 }
 
-// look runs read in one transaction on this node's copy. The reader's position follows
+// readAndAdvance runs read in one transaction on this node's copy. The reader's position follows
 // what it saw.
-func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error) error {
-	seen, err := s.lookUp(r.Context(), func() {}, read)
+func (s *Site) readAndAdvance(
+	w http.ResponseWriter, r *http.Request, read func(ctx context.Context, rd repo.Reader) error,
+) error {
+	seen, err := s.readNewest(r.Context(), func() {}, read)
 	if err != nil {
 		return err
 	}
@@ -117,10 +119,10 @@ func (s *Site) look(w http.ResponseWriter, r *http.Request, read func(ctx contex
 	return nil
 }
 
-// lookUp runs read in one transaction on this node's copy and returns the newest row
-// that is in it. The caches may not have been told of that row: see caughtUp. It calls
-// begun before the transaction sees anything, and again when the transaction is repeated.
-func (s *Site) lookUp(
+// readNewest runs read in one transaction on the copy of this node and returns the newest row in it. The caches may not
+// know that row yet: see caughtUp. It calls begun before the transaction reads anything, and again when the transaction
+// is repeated.
+func (s *Site) readNewest(
 	ctx context.Context, begun func(), read func(ctx context.Context, rd repo.Reader) error,
 ) (seen repo.Cursor, err error) {
 	err = s.repo.View(ctx, func(rd repo.Reader) error {
@@ -133,18 +135,15 @@ func (s *Site) lookUp(
 	return seen, err
 }
 
-// caughtUp waits until the caches have been told of a row that was read from the
-// database. The database can be ahead of the feed for a moment: whoever has seen the
-// row on one page must not then get another as it was kept before it. It reports
-// whether they have: the row may be given up before, and nobody then tells of it.
+// caughtUp waits until the feed has delivered a row that was read from the database. The database can be ahead of the
+// feed for a moment, and a reader who has seen the row on one page must not then get another page as it was cached
+// before. It returns false when the row does not come in time: its history may have ended, and then it is never
+// delivered.
 func (s *Site) caughtUp(ctx context.Context, seen repo.Cursor) bool {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	return s.repo.Feed().Wait(ctx, seen) == repo.Here
+	return s.repo.Feed().WaitWithin(ctx, s.patience, seen) == repo.Here
 }
 
-// send writes a document in the encoding that the browser prefers, or says that
-// it has it already.
+// send writes a document in the encoding that the browser prefers, or answers that the browser has it already.
 func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	v := doc.identity
 	if len(v.body) >= smallest {
@@ -166,12 +165,12 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, doc *document) {
 	}
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(v.body) // the browser is gone: nobody to tell
+		_, _ = w.Write(v.body) // it fails when the browser has closed the connection
 	}
 }
 
-// caching says who may keep an answer: nobody where the reader has seen more, since the
-// copy would say so again; one reader where it sets a cookie or knows them.
+// caching returns the Cache-Control of an answer: no cache may store it where the reader has seen more, since the copy
+// would repeat it; only the browser may where the answer sets a cookie or the reader is known.
 func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
 	if missing(r.Context()) {
 		return s.fixed.never
@@ -182,7 +181,7 @@ func (s *Site) caching(w http.ResponseWriter, r *http.Request) []string {
 	return s.fixed.public
 }
 
-// redirect leads to a path of this site. One for good may be kept for an hour.
+// redirect redirects to a path of this site. A cache may store a permanent redirect for an hour.
 func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, status int) {
 	switch {
 	case status != http.StatusMovedPermanently, missing(r.Context()):
@@ -192,5 +191,5 @@ func (s *Site) redirect(w http.ResponseWriter, r *http.Request, path string, sta
 	default:
 		w.Header().Set("Cache-Control", "max-age=3600")
 	}
-	http.Redirect(w, r, path, status) //nolint:gosec // every caller made the path here, or had localPath look at it
+	http.Redirect(w, r, path, status) //nolint:gosec // every caller made the path here, or checked it with localPath
 }

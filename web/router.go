@@ -14,23 +14,22 @@ import (
 	"blog/internal/posts"
 )
 
-// Limits of a request. Forms are text; only the editor takes files.
+// Limits of a request. Forms are text, except for the editor's, which accepts files.
 const (
 	maxForm = 1 << 20 // bytes
-	// maxUpload is how much is read of the editor's form, in bytes: more than a
-	// picture may have, so that the form comes back when one is too large.
+	// maxUpload is how much of the editor's form is read, in bytes. It is more than a picture may
+	// have, so that the form is shown again when a picture is too large.
 	maxUpload = 32 << 20
-	// defaultLimit bounds what a request waits for: a forwarded write with an
-	// election in the middle.
+	// defaultLimit bounds what a request waits for: a forwarded write during an election.
 	defaultLimit = 30 * time.Second
-	// answerLimit is what a request has beyond that, to show what became of it.
+	// answerLimit is the time that a request has after that, to show the result.
 	answerLimit = 10 * time.Second
 )
 
 // Handler returns the public handler. live serves /live.
 func (s *Site) Handler(live http.Handler) http.Handler { return s.quick(s.Routes(live)) }
 
-// Routes returns Handler's router, with every address that is the site's own.
+// Routes returns the router of Handler, with every address of the site itself.
 func (s *Site) Routes(live http.Handler) chi.Router {
 	r := chi.NewRouter()
 	r.Use(s.requestID, s.headers, s.recovered, decodedPath, middleware.GetHead)
@@ -77,8 +76,8 @@ func (s *Site) accountRoutes(r chi.Router) {
 	r.Post("/account/renew", s.handle(s.mustSignIn(s.renew)))
 }
 
-// adminRoutes are no router of their own: that would run the middlewares twice
-// where it has no route, and take every method at its root.
+// adminRoutes adds the routes of the admin pages. They are no router of their own, which would run
+// the middlewares twice for a path without a route, and accept every method at its root.
 func (s *Site) adminRoutes(r chi.Router) {
 	get := func(path string, h handlerFunc) { r.Get("/admin"+path, s.handle(s.mustSignIn(h))) }
 	post := func(path string, h handlerFunc) { r.Post("/admin"+path, s.handle(s.mustSignIn(h))) }
@@ -90,13 +89,13 @@ func (s *Site) adminRoutes(r chi.Router) {
 	post("/posts/{id}/delete", s.deletePost)
 	post("/pictures", s.storePicture)
 	post("/pictures/seen", s.pictureSeen)
-	// Without a session these two still give back what was typed.
+	// Without a session these two still return what was typed.
 	r.Post("/admin/posts", s.handle(s.createPost))
 	r.Post("/admin/posts/{id}", s.handle(s.updatePost))
 }
 
-// decodedPath makes the router match what a path means and not how it was
-// written: a browser may send the same slug with other percent signs.
+// decodedPath makes the router match the decoded path: a browser may send the same slug with other
+// percent signs.
 func decodedPath(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.URL.RawPath = ""
@@ -106,7 +105,7 @@ func decodedPath(next http.Handler) http.Handler {
 
 func (s *Site) sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	// Behind a proxy Host may not be what the browser's Origin says.
+	// Behind a proxy, Host may differ from the browser's Origin.
 	if err := protection.AddTrustedOrigin(s.PublicURL.Scheme + "://" + s.PublicURL.Host); err != nil {
 		s.log.Error("PUBLIC_URL is no origin", "err", err)
 	}
@@ -114,8 +113,7 @@ func (s *Site) sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
-// timeLimit gives a request its deadline: that of its write and some time to
-// answer.
+// timeLimit gives a request its deadline: that of its write, and some time for the answer.
 func (s *Site) timeLimit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/live" {
@@ -128,14 +126,14 @@ func (s *Site) timeLimit(next http.Handler) http.Handler {
 	})
 }
 
-// writing is the context of a request's write. What it leaves of the request's
-// time is for the answer, so that a form comes back when there is no primary.
+// writing returns the context of a request's write. It leaves time for the answer, so that a form
+// is shown again when there is no primary.
 func (s *Site) writing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, s.limit)
 }
 
-// elsewhere answers at an address that is no route: one with a slash at its end,
-// a permalink, or nothing.
+// elsewhere answers an address that has no route: one with a slash at its end, a permalink, or one
+// where there is nothing.
 func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) error {
 	trimmed := "/" + strings.Trim(r.URL.Path, "/")
 	root, _, _ := strings.Cut(trimmed[1:], "/")

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// signedInUser is who a request comes from.
+// signedInUser is the user that a request comes from.
 type signedInUser struct {
 	user    accounts.User
 	session accounts.Session
@@ -23,7 +24,7 @@ func userOf(ctx context.Context) (signedInUser, bool) {
 
 const sessionCookie = "session"
 
-// sessionToken returns the token that the browser sent, "" when there is none.
+// sessionToken returns the token that the browser sent, or "".
 func (s *Site) sessionToken(r *http.Request) string {
 	c, err := r.Cookie(s.cookieName(sessionCookie))
 	if err != nil {
@@ -32,9 +33,8 @@ func (s *Site) sessionToken(r *http.Request) string {
 	return c.Value
 }
 
-// signedIn looks up the session in this node's copy. What it finds decides what
-// is shown; what may be written is decided by the primary. A session that is not
-// found may still be on its way here, so its cookie stays.
+// signedIn reads the session from the copy of this node. The result decides what is shown; the primary decides what may
+// be written. A session that is not found may not have arrived here yet, so its cookie stays.
 func (s *Site) signedIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := s.sessionToken(r)
@@ -44,7 +44,7 @@ func (s *Site) signedIn(next http.Handler) http.Handler {
 		}
 		u, session, err := s.accounts.Session(r.Context(), token)
 		switch {
-		case errors.Is(err, repo.NotFound):
+		case errors.Is(err, apperr.NotFound):
 			next.ServeHTTP(w, r)
 			return
 		case err != nil:
@@ -63,8 +63,8 @@ func (s *Site) signedIn(next http.Handler) http.Handler {
 	})
 }
 
-// Identity is live.Options.Identity: what ends this session's sockets when it is
-// touched, alone or (with no subject) with all sessions of its user.
+// Identity implements live.Options.Identity. It returns the touch that ends the sockets of this session. A
+// touch of its topic without a subject ends those of all sessions of the user.
 func (s *Site) Identity(r *http.Request) []repo.Touch {
 	if u, ok := userOf(r.Context()); ok {
 		return []repo.Touch{{Topic: accounts.SessionsTopic(u.user.ID), Subject: accounts.SessionID(u.session.TokenHash)}}
@@ -75,7 +75,7 @@ func (s *Site) Identity(r *http.Request) []repo.Touch {
 func (s *Site) mustSignIn(h handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if _, ok := userOf(r.Context()); !ok {
-			return repo.Errorf(repo.Unauthorized, "Sign in first.")
+			return apperr.Errorf(apperr.Unauthorized, "Sign in first.")
 		}
 		return h(w, r)
 	}
@@ -88,7 +88,7 @@ func (s *Site) begin(w http.ResponseWriter, r *http.Request, signed accounts.Sig
 	s.wrote(w, r, signed.Receipt)
 }
 
-// end takes the session's cookie away.
+// end removes the cookie of the session.
 func (s *Site) end(w http.ResponseWriter) {
 	s.dropCookie(w, s.cookieName(sessionCookie))
 	http.SetCookie(w, s.cookie(sessionCookie, "", 0))

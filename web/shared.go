@@ -6,47 +6,46 @@ import (
 	"runtime/debug"
 	"sync"
 
-	"blog/internal/repo"
+	"blog/internal/apperr"
 )
 
-// renderings are the renderings of kept pages that run now, at most one for each page.
-// Each has readers who wait for it, or is about to end: they are no more than requests.
+// renderings are the renderings of cached pages that run now, at most one for each page. Each has
+// readers who wait for it, or is about to end, so there are never more than requests.
 type renderings struct {
-	mu    sync.Mutex // taken before the cache's
+	mu    sync.Mutex // is locked before that of the cache
 	byKey map[address]*rendering
 }
 
-// rendering makes one page for all who ask for it at once.
+// rendering renders one page for all readers who ask for it at the same time.
 type rendering struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it has ended
 	result rendered      // set before done is closed
 
 	// Guarded by renderings.mu.
-	begun   bool // who comes now is late: it may have read already, or is cancelled
+	begun   bool // it may have read the database already, or is cancelled
 	waiting int  // readers
 }
 
-// rendered is what a rendering has come to: doc or err.
+// rendered is the result of a rendering: doc or err.
 type rendered struct {
-	doc    *document
-	err    error
-	topics []string
-	epoch  int  // of the cache, before it began
-	told   bool // the caches have been told of the newest row that it saw
+	doc       *document
+	err       error
+	topics    []string
+	epoch     int  // of the cache, before it began
+	announced bool // the feed has delivered the newest row that it read
 }
 
-// shared returns the document under key. If none is kept, it is the result of a rendering
-// that all who ask at the same time wait for; render runs in a goroutine of its own and
-// its context ends when the last of them has left.
+// shared returns the document under key: the cached one, or the result of a rendering that all who ask at the same time
+// share. render runs in a goroutine, and its context ends when the last reader has left.
 //
-// A rendering that has read before a reader came may lack what that reader must see: they
-// take its document only if it is good as a kept one would be. That covers the reader's
-// position, since position has waited until the cache was told of it. Else they wait for
-// the next rendering, which begins after they came, and take whatever it comes to: nobody
-// waits for a third one, however fast the page changes.
+// A rendering that has read the database before a reader came may lack what that reader must see. The reader gets its
+// document only if it is good in the sense of the cache, which covers the position of the reader, because the
+// middleware position has waited until the feed reached it. Otherwise the reader waits for the next rendering, which
+// begins after they came, and gets its result whatever it is: nobody waits for a third one, however fast the page
+// changes.
 //
-// It fails with ctx, and with the error of render, of which a panic is one.
+// It fails when ctx ends, and with the error of render, which a panic is turned into.
 func (c *cache) shared(
 	ctx context.Context, key address, render func(ctx context.Context, begun func()) rendered,
 ) (*document, error) {
@@ -68,21 +67,21 @@ func (c *cache) shared(
 	}
 }
 
-// usable reports whether who came while a rendering ran may have its result.
+// usable reports whether a reader who came while a rendering ran may have its result.
 func (c *cache) usable(r rendered) bool {
-	return r.err == nil && r.told && c.stillGood(r.epoch, r.doc.seen, r.topics)
+	return r.err == nil && r.announced && c.stillGood(r.epoch, r.doc.seen, r.topics)
 }
 
-// join returns the kept document, or the rendering of key that runs, if need be a new
-// one, and whether that may have read already.
+// join returns the cached document, or the running rendering of key, a new one if there is none, and whether that
+// rendering may have read the database already.
 func (c *cache) join(
 	ctx context.Context, key address, render func(ctx context.Context, begun func()) rendered,
-) (kept *document, r *rendering, late bool) {
+) (cached *document, r *rendering, late bool) {
 	c.running.mu.Lock()
 	defer c.running.mu.Unlock()
-	// Under the lock: what was rendered a moment ago is here before its rendering is gone.
-	if kept = c.get(key); kept != nil {
-		return kept, nil, false
+	// Under the lock, because a rendering caches its document before it leaves the map.
+	if cached = c.get(key); cached != nil {
+		return cached, nil, false
 	}
 	r = c.running.byKey[key]
 	if r == nil {
@@ -95,13 +94,12 @@ func (c *cache) join(
 	return nil, r, r.begun
 }
 
-// run carries out a rendering. It survives a panic, which ends the readers' requests and
-// not the program.
+// run runs a rendering. A panic in it ends the requests of its readers and not the program.
 func (c *cache) run(
 	ctx context.Context, key address, r *rendering, render func(ctx context.Context, begun func()) rendered,
 ) {
-	// What render did not return is a panic, or the end of its goroutine.
-	r.result.err = repo.Errorf(repo.Internal, "The rendering of %s ended early.", key.path)
+	// If render panics, or ends its goroutine, this is the result.
+	r.result.err = apperr.Errorf(apperr.Internal, "The rendering of %s ended early.", key.path)
 	defer func() {
 		if p := recover(); p != nil {
 			r.result.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -121,9 +119,9 @@ func (rs *renderings) begin(r *rendering) {
 	r.begun = true
 }
 
-// leave takes a reader out of those who wait for r. A rendering that nobody waits for is
-// cancelled. It stays the page's only one until it has ended: who comes meanwhile waits
-// for that, and then for the next.
+// leave removes a reader from those who wait for r. A rendering without readers is cancelled, but
+// remains the only one of its page until it has ended. Readers who come meanwhile wait for that,
+// and then for the next one.
 func (rs *renderings) leave(r *rendering) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

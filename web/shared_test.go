@@ -26,10 +26,10 @@ type renderings struct {
 	mu      sync.Mutex
 	started map[string]int
 	running map[string]int
-	most    int // that ran at once for one page
+	most    int // that ran at the same time for one page
 }
 
-// countRenderings counts from now on. It is called before the node has had a request.
+// countRenderings counts from now on. It is called before the node's first request.
 func countRenderings(n *node, during func(path string, nth int)) *renderings {
 	r := &renderings{during: during, started: map[string]int{}, running: map[string]int{}}
 	n.site.SetComponent(func(path string, c templ.Component) templ.Component {
@@ -64,8 +64,8 @@ func (r *renderings) of(path string) int {
 	return r.started[path]
 }
 
-// stops makes the first renderings of a path wait, each for its turn in the slice, and
-// says when one has come to its stop.
+// stops makes the first renderings of a path wait, each for its turn in the slice, and signals when
+// one waits.
 type stops struct {
 	path    string
 	reached chan struct{}
@@ -87,17 +87,17 @@ func (s *stops) during(path string, nth int) {
 	}
 }
 
-// crowd is readers who have asked for a page.
-type crowd struct {
+// readers are readers who have asked for a page.
+type readers struct {
 	all     sync.WaitGroup
 	answers []*answer
 }
 
-// MustAsk lets count readers ask for path, and returns when they and those before, total
-// ones, all wait for a rendering.
-func MustAsk(tb testing.TB, n *node, path string, count, total int, changes ...change) *crowd {
+// MustAsk makes count readers ask for path. It returns when they and earlier readers, total in all,
+// wait for a rendering.
+func MustAsk(tb testing.TB, n *node, path string, count, total int, changes ...change) *readers {
 	tb.Helper()
-	c := &crowd{answers: make([]*answer, count)}
+	c := &readers{answers: make([]*answer, count)}
 	for i := range count {
 		b, method := MustOpen(tb, n), http.MethodGet
 		if i%5 == 4 {
@@ -109,8 +109,8 @@ func MustAsk(tb testing.TB, n *node, path string, count, total int, changes ...c
 	return c
 }
 
-// MustGet fails unless all readers get status and, in an answer with a body, words.
-func (c *crowd) MustGet(tb testing.TB, status int, words string) {
+// MustGet fails unless all readers get status and, in an answer with a body, text.
+func (c *readers) MustGet(tb testing.TB, status int, text string) {
 	tb.Helper()
 	c.all.Wait()
 	etags := map[string]bool{}
@@ -118,8 +118,8 @@ func (c *crowd) MustGet(tb testing.TB, status int, words string) {
 		if a.status != status {
 			tb.Errorf("%s, reader %d: status %d, want %d", a.path, i, a.status, status)
 		}
-		if i%5 != 4 && !strings.Contains(a.body, words) {
-			tb.Errorf("%s, reader %d: got %.300q, want %q in it", a.path, i, a.body, words)
+		if i%5 != 4 && !strings.Contains(a.body, text) {
+			tb.Errorf("%s, reader %d: got %.300q, want %q in it", a.path, i, a.body, text)
 		}
 		etags[a.header.Get("ETag")] = true
 	}
@@ -156,8 +156,8 @@ func MustRetitle(tb testing.TB, n *node, id int64, title string) {
 	MustRevise(tb, n, id, func(u *posts.Update) { u.Title = &title })
 }
 
-// TestAPageThatChangesFasterThanItRenders is outdated at the end of each rendering. Who came
-// during one gets the next, whatever has been written since that began.
+// TestAPageThatChangesFasterThanItRenders: the page is outdated at the end of each rendering. A
+// reader who came during one gets the next, whatever was written after that began.
 func TestAPageThatChangesFasterThanItRenders(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
@@ -181,8 +181,8 @@ func TestAPageThatChangesFasterThanItRenders(t *testing.T) {
 	}
 }
 
-// TestAReaderWithANewerPosition gets no page from before it, and shares one that it has
-// nothing to do with.
+// TestAReaderWithANewerPosition: the reader gets no page from before the position, and shares a
+// rendering of a page that the position does not concern.
 func TestAReaderWithANewerPosition(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
@@ -242,8 +242,8 @@ func TestARenderingOutlivesTheReaderWhoBeganIt(t *testing.T) {
 	}
 }
 
-// TestARenderingThatAllHaveLeft is cancelled. Who comes before it has ended does not get
-// its error.
+// TestARenderingThatAllHaveLeft: the rendering is cancelled. A reader who comes before it has ended
+// does not get its error.
 func TestARenderingThatAllHaveLeft(t *testing.T) {
 	t.Parallel()
 	c := web.NewCache()
@@ -277,8 +277,8 @@ func TestARenderingThatAllHaveLeft(t *testing.T) {
 	}
 }
 
-// TestAPanicInAPage ends the requests of those who have to take what the rendering comes
-// to. Who came during it gets the next one.
+// TestAPanicInAPage: a panic ends the requests of the readers who share the rendering. A reader who
+// came during it gets the next one.
 func TestAPanicInAPage(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
@@ -307,8 +307,8 @@ func TestAPanicInAPage(t *testing.T) {
 	}
 }
 
-// TestAFailureIsOfThoseWhoCameBeforeIt: readers who wait for a search's turn share what it
-// comes to, be it an error.
+// TestAFailureIsOfThoseWhoCameBeforeIt: readers who wait for a search's turn share its result, an
+// error too.
 func TestAFailureIsOfThoseWhoCameBeforeIt(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
@@ -328,8 +328,8 @@ func TestAFailureIsOfThoseWhoCameBeforeIt(t *testing.T) {
 	MustOpen(t, w.primary).Get(t, "/search?q=title").Must(t, http.StatusOK)
 }
 
-// TestARewrittenHistoryWhileAPageIsRendered: nobody who came during the rendering gets a
-// page of the history that is given up.
+// TestARewrittenHistoryWhileAPageIsRendered: no reader who came during the rendering gets a page of
+// the history that is given up.
 func TestARewrittenHistoryWhileAPageIsRendered(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, long)
@@ -344,7 +344,7 @@ func TestARewrittenHistoryWhileAPageIsRendered(t *testing.T) {
 	mark := make([]byte, 32)
 	_, _ = rand.Read(mark)
 	repotest.MustExec(t, w.path, "UPDATE writes SET mark = ? WHERE seq = (SELECT MAX(seq) FROM writes)", mark)
-	w.seat.Notify()
+	w.role.Notify()
 	repotest.Eventually(t, patience, "the feed sees it", func() bool { return w.primary.repo.Feed().Position() != before })
 	close(stop.pass[0])
 	first.MustGet(t, http.StatusOK, "Quiet")
@@ -354,8 +354,8 @@ func TestARewrittenHistoryWhileAPageIsRendered(t *testing.T) {
 	}
 }
 
-// TestFiftyReadersOfAPageThatChanges never see the past, and a state of the page is
-// rendered once, if at all: never two at a time.
+// TestFiftyReadersOfAPageThatChanges: no reader sees the past, and each state of the page is
+// rendered at most once, and never two at the same time.
 func TestFiftyReadersOfAPageThatChanges(t *testing.T) {
 	t.Parallel()
 	const writes = 40

@@ -1,7 +1,7 @@
-// Package web is the site: router, handlers, cookies and the cache of rendered
-// pages. It turns requests into queries and commands of the packages below and
-// their answers into the components of web/ui. It holds no SQL and decides
-// nothing about a write: what must be checked is checked by the command.
+// Package web is the site: router, handlers, cookies and the cache of rendered pages. It turns
+// requests into queries and commands of the packages below, and their results into components of
+// web/ui. It has no SQL and decides nothing about a write: the command checks what has to be
+// checked.
 package web
 
 import (
@@ -17,21 +17,22 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/web/assets"
 	"blog/web/ui"
 )
 
-// Config says what the site is called and where it is.
+// Config is the name and the address of the site.
 type Config struct {
 	Title, Description string
 	Language           string         // BCP 47
-	Location           *time.Location // the zone of days and of the editor
+	Location           *time.Location // time zone of days and of the editor
 	Zone               string         // its name, as the editor shows it
-	PublicURL          *url.URL       // absolute addresses come from here, never from Host
-	ClientIPHeader     string         // names the header that a proxy sets; "" for none
+	PublicURL          *url.URL       // base of absolute addresses, which never come from Host
+	ClientIPHeader     string         // header that a proxy sets; "" without a proxy
 }
 
-// Options are what New needs.
+// Options is what New needs.
 type Options struct {
 	Config   Config
 	Repo     *repo.Repo
@@ -40,14 +41,14 @@ type Options struct {
 	Secret   string // signs the position cookie; the same on every node
 	Now      func() time.Time
 	Logger   *slog.Logger
-	// Limit is how long a request may wait for its write; 30 s when 0.
+	// Limit is how long a request may wait for its write; 0 means 30 s.
 	Limit time.Duration
-	// CatchUp is how long a reader's position is waited for; 2 s when 0.
+	// CatchUp is how long a request waits for the reader's position; 0 means 2 s.
 	CatchUp time.Duration
-	// NotYet says why this node is not to be given readers yet although it could serve
-	// them, "" when it is. Nil: always.
+	// NotYet returns why this node should get no readers yet although it could serve them, or "".
+	// When NotYet is nil there is never a reason.
 	NotYet func() string
-	// SearchLimit is how long a search may take, and wait for its turn; 1 s when 0.
+	// SearchLimit is how long a search may take, and wait for its turn; 0 means 1 s.
 	SearchLimit time.Duration
 }
 
@@ -65,21 +66,21 @@ type Site struct {
 	log      *slog.Logger
 	limit    time.Duration
 	patience time.Duration
-	lanes    lanes
-	pictures *repo.Bodies // forms with pictures that are being read or stored
+	limiters limiters
+	pictures *transport.Bodies // forms with pictures that are read or stored now
 	leaving  atomic.Bool
-	arrived  atomic.Bool   // this node has had a database that pages can be made of
+	arrived  atomic.Bool   // this node has had a database from which pages can be made
 	stale    atomic.Uint64 // answers that said that something is missing
 	absent   absent
 	notYet   func() string
-	// told is the readiness that was asked for last.
-	told atomic.Pointer[readiness]
-	// wrap, of the tests, gets each component that is about to be rendered. Nil: none does.
+	// readiness is the result of the last request for it.
+	readiness atomic.Pointer[readiness]
+	// wrap, which only tests set, gets each component before it is rendered.
 	wrap func(path string, c templ.Component) templ.Component
 }
 
-// New returns the site. Attach its Cache to the feed before anything that tells
-// browsers of changes, then serve Handler.
+// New returns the site. Attach its Cache to the feed before anything that sends changes to browsers, then serve
+// Handler.
 func New(o Options) *Site {
 	if o.NotYet == nil {
 		o.NotYet = func() string { return "" }
@@ -87,20 +88,21 @@ func New(o Options) *Site {
 	return &Site{
 		Config: o.Config, notYet: o.NotYet, repo: o.Repo, accounts: o.Accounts, assets: o.Assets, signer: newSigner(o.Secret),
 		caches: caches{pages: newCache(pageBytes), searches: newCache(searchBytes)},
-		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger, limit: cmp.Or(o.Limit, defaultLimit),
-		pictures: repo.NewBodies(maxPictures),
-		patience: cmp.Or(o.CatchUp, catchUp), lanes: newLanes(cmp.Or(o.SearchLimit, defaultSearchLimit)),
+		fixed:  newFixed(o.Config.PublicURL.Scheme == "https"), ids: newRequestIDs(), now: o.Now, log: o.Logger,
+		limit:    cmp.Or(o.Limit, defaultLimit),
+		pictures: transport.NewBodies(maxPictures),
+		patience: cmp.Or(o.CatchUp, repo.ReadableWithin), limiters: newLimiters(cmp.Or(o.SearchLimit, defaultSearchLimit)),
 	}
 }
 
-// Cache is the tail that keeps rendered pages as fresh as the database.
+// Cache returns the tail that removes pages from the caches when a write touches them.
 func (s *Site) Cache() repo.Tail { return s.caches }
 
 // secure reports whether browsers reach the site over https.
 func (s *Site) secure() bool { return s.PublicURL.Scheme == "https" }
 
-// cookieName has the prefix that binds a cookie to this very host where browsers
-// take it, which is over https.
+// cookieName returns the name with the prefix that binds a cookie to this host. Browsers accept the
+// prefix only over https.
 func (s *Site) cookieName(name string) string {
 	if s.secure() {
 		return "__Host-" + name
@@ -113,7 +115,7 @@ func (s *Site) absolute(path string) string {
 	return strings.TrimSuffix(s.PublicURL.String(), "/") + path
 }
 
-// page is the frame of a page for this request.
+// page returns the frame of a page for this request.
 func (s *Site) page(r *http.Request, title, active string) ui.Page {
 	p := ui.Page{
 		Title: title, Lang: s.Language, Active: active, AssetBase: s.assets.Base(), FeedURL: "/feed.xml",

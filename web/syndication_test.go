@@ -96,12 +96,13 @@ func instant(tb testing.TB, s string) time.Time {
 	return at
 }
 
-// checkEntry fails unless an entry can be read on its own, far from the site.
+// checkEntry fails unless an entry can be read by itself, outside of the site.
 func checkEntry(tb testing.TB, f atom, e entry) {
 	tb.Helper()
 	absolute(tb, e.ID)
 	absolute(tb, e.Link.Href)
-	if e.Author != "Ada" || instant(tb, e.Updated).Before(instant(tb, e.Published)) || instant(tb, e.Updated).After(instant(tb, f.Updated)) {
+	if e.Author != "Ada" || instant(tb, e.Updated).Before(instant(tb, e.Published)) ||
+		instant(tb, e.Updated).After(instant(tb, f.Updated)) {
 		tb.Errorf("%+v", e)
 	}
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(e.Content.Body))
@@ -127,9 +128,13 @@ func TestTheFeed(t *testing.T) {
 	}
 	pic := MustPicture(t, w.primary, 7)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	body := "A [link](/tags/go), one [further](https://elsewhere.example/x?a=b&c=d), [here](#part) and <i>more</i> & a picture:\n\n![A & B](" +
+	body := "A [link](/tags/go), one [further](https://elsewhere.example/x?a=b&c=d), [here](#part) and <i>more</i> & a " +
+		"picture:\n\n![A & B](" +
 		media.Address(pic.Hash, "a.png") + ")\n\n## Part\n\n```go\nfmt.Println(\"]]>\", 'x')\n```\n"
-	first := MustDo(t, w.primary, posts.Create{Title: "Tom & <Jerry> ]]>", Slug: "tom", Body: body, Description: "About \"both\"", Tags: []string{"go", "c++"}, Publish: true, PublishedAt: &at})
+	first := MustDo(t, w.primary, posts.Create{
+		Title: "Tom & <Jerry> ]]>", Slug: "tom", Body: body, Description: "About \"both\"", Tags: []string{"go", "c++"},
+		Publish: true, PublishedAt: &at,
+	})
 	MustDo(t, w.primary, posts.Create{Title: "Später 日本", Body: "Kurz.", Publish: true})
 	w.clock.Advance(time.Hour)
 	title := "Tom & <Jerry>"
@@ -152,13 +157,14 @@ func TestTheFeed(t *testing.T) {
 	}
 	content := f.Entries[1].Content.Body
 	for _, want := range []string{
-		`"https://blog.example/tags/go"`, `"https://blog.example/posts/tom#h-part"`, `"https://blog.example/media/` + pic.Hash + `/a.png"`, `<i>more</i> &amp; a picture`,
+		`"https://blog.example/tags/go"`, `"https://blog.example/posts/tom#h-part"`,
+		`"https://blog.example/media/` + pic.Hash + `/a.png"`, `<i>more</i> &amp; a picture`,
 	} {
 		if !strings.Contains(content, want) {
 			t.Errorf("no %s in %s", want, content)
 		}
 	}
-	// The same entry after another slug.
+	// The same entry under another slug.
 	id, slug := f.Entries[1].ID, "jerry"
 	MustRevise(t, w.primary, first.ID, func(u *posts.Update) { u.Slug = &slug })
 	if e := MustFeed(t, b).Entries[1]; e.ID != id || e.Link.Href != "https://blog.example/posts/jerry" {
@@ -173,7 +179,9 @@ func TestWhatRobotsRead(t *testing.T) {
 	MustDo(t, w.primary, posts.Create{Title: "Draft"})
 	b := MustOpen(t, w.primary)
 	robots := b.Get(t, "/robots.txt").Must(t, http.StatusOK)
-	if !strings.Contains(robots.body, "\nSitemap: https://blog.example/sitemap.xml\n") || !strings.Contains(robots.body, "Disallow: /admin") || robots.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+	if !strings.Contains(robots.body, "\nSitemap: https://blog.example/sitemap.xml\n") ||
+		!strings.Contains(robots.body, "Disallow: /admin") ||
+		robots.header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("%s", robots.body)
 	}
 	var set struct {

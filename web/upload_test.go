@@ -37,26 +37,29 @@ func TestPictures(t *testing.T) {
 		b, stranger := MustLogin(t, n), MustOpen(t, n)
 		typed := editor("title", fmt.Sprint("With a picture ", i), "do", "upload")
 		a := b.Upload(t, "/admin/posts", typed, "../../Mein <Bild>.PNG", MustPNG(t)).Must(t, http.StatusOK)
-		MustKeep(t, a, typed)
+		MustRetain(t, a, typed)
 		src := a.attr(t, ".upload-list img", "src")
-		if !strings.HasPrefix(src, "/media/") || strings.ContainsAny(src, "<>") || strings.Contains(src, "..") || !strings.Contains(a.text(t, "[data-snippet]"), src) {
+		if !strings.HasPrefix(src, "/media/") || strings.ContainsAny(src, "<>") || strings.Contains(src, "..") ||
+			!strings.Contains(a.text(t, "[data-snippet]"), src) {
 			t.Fatalf("stored at %q: %s", src, a.text(t, ".uploads"))
 		}
 		if i == 0 {
 			stranger.Get(t, src).Must(t, http.StatusNotFound)
 		}
 		got := b.Get(t, src).Must(t, http.StatusOK)
-		if got.header.Get("Content-Type") != "image/png" || got.header.Get("X-Content-Type-Options") != "nosniff" || got.header.Get("Cache-Control") != "private, max-age=31536000, immutable" {
+		if got.header.Get("Content-Type") != "image/png" || got.header.Get("X-Content-Type-Options") != "nosniff" ||
+			got.header.Get("Cache-Control") != "private, max-age=31536000, immutable" {
 			t.Errorf("%v", got.header)
 		}
-		// A file beside "save" or "publish" goes into the text.
+		// With "save" or "publish", a file is inserted into the text.
 		typed.Set("do", "publish")
 		to := b.Upload(t, "/admin/posts", typed, "a.png", MustPNG(t)).Must(t, http.StatusSeeOther).header.Get("Location")
 		if img := stranger.Get(t, to).attr(t, ".prose img", "src"); img == "" {
 			t.Errorf("no picture at %s", to)
 		}
 		pic := stranger.Get(t, src).Must(t, http.StatusOK)
-		if pic.header.Get("Cache-Control") != "public, max-age=31536000, s-maxage=300, immutable" || len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
+		if pic.header.Get("Cache-Control") != "public, max-age=31536000, s-maxage=300, immutable" ||
+			len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
 			t.Errorf("%v", pic.header)
 		}
 		h := stranger.Do(t, http.MethodHead, src, nil).Must(t, http.StatusOK)
@@ -81,31 +84,33 @@ func TestWhatIsNoPicture(t *testing.T) {
 	w := MustWorld(t)
 	b := MustLogin(t, w.primary)
 	for name, data := range map[string][]byte{
-		"a.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "a.png": []byte("no picture"), "half.png": MustPNG(t)[:30],
+		"a.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`),
+		"a.png": []byte("no picture"), "half.png": MustPNG(t)[:30],
 	} {
 		for _, do := range []string{"upload", "save"} {
 			typed := editor("do", do, "body", hostileText)
 			a := b.Upload(t, "/admin/posts", typed, name, data).Must(t, http.StatusUnprocessableEntity)
-			MustKeep(t, a, typed)
+			MustRetain(t, a, typed)
 			if a.find(t, "#f-image-error").Length() != 1 {
 				t.Errorf("%s: %s", name, a.text(t, ".summary"))
 			}
 		}
 	}
-	// None at all, as browsers send it: a file without a name and without content.
+	// No file, as browsers send it: without a name and without content.
 	id := MustDo(t, w.primary, posts.Create{Title: "Stored"}).ID
 	for _, action := range []string{"/admin/posts", fmt.Sprintf("/admin/posts/%d", id)} {
 		typed := editor("do", "upload", "body", hostileText)
 		a := b.Upload(t, action, typed, "", nil).Must(t, http.StatusUnprocessableEntity)
-		MustKeep(t, a, typed)
-		if !strings.Contains(a.text(t, "#f-image-error"), "choose a picture first") || a.find(t, ".field-error").Length() != 1 {
+		MustRetain(t, a, typed)
+		if !strings.Contains(a.text(t, "#f-image-error"), "choose a picture first") ||
+			a.find(t, ".field-error").Length() != 1 {
 			t.Errorf("%s without a file: %s", action, a.text(t, ".summary"))
 		}
 	}
 	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: id}})
 	typed := editor("do", "save", "body", hostileText)
 	a := b.Upload(t, "/admin/posts", typed, "large.png", make([]byte, 20<<20)).Must(t, http.StatusRequestEntityTooLarge)
-	MustKeep(t, a, typed)
+	MustRetain(t, a, typed)
 	if a.find(t, "#f-image-error").Length() != 1 {
 		t.Errorf("20 MB: %s", a.text(t, ".summary"))
 	}
@@ -132,11 +137,12 @@ func TestTooMuchIsRefused(t *testing.T) {
 			},
 			"another type": func(*http.Request) {},
 		} {
-			got := author.Do(t, http.MethodPost, path, io.MultiReader(strings.NewReader("body="+large)), change, func(r *http.Request) {
-				if kind != "chunks" {
-					r.ContentLength = int64(len(large)) + 5
-				}
-			})
+			got := author.Do(t, http.MethodPost, path, io.MultiReader(strings.NewReader("body="+large)), change,
+				func(r *http.Request) {
+					if kind != "chunks" {
+						r.ContentLength = int64(len(large)) + 5
+					}
+				})
 			if got.status != http.StatusRequestEntityTooLarge {
 				t.Errorf("%s to %s: %d", kind, path, got.status)
 			}
@@ -171,10 +177,11 @@ func TestDatesAreInTheBlogsZone(t *testing.T) {
 	for typed, want := range map[string][]string{
 		"2026-01-15T10:00": {"2026-01-15T09:00:00Z"},
 		"2026-05-15T10:00": {"2026-05-15T08:00:00Z"},
-		"2025-10-26T02:30": {"2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"}, // comes twice
+		"2025-10-26T02:30": {"2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"}, // this hour comes twice
 		"2026-01-15":       {"2026-01-14T23:00:00Z"},
 	} {
-		to := b.Post(t, "/admin/posts", editor("title", "At "+typed, "published_at", typed, "do", "publish")).Must(t, http.StatusSeeOther).header.Get("Location")
+		to := b.Post(t, "/admin/posts", editor("title", "At "+typed, "published_at", typed, "do", "publish")).
+			Must(t, http.StatusSeeOther).header.Get("Location")
 		slug := strings.TrimPrefix(to, "/posts/")
 		edit := b.Get(t, b.Get(t, to).attr(t, ".author-tools a", "href"))
 		var stored posts.Post
@@ -184,35 +191,42 @@ func TestDatesAreInTheBlogsZone(t *testing.T) {
 		if got := stored.PublishedAt.Format(time.RFC3339); !strings.Contains(strings.Join(want, " "), got) {
 			t.Errorf("%s is stored as %s", typed, got)
 		}
-		// Saved again without touching it, it stays the same instant.
-		b.Post(t, edit.attr(t, "form.editor", "action"), edit.with(t, "form.editor", "body", "Changed", "do", "save")).Must(t, http.StatusSeeOther)
-		if again := MustLoad(t, w.primary, stored.ID); !again.PublishedAt.Equal(stored.PublishedAt) || again.Body != "Changed" {
+		// Saved again without a change of the date, it stays the same instant.
+		b.Post(t, edit.attr(t, "form.editor", "action"), edit.with(t, "form.editor", "body", "Changed", "do", "save")).
+			Must(t, http.StatusSeeOther)
+		if again := MustLoad(t, w.primary, stored.ID); !again.PublishedAt.Equal(stored.PublishedAt) ||
+			again.Body != "Changed" {
 			t.Errorf("%s has moved from %s to %s", typed, stored.PublishedAt, again.PublishedAt)
 		}
 	}
-	a := b.Post(t, "/admin/posts", editor("published_at", "2026-03-29T02:30", "do", "publish")).Must(t, http.StatusUnprocessableEntity)
+	a := b.Post(t, "/admin/posts", editor("published_at", "2026-03-29T02:30", "do", "publish")).
+		Must(t, http.StatusUnprocessableEntity)
 	if !strings.Contains(a.text(t, "#f-published_at-error"), "clocks") {
 		t.Errorf("an hour that is left out: %s", a.text(t, ".summary"))
 	}
 }
 
-// A form that breaks off is none: half a text must not be saved as the whole.
+// TestAFormThatBreaksOff: a form that breaks off is refused, so that half a text is not saved as
+// the whole.
 func TestAFormThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	b := MustLogin(t, w.primary)
-	const whole = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nTitle\r\n--x\r\nContent-Disposition: form-data; name=\"do\"\r\n\r\nsave\r\n" +
+	const whole = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nTitle\r\n--x\r\nContent-Disposition: " +
+		"form-data; name=\"do\"\r\n\r\nsave\r\n" +
 		"--x\r\nContent-Disposition: form-data; name=\"body\"\r\n\r\nA long text\r\n--x--\r\n"
 	kind := header("Content-Type", "multipart/form-data; boundary=x")
 	for cut := strings.Index(whole, "A long"); cut < len(whole)-len("--\r\n"); cut++ {
 		b.Do(t, http.MethodPost, "/admin/posts", strings.NewReader(whole[:cut]), kind).Must(t, http.StatusBadRequest)
 	}
-	for cut := 0; cut < len(whole); cut += 7 { // the connection ends instead
+	for cut := 0; cut < len(whole); cut += 7 { // the connection ends there
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.primary.server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = fmt.Fprintf(conn, "POST /admin/posts HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: %d\r\n\r\n%s",
+		_, err = fmt.Fprintf(conn,
+			"POST /admin/posts HTTP/1.1\r\nHost: x\r\nCookie: session=%s\r\nContent-Type: multipart/form-data; "+
+				"boundary=x\r\nContent-Length: %d\r\n\r\n%s",
 			b.Cookie(t, "session"), len(whole), whole[:cut])
 		if err == nil {
 			err = conn.(*net.TCPConn).CloseWrite()

@@ -25,7 +25,7 @@ import (
 const (
 	email    = "ada@example.org"
 	password = "a long sentence that nobody guesses"
-	patience = 20 * time.Second // for what must come
+	patience = 20 * time.Second // for what has to happen
 )
 
 // world is a primary and a replica in one process, on one file.
@@ -35,8 +35,8 @@ type world struct {
 	hasher           *accounts.Hasher
 	options          func(*web.Options)
 	primary, replica *node
-	seat             *repotest.Seat  // the replica's
-	durability       repo.Durability // the primary's; nil: its commit
+	role             *repotest.Node  // of the replica
+	durability       repo.Durability // of the primary; nil means its commit
 	author           int64
 }
 
@@ -48,17 +48,16 @@ type node struct {
 	server *httptest.Server
 	routes chi.Router
 	log    *repotest.Journal
-	other  *node  // that hears of what is written here
-	setup  string // the token of the one-time link, when there is no author
+	other  *node  // which hears of what is written here
+	setup  string // token of the one-time link, without an author
 	path   string
-	seat   *repotest.Seat // of a copy
+	role   *repotest.Node // of a copy
 }
 
-// cheap keeps the tests fast; what the default costs has no part in them.
+// cheap returns a low cost, to keep the tests fast. No test depends on the cost.
 func cheap() accounts.Params { return accounts.Params{Memory: 64, Time: 1, Threads: 1} }
 
-// start is when the worlds' clocks begin: whole, so that pages are the same in
-// each run.
+// start is when the clocks of worlds begin. It is fixed, so that pages are the same in each run.
 func start() time.Time { return time.Date(2026, 5, 24, 8, 30, 0, 0, time.UTC) }
 
 // MustWorld starts both nodes, with an author.
@@ -67,8 +66,8 @@ func MustWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	return mustHaveAda(tb, MustEmptyWorld(tb, options...))
 }
 
-// MustRestingWorld is MustWorld, where answers to writes rest on what durability says.
-func MustRestingWorld(tb testing.TB, durability repo.Durability, options ...func(*web.Options)) *world {
+// MustWorldWith is MustWorld with this durability of the primary.
+func MustWorldWith(tb testing.TB, durability repo.Durability, options ...func(*web.Options)) *world {
 	tb.Helper()
 	w := newWorld(tb, options...)
 	w.durability = durability
@@ -78,7 +77,9 @@ func MustRestingWorld(tb testing.TB, durability repo.Durability, options ...func
 
 func mustHaveAda(tb testing.TB, w *world) *world {
 	tb.Helper()
-	ref, _, err := accounts.AddUser(tb.Context(), w.primary.repo, w.hasher, accounts.NewUser{Email: email, Name: "Ada", Password: password})
+	ref, _, err := accounts.AddUser(tb.Context(), w.primary.repo, w.hasher, accounts.NewUser{
+		Email: email, Name: "Ada", Password: password,
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -96,7 +97,9 @@ func MustEmptyWorld(tb testing.TB, options ...func(*web.Options)) *world {
 
 func newWorld(tb testing.TB, options ...func(*web.Options)) *world {
 	tb.Helper()
-	w := &world{clock: repotest.NewClock(start()), path: filepath.Join(tb.TempDir(), "blog.db"), hasher: accounts.NewHasher(cheap())}
+	w := &world{
+		clock: repotest.NewClock(start()), path: filepath.Join(tb.TempDir(), "blog.db"), hasher: accounts.NewHasher(cheap()),
+	}
 	w.options = func(o *web.Options) {
 		for _, change := range options {
 			change(o)
@@ -107,12 +110,12 @@ func newWorld(tb testing.TB, options ...func(*web.Options)) *world {
 
 func (w *world) mustStart(tb testing.TB) {
 	tb.Helper()
-	seat := repotest.NewSeat(repotest.Primary())
-	w.primary = w.MustNode(tb, w.path, seat, false)
+	role := repotest.NewNode(repotest.Primary())
+	w.primary = w.MustNode(tb, w.path, role, false)
 	private := httptest.NewServer(repo.NewHandler(w.primary.repo, repotest.Secret, slog.New(slog.DiscardHandler)))
 	tb.Cleanup(private.Close)
-	w.seat = seat.Beside(repotest.Replica(private.URL))
-	w.replica = w.MustNode(tb, w.path, w.seat, true)
+	w.role = role.Beside(repotest.Replica(private.URL))
+	w.replica = w.MustNode(tb, w.path, w.role, true)
 	w.primary.other, w.replica.other = w.replica, w.primary
 }
 
@@ -135,7 +138,9 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 	n.server = httptest.NewUnstartedServer(nil)
 	public := &url.URL{Scheme: "http", Host: n.server.Listener.Addr().String()}
 	o := web.Options{
-		Config:   web.Config{Title: "A quiet place", Description: "Notes.", Language: "en", Location: time.UTC, Zone: "UTC", PublicURL: public},
+		Config: web.Config{
+			Title: "A quiet place", Description: "Notes.", Language: "en", Location: time.UTC, Zone: "UTC", PublicURL: public,
+		},
 		Repo:     n.repo,
 		Accounts: accounts.NewService(n.repo, w.hasher, accounts.NewLimiter(w.clock.Now), w.clock.Now),
 		Assets:   set, Secret: repotest.Secret, Now: w.clock.Now, Logger: log,
@@ -143,7 +148,7 @@ func (w *world) MustNode(tb testing.TB, path string, role repo.Node, underLiteFS
 	w.options(&o)
 	n.site = web.New(o)
 	n.hub = live.New(tb.Context(), live.Options{
-		View: n.repo.View, Look: n.repo.Look, Feed: n.repo.Feed(), Render: n.site, Logger: log,
+		View: n.repo.View, FeedView: n.repo.ViewReserved, Feed: n.repo.Feed(), Render: n.site, Logger: log,
 		Version: set.Hash(), Identity: n.site.Identity,
 	})
 	n.repo.Feed().Attach(n.site.Cache())
@@ -176,8 +181,7 @@ func mustHaveAuthor(tb testing.TB, r *repo.Repo) (found bool) {
 	return found
 }
 
-// MustDo carries out a command as the operator, and waits until the other node
-// has told its pages of it.
+// MustDo runs a command as the operator, and waits until the other node has notified its pages.
 func MustDo[R any](tb testing.TB, n *node, cmd repo.Command[R]) R {
 	tb.Helper()
 	r, receipt, err := repo.Do(repotest.As(tb.Context(), repo.Operator), n.repo, cmd)
@@ -208,7 +212,7 @@ func MustRevise(tb testing.TB, n *node, id int64, change func(*posts.Update)) po
 	return MustDo(tb, n, u)
 }
 
-// MustLoad returns a post as the node has it.
+// MustLoad returns a post in the node's copy.
 func MustLoad(tb testing.TB, n *node, id int64) (p posts.Post) {
 	tb.Helper()
 	err := n.repo.View(tb.Context(), func(rd repo.Reader) error {

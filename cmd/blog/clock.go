@@ -18,7 +18,7 @@ type clockResetCmd struct {
 	writing
 }
 
-// Help is what kong shows below the usage.
+// Help returns what kong shows below the usage.
 func (clockResetCmd) Help() string {
 	return `Dates of writes never go back, so one write by a clock that was ahead dates all that
 come after it: posts come out before their time, and sessions end. Set the clocks of all
@@ -28,7 +28,7 @@ sessions and pictures. Posts that are out although their date is to come are lis
 stay as they are: unpublish them, or give them another date.`
 }
 
-// earlyPost is a post that is out before its date.
+// earlyPost is a post that is published before its date.
 type earlyPost struct {
 	ID          int64     `json:"id"`
 	Slug        string    `json:"slug"`
@@ -36,7 +36,8 @@ type earlyPost struct {
 	PublishedAt time.Time `json:"published_at"`
 }
 
-// Run resets the clock, and lists what came out meanwhile by this machine's own copy.
+// Run resets the clock, and lists the posts that this machine's copy has as published before their
+// date.
 func (c clockResetCmd) Run(s *session) error {
 	var done dates.Done
 	var receipt repo.Receipt

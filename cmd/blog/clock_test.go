@@ -11,8 +11,8 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// TestClockReset: dates go back to now by the command, without a server and by one, and
-// the posts that are out before their date are listed.
+// TestClockReset: the command sets dates back to now, with and without a server, and lists the
+// posts that are published before their date.
 func TestClockReset(t *testing.T) {
 	w := newWorld(t)
 	w.mustAuthor(t)

@@ -13,27 +13,36 @@ import (
 	"blog/test/cluster"
 )
 
-// on returns the command line of an operator who is logged in on a node.
+// on returns the command line of an operator on a node.
 func on(t *testing.T, n *cluster.Node) *world {
 	t.Helper()
 	cmd := n.Command(t.Context())
 	return &world{dir: t.TempDir(), program: cmd.Path, env: cmd.Env}
 }
 
-// TestSameOnEveryNode runs the command line on the primary and on a replica:
-// answers and refusals are the same, byte for byte, and a key is one key.
+// TestSameOnEveryNode runs the command line on the primary and on a replica: answers and refusals
+// are the same, byte for byte, and a key counts on both.
 func TestSameOnEveryNode(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Nodes: 2})
 	primary, replica := on(t, c.Primary()), on(t, c.Replicas()[0])
 	replica.mustAuthor(t)
 
+	answersAreTheSame(t, primary, replica)
+	importsAreTheSame(t, c, primary, replica)
+	writesWaitForAPrimary(t, c, primary, replica)
+	forgetsANode(t, c, primary, replica)
+}
+
+func answersAreTheSame(t *testing.T, primary, replica *world) {
+	t.Helper()
 	args := []string{"post", "new", "--title", "Written far away", "--tag", "a", "--key", "k1"}
 	there := mustJSON[written](t, replica, args...)
 	here := mustJSON[written](t, primary, args...)
-	if there.Replayed || !here.Replayed || here.Seq != there.Seq || here.Cursor != there.Cursor || here.Post.Slug != there.Post.Slug {
+	if there.Replayed || !here.Replayed || here.Seq != there.Seq || here.Cursor != there.Cursor ||
+		here.Post.Slug != there.Post.Slug {
 		t.Errorf("on the replica %+v, with the same key on the primary %+v", there, here)
 	}
-	// The replica's own copy has it when the command has ended.
+	// When the command has ended, the replica's own copy has the write.
 	if list := mustJSON[[]map[string]any](t, replica, "post", "list"); len(list) != 1 {
 		t.Errorf("the replica lists %v", list)
 	}
@@ -44,6 +53,7 @@ func TestSameOnEveryNode(t *testing.T) {
 		{"post", "edit", "written-far-away", "--title", "x", "--revision", "9"},
 		{"post", "edit", "nothing", "--title", "x", "--revision", "1"},
 		{"post", "publish", "nothing"}, {"post", "unpublish", "nothing"}, {"post", "delete", "nothing"},
+		{"post", "pin", "nothing"}, {"post", "unpin", "nothing"}, {"post", "pin", "written-far-away", "--revision", "9"},
 		{"user", "logout", "bob@example.org"}, {"post", "show", "nothing"}, {"node", "forget", "nobody"},
 	} {
 		a, b := primary.run(t, append(args, "--json")...), replica.run(t, append(args, "--json")...)
@@ -51,7 +61,10 @@ func TestSameOnEveryNode(t *testing.T) {
 			t.Errorf("%v: on the primary %+v, on the replica %+v", args, a, b)
 		}
 	}
+}
 
+func importsAreTheSame(t *testing.T, c *cluster.Cluster, primary, replica *world) {
+	t.Helper()
 	content := t.TempDir()
 	picture, err := os.ReadFile(filepath.Join(cluster.Root(t), "content", "images", "leaf.png"))
 	if err != nil {
@@ -69,7 +82,12 @@ func TestSameOnEveryNode(t *testing.T) {
 	if st := mustJSON[map[string]any](t, replica, "status"); st["role"] != "replica" || st["litefs"] != true {
 		t.Errorf("status: %v", st)
 	}
+}
 
+// writesWaitForAPrimary stops the primary: without one, a write ends with exit code 3 and names its
+// key. It is carried out when the primary is back.
+func writesWaitForAPrimary(t *testing.T, c *cluster.Cluster, primary, replica *world) {
+	t.Helper()
 	c.Primary().Stop(t)
 	o := replica.run(t, "post", "new", "--title", "Nobody takes this", "--key", "later", "--timeout", "2s")
 	if o.code != 3 || !strings.Contains(o.err, "--key later") {
@@ -79,10 +97,15 @@ func TestSameOnEveryNode(t *testing.T) {
 		t.Errorf("on a node that has ended: exit code %d: %s%s", o.code, o.out, o.err)
 	}
 	c.Primary().Restart(t)
-	if again := mustJSON[written](t, replica, "post", "new", "--title", "Nobody takes this", "--key", "later"); again.Replayed {
+	if again := mustJSON[written](t, replica, "post", "new", "--title", "Nobody takes this", "--key",
+		"later"); again.Replayed {
 		t.Errorf("it had been done: %+v", again)
 	}
-	// A node that is gone for good: by its id, once it is gone.
+}
+
+// forgetsANode stops the replica: a node is forgotten by its id once it is gone, and not before.
+func forgetsANode(t *testing.T, c *cluster.Cluster, primary, replica *world) {
+	t.Helper()
 	st := mustJSON[app.Status](t, primary, "status")
 	if len(st.Nodes) != 2 {
 		t.Fatalf("%d nodes: %+v", len(st.Nodes), st.Nodes)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/posts"
-	"blog/internal/repo"
 )
 
 type postNewCmd struct {
@@ -22,9 +22,9 @@ type postNewCmd struct {
 	Description string   `placeholder:"TEXT" help:"What it is about, in a sentence."`
 	Permalink   []string `placeholder:"PATH" sep:"none" help:"A further address at the root, such as /hello."`
 	Draft       bool     `help:"Keep it as a draft."`
-	At          string   `placeholder:"DATE" help:"Its date; one to come schedules it. A day, or a day and a time, in BLOG_TIMEZONE where it names no zone."`
+	At          string   `placeholder:"DATE" help:"${help_compose_at}"`
 	Author      string   `placeholder:"A" help:"E-mail address or name of its author (default: the first author)."`
-	File        string   `arg:"" optional:"" help:"Its Markdown, or - for standard input. Front matter in it counts where no flag says otherwise."`
+	File        string   `arg:"" optional:"" help:"${help_compose_file}"`
 	writing
 }
 
@@ -39,7 +39,11 @@ func (c postNewCmd) Run(s *session) error {
 		return err
 	}
 	create := posts.Create{Body: string(text), Publish: !c.Draft}
-	if hasFront(text) {
+	if line := frontmatter.Hidden(text); line > 0 {
+		return apperr.InvalidFields(map[string]string{"file": fmt.Sprintf("%s:%d: this is not read as front matter, "+
+			"because it does not start in line 1; remove what is above it, also what cannot be seen", shown(c.File), line)})
+	}
+	if frontmatter.Has(text) {
 		if create, err = s.fromFile(c, text); err != nil {
 			return err
 		}
@@ -54,7 +58,7 @@ func (c postNewCmd) Run(s *session) error {
 	return writePost(s, c.writing, create, done)
 }
 
-// override puts in what the flags say.
+// override puts the values of flags in place of those from the file.
 func (c postNewCmd) override(create *posts.Create, at *time.Time) {
 	if c.Title != nil {
 		create.Title = *c.Title
@@ -79,10 +83,6 @@ func replace(field *string, given string) {
 	}
 }
 
-func hasFront(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("---\n")) || bytes.HasPrefix(text, []byte("---\r\n")) || bytes.HasPrefix(text, []byte("\xef\xbb\xbf---"))
-}
-
 // fromFile returns the post that a file with front matter describes.
 func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
 	loc, err := s.location()
@@ -94,22 +94,37 @@ func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
 		name = "post.md"
 	}
 	f, problems := frontmatter.Parse(name, text, loc)
+	if !c.Draft {
+		problems = append(problems, f.Doubts()...)
+	}
+	if c.File != "-" && !c.Draft && !f.HasDraft {
+		f.Draft = false // without a date as well: who names a file means to publish it
+		problems = append(problems, hidden(&f, sayingsOf(c.File))...)
+	}
 	fields := map[string]string{}
 	for _, p := range problems {
 		if p.Warning {
 			_, _ = fmt.Fprintln(s.err, "blog:", p.Error())
 		} else {
-			fields[p.Field] = p.Error()
+			fields[cmp.Or(p.Field, "file")] = p.Error()
 		}
 	}
-	if err := repo.InvalidFields(fields); err != nil {
+	if err := apperr.InvalidFields(fields); err != nil {
 		return posts.Create{}, err
+	}
+	if p, ok := f.Expired(time.Now()); ok {
+		_, _ = fmt.Fprintln(s.err, "blog:", p.Error())
+		f.Draft = f.Draft || !f.Expires.After(time.Now())
+		f.HasDraft = f.HasDraft || f.Draft
+	}
+	for _, p := range translate(&f, false, nil) {
+		_, _ = fmt.Fprintln(s.err, "blog:", p.Error())
 	}
 	create := posts.Create{
 		Title: f.Title, Description: f.Description, Author: f.Author, Body: f.Body, Tags: f.Tags, Permalinks: f.Permalinks,
-		PublishedAt: f.PublishedAt, Publish: !c.Draft && (!f.HasDraft || !f.Draft),
+		PublishedAt: f.PublishedAt, Publish: !c.Draft && (!f.HasDraft || !f.Draft), Pinned: f.Pinned,
 	}
-	if f.HasSlug { // the file's name is no choice of a slug here
+	if f.HasSlug { // the name of the file is no choice of a slug here
 		create.Slug = f.Slug
 	}
 	return create, nil
@@ -119,23 +134,26 @@ type postEditCmd struct {
 	target
 	Title       *string  `placeholder:"T" help:"Its new title."`
 	NewSlug     *string  `name:"slug" placeholder:"S" help:"Its new slug; the old one leads here."`
-	Tag         []string `placeholder:"T" sep:"none" help:"Its tags, in place of those it has; may be given several times."`
+	Tag         []string `placeholder:"T" sep:"none" help:"${help_compose_tag}"`
 	NoTags      bool     `help:"Take all tags away."`
 	Description *string  `placeholder:"TEXT" help:"What it is about, in a sentence."`
 	Permalink   []string `placeholder:"PATH" sep:"none" help:"Its further addresses, in place of those it has."`
 	Body        string   `placeholder:"FILE" help:"Its Markdown: a file, or - for standard input."`
 	At          string   `placeholder:"DATE" help:"Its date."`
 	NoDate      bool     `help:"Take a draft's date away."`
-	Revision    int64    `help:"The revision that this edit was made on (default: whatever it is by then). Another one is refused as a conflict."`
+	Revision    int64    `help:"${help_compose_revision}"`
 	writing
 }
 
-// Run changes the post. Without --revision it reads nothing here first: the same
-// call has to be the same command when it is sent again.
+// Run changes the post. Without --revision it does not read the post first: a command that is sent
+// again has to be the same one.
 func (c postEditCmd) Run(s *session) error {
-	update := posts.Update{Target: c.post(), Revision: c.Revision, Title: c.Title, Slug: c.NewSlug, Description: c.Description, ClearDate: c.NoDate}
+	update := posts.Update{
+		Target: c.post(), Revision: c.Revision, Title: c.Title, Slug: c.NewSlug, Description: c.Description,
+		ClearDate: c.NoDate,
+	}
 	if c.Tag != nil || c.NoTags {
-		labels := append([]string{}, c.Tag...) // none is [], not null
+		labels := append([]string{}, c.Tag...) // without tags the JSON has [], not null
 		update.Tags = &labels
 	}
 	if c.Permalink != nil {
@@ -154,13 +172,15 @@ func (c postEditCmd) Run(s *session) error {
 		body := string(text)
 		update.Body = &body
 	}
-	if update.Title == nil && update.Slug == nil && update.Tags == nil && update.Description == nil && update.Permalinks == nil && at == nil && !c.NoDate && update.Body == nil {
+	if update.Title == nil && update.Slug == nil && update.Tags == nil && update.Description == nil &&
+		update.Permalinks == nil && at == nil && !c.NoDate && update.Body == nil {
 		return usage("post edit needs what to change, such as --title or --body FILE")
 	}
 	return writePost(s, c.writing, update, "Changed")
 }
 
-// readText reads a file, standard input for -, nothing for "".
+// readText returns the content of a file, or of standard input for "-", or nothing for "". It fails
+// with Invalid when that is longer than frontmatter.MaxSize.
 func (s *session) readText(file string) ([]byte, error) {
 	from := s.in
 	switch file {
@@ -170,25 +190,26 @@ func (s *session) readText(file string) ([]byte, error) {
 	default:
 		f, err := os.Open(filepath.Clean(file))
 		if err != nil {
-			return nil, repo.Errorf(repo.Invalid, "The file cannot be read: %v.", errors.Unwrap(err))
+			return nil, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", errors.Unwrap(err))
 		}
 		defer func() { _ = f.Close() }() // only read
 		from = f
 	}
 	text, err := io.ReadAll(io.LimitReader(from, frontmatter.MaxSize+1))
 	if err != nil {
-		return nil, repo.Errorf(repo.Invalid, "%s cannot be read: %v.", file, err)
+		return nil, apperr.Errorf(apperr.Invalid, "%s cannot be read: %v.", file, err)
 	}
 	if len(text) > frontmatter.MaxSize {
-		return nil, repo.Errorf(repo.Invalid, "%s has more than %d bytes, the most a post's file may have.", file, frontmatter.MaxSize)
+		return nil, apperr.Errorf(apperr.Invalid, "%s has more than %d bytes, the most a post's file may have.", file,
+			frontmatter.MaxSize)
 	}
 	return text, nil
 }
 
-// date reads a date as the command line has it, nil for none.
+// date parses a date of the command line. It returns nil for "".
 func (s *session) date(text string) (*time.Time, error) {
 	if text == "" {
-		return nil, nil // no date is none
+		return nil, nil // no date was given
 	}
 	loc, err := s.location()
 	if err != nil {
@@ -196,7 +217,7 @@ func (s *session) date(text string) (*time.Time, error) {
 	}
 	t, problem := frontmatter.ParseDate(strings.TrimSpace(text), loc)
 	if problem != nil {
-		return nil, repo.InvalidFields(map[string]string{"published_at": problem.Message + "; " + problem.Hint})
+		return nil, apperr.InvalidFields(map[string]string{"published_at": problem.Message + "; " + problem.Hint})
 	}
 	return &t, nil
 }

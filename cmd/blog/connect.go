@@ -13,19 +13,21 @@ import (
 
 	"blog/internal/accounts"
 	"blog/internal/app"
+	"blog/internal/apperr"
 	"blog/internal/clock"
 	"blog/internal/litefs"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/migrations"
 )
 
-// operator returns the context of writes from the command line.
+// operator returns the context for writes of the command line.
 func (s *session) operator() context.Context {
 	return repo.As(s.ctx, repo.Actor{Name: repo.Operator})
 }
 
-// write calls fn with what carries writes: the server of this machine, or, when
-// none runs and there is no LiteFS, the database itself, locked.
+// write calls fn with a Writer: the server of this machine or, when none runs and there is no
+// LiteFS, the database itself, under its lock.
 func (s *session) write(fn func(w repo.Writer) error) (err error) {
 	if s.config.UnderLiteFS() {
 		return s.writeThere(fn)
@@ -46,7 +48,7 @@ func (s *session) write(fn func(w repo.Writer) error) (err error) {
 	return s.noted(r, fn)
 }
 
-// writeThere is write by the server of this machine.
+// writeThere calls fn with the server of this machine as the Writer.
 func (s *session) writeThere(fn func(w repo.Writer) error) error {
 	client, err := s.client()
 	if err != nil {
@@ -55,31 +57,33 @@ func (s *session) writeThere(fn func(w repo.Writer) error) error {
 	return s.noted(client, fn)
 }
 
-// noted calls fn with w, and says when what was saved, or what a refusal rests on, is on
-// one node alone.
+// noted calls fn with w. It prints a line when what was saved, or what a refusal rests on, is on
+// the primary alone.
 func (s *session) noted(w repo.Writer, fn func(w repo.Writer) error) error {
 	to := &noting{Writer: w}
 	err := fn(to)
 	if err != nil {
-		s.refusal = to.rests
+		s.refusal = to.assurance
 	}
 	switch {
 	case s.json:
 	case to.alone:
-		_, _ = fmt.Fprintln(s.err, "blog: the primary alone has this: no standby is there to have it too. `blog status` says more.")
-	case err != nil && to.rests == repo.Alone:
-		_, _ = fmt.Fprintln(s.err, "blog: the primary alone says so: no standby is there to have what this rests on. `blog status` says more.")
+		_, _ = fmt.Fprintln(s.err,
+			"blog: the primary alone has this: no standby is there to have it too. `blog status` says more.")
+	case err != nil && to.assurance == repo.Alone:
+		_, _ = fmt.Fprintln(s.err,
+			"blog: the primary alone says so: no standby is there to have what this rests on. `blog status` says more.")
 	}
 	return err
 }
 
-// noting is a Writer that notes what answers rest on. It may be called by several
-// goroutines at once, as a picture's chunks are sent.
+// noting is a Writer that notes the assurance of answers. Several goroutines may call it at once,
+// as they do when a picture's chunks are sent.
 type noting struct {
 	repo.Writer
-	mu    sync.Mutex     // guards the fields below
-	rests repo.Assurance // the last answer, a refusal too
-	alone bool           // something that was saved is on one node alone
+	mu        sync.Mutex     // guards the fields below
+	assurance repo.Assurance // of the last answer, also of a refusal
+	alone     bool           // whether something that was saved is on the primary alone
 }
 
 // Call implements repo.Writer.
@@ -87,26 +91,27 @@ func (n *noting) Call(ctx context.Context, call *repo.Call) error {
 	err := n.Writer.Call(ctx, call)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rests = call.Reply.Assurance
-	n.alone = n.alone || err == nil && n.rests == repo.Alone
+	n.assurance = call.Reply.Assurance
+	n.alone = n.alone || err == nil && n.assurance == repo.Alone
 	return err
 }
 
-// lockOrServer takes the lock of a plain database, or returns nil when a server
-// has it. A command that has it is waited for.
+// lockOrServer acquires the lock of a plain database, and waits for a command that has it. It
+// returns nil when a server has the lock, and fails with Unavailable when a command does not
+// release it.
 func (s *session) lockOrServer() (*app.Lock, error) {
 	lock, err := app.AwaitLock(s.ctx, s.config.DatabasePath)
 	switch {
 	case !errors.Is(err, app.ErrLocked):
 		return lock, err
 	case app.Announced(s.config.DatabasePath) != "":
-		return nil, nil // no lock: a server has it
+		return nil, nil // a server has the lock
 	}
-	return nil, repo.Errorf(repo.Unavailable, "Another command has %s: wait for its end.", s.config.DatabasePath)
+	return nil, apperr.Errorf(apperr.Unavailable, "Another command has %s: wait for its end.", s.config.DatabasePath)
 }
 
-// base is where this machine's server takes calls. A server on a plain database
-// has said so itself.
+// base returns the base address at which this machine's server accepts calls. The server of a plain
+// database has written it into the lock's file.
 func (s *session) base() string {
 	if !s.config.UnderLiteFS() {
 		if base := app.Announced(s.config.DatabasePath); base != "" {
@@ -116,18 +121,22 @@ func (s *session) base() string {
 	return app.Reach(s.config.PrivateAddr)
 }
 
-func (s *session) transport() (*repo.Transport, error) {
+// transport returns a client for this machine's server. It fails with Unavailable when there is no
+// secret for it.
+func (s *session) transport() (*transport.Client, error) {
 	if s.config.UnderLiteFS() && s.config.ClusterSecret == "" {
-		return nil, repo.Errorf(repo.Unavailable, "CLUSTER_SECRET is not set: set it as it is set for this machine's server.")
+		return nil, apperr.Errorf(apperr.Unavailable,
+			"CLUSTER_SECRET is not set: set it as it is set for this machine's server.")
 	}
 	secret, err := s.config.Secret()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, repo.Errorf(repo.Unavailable, "No server has run on %s yet: start it with `blog serve`.", s.config.DatabasePath)
+		return nil, apperr.Errorf(apperr.Unavailable, "No server has run on %s yet: start it with `blog serve`.",
+			s.config.DatabasePath)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return repo.NewTransport(secret), nil
+	return transport.NewClient(secret), nil
 }
 
 func (s *session) client() (*repo.Client, error) {
@@ -138,9 +147,9 @@ func (s *session) client() (*repo.Client, error) {
 	return repo.NewClient(s.base(), t), nil
 }
 
-// location is the zone of days and of dates that name none. Pages show days in
-// the server's, so where one runs its word counts: whoever types here may have
-// another environment. One that does not answer takes no write either.
+// location returns the time zone of days and of dates that name none. It is the zone of the server
+// where one runs, since pages show days in that zone and the operator's environment may differ. A
+// server that does not answer accepts no write either.
 func (s *session) location() (*time.Location, error) {
 	c := s.config
 	if c.UnderLiteFS() || app.Announced(c.DatabasePath) != "" {
@@ -151,8 +160,8 @@ func (s *session) location() (*time.Location, error) {
 	return c.Location()
 }
 
-// openLocal opens a plain database for writing. The caller has the lock. What is
-// due is released by the next server.
+// openLocal opens a plain database for writing. The caller has the lock. It runs no tasks, so the
+// next server releases the posts that are due.
 func (s *session) openLocal() (*repo.Repo, error) {
 	registry, err := app.Registry()
 	if err != nil {
@@ -162,7 +171,7 @@ func (s *session) openLocal() (*repo.Repo, error) {
 	now := clock.OpenPlain(clock.Machine(), log)
 	r, err := repo.Open(s.ctx, repo.Options{
 		Path: s.config.DatabasePath, Node: litefs.OpenStatic(), Registry: registry, Migrations: migrations.FS,
-		Transport: repo.NewTransport(""), Now: now.Now, Dated: now.Dated, ResetClock: now.Reset, Logger: log,
+		Transport: transport.NewClient(""), Now: now.Now, Dated: now.Dated, ResetClock: now.Reset, Logger: log,
 		Authorize: accounts.Authorize,
 	})
 	if err != nil {
@@ -171,18 +180,19 @@ func (s *session) openLocal() (*repo.Repo, error) {
 	return r, nil
 }
 
-// view gives fn a way to read this machine's own copy, beside the server that
-// may have it open.
+// view calls fn with a function that reads this machine's own copy. A server may have the copy open
+// at the same time. It fails with NotFound when there is no database.
 func (s *session) view(fn func(view viewFunc) error) (err error) {
 	if s.config.LiteFSURL != "" {
 		// A wrong path would look like a database that has not arrived yet.
 		if err = litefs.CheckMount(s.config.DatabasePath); err != nil {
-			return repo.Errorf(repo.Unavailable, "%s.", strings.TrimPrefix(err.Error(), "litefs: "))
+			return apperr.Errorf(apperr.Unavailable, "%s.", strings.TrimPrefix(err.Error(), "litefs: "))
 		}
 	}
 	if !s.config.UnderLiteFS() {
 		if _, err = os.Stat(s.config.DatabasePath); errors.Is(err, fs.ErrNotExist) {
-			return repo.Errorf(repo.NotFound, "There is no database at %s: DATABASE_PATH names another one, or `blog serve` makes it.", s.config.DatabasePath)
+			return apperr.Errorf(apperr.NotFound,
+				"There is no database at %s: DATABASE_PATH names another one, or `blog serve` makes it.", s.config.DatabasePath)
 		}
 		lock, lerr := s.lockOrServer()
 		if lerr != nil {
@@ -203,7 +213,7 @@ func (s *session) view(fn func(view viewFunc) error) (err error) {
 // viewFunc runs fn in a short read transaction.
 type viewFunc func(ctx context.Context, fn func(rd repo.Reader) error) error
 
-// read is view for one transaction.
+// read calls fn in one read transaction on this machine's own copy.
 func (s *session) read(fn func(rd repo.Reader) error) error {
 	return s.view(func(view viewFunc) error { return view(s.ctx, fn) })
 }

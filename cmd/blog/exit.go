@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"blog/internal/apperr"
 	"blog/internal/litefs/mount"
 	"blog/internal/repo"
 )
@@ -19,7 +20,7 @@ const (
 	exitUnknown = 3 // not available now, or the outcome is unknown
 )
 
-// end says what went wrong, in words or in JSON, and returns the exit code.
+// end prints err, in words or in JSON, and returns the exit code.
 func (s *session) end(err error) int {
 	var child *mount.ExitError
 	var wrong *usageError
@@ -53,7 +54,7 @@ func (s *session) end(err error) int {
 
 func (s *session) endUsage(wrong *usageError) {
 	if s.json {
-		s.printError(&repo.Error{Code: repo.Invalid, Message: wrong.message})
+		s.printError(&apperr.Error{Code: apperr.Invalid, Message: wrong.message})
 		return
 	}
 	_, _ = fmt.Fprintln(s.err, "blog:", wrong.message)
@@ -62,13 +63,13 @@ func (s *session) endUsage(wrong *usageError) {
 	}
 }
 
-// shownError is an error as it is printed: fields are always there.
+// shownError is an error as it is printed: it always has fields.
 type shownError struct {
-	*repo.Error
+	*apperr.Error
 	Fields map[string]string `json:"fields"`
 }
 
-func shownIn(e *repo.Error) *shownError {
+func shownIn(e *apperr.Error) *shownError {
 	fields := e.Fields
 	if fields == nil {
 		fields = map[string]string{}
@@ -76,7 +77,7 @@ func shownIn(e *repo.Error) *shownError {
 	return &shownError{e, fields}
 }
 
-func (s *session) printError(e *repo.Error) {
+func (s *session) printError(e *apperr.Error) {
 	s.print(struct {
 		Error     *shownError    `json:"error"`
 		Assurance repo.Assurance `json:"durability,omitempty"`
@@ -84,20 +85,20 @@ func (s *session) printError(e *repo.Error) {
 }
 
 func codeOf(err error) int {
-	if errors.Is(err, repo.Unavailable) || repo.AsError(err).Code == repo.Unavailable {
+	if errors.Is(err, apperr.Unavailable) || apperr.From(err).Code == apperr.Unavailable {
 		return exitUnknown
 	}
 	return exitRefused
 }
 
-// plain returns err as it is shown: the same on every node, and for a fault of
-// this command, which has no log, with its cause.
-func plain(err error) *repo.Error {
-	var e *repo.Error
+// plain returns err as it is printed: without what differs between nodes, and with the cause of a
+// fault of this command, which has no log.
+func plain(err error) *apperr.Error {
+	var e *apperr.Error
 	if !errors.As(err, &e) {
-		converted := repo.AsError(err)
-		if converted.Code == repo.Internal {
-			return &repo.Error{Code: repo.Internal, Message: err.Error()}
+		converted := apperr.From(err)
+		if converted.Code == apperr.Internal {
+			return &apperr.Error{Code: apperr.Internal, Message: err.Error()}
 		}
 		e = converted
 	}
@@ -106,22 +107,22 @@ func plain(err error) *repo.Error {
 	return &shown
 }
 
-// reportedError has been said already, in its own form; only its code is left.
+// reportedError is an error that was printed already; only its exit code is used.
 type reportedError struct{ err error }
 
 func (e *reportedError) Error() string { return e.err.Error() }
 
-// again notes in err, where the write may be asked for again, the key to do so with.
+// again returns err with the key under which the write may be sent again, when it is Unavailable.
 func again(err error, key string) error {
-	if err == nil || repo.AsError(err).Code != repo.Unavailable {
+	if err == nil || apperr.From(err).Code != apperr.Unavailable {
 		return err
 	}
-	e := *repo.AsError(err)
+	e := *apperr.From(err)
 	e.Key = key
 	return &e
 }
 
-// print writes v as JSON on a line to standard output.
+// print writes v to standard output as one line of JSON.
 func (s *session) print(v any) {
 	enc := json.NewEncoder(s.out)
 	enc.SetEscapeHTML(false)
@@ -130,7 +131,7 @@ func (s *session) print(v any) {
 	}
 }
 
-// say writes a line for people, nothing with --json.
+// say writes a line to standard output, unless --json was given.
 func (s *session) say(format string, args ...any) {
 	if !s.json {
 		_, _ = fmt.Fprintf(s.out, format+"\n", args...)

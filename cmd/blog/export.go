@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -21,7 +22,7 @@ type exportCmd struct {
 	Force bool   `help:"Overwrite files that differ."`
 }
 
-// exportedFile is what became of one file.
+// exportedFile says what happened to one file.
 type exportedFile struct {
 	File   string `json:"file"`
 	Status string `json:"status"` // written, unchanged or conflict
@@ -46,10 +47,10 @@ func (c exportCmd) Run(s *session) error {
 	x := &exporter{s: s, force: c.Force, loc: loc, taken: map[string]string{}, sum: exportSummary{Files: []exportedFile{}}}
 	err = s.view(func(view viewFunc) error {
 		if err = os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // posts are for everybody to read
-			return repo.Errorf(repo.Invalid, "The folder cannot be made: %v.", err)
+			return apperr.Errorf(apperr.Invalid, "The folder cannot be made: %v.", err)
 		}
 		if x.root, err = os.OpenRoot(c.Dir); err != nil {
-			return repo.Errorf(repo.Invalid, "The folder cannot be opened: %v.", err)
+			return apperr.Errorf(apperr.Invalid, "The folder cannot be opened: %v.", err)
 		}
 		return errors.Join(x.all(view), x.root.Close())
 	})
@@ -61,18 +62,18 @@ func (c exportCmd) Run(s *session) error {
 	}
 	s.say("%d written, %d unchanged, %d conflicts", x.sum.Written, x.sum.Unchanged, x.sum.Conflicts)
 	if x.sum.Conflicts > 0 {
-		return &reportedError{repo.Errorf(repo.Conflict, "some files differ")}
+		return &reportedError{apperr.Errorf(apperr.Conflict, "some files differ")}
 	}
 	return nil
 }
 
-// exporter is an export under way.
+// exporter is an export that runs.
 type exporter struct {
 	s     *session
 	root  *os.Root
 	loc   *time.Location
 	force bool
-	taken map[string]string // content hash of what this export has put where, by path in lower case
+	taken map[string]string // content hashes of the files of this export, by path in lower case
 	sum   exportSummary
 }
 
@@ -94,8 +95,8 @@ func (x *exporter) all(view viewFunc) error {
 	return nil
 }
 
-// post writes one post and its pictures. Each is read in a transaction of its
-// own: none is open while a disk is waited for.
+// post writes one post and its pictures. Each is read in a transaction of its own, so that none is
+// open while a disk is written.
 func (x *exporter) post(view viewFunc, id int64) error {
 	var e posts.Exported
 	err := view(x.s.ctx, func(rd repo.Reader) error {
@@ -103,7 +104,7 @@ func (x *exporter) post(view viewFunc, id int64) error {
 		e, err = posts.Export(x.s.ctx, rd, id)
 		return err
 	})
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		return nil // deleted meanwhile
 	}
 	if err != nil {
@@ -131,12 +132,16 @@ func (x *exporter) post(view viewFunc, id int64) error {
 	return nil
 }
 
-// picture writes a picture to where the text of the post in file looks for it.
+// picture writes a picture to the path at which the text of the post in file refers to it. It warns
+// and writes nothing when that is outside the folder, or when the picture is not stored.
 func (x *exporter) picture(view viewFunc, file, dest, hash string) error {
-	if strings.HasPrefix(dest, "/") {
+	if strings.HasPrefix(dest, "/media/") {
 		return nil // named by its address here, not by a file
 	}
 	place := path.Join(path.Dir(file), dest)
+	if strings.HasPrefix(dest, "/") { // from the folder on, as an import looks for it
+		place = path.Join(".", dest)
+	}
 	if !filepath.IsLocal(filepath.FromSlash(place)) {
 		x.warn("%s: the picture %s would lie outside the folder and is left out", shown(file), shown(dest))
 		return nil
@@ -147,7 +152,7 @@ func (x *exporter) picture(view viewFunc, file, dest, hash string) error {
 		_, data, err = media.Read(x.s.ctx, rd, hash)
 		return err
 	})
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		x.warn("%s: the picture %s is gone", shown(file), shown(dest))
 		return nil
 	}
@@ -165,7 +170,7 @@ func (x *exporter) warn(format string, args ...any) {
 	}
 }
 
-// put writes a file unless there is another one in its place.
+// put writes a file, unless another one is at its place.
 func (x *exporter) put(place, slug string, data []byte) error {
 	key := strings.ToLower(place)
 	if before, taken := x.taken[key]; taken {
@@ -185,13 +190,13 @@ func (x *exporter) put(place, slug string, data []byte) error {
 		x.note(place, slug, "conflict")
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return repo.Errorf(repo.Invalid, "%s %s.", shown(place), reason(err))
+		return apperr.Errorf(apperr.Invalid, "%s %s.", shown(place), reason(err))
 	}
 	if err := x.root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return repo.Errorf(repo.Invalid, "The folder of %s cannot be made: %v.", shown(place), err)
+		return apperr.Errorf(apperr.Invalid, "The folder of %s cannot be made: %v.", shown(place), err)
 	}
 	if err := x.root.WriteFile(name, data, 0o644); err != nil {
-		return repo.Errorf(repo.Invalid, "%s cannot be written: %v.", shown(place), err)
+		return apperr.Errorf(apperr.Invalid, "%s cannot be written: %v.", shown(place), err)
 	}
 	x.note(place, slug, "written")
 	return nil

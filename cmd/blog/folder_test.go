@@ -15,6 +15,9 @@ import (
 type imported struct {
 	New, Updated, Unchanged, Conflicts, Refused int
 
+	LeftOut   map[string]int                  `json:"left_out"`
+	LeftFiles []struct{ File, Reason string } `json:"left_files"`
+
 	Key, Cursor string
 	Seq         int64
 	Replayed    bool
@@ -23,6 +26,8 @@ type imported struct {
 		Seq                  int64
 		Replayed             bool
 		Warnings             []string
+		Would                string
+		Post                 struct{ Slug, State string }
 		Error                struct {
 			Code    string
 			Message string
@@ -31,8 +36,8 @@ type imported struct {
 	}
 }
 
-// TestContentGoesThereAndBack imports the sample content, twice, and exports it:
-// the second import changes nothing and the export is byte for byte what it was.
+// TestContentGoesThereAndBack imports the sample content twice and exports it: the second import
+// changes nothing, and the export equals the content byte for byte.
 func TestContentGoesThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	content := filepath.Join(cluster.Root(t), "content")
@@ -49,7 +54,8 @@ func TestContentGoesThereAndBack(t *testing.T) {
 	if first.Seq == 0 || first.Seq != last.Seq || first.Cursor == "" || first.Cursor != last.Cursor || first.Replayed {
 		t.Errorf("first: %+v", first)
 	}
-	if again := mustJSON[imported](t, w, "import", content, "--key", first.Key); !again.Replayed || again.Seq != first.Seq || again.Cursor != first.Cursor || again.New != first.New {
+	if again := mustJSON[imported](t, w, "import", content, "--key", first.Key); !again.Replayed ||
+		again.Seq != first.Seq || again.Cursor != first.Cursor || again.New != first.New {
 		t.Errorf("the same key again: %+v", again)
 	}
 	before := mustJSON[map[string]any](t, w, "status")["seq"]
@@ -67,7 +73,7 @@ func TestContentGoesThereAndBack(t *testing.T) {
 	w.must(t, "export", out) // nothing differs, so nothing is refused
 }
 
-// mustBeEqual compares two folders, the files' bytes included.
+// mustBeEqual compares two folders, with the bytes of their files.
 func mustBeEqual(t *testing.T, want, got string) {
 	t.Helper()
 	a, b := files(t, want), files(t, got)
@@ -112,7 +118,8 @@ func TestImportLeavesAloneWhatWasEditedHere(t *testing.T) {
 
 	o := w.run(t, "import", in, "--json")
 	sum := decode[imported](t, o.out)
-	if o.code != 1 || sum.Conflicts != 1 || sum.Updated != 1 || sum.Files[1].Status != "conflict" || sum.Files[1].Error.Code != "conflict" {
+	if o.code != 1 || sum.Conflicts != 1 || sum.Updated != 1 || sum.Files[1].Status != "conflict" ||
+		sum.Files[1].Error.Code != "conflict" {
 		t.Errorf("exit code %d: %+v", o.code, sum)
 	}
 	if got := title(t, w, "one"); got != "One, here" {
@@ -120,7 +127,8 @@ func TestImportLeavesAloneWhatWasEditedHere(t *testing.T) {
 	}
 	w.must(t, "export", out)
 	text, err := os.ReadFile(filepath.Join(out, "one.md"))
-	if want := "---\ntitle: One, here\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n"; err != nil || string(text) != want {
+	if want := "---\ntitle: One, here\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n"; err != nil ||
+		string(text) != want {
 		t.Errorf("exported: %v: %s", err, text)
 	}
 	if o := w.run(t, "export", in); o.code != 1 {
@@ -143,8 +151,8 @@ func title(t *testing.T, w *world, slug string) string {
 	return s
 }
 
-// TestImportRefusesFileByFile: what is wrong with one file is said with file,
-// line and remedy, and the others go in.
+// TestImportRefusesFileByFile: an error names file, line and what to write instead, and the other
+// files are imported.
 func TestImportRefusesFileByFile(t *testing.T) {
 	w := newWorld(t)
 	w.mustAuthor(t)
@@ -162,6 +170,7 @@ func TestImportRefusesFileByFile(t *testing.T) {
 		"f-html.md":      "---\ntitle: Html\n---\n![x](page.png)\n",
 		"g-latin.md":     "---\ntitle: Latin \xe9\n---\nText.\n",
 		"h-missing.md":   "---\ntitle: Missing\n---\n![words instead](nothing.png)\n",
+		"h-lost.md":      "---\ntitle: Lost\n---\n\nUse <your-name>.\n\n![](clip.mp4)\n\n<!-- here\n\nThe remainder.\n",
 		"i-slug.md":      "---\ntitle: Slug\nslug: feed\n---\nText.\n",
 		".hidden.md":     "---\ntitle: Hidden\n---\nText.\n",
 		"._z.md":         "\x00\x05\x16\x07",
@@ -177,12 +186,15 @@ func TestImportRefusesFileByFile(t *testing.T) {
 	}
 	o := w.run(t, "import", in, "--json")
 	sum := decode[imported](t, o.out)
-	if o.code != 1 || sum.New != 3 || sum.Refused != len(sum.Files)-3 {
+	if o.code != 1 || sum.New != 8 || sum.Refused != len(sum.Files)-8 {
 		t.Errorf("exit code %d: %s", o.code, o.out)
 	}
 	want := map[string]string{
-		"b-date.md": "published_at", "c-climb.md": "image", "d-link.md": "image", "e-svg.md": "image", "f-html.md": "image",
-		"g-latin.md": "file", "i-slug.md": "slug", "linked.md": "file",
+		"b-date.md": "published_at", "g-latin.md": "file", "i-slug.md": "slug", "linked.md": "file",
+	}
+	without := map[string]string{ // a picture that cannot be had never refuses the post
+		"c-climb.md": "above the folder", "d-link.md": "cannot be read", "e-svg.md": "SVG", "f-html.md": "",
+		"h-missing.md": "does not exist",
 	}
 	for _, f := range sum.Files {
 		field, bad := want[f.File]
@@ -192,25 +204,36 @@ func TestImportRefusesFileByFile(t *testing.T) {
 		if f.File == "b-date.md" && !strings.Contains(f.Error.Fields["published_at"], "b-date.md:3:") {
 			t.Errorf("no file and line: %+v", f.Error)
 		}
-		if f.File == "h-missing.md" && len(f.Warnings) != 1 {
-			t.Errorf("no word of the missing picture: %+v", f)
+		if why, ok := without[f.File]; ok && (f.Status != "new" || len(f.Warnings) != 1 ||
+			!strings.HasPrefix(f.Warnings[0], f.File+":4: ") || !strings.Contains(f.Warnings[0], why)) {
+			t.Errorf("no word of the picture: %+v", f)
+		}
+		if f.File == "h-lost.md" && (len(f.Warnings) != 3 || !strings.HasPrefix(f.Warnings[0], "h-lost.md:5: <your-name>") ||
+			!strings.HasPrefix(f.Warnings[1], "h-lost.md:7: the video") ||
+			!strings.HasPrefix(f.Warnings[2], "h-lost.md:9: the comment")) {
+			t.Errorf("what is not shown: %q", f.Warnings)
 		}
 	}
+	if sum.LeftOut["picture"] != len(without) {
+		t.Errorf("left out: %v", sum.LeftOut)
+	}
 	text := w.run(t, "import", in)
-	if text.code != 1 || !strings.Contains(text.out, "0 new, 0 updated, 3 unchanged, 0 conflicts, 8 refused") || !strings.Contains(text.err, "SVG") {
+	if text.code != 1 || !strings.Contains(text.out, "0 new, 0 updated, 8 unchanged, 0 conflicts, 4 refused") ||
+		!strings.Contains(text.err, "SVG") || !strings.Contains(text.err, "5 pictures are not shown: ") {
 		t.Errorf("exit code %d: %s%s", text.code, text.out, text.err)
 	}
-	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 || o.out != "11 checked, 8 refused\n" {
+	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 || o.out != "12 checked, 4 refused\n" {
 		t.Errorf("dry run: exit code %d: %s%s", o.code, o.out, o.err)
 	}
 }
 
-// TestExportOfWhatWasWrittenHere: posts that came from no file get one that
-// another blog can import.
+// TestExportOfWhatWasWrittenHere: a post that came from no file is exported as a file that another
+// blog can import.
 func TestExportOfWhatWasWrittenHere(t *testing.T) {
 	w := newWorld(t)
 	w.mustAuthor(t)
-	w.must(t, "post", "new", "--title", "A: title #1", "--slug", "own", "--tag", "x y", "--description", "Says: little", "--permalink", "/own-address")
+	w.must(t, "post", "new", "--title", "A: title #1", "--slug", "own", "--tag", "x y", "--description", "Says: little",
+		"--permalink", "/own-address")
 	w.must(t, "post", "new", "--title", "Später", "--at", "2199-05-01 10:30")
 	w.must(t, "post", "new", "--title", "Draft", "--draft")
 	out := filepath.Join(w.dir, "out")
@@ -233,8 +256,8 @@ func TestExportOfWhatWasWrittenHere(t *testing.T) {
 	}
 }
 
-// TestImportOfTwoFilesWithOneSlug: the second would overwrite the first, and the
-// first the second at the next run.
+// TestImportOfTwoFilesWithOneSlug: the second file is refused. It would overwrite the first one,
+// and the first one would overwrite it in the next run.
 func TestImportOfTwoFilesWithOneSlug(t *testing.T) {
 	w := newWorld(t)
 	w.mustAuthor(t)
@@ -253,8 +276,8 @@ func TestImportOfTwoFilesWithOneSlug(t *testing.T) {
 	}
 }
 
-// TestDaysAreThoseOfTheServer: whoever types the command may have another
-// BLOG_TIMEZONE than the server, which shows the days.
+// TestDaysAreThoseOfTheServer: commands use the server's BLOG_TIMEZONE and not that of their own
+// environment, because the server shows the days.
 func TestDaysAreThoseOfTheServer(t *testing.T) {
 	w := newWorld(t)
 	w.mustAuthor(t)
@@ -271,7 +294,8 @@ func TestDaysAreThoseOfTheServer(t *testing.T) {
 		}
 	}
 	w.must(t, "export", out)
-	if text, err := os.ReadFile(filepath.Join(out, "a.md")); err != nil || !strings.Contains(string(text), "published_at: 2024-05-01\n") {
+	if text, err := os.ReadFile(filepath.Join(out, "a.md")); err != nil ||
+		!strings.Contains(string(text), "published_at: 2024-05-01\n") {
 		t.Errorf("exported: %v: %s", err, text)
 	}
 	s.mustStop(t, syscall.SIGTERM)

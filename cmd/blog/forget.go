@@ -17,7 +17,7 @@ type nodeForgetCmd struct {
 	ID string `arg:"" name:"id" help:"The node's id, as blog status names it."`
 }
 
-// Help is what kong shows below the usage.
+// Help returns what kong shows below the usage.
 func (nodeForgetCmd) Help() string {
 	return `The primary forgets a node by itself a day after its last report; this does it at once.
 A node that reports is not forgotten, nor is a member of the sync set, which a primary
@@ -33,7 +33,7 @@ func (c nodeForgetCmd) Run(s *session) error {
 	ctx, cancel := context.WithTimeout(s.ctx, statusLimit)
 	defer cancel()
 	var gone cluster.Forgotten
-	if err := t.Tell(ctx, s.base(), app.PathForget+"?"+url.Values{"id": {c.ID}}.Encode(), &gone); err != nil {
+	if err := t.Post(ctx, s.base(), app.PathForget+"?"+url.Values{"id": {c.ID}}.Encode(), &gone); err != nil {
 		return err
 	}
 	if s.json {

@@ -7,29 +7,35 @@ import (
 	"strings"
 	"testing"
 
-	"blog/internal/repo"
+	"blog/internal/transport"
 )
 
-// TestSaysWhoIsGone: the status names the command that forgets a node, and the command says what it has done.
+// TestSaysWhoIsGone: the status names the command that forgets a node, and the command reports what
+// it did.
 func TestSaysWhoIsGone(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
-	server := httptest.NewServer(repo.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		text := `{"node":"fra1","nodes":[{"id":"a1","node":"fra1"},{"id":"b2","node":"fra2","heard_ms":500},{"id":"c3","node":"iad1","heard_ms":7200000}]}`
+	server := httptest.NewServer(transport.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text := `{"node":"fra1","nodes":[{"id":"a1","node":"fra1"},{"id":"b2","node":"fra2","heard_ms":500},
+		{"id":"c3","node":"iad1","heard_ms":7200000}]}`
 		if r.Method == http.MethodPost {
 			text = `{"error":{"code":"not_found","message":"no such node"}}`
 			if r.URL.Query().Get("id") == "node c&3" {
 				text = `{"id":"node c&3","node":"iad1","heard_ms":7200000}`
 			}
 		}
-		_, _ = w.Write([]byte(text)) // who is gone has asked in vain
+		_, _ = w.Write([]byte(text)) // a client that is gone needs no answer
 	}), secret, slog.New(slog.DiscardHandler)))
 	t.Cleanup(server.Close)
-	w := newWorld(t).with("LITEFS_URL=http://127.0.0.1:1", "CLUSTER_SECRET="+secret, "PRIMARY_URL=http://{hostname}", "PRIVATE_ADDR="+server.Listener.Addr().String())
+	w := newWorld(t).
+		with("LITEFS_URL=http://127.0.0.1:1", "CLUSTER_SECRET="+secret, "PRIMARY_URL=http://{hostname}",
+			"PRIVATE_ADDR="+server.Listener.Addr().String())
 	status := w.must(t, "status")
-	if want := `iad1 has not been heard of for 2h0m0s. It is forgotten after a day, or at once by: blog node forget "c3"`; strings.Count(status, "has not been heard of") != 1 || !strings.Contains(status, want) {
+	want := `iad1 has not been heard of for 2h0m0s. It is forgotten after a day, or at once by: blog node forget "c3"`
+	if strings.Count(status, "has not been heard of") != 1 || !strings.Contains(status, want) {
 		t.Errorf("want %q in\n%s", want, status)
 	}
-	if got, want := w.must(t, "node", "forget", "node c&3"), "iad1 is forgotten: it was heard of 2h0m0s ago.\n"; got != want {
+	if got, want := w.must(t, "node", "forget",
+		"node c&3"), "iad1 is forgotten: it was heard of 2h0m0s ago.\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	got := decode[map[string]any](t, w.must(t, "node", "forget", "node c&3", "--json"))

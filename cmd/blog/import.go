@@ -1,17 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
-	"strings"
+	"path/filepath"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/markdown"
 	"blog/internal/posts"
@@ -19,133 +19,148 @@ import (
 )
 
 type importCmd struct {
-	Dir    string `arg:"" type:"existingdir" help:"The folder: its *.md files, those in folders below too, and the pictures they name by relative path."`
+	From   string `arg:"" name:"folder or file" type:"path" help:"${help_import_from}"`
 	Force  bool   `help:"Overwrite posts that were edited here since their file was last imported."`
-	DryRun bool   `help:"Only read and check the files."`
+	DryRun bool   `help:"Only read and check the files, and say what an import would do."`
+	Root   string `placeholder:"DIR" type:"existingdir" help:"${help_import_root}"`
+	Author string `placeholder:"A" help:"${help_import_author}"`
 	writing
 }
 
-// What became of a file.
-const (
-	statusNew       = "new"
-	statusUpdated   = "updated"
-	statusUnchanged = "unchanged"
-	statusConflict  = "conflict"
-	statusRefused   = "refused"
-	statusChecked   = "checked" // with --dry-run: nothing was found wrong
-)
-
-// importedFile is what became of one file.
-type importedFile struct {
-	File     string      `json:"file"`
-	Status   string      `json:"status"`
-	Seq      int64       `json:"seq,omitempty"`
-	Cursor   repo.Cursor `json:"cursor,omitzero"`
-	Replayed bool        `json:"replayed,omitempty"`
-	// Assurance is what the answer rests on.
-	Assurance repo.Assurance `json:"durability,omitempty"`
-	Post      *writtenPost   `json:"post,omitempty"`
-	Warnings  []string       `json:"warnings,omitempty"`
-	Error     *shownError    `json:"error,omitempty"`
-}
-
-// importSummary is the answer of an import.
-type importSummary struct {
-	New       int            `json:"new"`
-	Updated   int            `json:"updated"`
-	Unchanged int            `json:"unchanged"`
-	Conflicts int            `json:"conflicts"`
-	Refused   int            `json:"refused"`
-	Checked   int            `json:"checked,omitempty"` // with --dry-run: files read, those refused among them
-	Key       string         `json:"key"`
-	Seq       int64          `json:"seq,omitempty"`   // of the newest write that a file came from
-	Cursor    repo.Cursor    `json:"cursor,omitzero"` // likewise
-	Replayed  bool           `json:"replayed"`        // every file had been seen with this key
-	Files     []importedFile `json:"files"`
-	Error     *shownError    `json:"error,omitempty"` // why it broke off
-}
-
-// Run imports the folder. One file after the other: a file may rely on the slug
-// that another one has given up.
+// Run imports the folder, or the file that another system has exported.
 func (c importCmd) Run(s *session) error {
 	loc, err := s.location()
 	if err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(c.Dir)
+	info, err := os.Stat(c.From)
 	if err != nil {
-		return repo.Errorf(repo.Invalid, "The folder cannot be read: %v.", errors.Unwrap(err))
+		return usage("%s cannot be read: %v", shown(c.From), errors.Unwrap(err))
+	}
+	if !info.IsDir() {
+		return c.importExport(s, loc)
+	}
+	root, err := os.OpenRoot(c.From)
+	if err != nil {
+		return apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", errors.Unwrap(err))
 	}
 	defer func() { _ = root.Close() }() // only read
-	names, err := markdownFiles(root)
+	found, err := readFolder(root)
 	if err != nil {
 		return err
 	}
-	if c.Key == "" {
-		c.Key = repo.NewKey()
-	}
-	imp := newImporter(c, s, root, loc)
-	imp.watched = !s.json && terminal(s.err)
-	if c.DryRun {
-		err = imp.all(names)
-	} else {
-		err = s.write(func(w repo.Writer) error {
-			imp.to = w
-			return imp.all(names)
-		})
-	}
-	return imp.report(err)
-}
-
-// markdownFiles lists the files to import, in the order of their names. Hidden
-// files and folders are somebody's tools.
-func markdownFiles(root *os.Root) ([]string, error) {
-	var names []string
-	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case name != "." && strings.HasPrefix(d.Name(), "."):
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case !d.IsDir() && strings.EqualFold(path.Ext(name), ".md"):
-			names = append(names, name)
-		}
-		return nil
-	})
+	shelf, err := c.shelf(root, found)
 	if err != nil {
-		return nil, repo.Errorf(repo.Invalid, "The folder cannot be read: %v.", err)
+		return err
 	}
-	return names, nil
+	defer func() { _ = shelf.root.Close() }() // only read
+	return newImporter(c, s, root, loc, found, shelf).run()
 }
 
-// importer is an import under way.
+// run imports all files and reports. One file after the other: a file may rely on the slug that another
+// one has given up.
+func (i *importer) run() error {
+	i.watched = !i.s.json && terminal(i.s.err)
+	if i.DryRun {
+		return i.report(i.all(i.found.names))
+	}
+	return i.report(i.s.write(func(w repo.Writer) error {
+		i.to = w
+		return i.all(i.found.names)
+	}))
+}
+
+// shelf returns what finds the pictures: in the folder, or in one above it.
+func (c importCmd) shelf(root *os.Root, found *folder) (*shelf, error) {
+	if c.Root == "" {
+		return newShelf(root, ".", found.files, found.unread), nil
+	}
+	refused := usage("--root must be a folder that the imported one lies in")
+	above, err := filepath.EvalSymlinks(c.Root)
+	if err != nil {
+		return nil, refused
+	}
+	dir, err := filepath.EvalSymlinks(c.From)
+	if err != nil {
+		return nil, refused
+	}
+	above, errAbove := filepath.Abs(above)
+	dir, errDir := filepath.Abs(dir)
+	prefix, err := filepath.Rel(above, dir)
+	if errAbove != nil || errDir != nil || err != nil || !filepath.IsLocal(prefix) {
+		return nil, refused
+	}
+	pictures, err := os.OpenRoot(above)
+	if err != nil {
+		return nil, apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", errors.Unwrap(err))
+	}
+	files, unread, err := filesBelow(pictures.FS())
+	if err != nil {
+		return nil, errors.Join(err, pictures.Close())
+	}
+	return newShelf(pictures, filepath.ToSlash(prefix), files, unread), nil
+}
+
+// importer is an import that runs.
 type importer struct {
 	importCmd
 	s        *session
 	to       repo.Writer
 	root     *os.Root
+	folder   string  // its own name
+	above    string  // the folder's whole path, without links
+	export   *source // nil where a folder is imported
+	found    *folder
+	shelf    *shelf
+	pages    pages
+	renamed  map[string]renamed // by file
+	private  map[string]saying  // of what is in a folder that it is not for everybody
 	loc      *time.Location
 	render   *markdown.Renderer
-	pictures map[string]string // hash by path in the folder: each is sent once
-	slugs    map[string]string // the file that has it, by slug
-	watched  bool              // somebody sees how far it is
+	pictures map[string]string // content hash by path in the folder; each is sent once
+	slugs    map[string]string // file by its slug
+	watched  bool              // whether a person can see the progress
 	line     *progressLine     // nil unless watched
 	sum      importSummary
 }
 
-func newImporter(c importCmd, s *session, root *os.Root, loc *time.Location) *importer {
-	imp := &importer{
-		importCmd: c, s: s, root: root, loc: loc, render: markdown.New(markdown.Words{}),
-		pictures: map[string]string{}, slugs: map[string]string{},
+func newImporter(
+	c importCmd, s *session, root *os.Root, loc *time.Location, found *folder, shelf *shelf,
+) *importer {
+	if c.Key == "" {
+		c.Key = repo.NewKey()
 	}
-	imp.sum.Key, imp.sum.Files = c.Key, []importedFile{}
+	above := placeOf(root.Name())
+	imp := &importer{
+		importCmd: c, s: s, root: root, folder: filepath.Base(above), above: above, loc: loc,
+		render:   markdown.New(markdown.Words{}),
+		pictures: map[string]string{}, slugs: map[string]string{}, found: found, shelf: shelf,
+	}
+	imp.sum.Key, imp.sum.Files, imp.sum.LeftFiles = c.Key, []importedFile{}, found.left
+	imp.sum.LeftOut = map[string]int{}
+	if len(found.left) > 0 {
+		imp.sum.LeftOut["file"] = len(found.left)
+	}
 	return imp
 }
 
-// all imports the files until one of them says that none can go in.
+// placeOf returns the whole path of a folder, without links, as far as that is known: its name may be ".", or
+// that of a link.
+func placeOf(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
+	}
+	return dir
+}
+
+// all imports the files, and stops at an error that every further file would have.
 func (i *importer) all(names []string) error {
+	if i.export == nil { // an export knows its slugs
+		i.survey(names)
+	}
 	for n, name := range names {
 		if i.watched {
 			i.line = &progressLine{to: i.s.err, file: fmt.Sprintf("%d of %d  %s", n+1, len(names), shown(name))}
@@ -162,16 +177,16 @@ func (i *importer) all(names []string) error {
 	return nil
 }
 
-// fatal reports errors that the next file would meet as well.
+// fatal reports whether the next file would have the same error.
 func fatal(err error) bool {
 	if err == nil {
 		return false
 	}
-	e := repo.AsError(err)
-	return e.Code == repo.Unavailable || e.Code == repo.Unauthorized || e.Reason == posts.NoAuthor
+	e := apperr.From(err)
+	return e.Code == apperr.Unavailable || e.Code == apperr.Unauthorized || e.Reason == posts.NoAuthor
 }
 
-// one imports one file. The error is why it was not.
+// one imports one file. It fills out, and fails when the file was not imported.
 func (i *importer) one(name string, out *importedFile) error {
 	f, err := i.parse(name, out)
 	if err != nil {
@@ -183,12 +198,16 @@ func (i *importer) one(name string, out *importedFile) error {
 	}
 	if i.DryRun {
 		out.Status = statusChecked
-		return located(f, check(f))
+		if err = located(f, check(f)); err == nil {
+			out.Would = posts.NewImport(f, files).State(time.Now())
+			await(f, out.Would, out)
+		}
+		return err
 	}
 	ref, receipt, err := i.write(name, f, files)
-	if repo.HasReason(err, posts.PicturesGone) {
-		// Stored in this run, and removed since: the run has taken longer than a
-		// picture stays that no post shows.
+	if apperr.HasReason(err, posts.PicturesGone) {
+		// This run stored the pictures and a sweep has removed them since: the run took longer than
+		// a picture stays that no post shows.
 		clear(i.pictures)
 		var warned importedFile // they are in out already
 		if files, err = i.send(f, &warned); err != nil {
@@ -196,11 +215,18 @@ func (i *importer) one(name string, out *importedFile) error {
 		}
 		ref, receipt, err = i.write(name, f, files)
 	}
+	for _, mend := range []func(*frontmatter.File, *apperr.Error, *importedFile) bool{i.otherAuthor, withoutAddresses} {
+		if err != nil && !fatal(err) && mend(&f, apperr.From(err), out) {
+			ref, receipt, err = i.write(name, f, files)
+		}
+	}
 	if err != nil {
 		return located(f, err)
 	}
+	await(f, ref.State, out)
 	post := i.s.written(ref)
-	out.Post, out.Seq, out.Cursor, out.Replayed, out.Assurance = &post, receipt.Seq, receipt.Cursor, receipt.Replayed, receipt.Assurance
+	out.Post, out.Seq, out.Cursor, out.Replayed, out.Assurance = &post, receipt.Seq, receipt.Cursor, receipt.Replayed,
+		receipt.Assurance
 	switch {
 	case ref.Unchanged:
 		out.Status = statusUnchanged
@@ -218,130 +244,67 @@ func (i *importer) write(name string, f frontmatter.File, files map[string]strin
 	cmd.Force = i.Force
 	ctx, cancel := i.within(i.s.operator())
 	defer cancel()
-	return repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name))) //nolint:wrapcheck // Do has
+	return repo.Do(ctx, i.to, cmd, repo.WithKey(i.keyOf(name)))
 }
 
-// parse reads a file.
+// parse reads and parses a file. It adds warnings to out, and fails with Invalid, by field, when
+// the file has problems.
 func (i *importer) parse(name string, out *importedFile) (frontmatter.File, error) {
-	data, err := readWithin(i.root, name, frontmatter.MaxSize)
+	data, said, err := i.read(name)
 	if err != nil {
-		return frontmatter.File{}, repo.InvalidFields(map[string]string{"file": reason(err)})
+		return frontmatter.File{}, apperr.InvalidFields(map[string]string{"file": reason(err)})
 	}
-	f, problems := frontmatter.Parse(name, data, i.loc)
+	f, problems := frontmatter.ParseIn(i.folder, name, data, i.loc)
+	problems = append(said, problems...)
+	if p, ok := f.Expired(time.Now()); ok {
+		problems = append(problems, p)
+	}
+	problems = append(problems, i.hide(&f)...)
+	if r, ok := i.renamed[name]; ok {
+		f.Slug = r.slug
+		problems = append(problems, frontmatter.Problem{
+			File: shown(name), Line: 1, Field: "slug", Warning: true, Kind: frontmatter.Choice,
+			Message: "the one that the file's name gives is that of " + shown(r.other) + ", too, so it is " + r.slug,
+		})
+	}
+	problems = append(problems, translate(&f, i.found.vault, i.link(name))...)
+	for _, a := range posts.LeftAddresses(f) {
+		problems = append(problems, frontmatter.Problem{
+			File: name, Line: a.Line, Field: a.Key, Message: a.Path + " is left out: it " + a.Problem, Warning: true,
+			Kind: frontmatter.NoAddress,
+		})
+	}
 	fields := map[string]string{}
 	for _, p := range problems {
 		if p.Warning {
-			out.Warnings = append(out.Warnings, p.Error())
+			out.notice(p)
 			continue
 		}
-		field := p.Field
-		if field == "" {
-			field = "file"
-		}
+		field := cmp.Or(p.Field, "file")
 		if fields[field] == "" {
 			fields[field] = p.Error()
 		}
 	}
-	if err := repo.InvalidFields(fields); err != nil {
+	if err := apperr.InvalidFields(fields); err != nil {
 		return f, err
 	}
 	// Two files of one post would overwrite each other at every run.
+	if f.Author == "" {
+		f.Author = i.Author
+	}
 	slug, _ := posts.CheckSlug(f.Slug)
 	if other, taken := i.slugs[slug]; taken && slug != "" {
-		return f, refusedAt(f, f.LineOf("slug"), "slug", fmt.Sprintf("%q is that of %s, too", slug, shown(other)), "give one of them another `slug:`")
+		return f, refusedAt(f, f.LineOf("slug"), "slug", fmt.Sprintf("%q is that of %s, too", slug, shown(other)),
+			"give one of them another `slug:`")
 	}
 	i.slugs[slug] = name
 	return f, nil
 }
 
-// keyOf derives a file's key from the import's.
+// keyOf returns the key of a file, derived from the key of the import.
 func (i *importer) keyOf(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return i.Key + ":" + hex.EncodeToString(sum[:8])
-}
-
-// note counts what became of a file, and says what needs a look.
-func (i *importer) note(out importedFile, err error) {
-	if err != nil {
-		out.Status, out.Error = statusRefused, shownIn(plain(err))
-		if repo.HasReason(err, posts.Edited) {
-			out.Status = statusConflict
-		}
-	}
-	switch out.Status {
-	case statusNew:
-		i.sum.New++
-	case statusUpdated:
-		i.sum.Updated++
-	case statusUnchanged:
-		i.sum.Unchanged++
-	case statusConflict:
-		i.sum.Conflicts++
-	case statusRefused:
-		i.sum.Refused++
-	}
-	if out.Seq > i.sum.Seq {
-		i.sum.Seq, i.sum.Cursor = out.Seq, out.Cursor
-	}
-	i.sum.Replayed = out.Replayed && (i.sum.Replayed || len(i.sum.Files) == 0)
-	if i.DryRun {
-		i.sum.Checked++
-	}
-	i.sum.Files = append(i.sum.Files, out)
-	if i.s.json {
-		return
-	}
-	for _, w := range out.Warnings {
-		_, _ = fmt.Fprintln(i.s.err, w)
-	}
-	if out.Error != nil {
-		for _, line := range linesOf(out) {
-			_, _ = fmt.Fprintln(i.s.err, line)
-		}
-	}
-}
-
-// linesOf is what is wrong with a file: a line for each field that has one in
-// it, and what else there is to say behind the file's name.
-func linesOf(out importedFile) []string {
-	name := shown(out.File)
-	if len(out.Error.Fields) == 0 {
-		return []string{name + ": " + out.Status + ": " + out.Error.Message}
-	}
-	var lines []string
-	for _, field := range sortedKeys(out.Error.Fields) {
-		line := out.Error.Fields[field]
-		if !strings.HasPrefix(line, name+":") && !strings.HasPrefix(line, out.File+":") {
-			line = name + ": " + out.Status + ": " + field + ": " + line
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// report prints the summary. err is why the import broke off, nil when it did not.
-func (i *importer) report(err error) error {
-	sum := &i.sum
-	err = again(err, i.Key)
-	if i.s.json {
-		if err != nil {
-			sum.Error = shownIn(plain(err))
-		}
-		i.s.print(sum)
-	} else if i.DryRun {
-		i.s.say("%d checked, %d refused", sum.Checked, sum.Refused)
-	} else if err == nil || len(sum.Files) > 0 {
-		i.s.say("%d new, %d updated, %d unchanged, %d conflicts, %d refused", sum.New, sum.Updated, sum.Unchanged, sum.Conflicts, sum.Refused)
-	}
-	switch {
-	case err != nil && i.s.json:
-		return &reportedError{err}
-	case err != nil:
-		return err
-	case sum.Conflicts+sum.Refused > 0:
-		return &reportedError{repo.Errorf(repo.Conflict, "some files were not imported")}
-	}
-	return nil
 }
 
 // imageContext bounds the sending of one picture.

@@ -6,21 +6,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/posts"
-	"blog/internal/repo"
 	"blog/internal/tags"
 )
 
-// located returns a refusal of what f says as the parser of front matter words
-// its own: with file, line and what to write instead.
+// located returns err, a refusal of what f says, in the form of the front matter parser's errors:
+// with file, line and what to write instead.
 func located(f frontmatter.File, err error) error {
-	if err == nil || len(repo.AsError(err).Fields) == 0 || fatal(err) {
+	if err == nil || len(apperr.From(err).Fields) == 0 || fatal(err) {
 		return err
 	}
-	e := *repo.AsError(err)
+	e := *apperr.From(err)
 	e.Fields = map[string]string{}
-	for field, message := range repo.AsError(err).Fields {
+	for field, message := range apperr.From(err).Fields {
 		e.Fields[field] = at(f, f.LineOf(field), field, strings.TrimSuffix(message, "."), hint(f, field))
 	}
 	return &e
@@ -30,12 +30,12 @@ func at(f frontmatter.File, line int, field, message, hint string) string {
 	return frontmatter.Problem{File: shown(f.Name), Line: line, Field: field, Message: message, Hint: hint}.Error()
 }
 
-// refusedAt is a refusal of one field whose line and remedy are known.
+// refusedAt returns a refusal of one field, when its line and what to write instead are known.
 func refusedAt(f frontmatter.File, line int, field, message, hint string) error {
-	return repo.InvalidFields(map[string]string{field: at(f, line, field, message, hint)})
+	return apperr.InvalidFields(map[string]string{field: at(f, line, field, message, hint)})
 }
 
-// hint is what to write instead, "" where the refusal says it itself.
+// hint returns what to write instead, or "" when the refusal says it.
 func hint(f frontmatter.File, field string) string {
 	switch field {
 	case "permalinks":
@@ -58,7 +58,7 @@ func hint(f frontmatter.File, field string) string {
 }
 
 func permalinkHint(paths []string) string {
-	hint := "remove it here or there" // all are well written: another post has one
+	hint := "remove it here or there" // all are well formed, so another post has one of them
 	for _, p := range paths {
 		if _, problem := posts.CheckPermalink(p); problem == "" {
 			continue
@@ -68,7 +68,7 @@ func permalinkHint(paths []string) string {
 		if err != nil {
 			continue
 		}
-		// An address, or a path with a query: the path is what was meant.
+		// The value is an address, or a path with a query, and its path is what was meant.
 		if stored, problem := posts.CheckPermalink(u.Path); problem == "" && stored != "/" {
 			return "write the path: " + stored
 		}
@@ -91,14 +91,14 @@ func slugHint(f frontmatter.File) string {
 	return line
 }
 
-// check refuses what the primary would refuse of f without looking at other
-// posts: for a dry run, which sends nothing.
+// check refuses what the primary would refuse of f without reading other posts. A dry run, which
+// sends nothing, uses it.
 func check(f frontmatter.File) error {
 	fields := map[string]string{}
 	if _, problem := posts.CheckSlug(f.Slug); problem != "" {
 		fields["slug"] = problem
 	}
-	for _, p := range f.Permalinks {
+	for _, p := range posts.NewImport(f, nil).Permalinks {
 		if _, problem := posts.CheckPermalink(p); problem != "" {
 			fields["permalinks"] = problem
 		}
@@ -110,7 +110,7 @@ func check(f frontmatter.File) error {
 		fields["description"] = fmt.Sprintf("is longer than %d characters", posts.MaxDescription)
 	}
 	if _, err := tags.NormalizeAll(f.Tags); err != nil {
-		fields["tags"] = repo.AsError(err).Message
+		fields["tags"] = apperr.From(err).Message
 	}
-	return repo.InvalidFields(fields)
+	return apperr.InvalidFields(fields)
 }

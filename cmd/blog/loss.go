@@ -13,7 +13,7 @@ type acceptLossCmd struct {
 	Yes bool `help:"Do it. Without this the command only says what would be given up."`
 }
 
-// Help is what kong shows below the usage.
+// Help returns what kong shows below the usage.
 func (acceptLossCmd) Help() string {
 	return `When every node that has all acknowledged writes is gone for good, nobody can be
 elected, and writes wait. This makes the node on which it is typed the only one that
@@ -32,7 +32,7 @@ func (c acceptLossCmd) Run(s *session) error {
 	defer cancel()
 	ask := t.Ask
 	if c.Yes {
-		ask = t.Tell
+		ask = t.Post
 	}
 	var loss app.Loss
 	if err := ask(ctx, s.base(), app.PathAcceptLoss, &loss); err != nil {
@@ -53,14 +53,15 @@ func lossText(l app.Loss) string {
 	return text + "\nNothing has been changed. To accept this: blog accept-loss --yes"
 }
 
-// givenUp says which writes are given up, as far as that is known.
+// givenUp returns a text that says which writes are given up, as far as that is known.
 func givenUp(l app.Loss) string {
 	had := "nobody is known to have had them"
 	if len(l.Before) > 0 {
 		had = "every acknowledged write was on " + strings.Join(l.Before, " and ")
 	}
 	if l.Shared == nil {
-		text := fmt.Sprintf("It is not known which writes are given up: the copy on %s goes up to %d, but nothing says how far it is what was acknowledged; %s. ", l.Node, l.Seq, had)
+		text := fmt.Sprintf("It is not known which writes are given up: the copy on %s goes up to %d, but nothing says how "+
+			"far it is what was acknowledged; %s. ", l.Node, l.Seq, had)
 		if l.Other > 0 {
 			text += others(l.Other) + " "
 		}
@@ -80,16 +81,19 @@ func givenUp(l app.Loss) string {
 	if l.Seq < first {
 		return fmt.Sprintf("Given up: every write after %d, the newest on %s; %s. %s", *l.Shared, l.Node, had, made)
 	}
-	// That this copy has the number says nothing: another primary may have given it to
+	// That this copy has the number proves nothing: another primary may have given the number to
 	// another write.
-	numbers, question := fmt.Sprintf("%d to %d", first, l.Seq), "Whether these are the writes that were acknowledged under the same numbers is not known."
+	numbers, question := fmt.Sprintf("%d to %d", first, l.Seq),
+		"Whether these are the writes that were acknowledged under the same numbers is not known."
 	if l.Seq == first {
-		numbers, question = strconv.FormatInt(first, 10), "Whether this is the write that was acknowledged under the same number is not known."
+		numbers, question = strconv.FormatInt(first, 10),
+			"Whether this is the write that was acknowledged under the same number is not known."
 	}
 	if l.Other > 0 {
 		question = others(l.Other)
 	}
-	return fmt.Sprintf("Given up: every write after %d that is not on %s; %s. %s %s has %s as well, and keeps what it has. %s",
+	return fmt.Sprintf("Given up: every write after %d that is not on %s; %s. %s %s has %s as well, and keeps what it "+
+		"has. %s",
 		*l.Shared, l.Node, had, made, l.Node, numbers, question)
 }
 

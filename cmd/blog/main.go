@@ -1,5 +1,5 @@
-// Command blog is the whole program: the server, the LiteFS node around it, and
-// the operator's command line.
+// Command blog is the whole program: the server, the LiteFS node around it, and the operator's
+// command line.
 package main
 
 import (
@@ -18,10 +18,10 @@ import (
 	"blog/internal/repo"
 )
 
-// version is set by the build.
+// version is the version of this build; the linker sets it.
 var version = "dev"
 
-// cli is every flag, variable and command.
+// cli has all flags, variables and commands.
 type cli struct {
 	app.Config `embed:"" group:"node"`
 
@@ -30,7 +30,7 @@ type cli struct {
 	Serve      serveCmd      `cmd:"" help:"Serve the blog on this machine."`
 	Mount      mountCmd      `cmd:"" help:"Be a LiteFS node, with the server (or another program) as its child."`
 	Migrate    migrateCmd    `cmd:"" help:"Bring the schema of the database up to this release."`
-	Import     importCmd     `cmd:"" help:"Import a folder of Markdown files with their pictures."`
+	Import     importCmd     `cmd:"" help:"Import a folder of Markdown files with pictures, or another system's export."`
 	Export     exportCmd     `cmd:"" help:"Write all posts as Markdown files with their pictures."`
 	User       userCmd       `cmd:"" help:"The authors."`
 	Post       postCmd       `cmd:"" help:"The posts."`
@@ -53,14 +53,14 @@ Exit codes: 0 done; 1 refused (invalid, not found, conflict); 2 wrong usage;
 3 not available now, or it is not known whether it was done: ask again with the
 key that the message names.`
 
-// session is what a command runs with.
+// session is what a command gets in Run.
 type session struct {
-	ctx      context.Context // ends with the signals of endings; kong hands it to Run in here
+	ctx      context.Context // ends with a signal of endings; kong passes it to Run in this field
 	config   app.Config
 	json     bool
 	in       io.Reader
 	out, err io.Writer
-	refusal  repo.Assurance // what the refusal of a write rests on
+	refusal  repo.Assurance // the assurance of a refused write
 }
 
 func main() {
@@ -70,8 +70,8 @@ func main() {
 	os.Exit(code)
 }
 
-// endings are the signals that tell this program to end in order. A terminal that is
-// closed (SIGHUP) is one, but for who has asked for the opposite with nohup.
+// endings returns the signals at which this program ends in order. SIGHUP, of a terminal that is
+// closed, is one of them unless it is ignored, as it is under nohup.
 func endings() []os.Signal {
 	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -83,7 +83,8 @@ func endings() []os.Signal {
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string) int {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("blog"), kong.Description(about),
+	parser, err := kong.New(&c, kong.Name("blog"), kong.Description(about), helpTexts(),
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // a text names its variable itself
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{{Key: "node", Title: "What this node is (flags, or better the environment):"}}))
 	if err != nil {
@@ -93,14 +94,15 @@ func run(ctx context.Context, args []string) int {
 	command, err := parser.Parse(goFlags(args))
 	s := &session{ctx: ctx, json: c.JSON, in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	if err != nil {
-		s.json = asksJSON(args) // the parser may have given up before it
-		return s.end(&usageError{message: err.Error(), help: true})
+		s.json = asksJSON(args)                                     // the parser may have given up before it
+		return s.end(&usageError{message: err.Error(), help: true}) // the parser may have failed before it reached the flag
 	}
 	s.config = c.Defaults()
 	return s.end(command.Run(s))
 }
 
-// goFlags takes LiteFS's own spelling of one flag, -config, as well.
+// goFlags returns args with --config in place of -config, which is LiteFS's own spelling of that
+// flag.
 func goFlags(args []string) []string {
 	out := make([]string, 0, len(args))
 	for i, a := range args {
@@ -115,6 +117,7 @@ func goFlags(args []string) []string {
 	return out
 }
 
+// asksJSON reports whether args have --json.
 func asksJSON(args []string) bool {
 	for _, a := range args {
 		if a == "--json" || a == "--" {
@@ -126,8 +129,8 @@ func asksJSON(args []string) bool {
 
 // usageError is a wrong use of the command line.
 type usageError struct {
-	message string
-	help    bool // --help would help
+	message string // whether to mention --help
+	help    bool   // --help would help
 }
 
 func (e *usageError) Error() string { return e.message }
@@ -136,13 +139,13 @@ func usage(format string, args ...any) error {
 	return &usageError{message: fmt.Sprintf(format, args...)}
 }
 
-// writing is what commands that write have in common.
+// writing has the flags of all commands that write.
 type writing struct {
-	Key     string        `placeholder:"KEY" help:"Idempotency key: the same command with the same key is carried out once. Honoured for 30 days."`
+	Key     string        `placeholder:"KEY" help:"${help_main_key}"`
 	Timeout time.Duration `default:"30s" help:"How long to try: longer than an election (default ${default})."`
 }
 
-// within bounds a write.
+// within returns a context for one write, which ends after the timeout.
 func (w writing) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, w.Timeout)
 }

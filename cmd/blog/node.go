@@ -9,18 +9,19 @@ import (
 
 type migrateCmd struct{}
 
-// migrated is the answer of a migration. What the schema is only the server of
-// this machine can say, where there is one.
+// migrated is the answer of a migration. Only the server of this machine, where one runs, knows the
+// schema.
 type migrated struct {
 	Message    string `json:"message"`
 	Schema     int64  `json:"schema,omitempty"`
 	SchemaWant int64  `json:"schema_wanted,omitempty"`
 }
 
-// Run migrates a plain database. Under LiteFS that is the primary's work.
+// Run migrates a plain database. Under LiteFS the primary does that.
 func (migrateCmd) Run(s *session) error {
 	if s.config.UnderLiteFS() {
-		s.migrated("Under LiteFS the node that becomes primary migrates, before it takes writes. There is nothing to do here; `blog status` says which schema this node has.")
+		s.migrated("Under LiteFS the node that becomes primary migrates, before it takes writes. There is nothing to do " +
+			"here; `blog status` says which schema this node has.")
 		return nil
 	}
 	lock, err := s.lockOrServer()
@@ -44,7 +45,7 @@ func (migrateCmd) Run(s *session) error {
 	return errors.Join(r.Close(), lock.Close())
 }
 
-// migrated answers where there is nothing to do.
+// migrated answers when there is nothing to do.
 func (s *session) migrated(line string) {
 	if s.json {
 		answer := migrated{Message: line}
@@ -58,7 +59,7 @@ func (s *session) migrated(line string) {
 
 type versionCmd struct{}
 
-// Run says which build this is.
+// Run prints which build this is.
 func (versionCmd) Run(s *session) error {
 	out := struct {
 		Version  string `json:"version"`

@@ -7,44 +7,84 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 
+	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/markdown"
 	"blog/internal/media"
-	"blog/internal/repo"
 )
 
-// send stores the pictures that a file names by relative path, and returns
-// their hashes by that path. One that is not there is mentioned and left out;
-// one that may not be shown, or lies outside the folder, refuses the file.
+// send stores the pictures that a file names by path, those that it links to as well, and returns
+// their content hashes by that path. It notices what of the text posts do not show, and each picture
+// that cannot be had, which it leaves out.
 func (i *importer) send(f frontmatter.File, out *importedFile) (map[string]string, error) {
-	doc, err := i.render.Render(f.Body, markdown.Options{})
+	var shows, links []string
+	doc, err := i.render.Render(f.Body, markdown.Options{
+		Image: func(dest string) (string, int, int, bool) {
+			if !strings.HasPrefix(dest, "/media/") {
+				shows = append(shows, dest)
+			}
+			return "", 0, 0, false
+		},
+		Link: func(dest string) (string, bool) {
+			if isPicture(dest) && !strings.HasPrefix(dest, "/media/") {
+				links = append(links, dest)
+			}
+			return "", false
+		},
+	})
 	if err != nil {
 		return nil, refusedAt(f, f.LineOf("body"), "body", "cannot be rendered: "+err.Error(), "")
 	}
+	out.notShown(f, doc.Warnings)
 	files := map[string]string{}
-	for _, dest := range doc.Images {
-		place := path.Join(path.Dir(f.Name), dest)
-		if !filepath.IsLocal(filepath.FromSlash(place)) {
-			return nil, refusedAt(f, f.LineWith(dest), "image", shown(dest)+" leads out of the folder that is imported", "move the picture into it")
-		}
-		hash, err := i.picture(place)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			out.Warnings = append(out.Warnings, fmt.Sprintf("%s:%d: the picture %s does not exist; its alternative text is shown instead", shown(f.Name), f.LineWith(dest), shown(dest)))
+	done := map[string]bool{}
+	for n, dest := range append(shows, links...) {
+		if done[dest] {
 			continue
-		case repo.AsError(err).Fields["image"] != "":
-			return nil, refusedAt(f, f.LineWith(dest), "image", repo.AsError(err).Fields["image"], "")
+		}
+		done[dest] = true
+		hash, problem, err := i.pictureOf(f, dest)
+		switch {
 		case err != nil:
 			return nil, err
+		case problem == "":
+			files[dest] = hash
+		case n < len(shows):
+			out.notice(frontmatter.Problem{
+				File: shown(f.Name), Line: f.LineWith(dest), Field: dest, Kind: noPicture, Warning: true,
+				Message: problem + "; its alternative text is shown instead",
+			})
+		default:
+			out.notice(frontmatter.Problem{
+				File: shown(f.Name), Line: f.LineWith(dest), Field: dest, Kind: noTarget, Warning: true,
+				Message: problem + "; the link to it stays as it is",
+			})
 		}
-		files[dest] = hash
 	}
 	return files, nil
+}
+
+// pictureOf stores the picture that f calls dest and returns its hash, or else the problem for which
+// it cannot be had. The error is one that the next picture would meet as well.
+func (i *importer) pictureOf(f frontmatter.File, dest string) (hash, problem string, err error) {
+	place, problem := i.shelf.find(f.Name, dest)
+	if problem != "" {
+		return "", problem, nil
+	}
+	hash, err = i.picture(place)
+	if field := apperr.From(err).Fields["image"]; err != nil && (field != "" || errors.Is(err, fs.ErrNotExist)) {
+		if field == "" {
+			field = "the picture does not exist"
+		}
+		return "", field, nil
+	}
+	return hash, "", err
 }
 
 // picture stores the picture at place in the folder, once, and returns its hash.
@@ -52,16 +92,16 @@ func (i *importer) picture(place string) (string, error) {
 	if hash, ok := i.pictures[place]; ok {
 		return hash, nil
 	}
-	data, err := readWithin(i.root, place, media.MaxBytes)
+	data, err := readWithin(i.shelf.root, place, media.MaxBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", err
 	case err != nil:
-		return "", repo.InvalidFields(map[string]string{"image": shown(place) + ": " + reason(err)})
+		return "", apperr.InvalidFields(map[string]string{"image": shown(place) + ": " + reason(err)})
 	}
 	hash, err := i.store(place, data)
-	if e := repo.AsError(err); err != nil && e.Fields["image"] != "" {
-		return "", repo.InvalidFields(map[string]string{"image": shown(place) + ": " + e.Fields["image"]})
+	if e := apperr.From(err); err != nil && e.Fields["image"] != "" {
+		return "", apperr.InvalidFields(map[string]string{"image": shown(place) + ": " + e.Fields["image"]})
 	}
 	if err == nil {
 		i.pictures[place] = hash
@@ -73,7 +113,7 @@ func (i *importer) store(place string, data []byte) (string, error) {
 	if i.DryRun {
 		clean, err := media.Strip(data)
 		if err != nil {
-			return "", repo.InvalidFields(map[string]string{"image": err.Error()})
+			return "", apperr.InvalidFields(map[string]string{"image": err.Error()})
 		}
 		return media.Hash(clean), nil
 	}
@@ -85,10 +125,11 @@ func (i *importer) store(place string, data []byte) (string, error) {
 	return p.Hash, err
 }
 
-// readWithin reads a file inside root, however it is linked there. A file of
-// more than limit bytes is cut behind them, for its reader to refuse.
+// readWithin reads a file inside root, and follows no link out of it. It returns at most limit+1
+// bytes, so that the caller can refuse a file that is longer than limit.
 func readWithin(root *os.Root, name string, limit int64) ([]byte, error) {
-	f, err := root.Open(filepath.FromSlash(name))
+	// Without waiting for one who writes into it, where it is a pipe.
+	f, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +144,7 @@ func readWithin(root *os.Root, name string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
-// reason is what went wrong with a file, without its name.
+// reason returns what went wrong with a file, without its name.
 func reason(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -112,7 +153,7 @@ func reason(err error) string {
 	return "cannot be read: " + err.Error()
 }
 
-// shown is a file's name as it may be put on a terminal.
+// shown returns a file's name in a form that is safe on a terminal.
 func shown(name string) string {
 	quoted := strconv.QuoteToGraphic(name)
 	if quoted == `"`+name+`"` {
@@ -121,14 +162,13 @@ func shown(name string) string {
 	return quoted
 }
 
-// progressLine is the line of a terminal that says how far an import is. A nil one shows
-// nothing.
+// progressLine is the line of a terminal that shows how far an import is. A nil one shows nothing.
 type progressLine struct {
 	to   io.Writer
-	file string // how many of how many, and which
+	file string // which of how many, and its name
 }
 
-// show replaces the line by the file and what is done for it now.
+// show replaces the line by the file and doing, what happens to it now.
 func (l *progressLine) show(doing string) {
 	if l == nil {
 		return
@@ -139,14 +179,14 @@ func (l *progressLine) show(doing string) {
 	_, _ = fmt.Fprintf(l.to, "\r\x1b[K%s%s", l.file, doing)
 }
 
-// clear makes the line empty, for what is printed next.
+// clear empties the line, for what is printed next.
 func (l *progressLine) clear() {
 	if l != nil {
 		_, _ = fmt.Fprint(l.to, "\r\x1b[K")
 	}
 }
 
-// terminal reports whether somebody watches.
+// terminal reports whether w is a terminal that can show progress.
 func terminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -19,7 +19,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// beforeImports does something once, before the first file is stored.
+// beforeImports is a Writer that calls a function once, before the first file is stored.
 type beforeImports struct {
 	repo.Writer
 	do func()
@@ -30,11 +30,11 @@ func (b *beforeImports) Call(ctx context.Context, call *repo.Call) error {
 		b.do()
 		b.do = nil
 	}
-	return b.Writer.Call(ctx, call) //nolint:wrapcheck // as it came
+	return b.Writer.Call(ctx, call)
 }
 
-// TestAPictureIsGoneWhenItsFileIsStored: a run that takes longer than a picture stays
-// which no post shows uploads it again. What a terminal shows counts its bytes.
+// TestAPictureIsGoneWhenItsFileIsStored: a run that takes longer than a picture stays that no post
+// shows uploads the picture again. The progress on a terminal counts its bytes.
 func TestAPictureIsGoneWhenItsFileIsStored(t *testing.T) {
 	registry, err := app.Registry()
 	if err != nil {
@@ -42,11 +42,13 @@ func TestAPictureIsGoneWhenItsFileIsStored(t *testing.T) {
 	}
 	clock := repotest.NewClock(time.Now().UTC())
 	r := repotest.MustOpen(t, repo.Options{
-		Path: filepath.Join(t.TempDir(), "blog.db"), Node: repotest.NewSeat(repotest.Primary()),
+		Path: filepath.Join(t.TempDir(), "blog.db"), Node: repotest.NewNode(repotest.Primary()),
 		Registry: registry, Now: clock.Now, Authorize: accounts.Authorize,
 	})
 	hasher := accounts.NewHasher(accounts.Params{Memory: 64, Time: 1, Threads: 1})
-	if _, _, err = accounts.AddUser(t.Context(), r, hasher, accounts.NewUser{Email: "a@example.org", Name: "A", Password: "correct horse battery"}); err != nil {
+	if _, _, err = accounts.AddUser(t.Context(), r, hasher, accounts.NewUser{
+		Email: "a@example.org", Name: "A", Password: "correct horse battery",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()

@@ -15,12 +15,14 @@ type postCmd struct {
 	Edit      postEditCmd      `cmd:"" help:"Change what is given of a post and leave the rest."`
 	Publish   postPublishCmd   `cmd:"" help:"Publish a post, now or at a date."`
 	Unpublish postUnpublishCmd `cmd:"" help:"Make a post a draft again."`
+	Pin       postPinCmd       `cmd:"" help:"Make a post come first in lists; enough of them fill the home page."`
+	Unpin     postUnpinCmd     `cmd:"" help:"Put a post back in its place by date."`
 	Delete    postDeleteCmd    `cmd:"" help:"Delete a post."`
 	List      postListCmd      `cmd:"" help:"List all posts, drafts too."`
 	Show      postShowCmd      `cmd:"" help:"Show a post."`
 }
 
-// target is the post that a command is about.
+// target is the post of a command.
 type target struct {
 	Slug string `arg:"" help:"The post's slug."`
 }
@@ -38,15 +40,18 @@ type writtenPost struct {
 }
 
 func (s *session) written(ref posts.Ref) writtenPost {
-	return writtenPost{ID: ref.ID, Slug: ref.Slug, State: ref.State, Draft: ref.State == posts.Draft, Revision: ref.Revision, URL: s.postURL(ref.Slug)}
+	return writtenPost{
+		ID: ref.ID, Slug: ref.Slug, State: ref.State, Draft: ref.State == posts.Draft, Revision: ref.Revision,
+		URL: s.postURL(ref.Slug),
+	}
 }
 
-// postURL is a post's address, relative where this command cannot know the host.
+// postURL returns a post's address, which is relative when the host is not configured.
 func (s *session) postURL(slug string) string {
 	return s.config.Address() + "/posts/" + url.PathEscape(slug)
 }
 
-// writePost runs a command about a post and says what it did.
+// writePost runs a command about a post and prints its result; done says what it did.
 func writePost[C repo.Command[posts.Ref]](s *session, w writing, cmd C, done string) error {
 	return s.write(func(to repo.Writer) error {
 		ctx, cancel := w.within(s.operator())
@@ -70,11 +75,16 @@ func writePost[C repo.Command[posts.Ref]](s *session, w writing, cmd C, done str
 	})
 }
 
-type postPublishCmd struct {
+// changing has the flags of all commands that change one thing of a post.
+type changing struct {
 	target
-	At       string `placeholder:"DATE" help:"When; a date to come schedules the post. A day, or a day and a time, in BLOG_TIMEZONE where it names no zone."`
-	Revision int64  `help:"Refuse when the post has another revision."`
+	Revision int64 `help:"Refuse when the post has another revision."`
 	writing
+}
+
+type postPublishCmd struct {
+	changing
+	At string `placeholder:"DATE" help:"${help_post_at}"`
 }
 
 // Run publishes the post.
@@ -86,22 +96,28 @@ func (c postPublishCmd) Run(s *session) error {
 	return writePost(s, c.writing, posts.Publish{Target: c.post(), Revision: c.Revision, At: at}, "Published")
 }
 
-type postUnpublishCmd struct {
-	target
-	Revision int64 `help:"Refuse when the post has another revision."`
-	writing
-}
+type postUnpublishCmd struct{ changing }
 
 // Run makes the post a draft.
 func (c postUnpublishCmd) Run(s *session) error {
 	return writePost(s, c.writing, posts.Unpublish{Target: c.post(), Revision: c.Revision}, "A draft again")
 }
 
-type postDeleteCmd struct {
-	target
-	Revision int64 `help:"Refuse when the post has another revision."`
-	writing
+type postPinCmd struct{ changing }
+
+// Run pins the post.
+func (c postPinCmd) Run(s *session) error {
+	return writePost(s, c.writing, posts.Pin{Target: c.post(), Revision: c.Revision}, "Pinned")
 }
+
+type postUnpinCmd struct{ changing }
+
+// Run unpins the post.
+func (c postUnpinCmd) Run(s *session) error {
+	return writePost(s, c.writing, posts.Unpin{Target: c.post(), Revision: c.Revision}, "No longer pinned")
+}
+
+type postDeleteCmd struct{ changing }
 
 // Run deletes the post.
 func (c postDeleteCmd) Run(s *session) error {
@@ -115,6 +131,7 @@ type listedPost struct {
 	Title       string      `json:"title"`
 	State       posts.State `json:"state"`
 	Draft       bool        `json:"draft"`
+	Pinned      bool        `json:"pinned"`
 	PublishedAt *time.Time  `json:"published_at"`
 	Tags        []string    `json:"tags"`
 	Author      string      `json:"author"`
@@ -122,7 +139,10 @@ type listedPost struct {
 }
 
 func listed(c posts.Card) listedPost {
-	p := listedPost{ID: c.ID, Slug: c.Slug, Title: c.Title, State: c.State, Draft: c.State == posts.Draft, Tags: c.Labels, Author: c.Author, Revision: c.Revision}
+	p := listedPost{
+		ID: c.ID, Slug: c.Slug, Title: c.Title, State: c.State, Draft: c.State == posts.Draft,
+		Pinned: c.Pinned != 0, Tags: c.Labels, Author: c.Author, Revision: c.Revision,
+	}
 	if !c.PublishedAt.IsZero() {
 		p.PublishedAt = &c.PublishedAt
 	}
@@ -148,12 +168,20 @@ func (c postListCmd) Run(s *session) error {
 	for _, card := range cards {
 		p := listed(card)
 		out = append(out, p)
-		s.say("%-10s %-10s %s  (%s)", day(p.PublishedAt), p.State, p.Title, p.Slug)
+		s.say("%-10s %-10s %s  (%s)%s", day(p.PublishedAt), p.State, p.Title, p.Slug, pinnedText(p))
 	}
 	if s.json {
 		s.print(out)
 	}
 	return nil
+}
+
+// pinnedText returns the text behind a pinned post.
+func pinnedText(p listedPost) string {
+	if p.Pinned {
+		return ", pinned"
+	}
+	return ""
 }
 
 func day(t *time.Time) string {
@@ -188,7 +216,8 @@ func (c postShowCmd) Run(s *session) error {
 		}{listed(p.Card), p.Description, p.Body, p.Permalinks, p.CreatedAt, p.UpdatedAt, s.postURL(p.Slug)})
 		return nil
 	}
-	head := fmt.Sprintf("%s\n%s, by %s, %s, revision %d", p.Title, p.State, p.Author, day(listed(p.Card).PublishedAt), p.Revision)
+	head := fmt.Sprintf("%s\n%s, by %s, %s, revision %d%s", p.Title, p.State, p.Author, day(listed(p.Card).PublishedAt),
+		p.Revision, pinnedText(listed(p.Card)))
 	if len(p.Labels) > 0 {
 		head += "\ntags: " + strings.Join(p.Labels, ", ")
 	}

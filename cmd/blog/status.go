@@ -18,11 +18,11 @@ import (
 
 type statusCmd struct{}
 
-// statusLimit bounds the question: the server's own read of its database takes
-// seconds when the database is locked.
+// statusLimit bounds a request to the server, whose read of its database takes seconds when the
+// database is locked.
 const statusLimit = 15 * time.Second
 
-// server asks this machine's server how it is.
+// server returns the status of this machine's server.
 func (s *session) server() (app.Status, error) {
 	var st app.Status
 	t, err := s.transport()
@@ -35,7 +35,7 @@ func (s *session) server() (app.Status, error) {
 	return st, err
 }
 
-// Run asks this machine's server.
+// Run prints the status of this machine's server.
 func (statusCmd) Run(s *session) error {
 	st, err := s.server()
 	if err != nil {
@@ -49,7 +49,7 @@ func (statusCmd) Run(s *session) error {
 	return nil
 }
 
-// statusText is the status for people: this node, and what is known of each.
+// statusText returns the status in words: this node, and what is known of each node.
 func statusText(st app.Status) string {
 	ready := yesNo(st.Ready)
 	if st.Reason != "" {
@@ -64,7 +64,7 @@ func statusText(st app.Status) string {
 	}
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		_, _ = fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) // a Builder gives no error
+		_, _ = fmt.Fprintf(&b, "%-11s"+format+"\n", append([]any{name}, args...)...) // writing to a Builder does not fail
 	}
 	line("node", "%s", st.Node)
 	line("region", "%s", st.Region)
@@ -72,7 +72,7 @@ func statusText(st app.Status) string {
 	line("primary", "%s", cmp.Or(primaryOf(st.Info, st.Nodes), "not known"))
 	line("candidate", "%s", yesNo(st.Candidate))
 	line("ready", "%s", ready)
-	if st.Writing != "" { // a server of the release before does not say it
+	if st.Writing != "" { // a server of the release before does not send it
 		line("writing", "%s, seen %s", strings.ReplaceAll(string(st.Writing), "_", " "), st.WritingSeen.Format(time.RFC3339))
 	}
 	line("schema", "%d of %d", st.Schema, st.SchemaWant)
@@ -99,17 +99,20 @@ func yesNo(is bool) string {
 	return "no"
 }
 
-// primaryOf is the name of a node's primary, or, where no node says that it is that one, its hostname as LiteFS has it.
+// primaryOf returns the name of a node's primary. When no node reports to be it, it returns the
+// primary's hostname from LiteFS.
 func primaryOf(n cluster.Info, all []cluster.Info) string {
-	i := slices.IndexFunc(all, func(p cluster.Info) bool { return p.Role == litefs.Primary.String() && p.Primary == n.Primary })
+	i := slices.IndexFunc(all, func(p cluster.Info) bool {
+		return p.Role == litefs.Primary.String() && p.Primary == n.Primary
+	})
 	if i < 0 {
 		return n.Primary
 	}
 	return all[i].Node
 }
 
-// nodeTables are two tables with a line for each node, who it is and what it has, because all of it in one would be wider
-// than a screen. Problems come after them, as sentences.
+// nodeTables writes two tables with a line for each node: what it is, and what it has. One table
+// would be wider than a screen. Problems follow as sentences.
 func nodeTables(out io.Writer, nodes []cluster.Info) {
 	table := func(columns []string, cells func(n cluster.Info) []any) {
 		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -123,9 +126,11 @@ func nodeTables(out io.Writer, nodes []cluster.Info) {
 			}
 			_, _ = io.WriteString(t, "\n")
 		}
-		_ = t.Flush() // into a Builder
+		_ = t.Flush() // writes into a Builder
 	}
-	table([]string{"NODE", "REGION", "ROLE", "PRIMARY", "CANDIDATE", "RELEASE", "SCHEMA", "SOCKETS", "HEARD"}, func(n cluster.Info) []any {
+	table([]string{
+		"NODE", "REGION", "ROLE", "PRIMARY", "CANDIDATE", "RELEASE", "SCHEMA", "SOCKETS", "HEARD",
+	}, func(n cluster.Info) []any {
 		heard := ""
 		if n.Heard > 0 {
 			heard = (time.Duration(n.Heard) * time.Millisecond).Round(time.Second / 10).String()
@@ -133,7 +138,9 @@ func nodeTables(out io.Writer, nodes []cluster.Info) {
 		return []any{n.Node, n.Region, n.Role, primaryOf(n, nodes), yesNo(n.Candidate), n.Release, n.Schema, n.Sockets, heard}
 	})
 	_, _ = io.WriteString(out, "\n")
-	table([]string{"NODE", "SEQ", "MARK", "TXID", "CHECKSUM", "LAG", "DURABILITY", "SYNC SET", "STANDBY"}, func(n cluster.Info) []any {
+	table([]string{
+		"NODE", "SEQ", "MARK", "TXID", "CHECKSUM", "LAG", "DURABILITY", "SYNC SET", "STANDBY",
+	}, func(n cluster.Info) []any {
 		_, mark, _ := strings.Cut(n.Mark, "-") // the cursor is SEQ-MARK
 		return []any{
 			n.Node, n.Seq, short(mark), strings.TrimLeft(n.TXID, "0"), short(n.Checksum), n.Lag,
@@ -142,7 +149,8 @@ func nodeTables(out io.Writer, nodes []cluster.Info) {
 	})
 	for _, n := range nodes {
 		if silent := time.Duration(n.Heard) * time.Millisecond; silent > goneAfter {
-			_, _ = fmt.Fprintf(out, "\n%s has not been heard of for %s. It is forgotten after a day, or at once by: blog node forget %s\n",
+			_, _ = fmt.Fprintf(out,
+				"\n%s has not been heard of for %s. It is forgotten after a day, or at once by: blog node forget %s\n",
 				n.Node, silent.Round(time.Second), strconv.Quote(n.ID))
 		}
 		if n.Problem != "" {
@@ -151,8 +159,9 @@ func nodeTables(out io.Writer, nodes []cluster.Info) {
 	}
 }
 
-// goneAfter is the silence after which a node is no longer one that restarts.
+// goneAfter is the silence after which a node is not merely restarting.
 const goneAfter = time.Minute
 
-// short is enough of a mark or a checksum to see whether two are the same; --json has the whole.
+// short returns the beginning of a mark or checksum, which is enough to compare two; --json has the
+// whole.
 func short(mark string) string { return mark[:min(10, len(mark))] }

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// killTimeout is when whoever has sent SIGTERM sends SIGKILL: see fly.toml and compose.yml.
+// killTimeout is how long after SIGTERM a node gets SIGKILL: see fly.toml and compose.yml.
 const killTimeout = 10 * time.Second
 
-// mustAsk sends the head of a request and returns the head of the first answer to it. The connection stays as it is until
-// the end of the test.
+// mustAsk sends the head of a request and checks the status of its first answer. The connection
+// stays open until the end of the test.
 func mustAsk(t *testing.T, s *server, head string, status int) {
 	t.Helper()
 	host := strings.TrimPrefix(s.url, "http://")
@@ -37,14 +37,20 @@ func mustAsk(t *testing.T, s *server, head string, status int) {
 	}
 }
 
-// TestClientsThatHang keep nobody: a form of which half has come, and sockets that never say goodbye.
+// TestClientsThatHang: neither half a form nor sockets that never answer the close frame delay the
+// end of the server.
 func TestClientsThatHang(t *testing.T) {
 	const sockets = 600 // more than a batch
 	s := newWorld(t).mustServe(t)
-	// It is told to go on when the handler waits for the body.
-	mustAsk(t, s, "POST /login HTTP/1.1\nHost: %s\nExpect: 100-continue\nContent-Type: application/x-www-form-urlencoded\nSec-Fetch-Site: same-origin\nContent-Length: 1000\n\n", http.StatusContinue)
+	// The server answers "continue" when the handler waits for the body.
+	mustAsk(t, s,
+		"POST /login HTTP/1.1\nHost: %s\nExpect: 100-continue\nContent-Type: "+
+			"application/x-www-form-urlencoded\nSec-Fetch-Site: same-origin\nContent-Length: 1000\n\n", http.StatusContinue)
 	for range sockets {
-		mustAsk(t, s, "GET /live?topics=posts&after=0 HTTP/1.1\nHost: %s\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n", http.StatusSwitchingProtocols)
+		mustAsk(t, s,
+			"GET /live?topics=posts&after=0 HTTP/1.1\nHost: %s\nUpgrade: websocket\nConnection: "+
+				"Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n",
+			http.StatusSwitchingProtocols)
 	}
 	start := time.Now()
 	s.mustStop(t, syscall.SIGTERM)
@@ -53,17 +59,19 @@ func TestClientsThatHang(t *testing.T) {
 	if took > killTimeout {
 		t.Errorf("it ended after %s, and would have been killed at %s", took, killTimeout)
 	}
-	// The last of them may have been told before it was counted.
-	for _, want := range []string{"requests had to be cut off", "sockets that said no goodbye were cut off", "msg=stopped"} {
+	// The last socket may have been closed before it was counted.
+	for _, want := range []string{
+		"requests had to be cut off", "disconnected sockets that had not answered the close frame", "msg=stopped",
+	} {
 		if !strings.Contains(s.log.String(), want) {
 			t.Errorf("%q is not in the log:\n%s", want, s.log.String())
 		}
 	}
 }
 
-// TestSignals: Ctrl-C and a terminal that is closed end the server as SIGTERM does.
+// TestSignals: Ctrl-C and a closed terminal end the server as SIGTERM does.
 func TestSignals(t *testing.T) {
-	// A program that is started by one that ignores SIGHUP ignores it, too.
+	// A program inherits that SIGHUP is ignored from the one that starts it.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
 	defer signal.Stop(heard)
@@ -75,7 +83,7 @@ func TestSignals(t *testing.T) {
 		}
 	}
 	w := newWorld(t)
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP; exec "$0" serve`, w.program) // what nohup does
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" HUP; exec "$0" serve`, w.program) // as nohup does
 	s := w.mustStart(t, cmd)
 	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -35,11 +36,12 @@ func (s *session) saidUser(receipt repo.Receipt, u writtenUser, line string) {
 type userAddCmd struct {
 	Email        string `arg:"" help:"What the author signs in with."`
 	Name         string `required:"" placeholder:"N" help:"The name that readers see."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"The file whose first line is the password, or - for standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"${help_user_add_file}"`
 	writing
 }
 
-// Run makes the author. The password is hashed here and never leaves this machine.
+// Run makes the author. It hashes the password on this machine, which the plain password never
+// leaves.
 func (c userAddCmd) Run(s *session) error {
 	password, err := s.password(c.PasswordFile)
 	if err != nil {
@@ -61,11 +63,11 @@ func (c userAddCmd) Run(s *session) error {
 
 type userPasswordCmd struct {
 	Email        string `arg:"" help:"The author's e-mail address."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"The file whose first line is the new password, or - for standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"${help_user_reset_file}"`
 	writing
 }
 
-// Run sets the password.
+// Run sets the password, and ends the author's sessions.
 func (c userPasswordCmd) Run(s *session) error {
 	password, err := s.password(c.PasswordFile)
 	if err != nil {
@@ -74,7 +76,8 @@ func (c userPasswordCmd) Run(s *session) error {
 	return s.write(func(w repo.Writer) error {
 		ctx, cancel := c.within(s.operator())
 		defer cancel()
-		ref, receipt, err := accounts.ResetPassword(ctx, w, accounts.NewHasher(accounts.DefaultParams()), c.Email, password, c.Key)
+		ref, receipt, err := accounts.ResetPassword(ctx, w, accounts.NewHasher(accounts.DefaultParams()), c.Email, password,
+			c.Key)
 		if err != nil {
 			return again(err, receipt.Key)
 		}
@@ -99,7 +102,8 @@ func (c userLogoutCmd) Run(s *session) error {
 			return again(err, receipt.Key)
 		}
 		email := accounts.NormalEmail(c.Email)
-		s.saidUser(receipt, writtenUser{ended.UserID, email}, fmt.Sprintf("%s is signed out everywhere (%d sessions).", email, ended.Sessions))
+		s.saidUser(receipt, writtenUser{ended.UserID, email},
+			fmt.Sprintf("%s is signed out everywhere (%d sessions).", email, ended.Sessions))
 		return nil
 	})
 }
@@ -108,25 +112,10 @@ type userListCmd struct{}
 
 // Run lists the authors of this node's copy.
 func (userListCmd) Run(s *session) error {
-	users := []accounts.User{}
-	err := s.read(func(rd repo.Reader) error {
-		list, err := accounts.List(s.ctx, rd)
-		users = append(users[:0], list...)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if s.json {
-		s.print(users)
-	}
-	for _, u := range users {
-		s.say("%s  %s", u.Email, u.Name)
-	}
-	return nil
+	return list(s, accounts.List, func(u accounts.User) string { return u.Email + "  " + u.Name })
 }
 
-// password reads the first line of a file.
+// password returns the first line of a file.
 func (s *session) password(file string) (string, error) {
 	text, err := s.readText(file)
 	if err != nil {
@@ -144,20 +133,27 @@ type tagListCmd struct{}
 
 // Run lists the tags of this node's copy.
 func (tagListCmd) Run(s *session) error {
-	list := []tags.Tag{}
+	return list(s, tags.All, func(t tags.Tag) string { return fmt.Sprintf("%5d  %s", t.Count, t.Label) })
+}
+
+// list prints what read returns from this node's copy, as JSON or a line for each.
+func list[T any](
+	s *session, read func(ctx context.Context, rd repo.Reader) ([]T, error), line func(one T) string,
+) error {
+	all := []T{} // empty, the JSON is a list too
 	err := s.read(func(rd repo.Reader) error {
-		all, err := tags.All(s.ctx, rd)
-		list = append(list[:0], all...)
+		found, err := read(s.ctx, rd)
+		all = append(all[:0], found...)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if s.json {
-		s.print(list)
+		s.print(all)
 	}
-	for _, t := range list {
-		s.say("%5d  %s", t.Count, t.Label)
+	for _, one := range all {
+		s.say("%s", line(one))
 	}
 	return nil
 }

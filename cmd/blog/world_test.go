@@ -18,7 +18,7 @@ import (
 	"blog/test/cluster"
 )
 
-// world is a folder with a database, and the real program.
+// world is a folder with a database, and the program itself.
 type world struct {
 	dir, program string
 	env          []string
@@ -40,7 +40,7 @@ func (w *world) with(env ...string) *world {
 	return &other
 }
 
-// outcome is what a command gave.
+// outcome is what a command printed, and its exit code.
 type outcome struct {
 	code     int
 	out, err string
@@ -67,7 +67,7 @@ func (w *world) pipe(t *testing.T, in string, args ...string) outcome {
 	return outcome{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
 }
 
-// must runs a command that has to succeed.
+// must runs a command that has to succeed, and returns what it printed.
 func (w *world) must(t *testing.T, args ...string) string {
 	t.Helper()
 	o := w.run(t, args...)
@@ -77,7 +77,7 @@ func (w *world) must(t *testing.T, args ...string) string {
 	return o.out
 }
 
-// mustAuthor makes the author every post needs.
+// mustAuthor makes an author, which every post needs.
 func (w *world) mustAuthor(t *testing.T) {
 	t.Helper()
 	o := w.pipe(t, "correct horse battery\n", "user", "add", "ann@example.org", "--name", "Ann", "--password-file", "-")
@@ -86,7 +86,7 @@ func (w *world) mustAuthor(t *testing.T) {
 	}
 }
 
-// mustJSON runs a command with --json and decodes what it prints.
+// mustJSON runs a command with --json and decodes what it printed.
 func mustJSON[T any](t *testing.T, w *world, args ...string) T {
 	t.Helper()
 	return decode[T](t, w.must(t, append(args, "--json")...))
@@ -132,7 +132,7 @@ type server struct {
 	url   string
 	cmd   *exec.Cmd
 	out   repotest.Journal // what it has printed so far
-	log   bytes.Buffer     // once it has ended
+	log   bytes.Buffer     // complete once it has ended
 	ended chan error
 }
 
@@ -148,14 +148,14 @@ func (w *world) mustStart(t *testing.T, cmd *exec.Cmd) *server {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // it may have ended
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() }) // it may have ended already
 	go func() { s.ended <- s.cmd.Wait() }()
 	s.url = strings.TrimSpace(s.mustSay(t, "The blog is at "))
 	return s
 }
 
-// mustSay waits until the server has printed before, and returns the rest of that line.
-func (s *server) mustSay(t *testing.T, before string) (rest string) {
+// mustSay waits until the server has printed before, and returns the remainder of that line.
+func (s *server) mustSay(t *testing.T, before string) (remainder string) {
 	t.Helper()
 	cluster.Poll(t, 30*time.Second, "the server says "+before, func(context.Context) error {
 		_, after, found := strings.Cut(s.out.String(), before)
@@ -163,13 +163,13 @@ func (s *server) mustSay(t *testing.T, before string) (rest string) {
 		if !found || !whole {
 			return fmt.Errorf("it has said %q", s.out.String())
 		}
-		rest = line
+		remainder = line
 		return nil
 	})
-	return rest
+	return remainder
 }
 
-// mustStop ends the server with a signal, which it obeys with exit code 0.
+// mustStop ends the server with a signal. It has to end with exit code 0.
 func (s *server) mustStop(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {

@@ -1,13 +1,14 @@
-// Package accounts owns the authors: who they are, how they sign in, and for how
-// long. Its commands are the only writers of the tables users, sessions and setup.
+// Package accounts owns the authors: who they are, how they sign in, and how long they stay signed
+// in. Only its commands, and Redate, write the tables users, sessions and setup.
 //
-// A plain password never leaves the node that got it: that node checks it
-// against its own copy (Service, Hasher) and sends the password's revision along,
-// and Apply on the primary refuses an old one. Of a session's token, as of the
-// one-time link's, only the SHA-256 is stored and sent.
+// A plain password never leaves the node that received it. That node checks the password against
+// its own copy (Service, Hasher) and sends the password's revision with the command, and Apply on
+// the primary refuses an old revision. A copy that may be behind calls no password wrong: the node
+// asks the primary how far it is, and compares again when its copy has come that far (check.go). Of
+// a token, of a session or of the one-time link, only the SHA-256 is stored and sent.
 //
-// The package refuses: roles (every user is an author), sessions that slide on a
-// GET, cookies and pages (they are web's), and any knowledge of posts.
+// The package has no roles (every user is an author), does not prolong a session on a GET, and
+// knows neither cookies and pages, which belong to package web, nor posts.
 package accounts
 
 import (
@@ -16,9 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
@@ -27,7 +28,7 @@ type User struct {
 	ID        int64     `json:"id"`
 	Email     string    `json:"email"` // as NormalEmail returns it
 	Name      string    `json:"name"`
-	Revision  int64     `json:"revision"` // of the password
+	Revision  int64     `json:"revision"` // of the password; each change raises it by one
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -40,32 +41,22 @@ type Session struct {
 	UserAgent string // what the browser called itself, at most 200 bytes
 }
 
-// Actor returns who acts in this session. A write by it is refused once the
-// session has ended (Authorize).
-func (s Session) Actor() repo.Actor {
-	return repo.Actor{Name: userPrefix + strconv.FormatInt(s.UserID, 10), Session: s.TokenHash}
-}
+// Actor returns the actor for requests in this session. Authorize refuses their writes once the
+// session has ended.
+func (s Session) Actor() repo.Actor { return repo.User(s.UserID, s.TokenHash) }
 
-const userPrefix = "user:"
-
-// UserOf returns the id of the user that acts, false when the actor is none.
-func UserOf(a repo.Actor) (int64, bool) {
-	num, ok := strings.CutPrefix(a.Name, userPrefix)
-	id, err := strconv.ParseInt(num, 10, 64)
-	return id, ok && err == nil && id > 0
-}
-
-// SessionsTopic is the topic that is touched when sessions of a user end before
-// their time: with an empty subject all of them, else the one whose SessionID is
-// the subject. It is no public topic: nobody may subscribe to it from outside.
+// SessionsTopic returns the topic that is touched when sessions of a user end early. An empty
+// subject means all of them; otherwise the subject is the SessionID of one. The topic is not
+// public: nobody outside may subscribe to it.
 func SessionsTopic(userID int64) string { return "sessions:" + strconv.FormatInt(userID, 10) }
 
-// SessionID names a session in a touch of SessionsTopic: the beginning of its
-// token's hash, in hex.
+// SessionID returns the name of a session in a touch of SessionsTopic: the first 16 hex digits of
+// its token's hash.
 func SessionID(tokenHash string) string { return tokenHash[:min(16, len(tokenHash))] }
 
 const userColumns = "u.id, u.email, u.name, u.password_revision, u.created_at"
 
+// scan reads userColumns, and more columns into more.
 func (u *User) scan(row interface{ Scan(dest ...any) error }, more ...any) error {
 	var created string
 	if err := row.Scan(append([]any{&u.ID, &u.Email, &u.Name, &u.Revision, &created}, more...)...); err != nil {
@@ -76,11 +67,12 @@ func (u *User) scan(row interface{ Scan(dest ...any) error }, more ...any) error
 	return err
 }
 
+// oneUser reads one user from row. It fails with NotFound when there is no row.
 func oneUser(row *sql.Row, more ...any) (User, error) {
 	var u User
 	err := u.scan(row, more...)
 	if errors.Is(err, sql.ErrNoRows) {
-		return u, repo.Errorf(repo.NotFound, "There is no such author.")
+		return u, apperr.Errorf(apperr.NotFound, "There is no such author.")
 	}
 	if err != nil {
 		return u, fmt.Errorf("read user: %w", err)
@@ -88,44 +80,47 @@ func oneUser(row *sql.Row, more ...any) (User, error) {
 	return u, nil
 }
 
-// ByID returns the user with that id, or a NotFound error.
+// ByID returns the user with this id. It fails with NotFound when there is none.
 func ByID(ctx context.Context, rd repo.Reader, id int64) (User, error) {
 	return oneUser(rd.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users AS u WHERE u.id = ?", id))
 }
 
-// UserByEmail returns the user with that address, however its letters' case was
-// typed, or a NotFound error.
+// UserByEmail returns the user with this address, in any letter case. It fails with NotFound when
+// there is none.
 func UserByEmail(ctx context.Context, rd repo.Reader, email string) (User, error) {
 	u, _, err := credentials(ctx, rd, NormalEmail(email))
 	return u, err
 }
 
-// credentials returns a user with the hash of the password.
+// credentials returns the user with this normal address, and the hash of the password.
 func credentials(ctx context.Context, rd repo.Reader, email string) (u User, hash string, err error) {
-	u, err = oneUser(rd.QueryRowContext(ctx, "SELECT "+userColumns+", u.password_hash FROM users AS u WHERE u.email = ?", email), &hash)
+	u, err = oneUser(rd.QueryRowContext(ctx, "SELECT "+userColumns+", u.password_hash FROM users AS u WHERE u.email = ?",
+		email), &hash)
 	return u, hash, err
 }
 
-// First returns the author who came first, or a NotFound error that says how to
-// make one.
+// First returns the user with the smallest id. It fails with NotFound, in words that say how to
+// make the first author, when there is none.
 func First(ctx context.Context, rd repo.Reader) (User, error) {
 	u, err := oneUser(rd.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users AS u ORDER BY u.id LIMIT 1"))
-	if errors.Is(err, repo.NotFound) {
-		return u, repo.Errorf(repo.NotFound, "There is no author yet. Make one with `blog user add EMAIL --name NAME --password-file FILE`, or follow the link that `blog serve` printed at its start.")
+	if errors.Is(err, apperr.NotFound) {
+		return u, apperr.Errorf(apperr.NotFound,
+			"There is no author yet. Make one with `blog user add EMAIL --name NAME --password-file FILE`, or follow the link "+
+				"that `blog serve` printed at its start.")
 	}
 	return u, err
 }
 
-// AnyAuthor reports whether there is an author.
+// AnyAuthor reports whether there is at least one author.
 func AnyAuthor(ctx context.Context, rd repo.Reader) (bool, error) {
 	var found bool
 	if err := rd.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM users)").Scan(&found); err != nil {
-		return false, fmt.Errorf("look for an author: %w", err)
+		return false, fmt.Errorf("find an author: %w", err)
 	}
 	return found, nil
 }
 
-// List returns all authors in the order in which they came.
+// List returns all authors, the oldest first.
 func List(ctx context.Context, rd repo.Reader) (_ []User, err error) {
 	rows, err := rd.QueryContext(ctx, "SELECT "+userColumns+" FROM users AS u ORDER BY u.id")
 	if err != nil {
@@ -146,8 +141,8 @@ func List(ctx context.Context, rd repo.Reader) (_ []User, err error) {
 	return list, nil
 }
 
-// SessionUser returns the living session with that token hash and its user, or a
-// NotFound error when there is none at the time now.
+// SessionUser returns the session with this token hash that has not ended at the time now, and its
+// user. It fails with NotFound when there is none.
 func SessionUser(ctx context.Context, rd repo.Reader, tokenHash string, now time.Time) (User, Session, error) {
 	s := Session{TokenHash: tokenHash}
 	var created, expires string
@@ -156,8 +151,8 @@ func SessionUser(ctx context.Context, rd repo.Reader, tokenHash string, now time
 		FROM sessions AS s
 		JOIN users AS u ON u.id = s.user_id
 		WHERE s.token_hash = ? AND s.expires_at > ?`, tokenHash, repo.FormatTime(now)), &created, &expires, &s.UserAgent)
-	if errors.Is(err, repo.NotFound) {
-		return u, s, repo.Errorf(repo.NotFound, "There is no such session.")
+	if errors.Is(err, apperr.NotFound) {
+		return u, s, apperr.Errorf(apperr.NotFound, "There is no such session.")
 	}
 	if err != nil {
 		return u, s, err
@@ -174,10 +169,11 @@ func (s *Session) parseTimes(created, expires string) (err error) {
 	return err
 }
 
-// maxSessions is how many sessions are listed at the most.
+// maxSessions is the largest number of sessions that Sessions returns.
 const maxSessions = 100
 
-// Sessions returns the user's living sessions, newest first, 100 at the most.
+// Sessions returns the sessions of the user that have not ended at the time now, newest first, at
+// most 100.
 func Sessions(ctx context.Context, rd repo.Reader, userID int64, now time.Time) (_ []Session, err error) {
 	rows, err := rd.QueryContext(ctx, `
 		SELECT token_hash, created_at, expires_at, user_agent

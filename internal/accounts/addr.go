@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
-// ClientAddr returns the address that a request comes from. header is
-// CLIENT_IP_HEADER: the header that the proxy in front of this node sets, such as
-// Fly-Client-IP; empty when there is no proxy, and then, as when the header does
-// not hold an address, it is the connection's. Of a list (X-Forwarded-For) only
-// the last entry counts: the ones before it are what the client claims. The zero
-// Addr is returned when not even the connection has one.
+// ClientAddr returns the address that a request comes from. header names the header that the proxy
+// in front of this node sets (CLIENT_IP_HEADER), such as Fly-Client-IP; it is empty when there is
+// no proxy. Of a list (X-Forwarded-For) only the last entry counts, because the client can claim
+// the others. When the header has no address, the connection's is returned, and the zero Addr when
+// that has none either.
 func ClientAddr(r *http.Request, header string) netip.Addr {
 	if header != "" {
 		list := strings.Split(strings.Join(r.Header.Values(header), ","), ",")
@@ -23,6 +22,7 @@ func ClientAddr(r *http.Request, header string) netip.Addr {
 	return a
 }
 
+// parseAddr parses an address with or without a port. An IPv4 address in IPv6 form becomes IPv4.
 func parseAddr(s string) (netip.Addr, bool) {
 	s = strings.TrimSpace(s)
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
@@ -36,7 +36,7 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), true
 }
 
-// network returns what one subscriber has: an IPv4 address, or a /64 of IPv6.
+// network returns the addresses that one subscriber has: a single one in IPv4, a /64 in IPv6.
 func network(a netip.Addr) netip.Prefix {
 	bits := a.BitLen()
 	if a.Is6() {

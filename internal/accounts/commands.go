@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Commands returns this package's commands for repo.NewRegistry.
+// Commands returns the commands of this package, for repo.NewRegistry.
 func Commands() []repo.Registration {
 	return []repo.Registration{
 		repo.Register[OfferSetup, Done](),
@@ -16,6 +17,7 @@ func Commands() []repo.Registration {
 		repo.Register[Create, UserRef](),
 		repo.Register[SetPassword, PasswordRef](),
 		repo.Register[Login, SessionRef](),
+		repo.Register[Confirm, Done](),
 		repo.Register[Renew, SessionRef](),
 		repo.Register[Logout, Ended](),
 		repo.Register[LogoutAll, Ended](),
@@ -24,41 +26,42 @@ func Commands() []repo.Registration {
 
 // Reasons of this package's errors.
 const (
-	SetupDone   = "setup_done"   // Conflict: there is an author, so nobody can be the first
+	SetupDone   = "setup_done"   // Conflict: there is an author already, so nobody can be the first
 	WrongLogin  = "wrong_login"  // Unauthorized: the address or the password is wrong
+	Unconfirmed = "unconfirmed"  // Unavailable: the password does not fit this copy, which may be behind
 	SessionOver = "session_over" // Unauthorized: the actor's session has ended
-	Limited     = "limited"      // Unavailable, for HTTP 429: too many attempts; RetryAfter says when
+	Limited     = "limited"      // Unavailable (HTTP 429): too many attempts; RetryAfter says when the next one is allowed
 )
 
-// Done is the result of a command that has nothing to tell.
+// Done is the empty result of a command.
 type Done struct{}
 
-// UserRef names a user.
+// UserRef is the result of Create.
 type UserRef struct {
 	ID int64 `json:"id"`
 }
 
-// OfferSetup stores the hash of the one-time token for the first author, in
-// place of the one before. Only the primary itself does that (SetupTask); it is
-// refused with SetupDone once there is an author.
+// OfferSetup is the command that stores the hash of the one-time token for the first author, in
+// place of the one before. Only the primary's SetupTask may run it. It fails with Conflict and
+// reason SetupDone once there is an author.
 type OfferSetup struct {
 	TokenHash string `json:"token_hash"`
 }
 
-// Name implements repo.Command.
+// Name returns "accounts.offer_setup".
 func (OfferSetup) Name() string { return "accounts.offer_setup" }
 
 // Apply implements repo.Command.
 func (c OfferSetup) Apply(ctx context.Context, tx *repo.Tx) (Done, error) {
 	if tx.Actor().Name != repo.System {
-		return Done{}, repo.Errorf(repo.Forbidden, "Only the primary itself offers the link for the first author.")
+		return Done{}, apperr.Errorf(apperr.Forbidden, "Only the primary itself offers the link for the first author.")
 	}
 	if err := noAuthorYet(ctx, tx); err != nil {
 		return Done{}, err
 	}
 	fields := map[string]string{}
 	note(fields, "token_hash", checkTokenHash(c.TokenHash))
-	if err := repo.InvalidFields(fields); err != nil {
+	if err := apperr.InvalidFields(fields); err != nil {
 		return Done{}, err
 	}
 	_, err := tx.ExecContext(ctx, `
@@ -72,37 +75,40 @@ func (c OfferSetup) Apply(ctx context.Context, tx *repo.Tx) (Done, error) {
 	return Done{}, nil
 }
 
+// noAuthorYet fails with Conflict and reason SetupDone when there is an author.
 func noAuthorYet(ctx context.Context, rd repo.Reader) error {
 	found, err := AnyAuthor(ctx, rd)
 	if err == nil && found {
-		return &repo.Error{Code: repo.Conflict, Reason: SetupDone, Message: "There is an author already: sign in."}
+		return &apperr.Error{Code: apperr.Conflict, Reason: SetupDone, Message: "There is an author already: sign in."}
 	}
 	return err
 }
 
-// Offered reports whether a one-time link with that token hash is open.
+// Offered reports whether a one-time link with this token hash can still be used.
 func Offered(ctx context.Context, rd repo.Reader, tokenHash string) (bool, error) {
 	var yes bool
 	err := rd.QueryRowContext(ctx, `
 		SELECT EXISTS (SELECT 1 FROM setup WHERE token_hash = ?)
 			AND NOT EXISTS (SELECT 1 FROM users)`, tokenHash).Scan(&yes)
 	if err != nil {
-		return false, fmt.Errorf("look for the setup link: %w", err)
+		return false, fmt.Errorf("find the setup link: %w", err)
 	}
 	return yes, nil
 }
 
-// Setup makes the first author, by the one-time link, and signs them in.
+// Setup is the command that makes the first author, with the token of the one-time link, and starts
+// a session. It fails with Conflict and reason SetupDone when there is an author, and with Invalid
+// for the field token when the token is not the stored one.
 type Setup struct {
-	TokenHash    string `json:"token_hash"` // of the link's token
+	TokenHash    string `json:"token_hash"` // of the token in the link
 	Email        string `json:"email"`
 	FullName     string `json:"name"`
 	PasswordHash string `json:"password_hash"`
-	SessionHash  string `json:"session_hash"` // of the new session's token
+	SessionHash  string `json:"session_hash"` // of the token of the new session
 	UserAgent    string `json:"user_agent,omitempty"`
 }
 
-// Name implements repo.Command.
+// Name returns "accounts.setup".
 func (Setup) Name() string { return "accounts.setup" }
 
 // Public implements repo.Public: nobody can be signed in yet.
@@ -130,18 +136,21 @@ func (c Setup) Apply(ctx context.Context, tx *repo.Tx) (SessionRef, error) {
 	return startSession(ctx, tx, id, c.SessionHash, c.UserAgent)
 }
 
+// errLink returns the error for a token that is not the stored one.
 func errLink() error {
-	return repo.InvalidFields(map[string]string{"token": "is not the newest link: the primary printed that when it started"})
+	return apperr.InvalidFields(map[string]string{
+		"token": "is not the newest link: the primary printed that when it started",
+	})
 }
 
-// Create makes a further author. It is the operator's.
+// Create is the command that makes another author. Only the operator may run it.
 type Create struct {
 	Email        string `json:"email"`
 	FullName     string `json:"name"`
 	PasswordHash string `json:"password_hash"`
 }
 
-// Name implements repo.Command.
+// Name returns "accounts.create".
 func (Create) Name() string { return "accounts.create" }
 
 // Apply implements repo.Command.
@@ -153,7 +162,7 @@ func (c Create) Apply(ctx context.Context, tx *repo.Tx) (UserRef, error) {
 	if err != nil {
 		return UserRef{}, err
 	}
-	// With an author, the one-time link is void.
+	// The one-time link is not valid once there is an author.
 	if _, err := tx.ExecContext(ctx, "DELETE FROM setup"); err != nil {
 		return UserRef{}, fmt.Errorf("close setup: %w", err)
 	}
@@ -161,9 +170,10 @@ func (c Create) Apply(ctx context.Context, tx *repo.Tx) (UserRef, error) {
 }
 
 func errOperator() error {
-	return repo.Errorf(repo.Forbidden, "Only the operator may do that, with `blog user`.")
+	return apperr.Errorf(apperr.Forbidden, "Only the operator may do that, with `blog user`.")
 }
 
+// insertUser checks the fields and inserts a user. It fails with Invalid, by field.
 func insertUser(ctx context.Context, tx *repo.Tx, email, name, passwordHash string) (int64, error) {
 	email, name = NormalEmail(email), normalName(name)
 	fields := checkAuthor(email, name)
@@ -173,11 +183,11 @@ func insertUser(ctx context.Context, tx *repo.Tx, email, name, passwordHash stri
 		switch {
 		case err == nil:
 			fields["email"] = "is another author's"
-		case !errors.Is(err, repo.NotFound):
+		case !errors.Is(err, apperr.NotFound):
 			return 0, err
 		}
 	}
-	if err := repo.InvalidFields(fields); err != nil {
+	if err := apperr.InvalidFields(fields); err != nil {
 		return 0, err
 	}
 	var id int64

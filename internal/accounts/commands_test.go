@@ -3,13 +3,15 @@ package accounts_test
 import (
 	"context"
 	"encoding/json"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -21,7 +23,7 @@ func cmd[R any](c repo.Command[R]) (string, run) {
 	return c.Name(), func(ctx context.Context, w repo.Writer) (any, error) { return repo.Write(ctx, w, c) }
 }
 
-// hashes that are well formed.
+// Well-formed hashes.
 const (
 	phc   = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	phc2  = "$argon2id$v=19$m=64,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE"
@@ -34,10 +36,10 @@ func hashOf(token string) string { return accounts.HashToken(token) }
 type commandCase struct {
 	title  string
 	actor  repo.Actor
-	before []run // makes the state, as the operator or the system
+	before []run // make the state, as the operator or the system
 	name   string
 	run    run
-	code   repo.Code // "" when it is carried out
+	code   apperr.Code // "" when the command succeeds
 	fields []string
 }
 
@@ -58,76 +60,138 @@ func withAda() []run {
 	return []run{by[accounts.UserRef](operator(), accounts.Create{Email: email, FullName: "Ada", PasswordHash: phc})}
 }
 
-// signedIn has ada with two sessions.
+// signedIn returns the runs that make ada and two sessions of hers.
 func signedIn() []run {
 	return append(withAda(),
 		by[accounts.SessionRef](visitor(), accounts.Login{UserID: 1, Revision: 1, SessionHash: hashOf("one")}),
 		by[accounts.SessionRef](visitor(), accounts.Login{UserID: 1, Revision: 1, SessionHash: hashOf("two")}))
 }
 
-func add[R any](list *[]commandCase, title string, actor repo.Actor, before []run, c repo.Command[R], code repo.Code, fields ...string) {
+func add[R any](
+	list *[]commandCase, title string, actor repo.Actor, before []run, c repo.Command[R], code apperr.Code,
+	fields ...string,
+) {
 	name, r := cmd(c)
-	*list = append(*list, commandCase{title: title, actor: actor, before: before, name: name, run: r, code: code, fields: fields})
+	*list = append(*list, commandCase{
+		title: title, actor: actor, before: before, name: name, run: r, code: code, fields: fields,
+	})
 }
 
 func cases() []commandCase {
 	var l []commandCase
-	offer := accounts.OfferSetup{TokenHash: hashOf("new link")}
-	add(&l, "offer", system(), nil, offer, "")
-	add(&l, "offer again", system(), offered(), offer, "")
-	add(&l, "offer by operator", operator(), nil, offer, repo.Forbidden)
-	add(&l, "offer of a plain token", system(), nil, accounts.OfferSetup{TokenHash: plain}, repo.Invalid, "token_hash")
-	add(&l, "offer too late", system(), withAda(), offer, repo.Conflict)
-
-	first := accounts.Setup{TokenHash: hashOf("link"), Email: " Ada@Example.org", FullName: "  Ada   L. ", PasswordHash: phc, SessionHash: hashOf("s"), UserAgent: "Lynx"}
-	add(&l, "setup", visitor(), offered(), first, "")
-	add(&l, "setup without an offer", visitor(), nil, first, repo.Invalid, "token")
-	late := first
-	late.TokenHash = hashOf("older link")
-	add(&l, "setup by an older link", visitor(), offered(), late, repo.Invalid, "token")
-	add(&l, "setup with an author", visitor(), append(offered(), withAda()...), first, repo.Conflict)
-	bad := accounts.Setup{TokenHash: hashOf("link"), Email: "ada", FullName: "\u202eAda", PasswordHash: plain, SessionHash: hashOf("s")}
-	add(&l, "setup with bad fields", visitor(), offered(), bad, repo.Invalid, "email", "name", "password_hash")
-	late = first
-	late.SessionHash = plain
-	add(&l, "setup with a plain session", visitor(), offered(), late, repo.Invalid, "session_hash")
-
-	create := accounts.Create{Email: "bob@example.org", FullName: "Bob", PasswordHash: phc}
-	add(&l, "create", operator(), withAda(), create, "")
-	add(&l, "create by a user", ada(), signedIn(), create, repo.Forbidden)
-	add(&l, "create by a visitor", visitor(), nil, create, repo.Unauthorized)
-	add(&l, "create twice", operator(), withAda(), accounts.Create{Email: "ADA@example.org", FullName: "Ada", PasswordHash: phc}, repo.Invalid, "email")
-	add(&l, "create of nothing", operator(), nil, accounts.Create{}, repo.Invalid, "email", "name", "password_hash")
-
-	add(&l, "login", visitor(), withAda(), accounts.Login{UserID: 1, Revision: 1, SessionHash: hashOf("s"), UserAgent: strings.Repeat("é", 300)}, "")
-	add(&l, "login in place of a session", visitor(), signedIn(), accounts.Login{UserID: 1, Revision: 1, SessionHash: hashOf("s"), Replaces: hashOf("one"), Rehash: phc2}, "")
-	add(&l, "login with an old password", visitor(), withAda(), accounts.Login{UserID: 1, Revision: 2, SessionHash: hashOf("s")}, repo.Unauthorized)
-	add(&l, "login of nobody", visitor(), withAda(), accounts.Login{UserID: 7, Revision: 1, SessionHash: hashOf("s")}, repo.Unauthorized)
-	add(&l, "login with a plain token", visitor(), withAda(), accounts.Login{UserID: 1, Revision: 1, SessionHash: plain}, repo.Invalid, "session_hash")
-
-	add(&l, "renew", ada(), signedIn(), accounts.Renew{SessionHash: hashOf("s")}, "")
-	add(&l, "renew without a session", ada(), withAda(), accounts.Renew{SessionHash: hashOf("s")}, repo.Unauthorized)
-	add(&l, "renew by the operator", operator(), withAda(), accounts.Renew{SessionHash: hashOf("s")}, repo.Unauthorized)
-	other := repo.Actor{Name: "user:2", Session: hashOf("one")}
-	add(&l, "renew of another's session", other, append(signedIn(), by[accounts.UserRef](operator(), create)), accounts.Renew{SessionHash: hashOf("s")}, repo.Unauthorized)
-
-	add(&l, "log out", ada(), signedIn(), accounts.Logout{}, "")
-	add(&l, "log out of nothing", repo.Actor{Name: "user:1"}, signedIn(), accounts.Logout{}, repo.Unauthorized)
-	add(&l, "log out everywhere", ada(), signedIn(), accounts.LogoutAll{}, "")
-	add(&l, "log out by the operator", operator(), signedIn(), accounts.LogoutAll{Email: "Ada@example.org"}, "")
-	add(&l, "log out of somebody else", ada(), signedIn(), accounts.LogoutAll{Email: email}, repo.Forbidden)
-	add(&l, "log out of nobody", operator(), signedIn(), accounts.LogoutAll{Email: "eve@example.org"}, repo.NotFound)
-
-	add(&l, "password", ada(), signedIn(), accounts.SetPassword{Revision: 1, PasswordHash: phc2, SessionHash: hashOf("s")}, "")
-	add(&l, "password against an old one", ada(), signedIn(), accounts.SetPassword{Revision: 0, PasswordHash: phc2}, repo.Invalid, "current")
-	add(&l, "password in plain", ada(), signedIn(), accounts.SetPassword{Revision: 1, PasswordHash: plain}, repo.Invalid, "password_hash")
-	add(&l, "password by the operator", operator(), signedIn(), accounts.SetPassword{Email: email, PasswordHash: phc3}, "")
-	add(&l, "password of nobody", operator(), nil, accounts.SetPassword{Email: email, PasswordHash: phc3}, repo.NotFound)
-	add(&l, "password by the system", system(), signedIn(), accounts.SetPassword{Email: email, PasswordHash: phc3}, repo.Forbidden)
+	offerCases(&l)
+	setupCases(&l)
+	createCases(&l)
+	loginCases(&l)
+	confirmCases(&l)
+	renewCases(&l)
+	logoutCases(&l)
+	passwordCases(&l)
 	return l
 }
 
-// outcome is what a caller sees of a run, and what it left behind.
+func offerCases(l *[]commandCase) {
+	offer := accounts.OfferSetup{TokenHash: hashOf("new link")}
+	add(l, "offer", system(), nil, offer, "")
+	add(l, "offer again", system(), offered(), offer, "")
+	add(l, "offer by operator", operator(), nil, offer, apperr.Forbidden)
+	add(l, "offer of a plain token", system(), nil, accounts.OfferSetup{TokenHash: plain}, apperr.Invalid, "token_hash")
+	add(l, "offer too late", system(), withAda(), offer, apperr.Conflict)
+}
+
+func setupCases(l *[]commandCase) {
+	first := accounts.Setup{
+		TokenHash: hashOf("link"), Email: " Ada@Example.org", FullName: "  Ada   L. ", PasswordHash: phc,
+		SessionHash: hashOf("s"), UserAgent: "Lynx",
+	}
+	add(l, "setup", visitor(), offered(), first, "")
+	add(l, "setup without an offer", visitor(), nil, first, apperr.Invalid, "token")
+	late := first
+	late.TokenHash = hashOf("older link")
+	add(l, "setup by an older link", visitor(), offered(), late, apperr.Invalid, "token")
+	add(l, "setup with an author", visitor(), append(offered(), withAda()...), first, apperr.Conflict)
+	bad := accounts.Setup{
+		TokenHash: hashOf("link"), Email: "ada", FullName: "\u202eAda", PasswordHash: plain, SessionHash: hashOf("s"),
+	}
+	add(l, "setup with bad fields", visitor(), offered(), bad, apperr.Invalid, "email", "name", "password_hash")
+	late = first
+	late.SessionHash = plain
+	add(l, "setup with a plain session", visitor(), offered(), late, apperr.Invalid, "session_hash")
+}
+
+func createCases(l *[]commandCase) {
+	add(l, "create", operator(), withAda(), bob(), "")
+	add(l, "create by a user", ada(), signedIn(), bob(), apperr.Forbidden)
+	add(l, "create by a visitor", visitor(), nil, bob(), apperr.Unauthorized)
+	add(l, "create twice", operator(), withAda(), accounts.Create{
+		Email: "ADA@example.org", FullName: "Ada", PasswordHash: phc,
+	}, apperr.Invalid, "email")
+	add(l, "create of nothing", operator(), nil, accounts.Create{}, apperr.Invalid, "email", "name", "password_hash")
+}
+
+func loginCases(l *[]commandCase) {
+	add(l, "login", visitor(), withAda(), accounts.Login{
+		UserID: 1, Revision: 1, SessionHash: hashOf("s"), UserAgent: strings.Repeat("é", 300),
+	}, "")
+	add(l, "login in place of a session", visitor(), signedIn(), accounts.Login{
+		UserID: 1, Revision: 1, SessionHash: hashOf("s"), Replaces: hashOf("one"), Rehash: phc2,
+	}, "")
+	add(l, "login with an old password", visitor(), withAda(), accounts.Login{
+		UserID: 1, Revision: 2, SessionHash: hashOf("s"),
+	}, apperr.Unauthorized)
+	add(l, "login of nobody", visitor(), withAda(), accounts.Login{
+		UserID: 7, Revision: 1, SessionHash: hashOf("s"),
+	}, apperr.Unauthorized)
+	add(l, "login with a plain token", visitor(), withAda(), accounts.Login{
+		UserID: 1, Revision: 1, SessionHash: plain,
+	}, apperr.Invalid, "session_hash")
+}
+
+func confirmCases(l *[]commandCase) {
+	add(l, "confirm", visitor(), withAda(), accounts.Confirm{}, "")
+	add(l, "confirm without a session", ada(), withAda(), accounts.Confirm{}, apperr.Unauthorized)
+}
+
+func renewCases(l *[]commandCase) {
+	add(l, "renew", ada(), signedIn(), accounts.Renew{SessionHash: hashOf("s")}, "")
+	add(l, "renew without a session", ada(), withAda(), accounts.Renew{SessionHash: hashOf("s")}, apperr.Unauthorized)
+	add(l, "renew by the operator", operator(), withAda(), accounts.Renew{SessionHash: hashOf("s")}, apperr.Unauthorized)
+	other := repo.Actor{Name: "user:2", Session: hashOf("one")}
+	add(l, "renew of another's session", other, append(signedIn(), by[accounts.UserRef](operator(), bob())),
+		accounts.Renew{SessionHash: hashOf("s")}, apperr.Unauthorized)
+}
+
+func logoutCases(l *[]commandCase) {
+	add(l, "log out", ada(), signedIn(), accounts.Logout{}, "")
+	add(l, "log out of nothing", repo.Actor{Name: "user:1"}, signedIn(), accounts.Logout{}, apperr.Unauthorized)
+	add(l, "log out everywhere", ada(), signedIn(), accounts.LogoutAll{}, "")
+	add(l, "log out by the operator", operator(), signedIn(), accounts.LogoutAll{Email: "Ada@example.org"}, "")
+	add(l, "log out of somebody else", ada(), signedIn(), accounts.LogoutAll{Email: email}, apperr.Forbidden)
+	add(l, "log out of nobody", operator(), signedIn(), accounts.LogoutAll{Email: "eve@example.org"}, apperr.NotFound)
+}
+
+func passwordCases(l *[]commandCase) {
+	add(l, "password", ada(), signedIn(), accounts.SetPassword{
+		Revision: 1, PasswordHash: phc2, SessionHash: hashOf("s"),
+	}, "")
+	add(l, "password against an old one", ada(), signedIn(), accounts.SetPassword{
+		Revision: 0, PasswordHash: phc2,
+	}, apperr.Invalid, "current")
+	add(l, "password in plain", ada(), signedIn(), accounts.SetPassword{
+		Revision: 1, PasswordHash: plain,
+	}, apperr.Invalid, "password_hash")
+	add(l, "password by the operator", operator(), signedIn(), accounts.SetPassword{Email: email, PasswordHash: phc3}, "")
+	add(l, "password of nobody", operator(), nil, accounts.SetPassword{Email: email, PasswordHash: phc3}, apperr.NotFound)
+	add(l, "password by the system", system(), signedIn(), accounts.SetPassword{
+		Email: email, PasswordHash: phc3,
+	}, apperr.Forbidden)
+}
+
+func bob() accounts.Create {
+	return accounts.Create{Email: "bob@example.org", FullName: "Bob", PasswordHash: phc}
+}
+
+// outcome is what the caller of a run gets, and what the run left in the tables.
 type outcome struct {
 	result any
 	err    string
@@ -152,12 +216,12 @@ func carryOut(t *testing.T, c commandCase, forwarded bool, now time.Time) outcom
 	if err == nil {
 		o.result = result
 	} else {
-		if e := repo.AsError(err); e.Code != c.code {
+		if e := apperr.From(err); e.Code != c.code {
 			t.Errorf("got %v, want the code %q", err, c.code)
-		} else if c.code == repo.Invalid {
+		} else if c.code == apperr.Invalid {
 			repotest.WantFields(t, err, c.fields...)
 		}
-		wire, _ := json.Marshal(repo.AsError(err))
+		wire, _ := json.Marshal(apperr.From(err))
 		o.err = string(wire)
 	}
 	if (c.code == "") != (err == nil) {
@@ -174,8 +238,8 @@ func TestLocalAndForwardedAreEqual(t *testing.T) {
 		t.Run(c.title, func(t *testing.T) {
 			t.Parallel()
 			local, forwarded := carryOut(t, c, false, now), carryOut(t, c, true, now)
-			if !reflect.DeepEqual(local, forwarded) {
-				t.Errorf("here\n%+v\nforwarded\n%+v", local, forwarded)
+			if diff := cmp.Diff(local, forwarded, cmp.AllowUnexported(outcome{})); diff != "" {
+				t.Errorf("(-here +forwarded):\n%s", diff)
 			}
 		})
 	}

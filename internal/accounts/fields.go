@@ -10,7 +10,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of what an author may choose.
+// Limits of the fields of an author.
 const (
 	MinPassword  = 10   // characters
 	MaxPassword  = 1024 // bytes
@@ -19,21 +19,22 @@ const (
 	maxUserAgent = 200  // bytes
 )
 
-// NormalEmail returns an address as it is stored and compared: without space
-// around it, in lower case. It does not say whether it is an address.
+// NormalEmail returns an address as it is stored and compared: NFKC, lower case, without spaces
+// around it. It does not check that it is an address.
 func NormalEmail(email string) string {
 	return strings.ToLower(norm.NFKC.String(strings.TrimSpace(email)))
 }
 
-// normalName returns a name as it is stored.
+// normalName returns a name as it is stored: NFC, with single spaces.
 func normalName(name string) string {
 	return norm.NFC.String(strings.Join(strings.Fields(name), " "))
 }
 
-// normalPassword makes what two keyboards send for one sentence the same bytes.
+// normalPassword returns a password as it is hashed: in NFKC, so that two keyboards give the same
+// bytes for the same text.
 func normalPassword(password string) string { return norm.NFKC.String(password) }
 
-// checkEmail expects what NormalEmail returned.
+// checkEmail returns what is wrong with an address, or "". It expects the result of NormalEmail.
 func checkEmail(email string) string {
 	switch {
 	case email == "":
@@ -48,7 +49,7 @@ func checkEmail(email string) string {
 	return ""
 }
 
-// checkName expects what normalName returned.
+// checkName returns what is wrong with a name, or "". It expects the result of normalName.
 func checkName(name string) string {
 	switch {
 	case name == "":
@@ -61,14 +62,14 @@ func checkName(name string) string {
 	return ""
 }
 
-// unprintable reports what could make a name look like another or disturb the
-// text around it. Joiners stay: emoji and many scripts need them.
+// unprintable reports whether r could make a name look like another one or disturb the text around
+// it. Joiners do not count, because emoji and many scripts need them.
 func unprintable(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError
 }
 
-// CheckPassword returns what is wrong with a new password for the address, ""
-// when it will do. There are no rules of composition: length is what counts.
+// CheckPassword returns what is wrong with a new password for the address email, or "". It asks for
+// length and not for a mixture of characters.
 func CheckPassword(password, email string) string {
 	plain := normalPassword(password)
 	switch {
@@ -86,7 +87,7 @@ func CheckPassword(password, email string) string {
 	return ""
 }
 
-// checkAuthor collects the messages by field of a new author.
+// checkAuthor returns messages by field for a new author. It expects normal forms.
 func checkAuthor(email, name string) map[string]string {
 	fields := map[string]string{}
 	note(fields, "email", checkEmail(email))
@@ -100,7 +101,8 @@ func note(fields map[string]string, field, message string) {
 	}
 }
 
-// shortAgent keeps what a browser calls itself short and harmless.
+// shortAgent returns the first 200 bytes of a User-Agent header, as valid UTF-8 without unprintable
+// characters.
 func shortAgent(ua string) string {
 	ua = strings.ToValidUTF8(ua, "")
 	ua = strings.Map(func(r rune) rune {

@@ -9,24 +9,26 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
-	"blog/internal/repo"
+	"blog/internal/apperr"
 )
 
-// Params are what an argon2id hash costs.
+// Params is the cost of an argon2id hash.
 type Params struct {
 	Memory  uint32 // KiB
 	Time    uint32 // passes
 	Threads uint8
 }
 
-// DefaultParams are above the least that OWASP's Password Storage Cheat Sheet
-// asks for (19 MiB, 2 passes): about 0.1 s on the small machines this runs on.
+// DefaultParams returns the cost of new hashes, which is above the minimum of OWASP's Password
+// Storage Cheat Sheet (19 MiB, 2 passes). A hash takes about 0.1 s on the small machines that this
+// runs on.
 func DefaultParams() Params { return Params{Memory: 64 << 10, Time: 2, Threads: 1} }
 
-// Bounds of a stored hash, so that a broken row cannot stop a node.
+// Bounds of a stored hash. They prevent that a damaged row stops a node.
 const (
 	maxMemory  = 256 << 10 // KiB
 	maxTime    = 10
@@ -37,8 +39,8 @@ const (
 	keyBytes   = 32
 )
 
-// Hasher hashes passwords with argon2id. It bounds how many are hashed at once,
-// since each takes Params.Memory and a core.
+// Hasher hashes passwords with argon2id. It bounds how many it hashes at once, because each takes
+// Params.Memory and a core.
 type Hasher struct {
 	params  Params
 	slots   chan struct{}
@@ -48,17 +50,17 @@ type Hasher struct {
 // HashesAtOnce is how many passwords a node hashes at the same time.
 const HashesAtOnce = 2
 
-// maxWaiting bounds the queue for a slot: past it, waiting would outlast any
-// browser's patience.
+// maxWaiting bounds the queue for a slot. In a longer queue no browser would wait to the end.
 const maxWaiting = 64
 
 // NewHasher returns a hasher that makes hashes of cost p, HashesAtOnce at a time.
 func NewHasher(p Params) *Hasher { return &Hasher{params: p, slots: make(chan struct{}, HashesAtOnce)} }
 
-// Hash returns the PHC string for a password that CheckPassword accepts
-// (https://github.com/P-H-C/phc-string-format). The salt is derived from the
-// write's idempotency key, which must be unique: the same password sent again
-// with the same key gives the same command, and so is carried out once.
+// Hash returns the PHC string of a password that CheckPassword accepts
+// (https://github.com/P-H-C/phc-string-format). It derives the salt from the write's idempotency
+// key, which must be unique: the same password sent again with the same key gives the same command,
+// which then runs once. It fails with Unavailable and reason Overloaded when the queue is full or
+// ctx ends.
 func (h *Hasher) Hash(ctx context.Context, password, key string) (string, error) {
 	seed := sha256.Sum256([]byte("blog, salt of a password, version 1\x00" + key))
 	d := digest{Params: h.params, salt: seed[:saltBytes]}
@@ -67,10 +69,9 @@ func (h *Hasher) Hash(ctx context.Context, password, key string) (string, error)
 	return d.String(), err
 }
 
-// Verify reports whether password is the one that stored was made from, and
-// whether stored has another cost than this hasher's, so that it should be made
-// anew. With an empty stored it takes as long as with one, and says no: that is
-// the answer to an unknown user.
+// Verify reports whether stored was made from password, and whether stored is stale: its cost is not
+// this hasher's, so it has to be made again. With an empty stored, for an unknown user, it takes as
+// long and returns false. It fails as Hash does, and when stored is not a hash that this program makes.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, stale bool, err error) {
 	d := digest{Params: h.params, salt: make([]byte, saltBytes), key: make([]byte, keyBytes)}
 	if stored != "" {
@@ -86,13 +87,14 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, stale
 	return same && stored != "" && len(password) <= MaxPassword, d.Params != h.params, nil
 }
 
+// derive waits for a slot and computes size bytes of the hash with the parameters of d.
 func (h *Hasher) derive(ctx context.Context, password string, d digest, size int) ([]byte, error) {
 	if h.waiting.Add(1) > maxWaiting {
 		h.waiting.Add(-1)
 		return nil, busy()
 	}
 	defer h.waiting.Add(-1)
-	if ctx.Err() != nil { // else select could take a free slot all the same
+	if ctx.Err() != nil { // otherwise select could choose a free slot
 		return nil, busy()
 	}
 	select {
@@ -106,7 +108,8 @@ func (h *Hasher) derive(ctx context.Context, password string, d digest, size int
 }
 
 func busy() error {
-	return &repo.Error{Code: repo.Unavailable, Reason: "busy", RetryAfter: 2, Message: "Too many people are signing in just now. Try again in a moment."}
+	return apperr.NewUnavailable(apperr.Overloaded, "Too many people are signing in just now. Try again in a moment.",
+		2*time.Second, nil)
 }
 
 // digest is a parsed PHC string.
@@ -117,7 +120,8 @@ type digest struct {
 
 func (d digest) String() string {
 	enc := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, d.Memory, d.Time, d.Threads, enc.EncodeToString(d.salt), enc.EncodeToString(d.key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, d.Memory, d.Time, d.Threads,
+		enc.EncodeToString(d.salt), enc.EncodeToString(d.key))
 }
 
 var errDigest = errors.New("not an argon2id hash that this program makes")
@@ -134,21 +138,23 @@ func parseDigest(s string) (digest, error) {
 	var err, err2 error
 	d.salt, err = base64.RawStdEncoding.DecodeString(parts[4])
 	d.key, err2 = base64.RawStdEncoding.DecodeString(parts[5])
-	// Writing it again refuses everything that was not written here, such as
-	// another version or a number with zeros before it.
+	// Comparing with the string that d gives refuses everything that this program does not write,
+	// such as another version or a number with leading zeros.
 	if err != nil || err2 != nil || d.String() != s || !d.sane() {
 		return d, errDigest
 	}
 	return d, nil
 }
 
+// sane reports whether d is within the bounds of a stored hash.
 func (d digest) sane() bool {
 	within := func(n int) bool { return n >= minSecret && n <= maxSecret }
 	return d.Memory >= 8*uint32(d.Threads) && d.Memory <= maxMemory && d.Time >= 1 && d.Time <= maxTime &&
 		d.Threads >= 1 && d.Threads <= maxThreads && within(len(d.salt)) && within(len(d.key))
 }
 
-// checkDigest keeps a plain password from being stored by mistake.
+// checkDigest returns what is wrong with a hash, or "". The check prevents that a plain password is
+// stored by mistake.
 func checkDigest(s string) string {
 	if _, err := parseDigest(s); err != nil {
 		return "must be an argon2id hash"

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"blog/internal/accounts"
-	"blog/internal/repo"
+	"blog/internal/apperr"
 )
 
 func TestHash(t *testing.T) {
@@ -15,7 +15,7 @@ func TestHash(t *testing.T) {
 	h := accounts.NewHasher(cheap())
 	stored, err := h.Hash(t.Context(), password, "key")
 	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=64,t=1,p=1$") {
-		t.Fatalf("got %q %v", stored, err)
+		t.Fatalf("got %q %v, want no error and beginning with %q", stored, err, "$argon2id$v=19$m=64,t=1,p=1$")
 	}
 	if again, _ := h.Hash(t.Context(), password, "key"); again != stored {
 		t.Error("the same password and key give another hash")
@@ -34,16 +34,17 @@ func TestHash(t *testing.T) {
 		{"", "", false},
 	} {
 		if ok, stale, err := h.Verify(t.Context(), c.stored, c.password); ok != c.want || stale || err != nil {
-			t.Errorf("Verify(%q, %q) = %v %v %v", c.stored, c.password, ok, stale, err)
+			t.Errorf("Verify(%q, %q) = %v %v %v, want %v, false and no error", c.stored, c.password, ok, stale, err, c.want)
 		}
 	}
 	dearer := accounts.NewHasher(accounts.Params{Memory: 128, Time: 1, Threads: 1})
 	if ok, stale, err := dearer.Verify(t.Context(), stored, password); !ok || !stale || err != nil {
-		t.Errorf("a hash of another cost: %v %v %v", ok, stale, err)
+		t.Errorf("a hash of another cost: %v %v %v, want true, true and no error", ok, stale, err)
 	}
 }
 
-// One sentence, typed on two machines: é as one code point and as two.
+// TestHashKnowsOneTextInTwoForms: two machines can send one text in two forms, such as é as one
+// code point or as two.
 func TestHashKnowsOneTextInTwoForms(t *testing.T) {
 	t.Parallel()
 	h := accounts.NewHasher(cheap())
@@ -52,7 +53,7 @@ func TestHashKnowsOneTextInTwoForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	if ok, _, err := h.Verify(t.Context(), stored, "cafe\u0301 au lait"); !ok || err != nil {
-		t.Errorf("got %v %v", ok, err)
+		t.Errorf("got %v %v, want true and no error", ok, err)
 	}
 }
 
@@ -61,10 +62,10 @@ func TestDefaultParamsWork(t *testing.T) {
 	h := accounts.NewHasher(accounts.DefaultParams())
 	stored, err := h.Hash(t.Context(), password, "key")
 	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=65536,t=2,p=1$") {
-		t.Fatalf("got %q %v", stored, err)
+		t.Fatalf("got %q %v, want no error and beginning with %q", stored, err, "$argon2id$v=19$m=65536,t=2,p=1$")
 	}
 	if ok, _, err := h.Verify(t.Context(), stored, password); !ok || err != nil {
-		t.Errorf("got %v %v", ok, err)
+		t.Errorf("got %v %v, want true and no error", ok, err)
 	}
 }
 
@@ -75,11 +76,12 @@ func TestVerifyRefusesABrokenRow(t *testing.T) {
 	for _, stored := range []string{
 		password, "$", strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
 		strings.Replace(good, "m=64", "m=064", 1), strings.Replace(good, "m=64", "m=4194304", 1),
-		strings.Replace(good, "m=64", "m=4", 1), strings.Replace(good, "t=1", "t=0", 1), strings.Replace(good, "t=1", "t=99", 1),
+		strings.Replace(good, "m=64", "m=4", 1), strings.Replace(good, "t=1", "t=0", 1),
+		strings.Replace(good, "t=1", "t=99", 1),
 		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=300", 1), good + "=", good + "$", good[:60],
 	} {
 		if ok, _, err := h.Verify(t.Context(), stored, password); ok || err == nil {
-			t.Errorf("%q: got %v %v", stored, ok, err)
+			t.Errorf("%q: got %v %v, want false and an error", stored, ok, err)
 		}
 	}
 }
@@ -89,13 +91,13 @@ func TestHashEndsWithItsContext(t *testing.T) {
 	h := accounts.NewHasher(cheap())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.Hash(ctx, password, "key"); !errors.Is(err, repo.Unavailable) {
-		t.Errorf("got %v", err)
+	if _, err := h.Hash(ctx, password, "key"); !errors.Is(err, apperr.Unavailable) {
+		t.Errorf("got %v, want %v", err, apperr.Unavailable)
 	}
 }
 
-// Each of the many takes memory and a core while it lasts: most have to wait, and
-// those for whom the queue is too long are told so.
+// TestHashBoundsTheQueue: each hash takes memory and a core, so most callers have to wait, and
+// those for whom the queue is too long get an error at once.
 func TestHashBoundsTheQueue(t *testing.T) {
 	t.Parallel()
 	h := accounts.NewHasher(accounts.Params{Memory: 1 << 10, Time: 1, Threads: 1})
@@ -115,12 +117,12 @@ func TestHashBoundsTheQueue(t *testing.T) {
 		switch err := <-results; {
 		case err == nil:
 			done++
-		case !errors.Is(err, repo.Unavailable):
+		case !errors.Is(err, apperr.Unavailable):
 			t.Errorf("got %v", err)
 		}
 	}
 	if done < accounts.HashesAtOnce {
-		t.Errorf("%d of %d were hashed", done, many)
+		t.Errorf("%d of %d were hashed, want at least %d", done, many, accounts.HashesAtOnce)
 	}
 }
 
@@ -138,7 +140,7 @@ func TestPasswordPolicy(t *testing.T) {
 		{"🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂", true},
 		{strings.Repeat("x", accounts.MaxPassword), true},
 		{strings.Repeat("x", accounts.MaxPassword+1), false},
-		{strings.Repeat("\ufdfa", 300), false}, // 900 bytes that NFKC makes longer
+		{strings.Repeat("\ufdfa", 300), false}, // 900 bytes, which NFKC makes longer
 		{"ADA@example.org", false},
 		{"not \xff UTF-8 at all", false},
 	} {
@@ -152,10 +154,10 @@ func TestTokens(t *testing.T) {
 	t.Parallel()
 	a, b := accounts.NewToken(), accounts.NewToken()
 	if a == b || len(a) != 43 {
-		t.Errorf("got %q and %q", a, b)
+		t.Errorf("got %q and %q, want not %q and 43 of them", a, b, b)
 	}
 	// SHA-256 of "abc": FIPS 180-4, appendix.
 	if got := accounts.HashToken("abc"); got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
-		t.Errorf("got %s", got)
+		t.Errorf("got %s, want %q", got, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 	}
 }

@@ -1,61 +1,62 @@
 package accounts
 
 import (
-	"container/list"
 	"hash/maphash"
-	"math"
 	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
-	"blog/internal/repo"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"blog/internal/apperr"
 )
 
-// Limits of the attempts to sign in, on one node.
+// Limits of attempts to sign in, on one node.
 const (
-	accountBurst = 10              // attempts at once for one address of e-mail, known or not
-	accountEvery = time.Minute     // and one more each
+	accountBurst = 10              // attempts at once for one e-mail address, known or not
+	accountEvery = time.Minute     // then one more per
 	networkBurst = 20              // attempts at once from one IPv4 address or IPv6 /64
-	networkEvery = 6 * time.Second // and one more each
-	maxNetworks  = 10_000          // kept; the longest unused one goes first
-	maxAccounts  = 1 << 16         // buckets, none of which ever goes
+	networkEvery = 6 * time.Second // then one more per
+	maxNetworks  = 10_000          // remembered; the one unused for longest is forgotten first
+	maxAccounts  = 1 << 16         // buckets; none is ever forgotten
 )
 
-// Limiter bounds how often a password can be guessed: per account and per client
-// address, in the memory of this node. It is asked before anything is looked up,
-// so that what it says is the same for accounts that do not exist.
+// Limiter bounds how often passwords can be guessed, per account and per network of clients, in the
+// memory of this node. Callers ask it before they look anything up, so that its answers are the
+// same for accounts that do not exist.
 type Limiter struct {
 	now func() time.Time
 
 	seed maphash.Seed
 
 	mu sync.Mutex
-	// A table that forgot an account to make room for others would give whoever
-	// fills it new guesses at that account. So two accounts may share a bucket,
-	// and which ones do nobody can tell.
+	// A hash selects the bucket of an account, so two accounts may share one, and nobody can find
+	// out which ones do. A table that forgot an account to make room for others would give new
+	// guesses at it to a client that fills the table.
 	accounts []bucket
-	networks networks
+	networks *simplelru.LRU[netip.Prefix, *bucket]
 }
 
-// NewLimiter returns a limiter with everything allowed.
+// NewLimiter returns a limiter at which no attempt was made yet. now returns the present time.
 func NewLimiter(now func() time.Time) *Limiter {
-	return &Limiter{
-		now: now, seed: maphash.MakeSeed(), accounts: make([]bucket, maxAccounts),
-		networks: networks{byKey: map[netip.Prefix]*list.Element{}, order: list.New()},
+	networks, err := simplelru.NewLRU[netip.Prefix, *bucket](maxNetworks, nil)
+	if err != nil {
+		panic(err) // only for a size of 0 or less
 	}
+	return &Limiter{now: now, seed: maphash.MakeSeed(), accounts: make([]bucket, maxAccounts), networks: networks}
 }
 
-// Try takes one attempt, or returns an Unavailable error with the reason Limited
-// and a RetryAfter. The attempt is taken before its outcome is known, so that
-// guesses made at the same time count too.
+// Try counts one attempt. It fails with Unavailable, the reason Limited and a RetryAfter when there
+// are too many, and then counts nothing. The attempt counts before its outcome is known, so that
+// guesses made at the same time count as well.
 func (l *Limiter) Try(email string, addr netip.Addr) error { return l.try(byEmail(email), addr) }
 
 func (l *Limiter) try(a account, addr netip.Addr) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	net := l.networks.at(network(addr), now)
+	net := l.network(addr, now)
 	if wait := net.wait(networkEvery); wait > 0 {
 		return limited(wait)
 	}
@@ -68,11 +69,11 @@ func (l *Limiter) try(a account, addr netip.Addr) error {
 	return nil
 }
 
-// TryAddr is Try where there is no account.
+// TryAddr is Try for an attempt at no account.
 func (l *Limiter) TryAddr(addr netip.Addr) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	net := l.networks.at(network(addr), l.now())
+	net := l.network(addr, l.now())
 	if wait := net.wait(networkEvery); wait > 0 {
 		return limited(wait)
 	}
@@ -80,10 +81,8 @@ func (l *Limiter) TryAddr(addr netip.Addr) error {
 	return nil
 }
 
-// Succeeded forgets the failed attempts of the account, and gives the address
-// back the one attempt that was none.
-func (l *Limiter) Succeeded(email string, addr netip.Addr) { l.succeeded(byEmail(email), addr) }
-
+// succeeded deletes the failed attempts at the account, and the one attempt of the network that has
+// succeeded.
 func (l *Limiter) succeeded(a account, addr netip.Addr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +91,23 @@ func (l *Limiter) succeeded(a account, addr netip.Addr) {
 	l.giveBack(addr, now)
 }
 
-// GiveBack takes back a Try of which nothing was learnt, because the node could
-// not answer.
+// written counts an attempt whose password fits this node's copy. err is the outcome of the write that names the
+// password's revision. Only a write that is done deletes the failed attempts: on a copy that is behind, whoever knows
+// the password of before could otherwise delete theirs again and again, and guess at the new one without a limit.
+// Where nothing could be written the attempt is undone, since a password that fits is no guess. A refusal leaves it
+// counted.
+func (l *Limiter) written(a account, addr netip.Addr, err error) {
+	if err == nil {
+		l.succeeded(a, addr)
+		return
+	}
+	switch apperr.From(err).Code {
+	case apperr.Unavailable, apperr.Internal:
+		l.undo(a, addr)
+	}
+}
+
+// GiveBack undoes a Try that the node could not answer, since the caller has learnt nothing by it.
 func (l *Limiter) GiveBack(email string, addr netip.Addr) { l.undo(byEmail(email), addr) }
 
 func (l *Limiter) undo(a account, addr netip.Addr) {
@@ -106,40 +120,54 @@ func (l *Limiter) undo(a account, addr netip.Addr) {
 }
 
 func (l *Limiter) giveBack(addr netip.Addr, now time.Time) {
-	b := l.networks.at(network(addr), now)
+	b := l.network(addr, now)
 	b.tokens = min(networkBurst, b.tokens+1)
 }
 
-// account is what is guessed at.
+// account is the name of what an attempt guesses at.
 type account string
 
-// byEmail is the account that a login names, whether there is such a one or not.
+// byEmail returns the account that a login names, whether it exists or not.
 func byEmail(email string) account { return account("email:" + NormalEmail(email)) }
 
-// own is the account of who is signed in already. Strangers cannot use up its
-// attempts, nor can whoever has got hold of a session get more by renewing it.
-func own(userID int64) account { return account("user:" + strconv.FormatInt(userID, 10)) }
+// byUser returns the account of a user who is signed in and enters the current password. It differs
+// from that of logins: strangers cannot use up its attempts, and a thief of the session gets no
+// more by renewing it.
+func byUser(id int64) account { return account("signed in:" + strconv.FormatInt(id, 10)) }
 
-// bucket returns the bucket of an account, filled up to now.
+// bucket returns the bucket of an account, refilled for the time now.
 func (l *Limiter) bucket(a account, now time.Time) *bucket {
 	b := &l.accounts[maphash.String(l.seed, string(a))%maxAccounts]
 	b.fill(now, accountBurst, accountEvery)
 	return b
 }
 
+// limited returns the error for an attempt that is allowed after wait.
 func limited(wait time.Duration) error {
-	return &repo.Error{
-		Code: repo.Unavailable, Reason: Limited, RetryAfter: int(math.Ceil(wait.Seconds())),
-		Message: "Too many attempts to sign in. Wait a minute and try again.",
-	}
+	return apperr.NewUnavailable(Limited, "Too many attempts to sign in. Wait a minute and try again.", wait, nil)
 }
 
-// bucket holds the attempts that are left. The zero one is full.
+// network returns the bucket of the network that addr is in, refilled for the time now.
+func (l *Limiter) network(addr netip.Addr, now time.Time) *bucket {
+	key := network(addr)
+	b, ok := l.networks.Get(key)
+	if !ok {
+		b = &bucket{}
+		l.networks.Add(key, b)
+	}
+	b.fill(now, networkBurst, networkEvery)
+	return b
+}
+
+// bucket counts the attempts that are left; the zero bucket is full. A Limiter of
+// golang.org/x/time/rate does not fit: it gives nothing back once the time of an event has come,
+// and takes two and a half times the memory.
 type bucket struct {
 	tokens float64
 	at     time.Time
 }
 
+// fill adds the attempts for the time since the last fill, one per every, up to burst.
 func (b *bucket) fill(now time.Time, burst float64, every time.Duration) {
 	if b.at.IsZero() {
 		b.tokens, b.at = burst, now
@@ -150,39 +178,10 @@ func (b *bucket) fill(now time.Time, burst float64, every time.Duration) {
 	}
 }
 
-// wait is how long until there is a whole attempt, 0 when there is one.
+// wait returns how long it takes until an attempt is allowed, 0 when one is allowed now.
 func (b *bucket) wait(every time.Duration) time.Duration {
 	if b.tokens >= 1 {
 		return 0
 	}
 	return max(time.Millisecond, time.Duration((1-b.tokens)*float64(every)))
-}
-
-// networks is a bounded table of buckets.
-type networks struct {
-	byKey map[netip.Prefix]*list.Element
-	order *list.List // of *named, the last used in front
-}
-
-type named struct {
-	bucket
-	key netip.Prefix
-}
-
-// at returns the bucket of key, filled up to now.
-func (t *networks) at(key netip.Prefix, now time.Time) *bucket {
-	e, ok := t.byKey[key]
-	if ok {
-		t.order.MoveToFront(e)
-	} else {
-		if t.order.Len() >= maxNetworks {
-			oldest, _ := t.order.Remove(t.order.Back()).(*named)
-			delete(t.byKey, oldest.key)
-		}
-		e = t.order.PushFront(&named{key: key})
-		t.byKey[key] = e
-	}
-	b, _ := e.Value.(*named)
-	b.fill(now, networkBurst, networkEvery)
-	return &b.bucket
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"blog/internal/accounts"
-	"blog/internal/repo"
+	"blog/internal/apperr"
 	"blog/internal/repo/repotest"
 )
 
@@ -23,14 +23,14 @@ func v4(i int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(i >> 16 & 0xff), byte(i >> 8 & 0xff), byte(i & 0xff)})
 }
 
-// attempts returns how many of the next hundred are let through.
+// attempts returns how many of the next hundred attempts are allowed.
 func attempts(tb testing.TB, try func(i int) error) (n int) {
 	tb.Helper()
 	for i := range 100 {
 		switch err := try(i); {
 		case err == nil:
 			n++
-		case !repo.HasReason(err, accounts.Limited) || repo.AsError(err).RetryAfter < 1:
+		case !apperr.HasReason(err, accounts.Limited) || apperr.From(err).RetryAfter < 1:
 			tb.Errorf("got %v", err)
 		}
 	}
@@ -52,11 +52,11 @@ func TestLimiterByAccount(t *testing.T) {
 	}
 	l.Succeeded(email, v4(1))
 	if got := attempts(t, try); got != 10 {
-		t.Errorf("after a success: %d attempts", got)
+		t.Errorf("after a success: %d attempts, want 10", got)
 	}
 	l.GiveBack(email, v4(1))
 	if got := attempts(t, try); got != 1 {
-		t.Errorf("after one that was given back: %d attempts", got)
+		t.Errorf("after one that was given back: %d attempts, want 1", got)
 	}
 }
 
@@ -68,28 +68,29 @@ func TestLimiterByAddress(t *testing.T) {
 	}
 	one := v4(1)
 	if got := attempts(t, from(func(int) netip.Addr { return one })); got != 20 {
-		t.Errorf("IPv4: %d attempts", got)
+		t.Errorf("IPv4: %d attempts, want 20", got)
 	}
 	// One subscriber has a whole /64.
 	inOne64 := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)) }
 	if got := attempts(t, from(inOne64)); got != 20 {
-		t.Errorf("IPv6 in one /64: %d attempts", got)
+		t.Errorf("IPv6 in one /64: %d attempts, want 20", got)
 	}
 	in64s := func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("2001:db8:0:%x::1", i+1)) }
 	if got := attempts(t, from(in64s)); got != 100 {
-		t.Errorf("IPv6 in many: %d attempts", got)
+		t.Errorf("IPv6 in many: %d attempts, want 100", got)
 	}
 	if got := attempts(t, from(func(int) netip.Addr { return netip.Addr{} })); got != 20 {
-		t.Errorf("no address: %d attempts", got)
+		t.Errorf("no address: %d attempts, want 20", got)
 	}
-	// Success frees the account alone: who has an account gains no guesses.
+	// A success frees the account alone, so an attacker who has an account gains no guesses.
 	l.Succeeded(email, one)
 	if got := attempts(t, func(int) error { return l.TryAddr(one) }); got != 1 {
-		t.Errorf("after a success: %d attempts", got)
+		t.Errorf("after a success: %d attempts, want 1", got)
 	}
 }
 
-// Whatever else is tried meanwhile, the attempts at one account stay used up.
+// TestLimiterForgetsNoAccount: attempts at one account stay used up, whatever else is tried
+// meanwhile.
 func TestLimiterForgetsNoAccount(t *testing.T) {
 	t.Parallel()
 	l, _ := mustLimiter(t)
@@ -98,29 +99,30 @@ func TestLimiterForgetsNoAccount(t *testing.T) {
 		for l.Try(email, v4(round)) == nil {
 			guesses++
 		}
-		for i := range 12_000 { // from one address, which is refused soon, and from as many
+		for i := range 12_000 { // from one address, which is soon refused, and from as many addresses
 			_ = l.Try(fmt.Sprintf("%d@example.org", i), v4(10))
 			_ = l.Try(fmt.Sprintf("%d-%d@example.com", round, i), v4(20+i))
 		}
 	}
 	if guesses != 10 {
-		t.Errorf("%d guesses", guesses)
+		t.Errorf("%d guesses, want 10", guesses)
 	}
 }
 
-// An address that is refused takes nothing from the accounts that it names.
+// TestLimiterAsksTheAddressFirst: an attempt from an address that is refused does not count at the
+// account.
 func TestLimiterAsksTheAddressFirst(t *testing.T) {
 	t.Parallel()
 	l, _ := mustLimiter(t)
 	one := v4(1)
 	if got := attempts(t, func(int) error { return l.TryAddr(one) }); got != 20 {
-		t.Fatalf("%d attempts", got)
+		t.Fatalf("%d attempts, want 20", got)
 	}
 	if got := attempts(t, func(int) error { return l.Try(email, one) }); got != 0 {
-		t.Errorf("%d attempts from an address that is refused", got)
+		t.Errorf("%d attempts from an address that is refused, want 0", got)
 	}
 	if got := attempts(t, func(i int) error { return l.Try(email, v4(i+2)) }); got != 10 {
-		t.Errorf("%d attempts from others", got)
+		t.Errorf("%d attempts from others, want 10", got)
 	}
 }
 
@@ -135,7 +137,7 @@ func TestLimiterForgetsTheLongestUnusedAddress(t *testing.T) {
 		}
 	}
 	if got := attempts(t, func(int) error { return l.TryAddr(v4(1)) }); got != 20 {
-		t.Fatalf("%d attempts", got)
+		t.Fatalf("%d attempts, want 20", got)
 	}
 	fill(2, 9_999)
 	if err := l.TryAddr(v4(1)); err == nil {
@@ -173,7 +175,7 @@ func TestClientAddr(t *testing.T) {
 		r.Header["Fly-Client-Ip"] = c.values
 		r.Header["X-Forwarded-For"] = c.values
 		if got := accounts.ClientAddr(r, c.header).String(); got != c.want {
-			t.Errorf("%+v: got %s", c, got)
+			t.Errorf("%+v: got %s, want %v", c, got, c.want)
 		}
 	}
 }

@@ -6,17 +6,17 @@ import (
 	"log/slog"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// offerAgain is how soon the offer is tried again after it failed.
+// offerAgain is the pause before a failed offer is tried again.
 const offerAgain = 5 * time.Second
 
-// SetupTask returns the task that offers the one-time link for the first author.
-// Each time this node becomes primary and there is no author, it makes a token,
-// stores its hash in place of the one before and hands the token to announce,
-// which prints the link: so only the primary prints one, and only the newest is
-// good.
+// SetupTask returns the primary's task that offers the one-time link for the first author. When
+// there is no author, it makes a token, stores its hash in place of the one before, and calls
+// announce with the token, which prints the link. So only the primary prints a link, and only the
+// newest one is valid.
 func SetupTask(announce func(token string), log *slog.Logger) repo.Task {
 	return func(ctx context.Context, r *repo.Repo) {
 		for {
@@ -42,7 +42,7 @@ func SetupTask(announce func(token string), log *slog.Logger) repo.Task {
 	}
 }
 
-// offer returns the token that was stored, "" when there is an author.
+// offer stores a new token and returns it, or "" when there is an author.
 func offer(ctx context.Context, s Store) (string, error) {
 	var found bool
 	err := s.View(ctx, func(rd repo.Reader) error {
@@ -55,7 +55,7 @@ func offer(ctx context.Context, s Store) (string, error) {
 	}
 	token := NewToken()
 	_, err = repo.Write(repo.As(ctx, repo.Actor{Name: repo.System}), s, OfferSetup{TokenHash: HashToken(token)})
-	if errors.Is(err, &repo.Error{Code: repo.Conflict, Reason: SetupDone}) {
+	if errors.Is(err, &apperr.Error{Code: apperr.Conflict, Reason: SetupDone}) {
 		return "", nil
 	}
 	return token, err

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -23,10 +24,10 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 	token := <-tokens
 	on := w.service(w.replica)
 	if open, err := on.SetupOpen(t.Context(), token); err != nil || !open {
-		t.Errorf("the link: %v %v", open, err)
+		t.Errorf("the link: %v %v, want no error and true", open, err)
 	}
 	if open, err := on.SetupOpen(t.Context(), token+"x"); err != nil || open {
-		t.Errorf("another link: %v %v", open, err)
+		t.Errorf("another link: %v %v, want no error and false", open, err)
 	}
 	in := accounts.SetupInput{Token: token, Email: "Ada@example.org", Name: "Ada", Password: password, UserAgent: "Lynx"}
 	bad := in
@@ -43,14 +44,14 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if u, _, err := on.Session(t.Context(), s.Token); err != nil || u.ID != s.UserID || u.Email != email {
-		t.Errorf("got %+v %v", u, err)
+		t.Errorf("got %+v %v, want no error, ID %v and Email %v", u, err, s.UserID, email)
 	}
-	done := &repo.Error{Code: repo.Conflict, Reason: accounts.SetupDone}
+	done := &apperr.Error{Code: apperr.Conflict, Reason: accounts.SetupDone}
 	if _, err := on.SetupOpen(t.Context(), token); !errors.Is(err, done) {
-		t.Errorf("the link afterwards: %v", err)
+		t.Errorf("the link afterwards: %v, want %v", err, done)
 	}
 	if _, err := on.Setup(t.Context(), in); !errors.Is(err, done) {
-		t.Errorf("a second setup: %v", err)
+		t.Errorf("a second setup: %v, want %v", err, done)
 	}
 	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password}); err != nil {
 		t.Errorf("login: %v", err)
@@ -88,13 +89,15 @@ func TestSetupIsLimited(t *testing.T) {
 	task, tokens := announcing()
 	w := mustWorld(t, task)
 	<-tokens
-	in := accounts.SetupInput{Token: "guess", Email: email, Name: "Ada", Password: password, Addr: netip.MustParseAddr("192.0.2.1")}
+	in := accounts.SetupInput{
+		Token: "guess", Email: email, Name: "Ada", Password: password, Addr: netip.MustParseAddr("192.0.2.1"),
+	}
 	for range 20 {
 		_, err := w.service(w.primary).Setup(t.Context(), in)
 		repotest.WantFields(t, err, "token")
 	}
-	if _, err := w.service(w.primary).Setup(t.Context(), in); !repo.HasReason(err, accounts.Limited) {
-		t.Errorf("got %v", err)
+	if _, err := w.service(w.primary).Setup(t.Context(), in); !apperr.HasReason(err, accounts.Limited) {
+		t.Errorf("got %v, want the reason %v", err, accounts.Limited)
 	}
 }
 
@@ -103,8 +106,8 @@ func TestQueries(t *testing.T) {
 	w := mustWorld(t)
 	view := func(fn func(rd repo.Reader) error) error { return w.replica.View(t.Context(), fn) }
 	err := view(func(rd repo.Reader) error { _, err := accounts.First(t.Context(), rd); return err })
-	if !errors.Is(err, repo.NotFound) {
-		t.Errorf("first of none: %v", err)
+	if !errors.Is(err, apperr.NotFound) {
+		t.Errorf("first of none: %v, want %v", err, apperr.NotFound)
 	}
 	id := mustUser(t, w)
 	bob := accounts.NewUser{Email: "bob@example.org", Name: "Bob", Password: password}
@@ -113,17 +116,19 @@ func TestQueries(t *testing.T) {
 	}
 	err = view(func(rd repo.Reader) error {
 		var list []accounts.User
-		if list, err = accounts.List(t.Context(), rd); err != nil || len(list) != 2 || list[0].Name != "Ada" || list[1].Name != "Bob" {
-			t.Errorf("list: %+v %v", list, err)
+		if list, err = accounts.List(t.Context(), rd); err != nil || len(list) != 2 || list[0].Name != "Ada" ||
+			list[1].Name != "Bob" {
+			t.Errorf("list: %+v %v, want no error, 2 of them, %q and %q", list, err, "Ada", "Bob")
 		}
 		if u, ferr := accounts.First(t.Context(), rd); ferr != nil || u.ID != id {
-			t.Errorf("first: %+v %v", u, ferr)
+			t.Errorf("first: %+v %v, want no error and ID %v", u, ferr, id)
 		}
-		if u, uerr := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG "); uerr != nil || u.ID != id || !u.CreatedAt.Equal(w.clock.Now()) {
+		if u, uerr := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG "); uerr != nil || u.ID != id ||
+			!u.CreatedAt.Equal(w.clock.Now()) {
 			t.Errorf("by address: %+v %v", u, uerr)
 		}
-		if _, err = accounts.ByID(t.Context(), rd, 77); !errors.Is(err, repo.NotFound) {
-			t.Errorf("by an unknown id: %v", err)
+		if _, err = accounts.ByID(t.Context(), rd, 77); !errors.Is(err, apperr.NotFound) {
+			t.Errorf("by an unknown id: %v, want %v", err, apperr.NotFound)
 		}
 		return nil
 	})
@@ -135,11 +140,11 @@ func TestQueries(t *testing.T) {
 func TestActors(t *testing.T) {
 	t.Parallel()
 	a := accounts.Session{UserID: 12, TokenHash: "h"}.Actor()
-	if id, ok := accounts.UserOf(a); !ok || id != 12 || a.Session != "h" || a.Name != "user:12" {
-		t.Errorf("got %+v %d %v", a, id, ok)
+	if id, ok := a.UserID(); !ok || id != 12 || a.Session != "h" || a.Name != "user:12" {
+		t.Errorf("got %+v %d %v, want true, 12, Session %q and Name %q", a, id, ok, "h", "user:12")
 	}
 	for _, name := range []string{"", "user:", "user:0", "user:-1", "user:x", "operator", "12"} {
-		if _, ok := accounts.UserOf(repo.Actor{Name: name}); ok {
+		if _, ok := (repo.Actor{Name: name}).UserID(); ok {
 			t.Errorf("%q is a user", name)
 		}
 	}

@@ -17,17 +17,21 @@ import (
 	"github.com/coder/websocket"
 
 	"blog/internal/app"
-	"blog/internal/repo"
+	"blog/internal/apperr"
+	"blog/internal/live"
+	"blog/internal/transport"
 )
 
-// mustOpen starts a node on ports of its own.
+// mustOpen starts a node on free ports.
 func mustOpen(t *testing.T, c app.Config) *app.Server {
 	t.Helper()
 	if c.DatabasePath == "" {
 		c.DatabasePath = filepath.Join(t.TempDir(), "blog.db")
 	}
 	c.ListenAddr, c.PrivateAddr = "127.0.0.1:0", "127.0.0.1:0"
-	s, err := app.Open(t.Context(), c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard, Version: "test"})
+	s, err := app.Open(t.Context(), c, app.Options{
+		Logger: slog.New(slog.DiscardHandler), Out: io.Discard, Version: "test",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,37 +56,38 @@ func TestOpenServesAndCloses(t *testing.T) {
 		t.Errorf("public address %s, listening on %s", s.PublicURL, s.PublicAddr)
 	}
 	if status, _ := get(t, public+"/"); status != http.StatusOK {
-		t.Errorf("home page: %d", status)
+		t.Errorf("home page: %d, want %d", status, http.StatusOK)
 	}
-	if _, err := app.TakeLock(c.DatabasePath); !errors.Is(err, app.ErrLocked) {
-		t.Errorf("lock beside a running server: %v", err)
+	if _, err := app.AcquireLock(c.DatabasePath); !errors.Is(err, app.ErrLocked) {
+		t.Errorf("lock beside a running server: %v, want %v", err, app.ErrLocked)
 	}
 	if got := app.Announced(c.DatabasePath); got != "http://"+s.PrivateAddr.String() {
-		t.Errorf("announced %q", got)
+		t.Errorf("announced %q, want %q", got, "http://"+s.PrivateAddr.String())
 	}
 	mustClose(t, s)
 	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.PublicAddr.String()); err == nil {
 		t.Error("it still listens")
 	}
-	lock, err := app.TakeLock(c.DatabasePath)
+	lock, err := app.AcquireLock(c.DatabasePath)
 	if err != nil {
 		t.Fatalf("lock after the end: %v", err)
 	}
 	if got := app.Announced(c.DatabasePath); got != "" {
-		t.Errorf("still announced: %q", got)
+		t.Errorf("still announced: %q, want none", got)
 	}
 	if err := lock.Close(); err != nil {
 		t.Error(err)
 	}
-	// The token stays, and with it signed cookies.
+	// The token stays the same, so signed cookies stay valid.
 	again := mustOpen(t, c)
 	if again.Secret != s.Secret || len(again.Secret) < 32 {
-		t.Error("another token after a restart")
+		t.Errorf("after a restart a token of %d bytes, the same: %t, want the same of at least 32", len(again.Secret),
+			again.Secret == s.Secret)
 	}
 	mustClose(t, again)
 }
 
-// TestTokenIsTheOwnersAlone: one that others could read is closed to them.
+// TestTokenIsTheOwnersAlone: a token file that others can read gets mode 0600.
 func TestTokenIsTheOwnersAlone(t *testing.T) {
 	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db")}
 	token := c.DatabasePath + ".token"
@@ -96,12 +101,15 @@ func TestTokenIsTheOwnersAlone(t *testing.T) {
 	s := mustOpen(t, c)
 	defer mustClose(t, s)
 	info, err := os.Stat(token)
-	if err != nil || info.Mode().Perm() != 0o600 || s.Secret != secret {
-		t.Errorf("token: %v %v", info, err)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("token: %v %v, want no error and the mode 0600", info, err)
+	}
+	if s.Secret != secret {
+		t.Errorf("the token is %q, want the file's %q", s.Secret, secret)
 	}
 }
 
-// TestCloseEndsSockets: they hear that the server goes away.
+// TestCloseEndsSockets: sockets get the close frame of a server that goes away.
 func TestCloseEndsSockets(t *testing.T) {
 	s := mustOpen(t, app.Config{})
 	ws, res, err := websocket.Dial(t.Context(), "ws://"+s.PublicAddr.String()+"/live?topics=posts&after=0", nil)
@@ -125,12 +133,24 @@ func TestCloseEndsSockets(t *testing.T) {
 	}()
 	mustClose(t, s)
 	if err := <-ended; websocket.CloseStatus(err) != websocket.StatusGoingAway {
-		t.Errorf("the socket ended with %v", err)
+		t.Errorf("the socket ended with %v, want %v", err, websocket.StatusGoingAway)
 	}
 }
 
-// TestSocketsOfAnEncryptedSite: its pages may open them, what only claims its
-// name without encryption may not.
+// TestTheHubIsInformedLast: whoever fetches a page because of a frame is to be served by a cache that knows of the row.
+func TestTheHubIsInformedLast(t *testing.T) {
+	s := mustOpen(t, app.Config{})
+	defer mustClose(t, s)
+	tails := s.Tails()
+	for i, tail := range tails {
+		if _, hub := tail.(*live.Hub); hub != (i == len(tails)-1) {
+			t.Errorf("tail %d of %d is a %T", i+1, len(tails), tail)
+		}
+	}
+}
+
+// TestSocketsOfAnEncryptedSite: pages of the site may open sockets. A page that has its host but no
+// encryption may not.
 func TestSocketsOfAnEncryptedSite(t *testing.T) {
 	s := mustOpen(t, app.Config{PublicURL: "https://blog.example"})
 	defer mustClose(t, s)
@@ -167,51 +187,67 @@ func TestPrivateListenerKnowsItsCallers(t *testing.T) {
 	defer mustClose(t, s)
 	base := "http://" + s.PrivateAddr.String()
 	var st app.Status
-	if err := repo.NewTransport(s.Secret).Ask(t.Context(), base, app.PathStatus, &st); err != nil {
+	if err := transport.NewClient(s.Secret).Ask(t.Context(), base, app.PathStatus, &st); err != nil {
 		t.Fatal(err)
 	}
-	if st.Node != "n1" || st.Region != "ams" || st.Role != "primary" || !st.Ready || st.Version != "test" || st.Zone != "Asia/Tokyo" {
-		t.Errorf("status: %+v", st)
+	if st.Node != "n1" || st.Region != "ams" || st.Role != "primary" || !st.Ready || st.Version != "test" ||
+		st.Zone != "Asia/Tokyo" {
+		t.Errorf("status: %+v, want Node %q, Region %q, Role %q, Ready true, Version %q and Zone %q", st, "n1", "ams",
+			"primary", "test", "Asia/Tokyo")
 	}
-	err := repo.NewTransport("not the secret").Ask(t.Context(), base, app.PathStatus, &st)
-	if !repo.HasReason(err, repo.BadSecret) {
-		t.Errorf("a wrong secret: %v", err)
+	err := transport.NewClient("not the secret").Ask(t.Context(), base, app.PathStatus, &st)
+	if !apperr.HasReason(err, apperr.BadSecret) {
+		t.Errorf("a wrong secret: %v, want the reason %v", err, apperr.BadSecret)
 	}
 	status, text := get(t, base+"/internal/status")
 	var refused struct {
-		Error repo.Error `json:"error"`
+		Error apperr.Error `json:"error"`
 	}
-	if err := json.Unmarshal([]byte(text), &refused); err != nil || status != http.StatusUnauthorized || refused.Error.Reason != repo.BadSecret {
-		t.Errorf("no secret: %d %s %v", status, text, err)
+	if err := json.Unmarshal([]byte(text), &refused); err != nil || status != http.StatusUnauthorized ||
+		refused.Error.Reason != apperr.BadSecret {
+		t.Errorf("no secret: %d %s %v, want %d and the reason %s", status, text, err, http.StatusUnauthorized,
+			apperr.BadSecret)
 	}
 	if status, text := get(t, base+"/metrics"); status != http.StatusOK || !strings.Contains(text, "blog_seq") {
-		t.Errorf("metrics: %d", status)
+		t.Errorf("metrics: %d, %v, want %d and with %q", status, text, http.StatusOK, "blog_seq")
 	}
 }
 
-// TestRunEndsWithItsContext is what SIGTERM does.
+// TestRunEndsWithItsContext: Run ends without an error when its context ends, as at SIGTERM.
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0"}
-	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(*app.Server) { stop() })
+	c := app.Config{
+		DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0",
+	}
+	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(*app.Server) {
+		stop()
+	})
 	if err != nil {
 		t.Error(err)
 	}
 }
 
-// TestRunEndsAlthoughSomethingHangs: with the real clock and the whole server. The lease is let go of when the process has ended.
+// TestRunEndsAlthoughSomethingHangs: Run ends, with the real clock and the whole server, although
+// closing hangs. The end of the process releases the lease.
 func TestRunEndsAlthoughSomethingHangs(t *testing.T) {
-	t.Parallel() // it waits for most of its time
+	t.Parallel() // most of its time is waiting
 	ctx, stop := context.WithCancel(t.Context())
 	release := make(chan struct{})
 	defer close(release)
-	c := app.Config{DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0"}
+	c := app.Config{
+		DatabasePath: filepath.Join(t.TempDir(), "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0",
+	}
 	var start time.Time
-	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(s *app.Server) { s.Hang(release); start = time.Now(); stop() })
+	err := app.Run(ctx, c, app.Options{Logger: slog.New(slog.DiscardHandler), Out: io.Discard}, func(s *app.Server) {
+		s.Hang(release)
+		start = time.Now()
+		stop()
+	})
 	if !errors.Is(err, app.ErrUnclosed) {
 		t.Errorf("%v, want %v", err, app.ErrUnclosed)
 	}
-	// TestTimesOfLeaving has the 8 s. A busy machine may be late, but not so late that it would have been killed.
+	// TestTimesOfLeaving checks the 8 s. A busy machine may need longer, but not so long that the
+	// process would be killed.
 	const killTimeout = 10 * time.Second
 	if took := time.Since(start); took >= killTimeout {
 		t.Errorf("it ended after %s, and would have been killed at %s", took, killTimeout)

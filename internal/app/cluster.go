@@ -14,8 +14,8 @@ import (
 	"blog/internal/repo"
 )
 
-// openCluster is for nodes under LiteFS. Only where the LiteFS node keeps a sync set
-// does anybody wait for a standby.
+// openCluster opens the cluster of a node under LiteFS; without LiteFS it does nothing. Only with a
+// LiteFS node that has a sync set do writes wait for a standby.
 func (s *Server) openCluster(ctx context.Context) {
 	c := s.config
 	if c.LiteFSURL == "" {
@@ -23,7 +23,8 @@ func (s *Server) openCluster(ctx context.Context) {
 	}
 	o := cluster.Options{
 		Node: s.node, Policy: cluster.Policy(c.policy()), Wait: c.DurabilityWait, Stall: c.DurabilityStall,
-		Header: s.transport.Header(), Info: s.info, Clock: s.clock, Logger: s.log,
+		Header: s.transport.Header(), Info: s.info, Clock: s.clock, Elapsed: s.options.Clock.Elapsed,
+		Logger: s.log,
 	}
 	if c.LiteFSControl != "" {
 		s.control = litefs.NewControl(c.LiteFSControl)
@@ -34,7 +35,7 @@ func (s *Server) openCluster(ctx context.Context) {
 	s.closing(func(context.Context) error { return s.cluster.Close() })
 }
 
-// policy is DURABILITY with its default filled in.
+// policy returns DURABILITY, or its default when it is empty.
 func (c Config) policy() string {
 	switch {
 	case c.Durability != "":
@@ -45,7 +46,8 @@ func (c Config) policy() string {
 	return string(cluster.Local)
 }
 
-// durability is what decides about acknowledgements here, nil where the commit does.
+// durability returns what decides about acknowledgements on this node, or nil when a commit alone
+// is enough.
 func (s *Server) durability() repo.Durability {
 	if s.control == nil {
 		return nil
@@ -53,7 +55,7 @@ func (s *Server) durability() repo.Durability {
 	return s.cluster
 }
 
-// info is how this node is, for the primary and for whoever asks.
+// info returns what this node reports about itself to the primary and in `blog status`.
 func (s *Server) info(ctx context.Context) cluster.Info {
 	c := s.config
 	role := s.node.Role()
@@ -62,16 +64,16 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 		Release: s.options.Version, Sockets: s.hub.Stats().Sockets,
 	}
 	if i.ID == "" {
-		i.ID = "node " + c.Node // no data directory of ours: a stock LiteFS, or none
+		i.ID = "node " + c.Node // there is no data directory of `blog mount`: a stock LiteFS, or none
 	}
 	i.Primary = role.Host
 	if role.State == litefs.Primary && i.Primary == "" {
-		i.Primary = c.Node // a plain file, or a LiteFS that does not tell it
+		i.Primary = c.Node // a plain file, or a LiteFS that does not report the host
 	}
 	if role.State == litefs.Primary {
 		i.Problem = s.commits().problem(time.Now())
 	}
-	if v, err := s.Repo.Schema(ctx); err == nil { // else it is not known now, which /readyz says
+	if v, err := s.Repo.Schema(ctx); err == nil { // otherwise the schema is not known now, which /readyz reports
 		i.Schema = v
 	}
 	if c.LiteFSURL != "" {
@@ -80,7 +82,8 @@ func (s *Server) info(ctx context.Context) cluster.Info {
 	return i
 }
 
-// position reads LiteFS's own position of the database, in its file DATABASE-pos.
+// position returns LiteFS's own position of the database, from its file DATABASE-pos. Both are ""
+// when there is no database yet.
 func position(database string) (txid, checksum string) {
 	text, err := os.ReadFile(filepath.Clean(database + "-pos"))
 	if err != nil {
@@ -90,31 +93,39 @@ func position(database string) (txid, checksum string) {
 	return txid, checksum
 }
 
-// warmUp is how long a standby that starts keeps readers away while it is not yet in
-// the sync set, so that a rolling restart does not go on to the primary meanwhile.
+// warmUp is for how long a standby that has just started reports "not ready" while it is not in the
+// sync set. A rolling restart waits for it and does not go on to the primary meanwhile.
 const warmUp = 30 * time.Second
 
-// findPrimary is how long a primary may take to be found.
+// findPrimary is how long finding a primary may take.
 const findPrimary = 5 * time.Second
 
-// notYet says why this node, although it could serve, is not to be counted on yet.
+// notYet returns why this node does not report "ready" although it could serve, or "".
 func (s *Server) notYet() string {
 	if s.control == nil || !s.config.LiteFSCandidate || s.warm.Load() {
 		return ""
 	}
 	in, known := s.cluster.InSet()
-	up := time.Since(s.started)
-	if in || up > warmUp {
+	warm, why := warmed(time.Since(s.started), in, known, s.node.Role().State)
+	if warm {
 		s.warm.Store(true)
-		return ""
 	}
-	if !known && up > findPrimary && s.node.Role().State == litefs.Unknown {
-		return "" // nobody to be a standby of: reads are all there is
-	}
-	return "this standby has just started and does not have every write yet"
+	return why
 }
 
-// checkDurability refuses what cannot be kept.
+// warmed reports whether a candidate that started so long ago counts as started, which it does from then on, and
+// otherwise why it does not report "ready", or "". in says that it is in the sync set, known that it knows.
+func warmed(up time.Duration, in, known bool, role litefs.State) (warm bool, why string) {
+	switch {
+	case in, up > warmUp:
+		return true, ""
+	case !known && up > findPrimary && role == litefs.Unknown:
+		return false, "" // no primary is known, so it cannot become a standby, and reads are all that it can serve
+	}
+	return false, "this standby has just started and does not have every write yet"
+}
+
+// checkDurability refuses a policy that this node cannot satisfy.
 func (c Config) checkDurability() error {
 	switch c.Durability {
 	case "", string(cluster.Local), string(cluster.Two), string(cluster.Strict):
@@ -124,11 +135,13 @@ func (c Config) checkDurability() error {
 	switch c.policy() {
 	case string(cluster.Local):
 		if c.LiteFSControl != "" {
-			return errors.New("DURABILITY=local is for a plain file or a static lease: with a lease in Consul a standby could be elected that has not everything; set two or strict")
+			return errors.New("DURABILITY=local is for a plain file or a static lease: with a lease in Consul a standby could " +
+				"be elected that has not everything; set two or strict")
 		}
 	default:
 		if c.LiteFSControl == "" {
-			return fmt.Errorf("DURABILITY=%s needs a standby that can be elected: run `blog mount` with a lease in Consul, or set local", c.Durability)
+			return fmt.Errorf("DURABILITY=%s needs a standby that can be elected: run `blog mount` with a lease in Consul, or "+
+				"set local", c.Durability)
 		}
 	}
 	if c.DurabilityWait < 0 || c.DurabilityStall < 0 || c.WriteStall < 0 {

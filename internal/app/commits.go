@@ -10,15 +10,16 @@ import (
 	"blog/internal/repo"
 )
 
-// writeStall is WRITE_STALL's default.
+// writeStall is the default of WRITE_STALL.
 const writeStall = 20 * time.Second
 
-// commits is what comes of this node's COMMITs, as whoever watches it sees it. A commit can fail for as long as
-// somebody keeps a read transaction open, while BEGIN IMMEDIATE and the connections to other nodes work as ever.
+// commits judges the results of this node's COMMITs. COMMITs can fail for as long as another
+// process has a read transaction open, while BEGIN IMMEDIATE and the connections to other nodes
+// work as usual.
 type commits struct {
 	writing func() repo.Writing
-	primary func() bool // this node is primary
-	others  func() bool // another node is in the sync set, so that it could be elected
+	primary func() bool // reports whether this node is primary
+	others  func() bool // reports whether another node is in the sync set, and so could be elected
 	limit   time.Duration
 	log     *slog.Logger
 }
@@ -31,15 +32,16 @@ func (s *Server) commits() *commits {
 	}
 }
 
-// fail reports whether this node is primary and at least three commits have failed over the whole limit, and none
-// has succeeded.
+// fail reports whether this node is primary, at least three commits have failed over the whole
+// limit, and none has succeeded in that time.
 func (c *commits) fail(now time.Time) (repo.Writing, bool) {
 	w := c.writing()
 	return w, c.primary() && w.CommitsFail(now, c.limit)
 }
 
-// watch checks at every tick, until ctx ends. Where commits fail it calls end, so that another node is elected. A node
-// that is alone in the sync set says so, once, and stays: nobody else may write.
+// watch checks at every tick until ctx ends. When commits fail it calls end, so that another node
+// is elected, and returns. When this node is alone in the sync set it logs that once and goes on,
+// because no other node may write.
 func (c *commits) watch(ctx context.Context, every time.Duration, end func(err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -64,7 +66,7 @@ func (c *commits) watch(ctx context.Context, every time.Duration, end func(err e
 	}
 }
 
-// problem says in words that commits fail; it is empty where they do not.
+// problem returns a sentence for the status when commits fail, and "" otherwise.
 func (c *commits) problem(now time.Time) string {
 	w, failing := c.fail(now)
 	if !failing {

@@ -14,11 +14,11 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// bench is a node whose COMMITs the test tells.
+// bench is a node whose results of COMMITs the test sets.
 type bench struct {
 	log             repotest.Journal
 	start           time.Time
-	failing         repo.Writing // all COMMITs from the start
+	failing         repo.Writing // every COMMIT since the start has failed
 	writing         atomic.Pointer[repo.Writing]
 	primary, others atomic.Bool
 	commits         app.Commits
@@ -26,11 +26,12 @@ type bench struct {
 }
 
 const (
-	writeStall = 20 * time.Second
-	paceOfLook = 3 * time.Second
+	writeStall    = 20 * time.Second
+	checkInterval = 3 * time.Second
 )
 
-// watched runs work in a bubble, beside the watch of a primary all of whose COMMITs fail from the start.
+// watched runs work in a bubble, beside the watch of a primary whose COMMITs all fail from the
+// start.
 func watched(t *testing.T, others bool, work func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +46,7 @@ func watched(t *testing.T, others bool, work func(t *testing.T, b *bench)) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			b.commits.Watch(ctx, paceOfLook, func(error) { b.ended.Store(true) })
+			b.commits.Watch(ctx, checkInterval, func(error) { b.ended.Store(true) })
 		}()
 		work(t, b)
 		stop()
@@ -53,7 +54,7 @@ func watched(t *testing.T, others bool, work func(t *testing.T, b *bench)) {
 	})
 }
 
-// wait lets time go by, and wants to know afterwards whether it has ended.
+// wait lets time pass and checks whether the watch has called end.
 func (b *bench) wait(t *testing.T, until time.Duration, ended bool) {
 	t.Helper()
 	time.Sleep(time.Until(b.start.Add(until)))
@@ -63,7 +64,7 @@ func (b *bench) wait(t *testing.T, until time.Duration, ended bool) {
 	}
 }
 
-// said wants so many lines in the log, and the problem to be told or not.
+// said checks how many lines the log has, and whether the status has a problem.
 func (b *bench) said(t *testing.T, lines int, problem bool) {
 	t.Helper()
 	if n := strings.Count(b.log.String(), "no commit succeeds, and this node stays"); n != lines {
@@ -74,17 +75,18 @@ func (b *bench) said(t *testing.T, lines int, problem bool) {
 	}
 }
 
-// TestCommitsFailWhereOthersMayLead: the role goes to them, and not before the time is over.
-func TestCommitsFailWhereOthersMayLead(t *testing.T) {
+// TestCommitsFailWhereOthersCanBeElected: the node ends so that another is elected, and not before
+// WRITE_STALL is over.
+func TestCommitsFailWhereOthersCanBeElected(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
 		t.Helper()
 		b.wait(t, writeStall-1, false)
-		b.wait(t, writeStall+paceOfLook, true)
+		b.wait(t, writeStall+checkInterval, true)
 		b.said(t, 0, true)
 	})
 }
 
-// TestTooFewCommits: two say nothing, however long ago.
+// TestTooFewCommits: two failed commits prove nothing, however long ago they were.
 func TestTooFewCommits(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
 		t.Helper()
@@ -96,7 +98,7 @@ func TestTooFewCommits(t *testing.T) {
 	})
 }
 
-// TestCommitsOfAnotherNode: what failed here before the role was lost is over.
+// TestCommitsOfAnotherNode: commits that failed here before the role was lost no longer count.
 func TestCommitsOfAnotherNode(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {
 		t.Helper()
@@ -106,19 +108,20 @@ func TestCommitsOfAnotherNode(t *testing.T) {
 	})
 }
 
-// TestCommitsFailWhereThisNodeIsAlone: it says so, once each time, and stays; until there is somebody else.
+// TestCommitsFailWhereThisNodeIsAlone: the node logs that commits fail, once each time, and stays
+// until there is another member.
 func TestCommitsFailWhereThisNodeIsAlone(t *testing.T) {
 	watched(t, false, func(t *testing.T, b *bench) {
 		t.Helper()
 		b.wait(t, time.Hour, false)
 		b.said(t, 1, true)
 		b.writing.Store(&repo.Writing{State: repo.WriteFit})
-		b.wait(t, time.Hour+2*paceOfLook, false)
+		b.wait(t, time.Hour+2*checkInterval, false)
 		b.said(t, 1, false)
 		b.writing.Store(&b.failing)
-		b.wait(t, time.Hour+4*paceOfLook, false)
+		b.wait(t, time.Hour+4*checkInterval, false)
 		b.said(t, 2, true)
 		b.others.Store(true)
-		b.wait(t, time.Hour+6*paceOfLook, true)
+		b.wait(t, time.Hour+6*checkInterval, true)
 	})
 }

@@ -1,7 +1,6 @@
-// Package app owns the wiring of a node: its configuration, the lock beside a
-// plain database, the listeners, and the order in which everything is opened and
-// closed. `blog serve` runs it, and so do tests, with port 0 for both addresses.
+// Package app owns the wiring of a node: its configuration, the lock beside a plain database, the
+// listeners, and the order in which everything is opened and closed. `blog serve` runs it, and so
+// do tests, with port 0 for both addresses.
 //
-// It decides nothing about posts, pages or writes, and nothing but cmd and test
-// imports it.
+// It decides nothing about posts, pages or writes. Only cmd and test import it.
 package app

@@ -12,17 +12,20 @@ import (
 	"blog/internal/repo"
 )
 
-// RunWatched is Run with a watch of another pace, which asks canary.
-func RunWatched(ctx context.Context, c Config, o Options, started func(*Server), every time.Duration, canary func(ctx context.Context, s *Server) error) error {
+// RunWatched is Run with a watch that has another pace and calls canary.
+func RunWatched(
+	ctx context.Context, c Config, o Options, started func(*Server), every time.Duration,
+	canary func(ctx context.Context, s *Server) error,
+) error {
 	return run(ctx, c, o, started, func(s *Server, ctx context.Context) {
-		s.look(ctx, every, func(ctx context.Context) error { return canary(ctx, s) }, s.fail)
+		s.watchWith(ctx, every, func(ctx context.Context) error { return canary(ctx, s) }, s.fail)
 	})
 }
 
-// Canary is what is asked under LiteFS.
+// Canary is the check of a node under LiteFS.
 func Canary(ctx context.Context, s *Server) error { return s.canary(ctx) }
 
-// Begin asks whether the primary can begin a transaction.
+// Begin checks that the primary can begin a transaction.
 func Begin(ctx context.Context, s *Server) error { return s.Repo.Canary(ctx) }
 
 // ClusterMetrics returns the metrics of what acknowledgements rest on, by name.
@@ -32,7 +35,7 @@ func ClusterMetrics(c standing) map[string]func() float64 {
 	return all
 }
 
-// ErrBroken is why a process ends.
+// ErrBroken is errBroken.
 var ErrBroken = errBroken
 
 // Hang makes the closing of s wait until release is closed.
@@ -40,10 +43,10 @@ func (s *Server) Hang(release <-chan struct{}) {
 	s.closing(func(context.Context) error { <-release; return nil })
 }
 
-// ErrUnclosed is what Run returns where closing took too long.
+// ErrUnclosed is errUnclosed.
 var ErrUnclosed = errUnclosed
 
-// LossHandler answers as the private listener of a node with that cluster and that control.
+// LossHandler returns the handler of PathAcceptLoss of a node with this cluster and this control.
 func LossHandler(node string, among *cluster.Cluster, control *litefs.Control) http.Handler {
 	s := &Server{config: Config{Node: node}, cluster: among, control: control, log: slog.New(slog.DiscardHandler)}
 	mux := http.NewServeMux()
@@ -52,7 +55,8 @@ func LossHandler(node string, among *cluster.Cluster, control *litefs.Control) h
 	return mux
 }
 
-// End is how a server leaves that has only these to close, the last one first, and whose watch ends when watch returns.
+// End ends a server that has only these closers, of which the last runs first, and whose watch ends
+// when watch returns.
 func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ctx context.Context) error) error {
 	s := &Server{log: log, closers: closers}
 	var work sync.WaitGroup
@@ -60,15 +64,18 @@ func End(ctx context.Context, log *slog.Logger, watch func(), closers ...func(ct
 	return s.end(ctx, &work)
 }
 
-// Shut is how a listener's server is closed.
+// Shut closes a listener's server.
 func Shut(log *slog.Logger, srv *http.Server) func(ctx context.Context) error {
 	return (&Server{log: log}).shut("public", srv)
 }
 
-// Commits watches what writing says of COMMITs, as a node does that is primary and has others in its sync set or none.
+// Commits watches what writing returns, as a node does that is primary and has other members in its
+// sync set or none.
 type Commits struct{ c *commits }
 
-func NewCommits(writing func() repo.Writing, primary, others func() bool, limit time.Duration, log *slog.Logger) Commits {
+func NewCommits(
+	writing func() repo.Writing, primary, others func() bool, limit time.Duration, log *slog.Logger,
+) Commits {
 	return Commits{&commits{writing: writing, primary: primary, others: others, limit: limit, log: log}}
 }
 
@@ -76,3 +83,11 @@ func (c Commits) Watch(ctx context.Context, every time.Duration, end func(err er
 	c.c.watch(ctx, every, end)
 }
 func (c Commits) Problem() string { return c.c.problem(time.Now()) }
+
+// Warmed is warmed.
+func Warmed(up time.Duration, in, known bool, role litefs.State) (warm bool, why string) {
+	return warmed(up, in, known, role)
+}
+
+// Tails is tails.
+func (s *Server) Tails() []repo.Tail { return s.tails() }

@@ -10,26 +10,27 @@ import (
 	"blog/internal/litefs"
 )
 
-// Times of leaving, counted from its beginning. The LiteFS node around this process
-// then has the rest of its own 10 s to close cleanly and to let go of its lease.
+// Limits of leaving, counted from its beginning. The LiteFS node around this process has 10 s in
+// all, so the remaining time is for closing cleanly and for releasing its lease.
 const (
 	// handOverLimit is how long a standby may take to become primary.
 	handOverLimit = 3 * time.Second
-	// patienceLimit is when calls that still wait are answered as they are.
+	// patienceLimit is when calls that still wait are answered, whatever is known of them.
 	patienceLimit = 4 * time.Second
-	// cutLimit is when requests and sockets that have not ended are cut off: one client
-	// that sends half a form must not keep this node's lease.
+	// cutLimit is when requests and sockets that have not ended are cut off. Otherwise one client
+	// that sends half a form would hold this node's lease.
 	cutLimit = 6 * time.Second
-	// endLimit is when this process ends, whatever is still open: what SQLite has not
-	// committed is rolled back by whoever opens the database next.
+	// endLimit is when this process ends, whatever is still open. The process that opens the
+	// database next rolls back what SQLite has not committed.
 	endLimit = 8 * time.Second
 )
 
-// errUnclosed is why a process ends that could not close everything in time.
+// errUnclosed is the error of a process that ends before everything is closed.
 var errUnclosed = errors.New("closing took too long: what was still open was left as it was")
 
-// end closes the server within the times of leaving. Requests and sockets that had to be
-// cut off are no error. watched ends when the watch has.
+// end closes the server within the limits of leaving. It also waits for watched, the watch of the
+// database. It fails with errUnclosed after endLimit; requests and sockets that had to be cut off
+// are no error.
 func (s *Server) end(ctx context.Context, watched *sync.WaitGroup) error {
 	ctx = context.WithoutCancel(ctx)
 	start := time.Now()
@@ -52,33 +53,34 @@ func (s *Server) end(ctx context.Context, watched *sync.WaitGroup) error {
 	}
 }
 
-// leave lets go of what others wait for, before anything is closed: sockets are told
-// to go elsewhere while a primary hands over. Requests are still answered meanwhile.
+// leave releases what other nodes and clients wait for, before anything is closed: it sends sockets
+// elsewhere while a primary hands over its role. Requests are still answered meanwhile.
 func (s *Server) leave(ctx context.Context) error {
-	// It goes on when leaving has ended: requests still wait then.
+	// The timer runs on after leave has returned, because requests may still wait then.
 	time.AfterFunc(patienceLimit, s.Repo.Abandon)
-	var lead error
+	var roleErr error
 	var both sync.WaitGroup
 	both.Go(func() { s.hub.Close(ctx) })
-	both.Go(func() { lead = s.handOver(ctx) })
+	both.Go(func() { roleErr = s.handOver(ctx) })
 	both.Wait()
-	return lead
+	return roleErr
 }
 
-// handOver stops writing here and gives the lead to a standby. A standby only says that
-// it goes. Failing is no error of the end: the lease is released when LiteFS closes,
-// and then another member of the sync set is elected.
+// handOver ends writing on this node and hands the lease to a standby. On a standby it only
+// announces that this node leaves. A hand-off that fails is logged and is no error: the lease is
+// released when LiteFS closes, and then another member of the sync set is elected.
 func (s *Server) handOver(ctx context.Context) error {
 	if s.control == nil {
 		return nil
 	}
-	// A primary says it, too: when it has handed over it is the new one's standby for
-	// the moments that are left, and must not be waited for.
+	// A primary announces it too: after the hand-off it is the new primary's standby for a few
+	// moments, in which nobody may wait for it.
 	s.cluster.Leave(ctx)
 	if s.node.Role().State != litefs.Primary {
 		return nil
 	}
-	// A transaction under way may outlast ctx, and must not keep the rest from closing.
+	// A transaction under way may take longer than ctx, and must not delay the closing of
+	// everything else.
 	retired := make(chan error, 1)
 	s.retiring.Go(func() { retired <- s.Repo.Retire() })
 	select {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Limits of connections. A write may wait for an election, and its answer for
-// replication: requests get longer than that, headers do not.
+// Limits of connections. A write may wait for an election and its answer for replication, so
+// requests have more time than these take. Headers do not.
 const (
 	headerLimit    = 5 * time.Second
 	bodyLimit      = time.Minute
@@ -22,6 +22,7 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
+// server returns an HTTP server with the limits of connections.
 func server(log *slog.Logger) *http.Server {
 	return &http.Server{
 		ReadHeaderTimeout: headerLimit, ReadTimeout: bodyLimit, WriteTimeout: answerLimit, IdleTimeout: idleLimit,
@@ -29,8 +30,8 @@ func server(log *slog.Logger) *http.Server {
 	}
 }
 
-// listen takes both ports before anything else happens, so that a second server
-// changes nothing. Nobody is answered before serve.
+// listen opens both ports before anything else is opened, so that a second server changes nothing.
+// Requests are not answered before serve.
 func (s *Server) listen(ctx context.Context, lock *Lock) error {
 	c := s.config
 	s.public, s.private = server(s.log), server(s.log)
@@ -57,6 +58,7 @@ func (s *Server) listen(ctx context.Context, lock *Lock) error {
 	return nil
 }
 
+// listenOn opens a TCP listener. name is the variable that addr comes from, for the error.
 func listenOn(ctx context.Context, name, addr string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
@@ -82,8 +84,8 @@ func Reach(addr string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// serve begins to answer. At the end this node first lets go of what others wait
-// for, then the listeners are closed, and only then what answers rest on.
+// serve starts to answer requests, and registers the closers. At the end this node first releases
+// what others wait for, then closes the listeners, and then everything that answers depend on.
 func (s *Server) serve() {
 	s.public.Handler = s.site.Handler(s.sockets())
 	s.private.Handler = s.privateHandler()
@@ -100,8 +102,8 @@ func (s *Server) serve() {
 	}
 }
 
-// origins are the pages, besides those of the request's own host, that may open
-// a socket. Where the site is encrypted, its scheme is part of that.
+// origins returns the origins, besides the request's own host, whose pages may open a socket. For
+// an encrypted site the origin includes the scheme.
 func (s *Server) origins() []string {
 	if s.PublicURL.Scheme == "https" {
 		return []string{s.PublicURL.String()}
@@ -109,9 +111,9 @@ func (s *Server) origins() []string {
 	return []string{s.PublicURL.Host}
 }
 
-// sockets is the hub, for pages of an encrypted site only when they came
-// encrypted: anybody on the way can write others. The websocket package itself
-// looks at no scheme where Origin and Host name the same host.
+// sockets returns the handler of websockets. For an encrypted site it refuses pages that came
+// without encryption, since anybody on the way can change those. The websocket package does not
+// compare schemes when Origin and Host name the same host.
 func (s *Server) sockets() http.Handler {
 	if s.PublicURL.Scheme != "https" {
 		return s.hub
@@ -126,8 +128,8 @@ func (s *Server) sockets() http.Handler {
 	})
 }
 
-// shut ends a server: gracefully until ctx ends, then by force, which is no error: who
-// is still there has had their time.
+// shut returns a closer that ends a server gracefully, and by force when ctx ends before that.
+// Force is no error.
 func (s *Server) shut(name string, srv *http.Server) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		err := srv.Shutdown(ctx)
@@ -139,7 +141,7 @@ func (s *Server) shut(name string, srv *http.Server) func(ctx context.Context) e
 	}
 }
 
-// release closes a listener that no server has taken over and closed.
+// release returns a closer for a listener that a server may have closed already.
 func release(l net.Listener) func(ctx context.Context) error {
 	return func(context.Context) error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {

@@ -13,17 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrLocked says that another process has the database: a server, or a command.
+// ErrLocked is the error when another process has the lock of the database: a server or a command.
 var ErrLocked = errors.New("another process has the database")
 
-// Lock is the exclusive lock beside a plain database. A server holds it for as
-// long as it runs and writes into it where its private listener is.
+// Lock is the exclusive lock beside a plain database. A server holds it while it runs, and writes
+// the address of its private listener into the file.
 type Lock struct{ f *os.File }
 
 func lockPath(database string) string { return database + ".lock" }
 
-// TakeLock takes the lock of the database, or returns ErrLocked at once.
-func TakeLock(database string) (*Lock, error) {
+// AcquireLock acquires the lock of the database. It fails with ErrLocked at once when another
+// process has it.
+func AcquireLock(database string) (*Lock, error) {
 	if err := os.MkdirAll(filepath.Dir(database), 0o750); err != nil {
 		return nil, fmt.Errorf("folder of the database: %w", err)
 	}
@@ -41,19 +42,19 @@ func TakeLock(database string) (*Lock, error) {
 	return &Lock{f: f}, (&Lock{f: f}).announce("")
 }
 
-// lockWait is how long a command that has the database is waited for.
+// lockWait is how long AwaitLock waits for a command that has the lock.
 const lockWait = 10 * time.Second
 
-// AwaitLock is TakeLock that waits for a command to end, for 10 s at most.
-// ErrLocked comes at once when a server has the database: then Announced says
-// where it takes calls.
+// AwaitLock acquires the lock of the database, and waits up to 10 s for a command that has it. It
+// fails with ErrLocked after that, and at once when a server has the lock; Announced then returns
+// where the server can be reached.
 func AwaitLock(ctx context.Context, database string) (*Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		lock, err := TakeLock(database)
+		lock, err := AcquireLock(database)
 		if !errors.Is(err, ErrLocked) || Announced(database) != "" {
 			return lock, err
 		}
@@ -65,7 +66,7 @@ func AwaitLock(ctx context.Context, database string) (*Lock, error) {
 	}
 }
 
-// announce writes down where the holder's private listener is.
+// announce writes the address of the holder's private listener into the lock's file.
 func (l *Lock) announce(base string) error {
 	if err := l.f.Truncate(0); err != nil {
 		return fmt.Errorf("write lock: %w", err)
@@ -76,14 +77,14 @@ func (l *Lock) announce(base string) error {
 	return nil
 }
 
-// Close gives the lock back. The file stays: removing it would let two
-// processes hold locks on two files of that name.
+// Close releases the lock. It leaves the file: if it removed it, two processes could have locks on
+// two files of that name.
 func (l *Lock) Close() error {
 	return errors.Join(l.announce(""), l.f.Close())
 }
 
-// Announced returns the base address of the private listener of the server that
-// holds the lock, "" when nobody has written one.
+// Announced returns the base address of the private listener of the server that has the lock, or ""
+// when no address is in the file.
 func Announced(database string) string {
 	f, err := os.Open(filepath.Clean(lockPath(database)))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"blog/internal/repo"
 )
 
-// stands is a node that knows this of the sync set.
+// stands is a node with this knowledge of the sync set.
 type stands struct {
 	cluster.Info
 	in bool
@@ -22,10 +22,19 @@ func TestMetricsOfTheSyncSet(t *testing.T) {
 		node stands
 		want map[string]float64
 	}{
-		{stands{cluster.Info{Durability: string(repo.Two), StandbySeq: 7, Lag: 2}, true}, map[string]float64{"blog_alone": 0, "blog_standby_seq": 7, "blog_lag": 2, "blog_in_sync_set": 1}},
-		{stands{cluster.Info{Durability: string(repo.Alone)}, true}, map[string]float64{"blog_alone": 1, "blog_standby_seq": 0, "blog_lag": 0, "blog_in_sync_set": 1}},
-		{stands{cluster.Info{Durability: string(cluster.Local)}, false}, map[string]float64{"blog_alone": 0, "blog_in_sync_set": 0}},
-		{stands{}, map[string]float64{"blog_alone": 0}}, // it does not lead yet, or knows of nobody who does
+		{
+			stands{cluster.Info{Durability: string(repo.Two), StandbySeq: 7, Lag: 2}, true},
+			map[string]float64{"blog_alone": 0, "blog_standby_seq": 7, "blog_lag": 2, "blog_in_sync_set": 1},
+		},
+		{
+			stands{cluster.Info{Durability: string(repo.Alone)}, true},
+			map[string]float64{"blog_alone": 1, "blog_standby_seq": 0, "blog_lag": 0, "blog_in_sync_set": 1},
+		},
+		{
+			stands{cluster.Info{Durability: string(cluster.Local)}, false},
+			map[string]float64{"blog_alone": 0, "blog_in_sync_set": 0},
+		},
+		{stands{}, map[string]float64{"blog_alone": 0}}, // no term has begun here, and no primary is known
 	} {
 		metrics := app.ClusterMetrics(c.node)
 		for name, want := range c.want {

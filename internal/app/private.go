@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -12,32 +11,31 @@ import (
 	"blog/internal/cluster"
 	"blog/internal/live"
 	"blog/internal/repo"
+	"blog/internal/transport"
 )
 
-// PathStatus is where the private listener answers with Status.
+// PathStatus is where the private listener answers with a Status.
 const PathStatus = "/internal/status"
 
-// Status is what `blog status` says: of the node that is asked, and through the uplinks
-// of all.
+// Status is what `blog status` shows: the node that is asked, and all nodes that the primary knows.
 type Status struct {
 	cluster.Info
-	Version string    `json:"version"`
-	Started time.Time `json:"started"`
-	LiteFS  bool      `json:"litefs"`
-	Zone    string    `json:"zone"` // of days and of dates without one
-	// Health's own position is the Info's.
-	SchemaWant int64  `json:"schema_wanted"`
-	Ready      bool   `json:"ready"`
-	Reason     string `json:"reason,omitempty"`
-	// Writing is what was last seen of writing on this node, and WritingSeen when.
+	Version    string    `json:"version"`
+	Started    time.Time `json:"started"`
+	LiteFS     bool      `json:"litefs"`
+	Zone       string    `json:"zone"` // time zone of days and of dates that name none
+	SchemaWant int64     `json:"schema_wanted"`
+	Ready      bool      `json:"ready"`
+	Reason     string    `json:"reason,omitempty"`
+	// Writing is the last known result of writing on this node, and WritingSeen is its time.
 	Writing     repo.WriteState `json:"writing,omitempty"`
 	WritingSeen time.Time       `json:"writing_seen,omitzero"`
 	Live        live.Stats      `json:"live"`
-	// Nodes are this node and those that the primary knows; this one is the first.
+	// Nodes are this node, which is the first, and those that the primary knows.
 	Nodes []cluster.Info `json:"nodes"`
 }
 
-// Status returns what this node is and how it is, and all nodes.
+// Status returns the state of this node, and of all nodes.
 func (s *Server) Status(ctx context.Context) Status {
 	health := s.Repo.Health(ctx)
 	st := Status{
@@ -61,28 +59,27 @@ func (s *Server) Status(ctx context.Context) Status {
 	return st
 }
 
-// privateHandler takes calls and questions from whoever has the secret. Metrics
-// hold none, and what collects them cannot sign: this network may read them.
+// privateHandler returns the handler of the private listener. Callers need the secret, except for
+// the metrics: these contain no secret, and their collectors cannot sign requests.
 func (s *Server) privateHandler() http.Handler {
 	status := http.NewServeMux()
 	status.HandleFunc("GET "+PathStatus, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s.Status(r.Context())) // the caller is gone: nobody to tell
+		transport.WriteAnswer(w, s.Status(r.Context()), nil)
 	})
 	status.HandleFunc("POST "+PathForget, s.serveForget)
 	status.HandleFunc("GET "+PathAcceptLoss, s.serveLoss(s.lossOf))
 	status.HandleFunc("POST "+PathAcceptLoss, s.serveLoss(s.acceptLoss))
 	mux := http.NewServeMux()
 	if s.cluster != nil {
-		among := repo.Authenticated(s.cluster.Handler(), s.Secret, s.log)
+		among := transport.Authenticated(s.cluster.Handler(), s.Secret, s.log)
 		mux.Handle(cluster.PathUplink, among)
 		mux.Handle(cluster.PathNodes, among)
 		mux.Handle(cluster.PathForget, among)
 	}
-	mux.Handle(PathAcceptLoss, repo.Authenticated(status, s.Secret, s.log))
-	mux.Handle(PathForget, repo.Authenticated(status, s.Secret, s.log))
+	mux.Handle(PathAcceptLoss, transport.Authenticated(status, s.Secret, s.log))
+	mux.Handle(PathForget, transport.Authenticated(status, s.Secret, s.log))
 	mux.Handle("/", repo.NewHandler(s.Repo, s.Secret, s.log))
-	mux.Handle(PathStatus, repo.Authenticated(status, s.Secret, s.log))
+	mux.Handle(PathStatus, transport.Authenticated(status, s.Secret, s.log))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// tokenPath is where the private listener's token is kept when there is no
+// tokenPath returns the file of the private listener's token, which is used when there is no
 // CLUSTER_SECRET.
 func tokenPath(database string) string { return database + ".token" }
 
-// Secret returns what calls to the private listener are authenticated with:
-// CLUSTER_SECRET, else the token that a server has left beside the database.
+// Secret returns the secret of calls to the private listener: CLUSTER_SECRET, or the token that a
+// server has stored beside the database. It fails when there is neither.
 func (c Config) Secret() (string, error) {
 	if c.ClusterSecret != "" {
 		return c.ClusterSecret, nil
@@ -27,8 +27,8 @@ func (c Config) Secret() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// makeSecret is Secret that makes the token at the first start. The caller has
-// the lock.
+// makeSecret is Secret, but makes the token when there is none. The caller has the lock of the
+// database.
 func (c Config) makeSecret() (string, error) {
 	secret, err := c.Secret()
 	switch {
@@ -37,7 +37,8 @@ func (c Config) makeSecret() (string, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}
-	// Written whole or not at all: the command line may read it meanwhile.
+	// Renaming makes the file appear as a whole, because the command line may read it at the same
+	// time.
 	path := tokenPath(c.DatabasePath)
 	secret = rand.Text() + rand.Text()
 	if err := os.WriteFile(path+".new", []byte(secret+"\n"), 0o600); err != nil {
@@ -49,8 +50,8 @@ func (c Config) makeSecret() (string, error) {
 	return secret, nil
 }
 
-// closeToken makes a token that was there already, perhaps copied or restored,
-// the owner's alone.
+// closeToken removes the access of other users from an existing token file, which may have been
+// copied or restored.
 func (c Config) closeToken() error {
 	if c.ClusterSecret != "" {
 		return nil

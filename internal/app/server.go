@@ -26,24 +26,25 @@ import (
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/migrations"
 	"blog/web"
 	"blog/web/assets"
 )
 
-// Options are what Open needs beside the configuration.
+// Options is what Open needs beside the configuration.
 type Options struct {
 	Logger  *slog.Logger
 	Out     io.Writer // where the one-time link for the first author is printed
 	Version string    // of this build
-	// Clock reads the machine's clocks. Nil: the machine's own.
+	// Clock reads the machine's clocks. Nil means the machine's own.
 	Clock clock.Source
 }
 
 // Server is a running node of the blog.
 type Server struct {
-	// PublicURL is where readers reach the site by configuration, PublicAddr and
-	// PrivateAddr where the listeners really are.
+	// PublicURL is the configured address of the site. PublicAddr and PrivateAddr are the addresses
+	// of the listeners.
 	PublicURL               *url.URL
 	PublicAddr, PrivateAddr net.Addr
 	Repo                    *repo.Repo
@@ -56,9 +57,9 @@ type Server struct {
 	node    litefs.NodeCloser
 	site    *web.Site
 	hub     *live.Hub
-	// transport carries calls to other nodes.
-	transport *repo.Transport
-	// cluster is nil without LiteFS, control where there is no sync set.
+	// transport sends calls to other nodes.
+	transport *transport.Client
+	// cluster is nil without LiteFS. control is nil without a sync set.
 	cluster *cluster.Cluster
 	control *litefs.Control
 	warm    atomic.Bool // this node has been in the sync set, or need not be
@@ -68,18 +69,18 @@ type Server struct {
 	public, private *http.Server
 	listeners       []net.Listener // public, private
 	failed          chan error
-	// retiring is the end of writing here, when it takes longer than handing over may.
+	// retiring ends when writing on this node has ended, which may take longer than the hand-off.
 	retiring sync.WaitGroup
-	// closers end what is open, in the order in which it was opened.
+	// closers close what is open, the last one first.
 	closers []func(ctx context.Context) error
 }
 
-// Run opens a node, calls started (which may be nil) and serves until ctx ends
-// or a listener fails. It returns within 8 s of that.
+// Run opens a node, calls started unless it is nil, and serves until ctx ends, a listener fails or
+// the database no longer works. It returns at most 8 s after that.
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
 	watch := (*Server).watch
 	if c.LiteFSURL == "" {
-		watch = (*Server).observe // nobody waits for the lease
+		watch = (*Server).observe // no other node waits for the lease
 	}
 	return run(ctx, c, o, started, watch)
 }
@@ -101,12 +102,12 @@ func run(ctx context.Context, c Config, o Options, started func(*Server), watch 
 		s.log.Info("stopping")
 	case err = <-s.failed:
 	}
-	stop() // what is closed need not be looked at
+	stop() // what is being closed need not be watched
 	return errors.Join(err, s.end(ctx, &work))
 }
 
-// Open starts a node and returns with its real addresses. Its errors are one
-// line that says what to change.
+// Open starts a node and returns once it serves, with the real addresses of its listeners. Its
+// errors are one line that says what to change.
 func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	c = c.Defaults()
 	if o.Clock == nil {
@@ -128,7 +129,7 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	if c.LiteFSURL == "" {
 		s.clock = clock.OpenPlain(o.Clock, s.log)
 	}
-	lock, err := s.take(ctx)
+	lock, err := s.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -149,12 +150,13 @@ func Open(ctx context.Context, c Config, o Options) (_ *Server, err error) {
 	}
 	s.register()
 	s.serve()
-	s.log.Info("serving", "public", s.PublicAddr.String(), "private", s.PrivateAddr.String(), "url", s.PublicURL.String(), "node", c.Node, "region", c.Region, "litefs", c.LiteFSURL != "")
+	s.log.Info("serving", "public", s.PublicAddr.String(), "private", s.PrivateAddr.String(), "url", s.PublicURL.String(),
+		"node", c.Node, "region", c.Region, "litefs", c.LiteFSURL != "")
 	return s, nil
 }
 
-// Close makes /readyz answer 503, ends sockets and requests (by force when ctx
-// ends) and closes the database.
+// Close makes /readyz answer 503, ends sockets and requests (by force when ctx ends), and closes
+// the database.
 func (s *Server) Close(ctx context.Context) error {
 	if s.site != nil {
 		s.site.Leave()
@@ -168,13 +170,14 @@ func (s *Server) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// closing adds a function that Close calls, before those that were added earlier.
 func (s *Server) closing(end func(ctx context.Context) error) { s.closers = append(s.closers, end) }
 
-// take takes the lock beside a plain database. Under LiteFS there is none: who
-// may write is LiteFS's to say.
-func (s *Server) take(ctx context.Context) (*Lock, error) {
+// acquire acquires the lock beside a plain database. Under LiteFS it returns nil, because LiteFS
+// decides which node may write.
+func (s *Server) acquire(ctx context.Context) (*Lock, error) {
 	if s.config.LiteFSURL != "" {
-		return nil, nil // no lock is needed, and that is no error
+		return nil, nil // no lock is needed, which is no error
 	}
 	lock, err := AwaitLock(ctx, s.config.DatabasePath)
 	if errors.Is(err, ErrLocked) {
@@ -192,7 +195,9 @@ func (s *Server) openNode(ctx context.Context) error {
 	if c.LiteFSURL == "" {
 		s.node = litefs.OpenStatic()
 	} else {
-		node, err := litefs.Open(ctx, litefs.Config{URL: c.LiteFSURL, PrimaryURL: c.PrimaryURL, Self: c.LiteFSSelf, Logger: s.log})
+		node, err := litefs.Open(ctx, litefs.Config{
+			URL: c.LiteFSURL, PrimaryURL: c.PrimaryURL, Self: c.LiteFSSelf, Logger: s.log,
+		})
 		if err != nil {
 			return fmt.Errorf("open the LiteFS node: %w", err)
 		}
@@ -212,12 +217,12 @@ func (s *Server) openRepo(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("register commands: %w", err)
 	}
-	s.transport = repo.NewTransport(s.Secret)
+	s.transport = transport.NewClient(s.Secret)
 	s.closing(func(context.Context) error { s.transport.Close(); return nil })
 	s.openCluster(ctx)
 	s.Repo, err = repo.Open(ctx, repo.Options{
 		Path: s.config.DatabasePath, LiteFS: s.config.LiteFSURL != "", Node: s.node, Registry: registry,
-		Migrations: migrations.FS, Transport: s.transport, Logger: s.log,
+		Migrations: migrations.Source(), Transport: s.transport, Logger: s.log,
 		Now: s.clock.Now, Dated: s.clock.Dated, ResetClock: s.clock.Reset,
 		Authorize: accounts.Authorize, Durability: s.durability(),
 		Tasks: []repo.Task{
@@ -227,6 +232,7 @@ func (s *Server) openRepo(ctx context.Context) error {
 			accounts.SetupTask(s.announceSetup, s.log),
 		},
 		Middleware: []repo.Middleware{repo.Log(s.log, s.node), countWrites(s.metrics)},
+		Timed:      timeStages(s.metrics),
 	})
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
@@ -237,8 +243,10 @@ func (s *Server) openRepo(ctx context.Context) error {
 
 // announceSetup prints the link for the first author.
 func (s *Server) announceSetup(token string) {
-	// When nobody can read it the next start prints another.
-	_, _ = fmt.Fprintf(s.options.Out, "\nThis blog has no author yet. Become the first one here (the link works once):\n\n    %s/setup?token=%s\n\n", s.PublicURL, url.QueryEscape(token))
+	// The error does not matter: the next start prints another link.
+	_, _ = fmt.Fprintf(s.options.Out,
+		"\nThis blog has no author yet. Become the first one here (the link works once):\n\n    %s/setup?token=%s\n\n",
+		s.PublicURL, url.QueryEscape(token))
 }
 
 func (s *Server) openSite(ctx context.Context) error {
@@ -255,7 +263,7 @@ func (s *Server) openSite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Attempts are counted by how much time passes, which a clock that is set must not change.
+	// Attempts are counted over the time that passes, which setting the clock must not change.
 	limiter := accounts.NewLimiter(time.Now)
 	users := accounts.NewService(s.Repo, accounts.NewHasher(accounts.DefaultParams()), limiter, s.clock.Now)
 	s.site = web.New(web.Options{
@@ -266,16 +274,20 @@ func (s *Server) openSite(ctx context.Context) error {
 		Repo: s.Repo, Accounts: users, Assets: set, Secret: s.Secret, Now: s.clock.Now, Logger: s.log, NotYet: s.notYet,
 	})
 	s.hub = live.New(ctx, live.Options{
-		View: s.Repo.View, Look: s.Repo.Look, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log, Version: set.Hash(),
+		View: s.Repo.View, FeedView: s.Repo.ViewReserved, Feed: s.Repo.Feed(), Render: s.site, Logger: s.log,
+		Version:  set.Hash(),
 		Identity: s.site.Identity, OriginPatterns: s.origins(),
 	})
-	// Whoever waits for this node's copy is told of it first.
+	// Calls that wait for this node's copy are informed first.
 	if s.cluster != nil {
 		s.cluster.Attach(s.Repo)
 	}
-	// The cache must know first: a page fetched on a frame's word shows what the
-	// frame shows.
-	s.Repo.Feed().Attach(s.site.Cache())
-	s.Repo.Feed().Attach(s.hub)
+	for _, t := range s.tails() {
+		s.Repo.Feed().Attach(t)
+	}
 	return nil
 }
+
+// tails returns what is informed of new rows, in order: the page cache before the hub, so that a page that is fetched
+// because of a frame shows what the frame shows.
+func (s *Server) tails() []repo.Tail { return []repo.Tail{s.site.Cache(), s.hub} }

@@ -13,7 +13,7 @@ import (
 // goroutine.
 type Backoff struct {
 	first, last time.Duration
-	next        time.Duration
+	failures    int
 	random      func() float64
 }
 
@@ -23,20 +23,33 @@ func New(first, last time.Duration) *Backoff { return NewRandom(first, last, ran
 
 // NewRandom is New with a source of random numbers in [0, 1).
 func NewRandom(first, last time.Duration, random func() float64) *Backoff {
-	return &Backoff{first: first, last: last, next: first, random: random}
+	return &Backoff{first: first, last: last, random: random}
 }
 
 // Next returns the next wait: at least half of what it would be without chance, and at
 // most all of it ("equal jitter"; Marc Brooker, Exponential Backoff And Jitter, AWS
 // Architecture Blog, 2015). The half that is certain spares who is tried again.
 func (b *Backoff) Next() time.Duration {
-	whole := min(b.next, b.last)
-	b.next = min(2*whole, b.last)
+	b.failures++
+	whole := Whole(b.failures, b.first, b.last)
 	return whole/2 + Spread(whole/2, b.random)
 }
 
 // Reset makes the next wait one around first.
-func (b *Backoff) Reset() { b.next = b.first }
+func (b *Backoff) Reset() { b.failures = 0 }
+
+// Whole returns the wait after so many failures in a row, without chance: 0 after none, then first, then twice as long
+// each time, and never longer than last. It is for who counts the failures itself.
+func Whole(failures int, first, last time.Duration) time.Duration {
+	if failures <= 0 {
+		return 0
+	}
+	wait := first
+	for ; failures > 1 && wait < last; failures-- {
+		wait *= 2
+	}
+	return min(wait, last)
+}
 
 // Spread returns a wait between zero and most ("full jitter"): for many who were woken by
 // the same event and go to the same place. random gives numbers in [0, 1); nil stands for

@@ -59,9 +59,21 @@ func TestWaitsAreEvenlyDistributed(t *testing.T) {
 		}
 		for i, n := range tenths {
 			if n < tries/10-1 || n > tries/10+1 {
-				t.Errorf("%s: %d of %d waits are in tenth %d", name, n, tries, i)
+				t.Errorf("%s: %d of %d waits are in tenth %d, want at least %d and at most %d", name, n, tries, i, tries/10-1,
+					tries/10+1)
 			}
 		}
+	}
+}
+
+func TestWholeDoublesToTheLast(t *testing.T) {
+	for failures, want := range map[int]time.Duration{-1: 0, 0: 0, 1: 3, 2: 6, 3: 12, 4: 20, 5: 20, 1 << 40: 20} {
+		if got := backoff.Whole(failures, 3, 20); got != want {
+			t.Errorf("after %d failures: got %v, want %v", failures, got, want)
+		}
+	}
+	if got := backoff.Whole(2, 3, 2); got != 2 {
+		t.Errorf("a first wait over the last: got %v, want the last", got)
 	}
 }
 

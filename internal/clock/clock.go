@@ -9,6 +9,10 @@ import (
 // Source reads the machine's clocks.
 type Source func() Reading
 
+// Elapsed is the time since some moment of the past, by the clock that goes on while the machine is suspended:
+// Reading.Mono. What a node believes of the others grows old by it; package documentation has the rule.
+func (s Source) Elapsed() time.Duration { return s().Mono }
+
 // Clock is this node's time: an Estimate with a source of readings. It is safe for
 // concurrent use.
 type Clock struct {

@@ -13,7 +13,7 @@
 //   - At the start a plain file believes its wall clock: there is nothing to compare it
 //     with. One node of several (under LiteFS) believes its own when a second node's is
 //     within Bound of it: the primary hears those of the others with their reports, and
-//     they hear the primary's, once it is confirmed, with its words. Until then the time
+//     they hear the primary's, once it is confirmed, with its heartbeats. Until then the time
 //     is the newest write's date and what the monotonic clock has counted since the node
 //     saw that write: behind, but never ahead. A node whose own wall clock is wrong goes
 //     by the primary's confirmed time. Before there is any write every clock is believed.
@@ -30,4 +30,12 @@
 //     Linux the monotonic clock with it.
 //
 // What it does not see: two nodes that are wrong alike, such as two on one machine.
+//
+// Durations have two clocks. The monotonic reading of package time, by which timers, limits of calls and pauses go,
+// stands still while the machine is suspended. Source.Elapsed goes on. The rule: how old something is that this node
+// believes of others (a report, Consul's answer, its lease) is counted by Elapsed, and compared with it before anything
+// rests on the belief, since the timer that would end the belief comes late. How long this process works at something,
+// or waits before it tries again, is counted by package time: a suspension is no work, and no failure of anybody's.
+// Where the clock of Elapsed stood still as well, as in a virtual machine that its host suspended, no clock tells:
+// what is acknowledged then rests on numbers that others have echoed (package cluster).
 package clock

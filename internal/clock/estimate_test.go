@@ -119,7 +119,7 @@ func TestJumps(t *testing.T) {
 			m.pass(11 * time.Minute)
 			want(t, "mended, a plain file", &plain, m, 0)
 			if problem := plain.Problem() + member.Problem(); problem != "" {
-				t.Errorf("mended: the problem %q", problem)
+				t.Errorf("mended: the problem %q, want none", problem)
 			}
 		})
 	}
@@ -142,7 +142,7 @@ func TestSlowDrift(t *testing.T) {
 		e.Read(m.read())
 	}
 	if got := e.Read(m.read()).Sub(m.truth) - slewed; got > 2*clock.Bound {
-		t.Errorf("a thousand seconds in steps of 50: %v ahead", got)
+		t.Errorf("a thousand seconds in steps of 50: %v ahead, want at most %v", got, 2*clock.Bound)
 	}
 }
 
@@ -160,14 +160,15 @@ func TestStart(t *testing.T) {
 		want(t, name+", a plain file", &plain, m, off)
 		want(t, name+", a member", &member, m, -3*time.Hour)
 		if member.Confirmed() || member.Problem() == "" {
-			t.Errorf("%s: a member alone: confirmed %t, the problem %q", name, member.Confirmed(), member.Problem())
+			t.Errorf("%s: a member alone: confirmed %t, the problem %q, want false and not empty", name, member.Confirmed(),
+				member.Problem())
 		}
 		// Another primary's row comes: that much time has passed for certain.
 		member.Dated(m.read(), m.truth.Add(-2*time.Hour))
 		want(t, name+", a newer row", &member, m, -2*time.Hour)
 		agreed := member.Confirm(m.read(), m.truth.Add(clock.Bound))
 		if agreed != (off == 0) || member.Confirmed() != agreed {
-			t.Errorf("%s: a second node agrees: %t", name, agreed)
+			t.Errorf("%s: a second node agrees: %t, confirmed: %t, want %t", name, agreed, member.Confirmed(), off == 0)
 		}
 		if agreed {
 			want(t, name+", confirmed", &member, m, 0)
@@ -180,7 +181,7 @@ func TestStart(t *testing.T) {
 		m.mend()
 		want(t, name+", mended", &member, m, 0)
 		if problem := member.Problem(); problem != "" {
-			t.Errorf("%s: mended: the problem %q", name, problem)
+			t.Errorf("%s: mended: the problem %q, want none", name, problem)
 		}
 	}
 }
@@ -222,11 +223,11 @@ func TestReset(t *testing.T) {
 	}
 	at, err := member.Reset(m.read(), false)
 	if err != nil || !at.Equal(m.truth) {
-		t.Errorf("got %v, %v", at, err)
+		t.Errorf("got %v, %v, want no error and %v", at, err, m.truth)
 	}
 	member.Redated(m.read(), at)
 	if problem := member.Problem(); problem != "" {
-		t.Errorf("reset, and still %q", problem)
+		t.Errorf("reset, and still %q, want none", problem)
 	}
 
 	// A replica that has heard nobody follows the row.
@@ -240,7 +241,7 @@ func TestReset(t *testing.T) {
 		t.Error("the clock was set while running, and is relied on")
 	}
 	if at, err := member.Reset(m.read(), true); err != nil || !at.Equal(m.truth.Add(years)) {
-		t.Errorf("by force: %v, %v", at, err)
+		t.Errorf("by force: %v, %v, want no error and %v", at, err, m.truth.Add(years))
 	}
 }
 
@@ -281,7 +282,7 @@ func TestWalk(t *testing.T) {
 			}
 			now := e.Read(m.read())
 			if ahead := now.Sub(m.truth); ahead > clock.Bound*time.Duration(2+i/60) {
-				t.Fatalf("seed %d, %v: %v ahead", seed, did, ahead)
+				t.Fatalf("seed %d, %v: %v ahead, want at most %v", seed, did, ahead, clock.Bound*time.Duration(2+i/60))
 			}
 			at := now
 			if at.Before(newest) {

@@ -5,10 +5,12 @@ package clock
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -17,10 +19,14 @@ import (
 // Its lines:
 //
 //	wall 87600h   the wall clock is ahead by that much, or behind: -87600h
-//	stop mono     the monotonic clock stands still from now on, as in a suspended machine
+//	mono 30s      the monotonic clock has jumped on by that much, as over a suspension that it counts; that of package
+//	              time, by which timers go, has not
+//	stop mono     the monotonic clock stands still from now on, as in a machine that its host has suspended
 //	stop wall     so does the wall clock, before what is added to it
 //
-// A clock that is let go again goes on from where it stood: the time is lost to it.
+// A clock that is let go again goes on from where it stood: the time is lost to it. One that has jumped on does not go
+// back as long as the process lasts. While the process has no file descriptor to read the file with, what was read last
+// holds.
 const faultFile = "BLOG_FAULT_CLOCK"
 
 // falsified returns the source with the faults of the file.
@@ -40,6 +46,14 @@ type faulty struct {
 	mu         sync.Mutex
 	last       Reading       // the true one
 	mono, wall time.Duration // lost while stopped
+	jumped     time.Duration // the furthest that the monotonic clock has jumped on
+	said       fileFaults    // as the file said last
+}
+
+// fileFaults are what a file says.
+type fileFaults struct {
+	wall, mono time.Duration // by which the clocks are ahead
+	stopped    map[string]bool
 }
 
 func (f *faulty) read() Reading {
@@ -51,44 +65,52 @@ func (f *faulty) read() Reading {
 		passed = r.Mono - f.last.Mono
 	}
 	f.last = r
-	ahead, stopped, err := faults(f.path)
-	if err != nil {
+	said, err := faults(f.path)
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+	case err != nil:
 		panic(err) // a test's mistake, and only a test's program has this
+	default:
+		f.said = said
 	}
-	if stopped["mono"] {
+	if f.said.stopped["mono"] {
 		f.mono += passed
 	}
-	if stopped["wall"] {
+	if f.said.stopped["wall"] {
 		f.wall += passed
 	}
-	r.Mono -= f.mono
-	r.Wall = r.Wall.Add(ahead - f.wall)
+	f.jumped = max(f.jumped, f.said.mono)
+	r.Mono += f.jumped - f.mono
+	r.Wall = r.Wall.Add(f.said.wall - f.wall)
 	r.Synced = false
 	return r
 }
 
-func faults(path string) (ahead time.Duration, stopped map[string]bool, err error) {
-	stopped = map[string]bool{}
+func faults(path string) (said fileFaults, err error) {
+	said.stopped = map[string]bool{}
 	text, err := os.ReadFile(path) // #nosec G304 -- the test names it
 	if os.IsNotExist(err) {
-		return 0, stopped, nil
+		return said, nil
 	}
 	if err != nil {
-		return 0, nil, fmt.Errorf("read the clock's faults: %w", err)
+		return said, fmt.Errorf("read the clock's faults: %w", err)
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		word, rest, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		kind, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
 		switch {
-		case word == "":
-		case word == "wall":
-			if ahead, err = time.ParseDuration(rest); err != nil {
-				return 0, nil, fmt.Errorf("%s: %w", path, err)
-			}
-		case word == "stop" && (rest == "mono" || rest == "wall"):
-			stopped[rest] = true
+		case kind == "":
+		case kind == "wall":
+			said.wall, err = time.ParseDuration(value)
+		case kind == "mono":
+			said.mono, err = time.ParseDuration(value)
+		case kind == "stop" && (value == "mono" || value == "wall"):
+			said.stopped[value] = true
 		default:
-			return 0, nil, fmt.Errorf("%s: there is no fault %q", path, lines.Text())
+			err = fmt.Errorf("there is no fault %q", lines.Text())
+		}
+		if err != nil {
+			return said, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return ahead, stopped, nil
+	return said, nil
 }

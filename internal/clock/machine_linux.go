@@ -13,9 +13,8 @@ func machine() Source {
 	return func() Reading {
 		now := time.Now()
 		r := Reading{Wall: now.Round(0).UTC(), Mono: now.Sub(start)}
-		var boot unix.Timespec
-		if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err == nil { // every kernel since 2.6.39 has it
-			r.Mono = time.Duration(boot.Nano())
+		if boot := bootTime(); boot != 0 {
+			r.Mono = boot
 		}
 		var kernel unix.Timex // nothing is set: that needs no privilege
 		if _, err := unix.Adjtimex(&kernel); err == nil {
@@ -23,4 +22,13 @@ func machine() Source {
 		}
 		return r
 	}
+}
+
+// bootTime is CLOCK_BOOTTIME, 0 where there is none: every kernel since 2.6.39 has it.
+func bootTime() time.Duration {
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return 0
+	}
+	return time.Duration(boot.Nano())
 }

@@ -13,3 +13,6 @@ func machine() Source {
 		return Reading{Wall: now.Round(0).UTC(), Mono: now.Sub(start)}
 	}
 }
+
+// bootTime is not read here.
+func bootTime() time.Duration { return 0 }

@@ -19,10 +19,14 @@ func TestMachine(t *testing.T) {
 	}
 	c := clock.OpenPlain(read, slog.New(slog.DiscardHandler))
 	if off := time.Since(c.Now()).Abs(); off > time.Minute {
-		t.Errorf("the time is %v off", off)
+		t.Errorf("the time is %v off, want at most %v", off, time.Minute)
 	}
-	if second := read(); second.Mono < first.Mono {
+	second := read()
+	if second.Mono < first.Mono {
 		t.Errorf("back from %v to %v", first.Mono, second.Mono)
+	}
+	if third := read.Elapsed(); third < second.Mono {
+		t.Errorf("elapsed: back from %v to %v", second.Mono, third)
 	}
 }
 
@@ -34,12 +38,12 @@ func TestFaultsAreInNoOrdinaryBuild(t *testing.T) {
 	} {
 		out := run(t, "list", "-tags", tags, "-f", "{{.GoFiles}}", "blog/internal/clock")
 		if strings.Contains(out, "fault.go") != with {
-			t.Errorf("with the tags %s: %s", tags, out)
+			t.Errorf("with the tags %s: %s, want with %q: %t", tags, out, "fault.go", with)
 		}
 	}
 	out := run(t, "test", "-tags", "faultclock", "-run", "^TestFaultFile$", "-count", "1", "-v", "blog/internal/clock")
 	if !strings.Contains(out, "--- PASS: TestFaultFile") {
-		t.Error(out)
+		t.Errorf("%v, want with %q", out, "--- PASS: TestFaultFile")
 	}
 }
 

@@ -7,14 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/cluster"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
-// waits reports that nothing is answered within a moment. A slow machine can only let a
+// mustWait fails unless nothing is answered within a moment. A slow machine can only let a
 // fault through here, never make one up.
-func waits(t *testing.T, end <-chan written) {
+func mustWait(t *testing.T, end <-chan written) {
 	t.Helper()
 	select {
 	case got := <-end:
@@ -44,22 +46,22 @@ func TestAnAnswerWaitsForTheStandby(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	w.MustWrite(t, a, "first", repo.Two)
-	b.seat.hold(true)
+	b.role.hold(true)
 	second := w.write(t.Context(), a, "second", "k")
-	waits(t, second)
+	mustWait(t, second)
 	replay := w.write(t.Context(), a, "second", "k")
 	refused := w.write(t.Context(), a, "other", "k") // the key is another's
-	waits(t, replay)
-	waits(t, refused)
-	b.seat.hold(false)
+	mustWait(t, replay)
+	mustWait(t, refused)
+	b.role.hold(false)
 	if got := w.MustEnd(t, second); got.err != nil || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v", got.receipt, got.err)
+		t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Two)
 	}
 	if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("replay: %+v, %v", got.receipt, got.err)
+		t.Errorf("replay: %+v, %v, want no error and Replayed true", got.receipt, got.err)
 	}
-	if got := w.MustEnd(t, refused); !repo.HasReason(got.err, repo.KeyReused) {
-		t.Errorf("refusal: %v", got.err)
+	if got := w.MustEnd(t, refused); !apperr.HasReason(got.err, apperr.KeyReused) {
+		t.Errorf("refusal: %v, want the reason %v", got.err, apperr.KeyReused)
 	}
 }
 
@@ -67,16 +69,17 @@ func TestAnAnswerWaitsForTheStandby(t *testing.T) {
 func TestWhatIsNotConfirmedIsUnknown(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	b.seat.hold(true)
+	b.role.hold(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	got := w.MustEnd(t, w.write(ctx, a, "one", "k"))
-	if !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" || !got.receipt.Cursor.Zero() {
-		t.Fatalf("%+v, %v", got.receipt, got.err)
+	if !apperr.HasReason(got.err, apperr.OutcomeUnknown) || apperr.From(got.err).Key != "k" || !got.receipt.Cursor.Zero() {
+		t.Fatalf("%+v, %v, key %q, want no cursor, the reason %s and the key %q", got.receipt, got.err,
+			apperr.From(got.err).Key, apperr.OutcomeUnknown, "k")
 	}
-	b.seat.hold(false)
+	b.role.hold(false)
 	if got := w.MustEnd(t, w.write(t.Context(), a, "one", "k")); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("asked again: %+v, %v", got.receipt, got.err)
+		t.Errorf("asked again: %+v, %v, want no error and Replayed true", got.receipt, got.err)
 	}
 }
 
@@ -85,68 +88,68 @@ func TestAStandbyForwards(t *testing.T) {
 	w := MustWorld(t)
 	_, b := w.MustPair(t)
 	if r := w.MustWrite(t, b, "from b", repo.Two); r.Seq != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("%+v, want Seq 1", r)
 	}
 }
 
-// TestALostStandby is taken out of the set before anything is acknowledged without it,
+// TestALostStandby is removed from the set before anything is acknowledged without it,
 // and comes back when it has everything.
 func TestALostStandby(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
 	w.MustWrite(t, a, "first", repo.Two)
-	b.seat.Set(repotest.Primary()) // it believes so; its uplink ends
+	b.role.Set(repotest.Primary()) // it believes so; its uplink ends
 	w.MustWrite(t, a, "alone", repo.Alone)
-	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("acknowledged alone with the set %v", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("acknowledged alone with the set %v, want %v", got, []string{"a"})
 	}
-	b.seat.Set(replicaOf(a))
+	b.role.Set(replicaOf(a))
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "two again", repo.Two)
 }
 
-// TestAloneAndCutOff: who acknowledges alone has Consul's word, from after the row was
+// TestAloneAndCutOff: who acknowledges alone has Consul's answer, from after the row was
 // there, that the lease is still held.
 func TestAloneAndCutOff(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
 	w.MustWrite(t, a, "one", repo.Alone)
 	w.MustWrite(t, a, "two", repo.Alone)
-	w.keeper.cut(true)
+	w.consul.cut(true)
 	three, replay := w.write(t.Context(), a, "three", "key of three"), w.write(t.Context(), a, "one", "key of one")
-	waits(t, three)
-	waits(t, replay)
-	w.keeper.cut(false)
+	mustWait(t, three)
+	mustWait(t, replay)
+	w.consul.cut(false)
 	for _, end := range []<-chan written{three, replay} {
 		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-			t.Errorf("%+v, %v", got.receipt, got.err)
+			t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
 		}
 	}
 }
 
 // TestCutOffWithAStandby: a primary that hears neither from its standby nor from Consul does
-// not even tell what has been on both for long. One word of either will do.
+// not even give what has been on both for long. One message of either will do.
 func TestCutOffWithAStandby(t *testing.T) {
 	for name, back := range map[string]func(w *world, a, b *node){
-		"Consul answers": func(w *world, _, _ *node) { w.keeper.cut(false) },
-		"b reports":      func(_ *world, a, b *node) { b.seat.Set(replicaOf(a)) },
+		"Consul answers": func(w *world, _, _ *node) { w.consul.cut(false) },
+		"b reports":      func(_ *world, a, b *node) { b.role.Set(replicaOf(a)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := MustWorld(t)
 			a, b := w.MustPair(t)
 			w.MustWrite(t, a, "one", repo.Two)
-			w.keeper.cut(true)
-			b.seat.Set(repotest.Primary()) // it believes so, and reports to nobody
+			w.consul.cut(true)
+			b.role.Set(repotest.Primary()) // it believes so, and reports to nobody
 			repotest.Eventually(t, patience, "b is silent", func() bool {
 				return slices.ContainsFunc(a.cluster.Nodes(t.Context(), nil), func(n cluster.Info) bool {
-					return n.Node == "b" && n.Heard > 2*cluster.Heartbeat.Milliseconds()
+					return n.Node == "b" && n.Heard > 2*cluster.HeartbeatEvery.Milliseconds()
 				})
 			})
 			replay := w.write(t.Context(), a, "one", "key of one")
-			waits(t, replay)
+			mustWait(t, replay)
 			back(w, a, b)
 			if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed || got.receipt.Assurance != repo.Two {
-				t.Errorf("%+v, %v", got.receipt, got.err)
+				t.Errorf("%+v, %v, want no error, Replayed true and Assurance %v", got.receipt, got.err, repo.Two)
 			}
 		})
 	}
@@ -159,11 +162,11 @@ func TestAStandbyThatLacksARow(t *testing.T) {
 	w.apart = "b"
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
 	w.MustWrite(t, a, "first", repo.Two)
-	b.seat.Set(repotest.Primary())
+	b.role.Set(repotest.Primary())
 	w.MustSet(t, "a")
-	b.seat.hold(true)
+	b.role.hold(true)
 	w.MustWrite(t, a, "alone", repo.Alone)
-	b.seat.Set(replicaOf(a)) // at once: who lacks a row for long is not even waited for
+	b.role.Set(replicaOf(a)) // at once: who lacks a row for long is not even waited for
 	reports := map[time.Time]bool{}
 	repotest.Eventually(t, patience, "it reports", func() bool {
 		for _, n := range a.cluster.Nodes(t.Context(), nil) {
@@ -173,11 +176,11 @@ func TestAStandbyThatLacksARow(t *testing.T) {
 		}
 		return len(reports) > 3 && b.cluster.Self().Lag == 1
 	})
-	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("it lacks a row, and the set is %v", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("it lacks a row, and the set is %v, want %v", got, []string{"a"})
 	}
 	w.MustWrite(t, a, "alone still", repo.Alone)
-	b.seat.hold(false)
+	b.role.hold(false)
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "two again", repo.Two)
 }
@@ -195,9 +198,9 @@ func TestAStandbyThatLeaves(t *testing.T) {
 func TestAStandbyThatStandsStill(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Stall = time.Second })
-	b.seat.hold(true)
+	b.role.hold(true)
 	w.MustWrite(t, a, "one", repo.Alone)
-	if !strings.Contains(a.log.String(), "its copy stands still") {
+	if !strings.Contains(a.logged(), "its copy stands still") {
 		t.Error("the log does not say why")
 	}
 }
@@ -209,19 +212,19 @@ func TestStrict(t *testing.T) {
 		o.Policy, o.Wait, o.Stall = cluster.Strict, time.Second, time.Second
 	}
 	a := w.MustNode(t, "a", strict)
-	waits(t, w.write(t.Context(), a, "without any", "k1"))
+	mustWait(t, w.write(t.Context(), a, "without any", "k1"))
 	b := w.MustNode(t, "b", strict)
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "two", repo.Two)
-	b.seat.hold(true)
+	b.role.hold(true)
 	b.cluster.Leave(t.Context())
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
-	if got := w.MustEnd(t, w.write(ctx, a, "it has left", "k2")); !repo.HasReason(got.err, repo.OutcomeUnknown) {
-		t.Errorf("%+v, %v", got.receipt, got.err)
+	if got := w.MustEnd(t, w.write(ctx, a, "it has left", "k2")); !apperr.HasReason(got.err, apperr.OutcomeUnknown) {
+		t.Errorf("%+v, %v, want the reason %v", got.receipt, got.err, apperr.OutcomeUnknown)
 	}
-	if got := w.keeper.members(); !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("the set is %v", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v, want %v", got, []string{"a", "b"})
 	}
 }
 
@@ -236,18 +239,20 @@ func TestWhoMayBeAStandby(t *testing.T) {
 	w.MustNode(t, "b")
 	w.MustSet(t, "a", "b")
 	c := w.MustNode(t, "c")
-	repotest.Eventually(t, patience, "the third is told", func() bool {
-		return strings.Contains(c.log.String(), "There are 4 candidates") || strings.Contains(c.log.String(), "There are 3 candidates")
+	repotest.Eventually(t, patience, "the third logs it", func() bool {
+		return strings.Contains(c.logged(), "There are 4 candidates") || strings.Contains(c.logged(),
+			"There are 3 candidates")
 	})
 	problems := map[string]string{}
 	for _, n := range a.cluster.Nodes(t.Context(), nil) {
 		problems[n.Node] = n.Problem
 	}
-	if !strings.Contains(problems["far"], "set the same PRIMARY_REGION") || problems["reader"] != "" || !strings.Contains(problems["a"], "candidates") {
-		t.Errorf("%q", problems)
+	if !strings.Contains(problems["far"], "set the same PRIMARY_REGION") || problems["reader"] != "" ||
+		!strings.Contains(problems["a"], "candidates") {
+		t.Errorf("%q, want with %q, none and with %q", problems, "set the same PRIMARY_REGION", "candidates")
 	}
-	if got := w.keeper.members(); !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("the set is %v", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v, want %v", got, []string{"a", "b"})
 	}
 }
 
@@ -256,37 +261,40 @@ func TestNodesAreKnownEverywhere(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	w.MustWrite(t, a, "one", repo.Two)
-	transport := repo.NewTransport(repotest.Secret)
+	transport := transport.NewClient(repotest.Secret)
 	defer transport.Close()
 	repotest.Eventually(t, patience, "b knows everything", func() bool {
 		nodes := b.cluster.Nodes(t.Context(), transport)
 		return len(nodes) == 2 && nodes[0].Node == "b" && nodes[0].Seq == 1 && nodes[0].Durability == "two" &&
-			nodes[1].Node == "a" && nodes[1].Seq == 1 && nodes[1].StandbySeq == 1 && slices.Equal(nodes[1].SyncSet, []string{"a", "b"})
+			nodes[1].Node == "a" && nodes[1].Seq == 1 && nodes[1].StandbySeq == 1 && slices.Equal(nodes[1].SyncSet,
+			[]string{"a", "b"})
 	})
 }
 
-// TestAnotherSecret is told on the node that has it.
+// TestAnotherSecret is reported on the node that has it.
 func TestAnotherSecret(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
-	wrong := repo.NewTransport("another secret of the tests")
+	wrong := transport.NewClient("another secret of the tests")
 	defer wrong.Close()
 	b := w.MustNode(t, "b", func(o *cluster.Options, _ *cluster.Info) { o.Header = wrong.Header() })
-	repotest.Eventually(t, patience, "b says why", func() bool { return strings.Contains(b.log.String(), "CLUSTER_SECRET differs") })
+	repotest.Eventually(t, patience, "b says why", func() bool {
+		return strings.Contains(b.logged(), "CLUSTER_SECRET differs")
+	})
 	w.MustWrite(t, a, "alone", repo.Alone)
 	if p := b.cluster.Self().Problem; !strings.Contains(p, "CLUSTER_SECRET") {
-		t.Errorf("status says %q", p)
+		t.Errorf("status says %q, want with %q", p, "CLUSTER_SECRET")
 	}
 }
 
 // TestStrictAndAnotherStandby: one whose disk is lost comes back as somebody else, and
-// takes the place of the one that will not come back. Nobody goes before it is there.
+// gets the place of the one that will not come back. Nobody goes before it is there.
 func TestStrictAndAnotherStandby(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Policy, o.Wait = cluster.Strict, time.Second })
 	w.MustWrite(t, a, "one", repo.Two)
 	b.cluster.Leave(t.Context())
-	b.seat.Set(repotest.Unknown())
+	b.role.Set(repotest.Unknown())
 	w.MustNode(t, "c", func(o *cluster.Options, _ *cluster.Info) { o.Policy = cluster.Strict })
 	w.MustSet(t, "a", "c")
 	w.MustWrite(t, a, "two", repo.Two)

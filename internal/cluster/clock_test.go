@@ -66,9 +66,9 @@ func TestClockOfAPrimaryThatAloneIsWrong(t *testing.T) {
 			second, wrongClock := withClock(wrong)
 			b := w.MustNode(t, "b", second)
 			w.MustSet(t, "a", "b")
-			w.keeper.hand("b")
-			b.seat.Set(repotest.Primary())
-			old.seat.Set(replicaOf(b))
+			w.consul.grant("b")
+			b.role.Set(repotest.Primary())
+			old.role.Set(replicaOf(b))
 			w.MustSet(t, "a", "b")
 			wrong.Pass(time.Hour)
 			right.Pass(time.Hour)
@@ -82,7 +82,7 @@ func TestClockOfAPrimaryThatAloneIsWrong(t *testing.T) {
 				t.Error("the wrong clock is confirmed")
 			}
 			if got := firstClock.Now().Sub(right.Truth()).Abs(); got > clock.Bound {
-				t.Errorf("the other node's time is %v from the truth", got)
+				t.Errorf("the other node's time is %v from the truth, want at most %v", got, clock.Bound)
 			}
 			wrong.Set(0)
 			repotest.Eventually(t, patience, "the second node agrees", func() bool { return !wrongClock.Confirmed().IsZero() })
@@ -115,7 +115,7 @@ func TestClocksOfTwoNodes(t *testing.T) {
 	wantTime(t, "the primary's jumps", a, ma.Truth())
 	mb.Set(-years)
 	if off := cb.Now().Sub(mb.Truth()).Abs(); off > clock.Bound {
-		t.Errorf("the replica's jumps: its time is %v off", off)
+		t.Errorf("the replica's jumps: its time is %v off, want at most %v", off, clock.Bound)
 	}
 	repotest.Eventually(t, patience, "both say so, on the primary", func() bool {
 		said := 0
@@ -145,9 +145,9 @@ func TestClockOfAReplica(t *testing.T) {
 	w.MustNode(t, "c", third, func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
 	repotest.Eventually(t, patience, "it goes by the primary's time", func() bool { return !cc.Confirmed().IsZero() })
 	if off := cc.Now().Sub(right.Truth()).Abs(); off > clock.Bound {
-		t.Errorf("the replica's time is %v off", off)
+		t.Errorf("the replica's time is %v off, want at most %v", off, clock.Bound)
 	}
 	if problem := cc.Problem(); !strings.Contains(problem, "which is wrong by") {
-		t.Errorf("the problem %q", problem)
+		t.Errorf("the problem %q, want with %q", problem, "which is wrong by")
 	}
 }

@@ -32,7 +32,7 @@ func (w *world) MustReplicate(t *testing.T, n *node) string {
 			case <-ctx.Done():
 				return
 			}
-			if err := n.copyNews(ctx, db); err != nil && ctx.Err() == nil {
+			if err := n.copyNewRows(ctx, db); err != nil && ctx.Err() == nil {
 				t.Errorf("replicate: %v", err)
 				return
 			}
@@ -45,14 +45,17 @@ func (w *world) MustReplicate(t *testing.T, n *node) string {
 	return path
 }
 
-// copyNews brings what is new into n's own copy, unless it is held.
-func (n *node) copyNews(ctx context.Context, db *sql.DB) error {
+// copyNewRows brings what is new into n's own copy, unless it is held.
+func (n *node) copyNewRows(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // it may be done
-	res, err := tx.ExecContext(ctx, "INSERT INTO writes SELECT * FROM source.writes WHERE seq > (SELECT coalesce(max(seq), 0) FROM main.writes)")
+	res, err := tx.ExecContext(ctx, `
+		INSERT INTO writes
+		SELECT * FROM source.writes
+		WHERE seq > (SELECT coalesce(max(seq), 0) FROM main.writes)`)
 	if err != nil {
 		return err
 	}
@@ -60,12 +63,12 @@ func (n *node) copyNews(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	rows, err := res.RowsAffected()
-	if err != nil || rows == 0 || n.seat.held() {
+	if err != nil || rows == 0 || n.role.held() {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	n.seat.Notify()
+	n.role.Notify()
 	return nil
 }

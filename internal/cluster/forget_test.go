@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/cluster"
 	"blog/internal/litefs"
-	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
 // elsewhere makes a node one that is never in the sync set.
@@ -29,13 +30,15 @@ func (n *node) shows(t *testing.T) []string {
 // mustShow waits until n's list of nodes is that of ids.
 func (n *node) mustShow(t *testing.T, ids ...string) {
 	t.Helper()
-	repotest.Eventually(t, patience, "the status shows "+strings.Join(ids, ", "), func() bool { return slices.Equal(n.shows(t), ids) })
+	repotest.Eventually(t, patience, "the status shows "+strings.Join(ids, ", "), func() bool {
+		return slices.Equal(n.shows(t), ids)
+	})
 }
 
 // mustGo has n lose its uplink.
 func (n *node) mustGo(t *testing.T, primary *node) {
 	t.Helper()
-	n.seat.Set(repotest.Primary()) // it has no uplink then, and without the lease it does not lead
+	n.role.Set(repotest.Primary()) // it has no uplink then, and without the lease no term begins
 	repotest.Eventually(t, patience, n.id+" is gone", func() bool { return primary.cluster.Uplinks(n.id) == 0 })
 }
 
@@ -45,64 +48,50 @@ func TestForget(t *testing.T) {
 	a, b := w.MustPair(t)
 	c := w.MustNode(t, "c", elsewhere)
 	a.mustShow(t, "a", "b", "c")
-	transport := repo.NewTransport(repotest.Secret)
+	transport := transport.NewClient(repotest.Secret)
 	t.Cleanup(transport.Close)
-	refused := func(on *node, id string, code repo.Code, says string) {
+	refused := func(on *node, id string, code apperr.Code, says string) {
 		t.Helper()
 		_, err := on.cluster.Forget(t.Context(), transport, id)
-		if e := repo.AsError(err); err == nil || e.Code != code || !strings.Contains(e.Message, says) {
+		if e := apperr.From(err); err == nil || e.Code != code || !strings.Contains(e.Message, says) {
 			t.Errorf("%s forgets %q: %v, want %s with %q", on.id, id, err, code, says)
 		}
 	}
 	for _, on := range []*node{a, b} {
-		refused(on, "a", repo.Conflict, "the primary itself")
-		refused(on, "b", repo.Conflict, "in the sync set")
-		refused(on, "c", repo.Conflict, "it reported")
-		refused(on, "nobody", repo.NotFound, "blog status --json")
-		refused(on, "", repo.NotFound, "")
+		refused(on, "a", apperr.Conflict, "the primary itself")
+		refused(on, "b", apperr.Conflict, "in the sync set")
+		refused(on, "c", apperr.Conflict, "it reported")
+		refused(on, "nobody", apperr.NotFound, "blog status --json")
+		refused(on, "", apperr.NotFound, "")
 	}
 	b.mustGo(t, a)
-	refused(a, "b", repo.Conflict, "in the sync set") // gone, but writes wait for it
-	b.seat.Set(replicaOf(a))
+	refused(a, "b", apperr.Conflict, "in the sync set") // gone, but writes wait for it
+	b.role.Set(replicaOf(a))
 
 	c.mustGo(t, a)
 	got, err := b.cluster.Forget(t.Context(), transport, "c")
 	if err != nil || got.ID != "c" || got.Node != "c" || got.Heard <= 0 {
-		t.Errorf("%+v, %v", got, err)
+		t.Errorf("%+v, %v, want no error, ID %q, Node %q and Heard more than 0", got, err, "c", "c")
 	}
 	a.mustShow(t, "a", "b")
-	c.seat.Set(replicaOf(a))
+	c.role.Set(replicaOf(a))
 	a.mustShow(t, "a", "b", "c")
-	if ids := a.cluster.ForgottenIDs(); len(ids) != 0 {
-		t.Errorf("one that is back still counts as forgotten: %v", ids)
-	}
 
-	c.seat.Set(repotest.Unknown())
-	refused(c, "b", repo.Unavailable, "No primary is known")
-	c.seat.Set(litefs.Role{State: litefs.Replica, Host: "nowhere", URL: "http://127.0.0.1:1"})
-	refused(c, "b", repo.Unavailable, "does not answer")
+	c.role.Set(repotest.Unknown())
+	refused(c, "b", apperr.Unavailable, "No primary is known")
+	c.role.Set(litefs.Role{State: litefs.Replica, Host: "nowhere", URL: "http://127.0.0.1:1"})
+	refused(c, "b", apperr.Unavailable, "does not answer")
 }
 
-// TestForgottenAfterADay, but for a member of the set.
+// TestForgottenAfterADay: who may be forgotten is a table of package decide's.
 func TestForgottenAfterADay(t *testing.T) {
 	w := MustWorld(t)
-	a, b := w.MustPair(t)
+	a := w.MustNode(t, "a")
 	c := w.MustNode(t, "c", elsewhere)
-	d := w.MustNode(t, "d", elsewhere)
-	a.mustShow(t, "a", "b", "c", "d")
-	for _, n := range []*node{b, c, d} {
-		n.mustGo(t, a)
-	}
-	a.cluster.ReportedBefore("c", 23*time.Hour+59*time.Minute)
-	a.cluster.ReportedBefore("d", 24*time.Hour)
-	a.mustShow(t, "a", "b", "c")
-	a.cluster.ForgetOld()
-	a.mustShow(t, "a", "b", "c")
-	a.cluster.ReportedBefore("c", time.Minute)
-	a.mustShow(t, "a", "b")
-	w.MustSet(t, "a", "b")
-	a.cluster.SilentMember("b", 25*time.Hour)
-	a.mustShow(t, "a", "b")
+	a.mustShow(t, "a", "c")
+	c.mustGo(t, a)
+	a.elapsed.Jump(24 * time.Hour)
+	a.mustShow(t, "a")
 }
 
 // TestForgottenByTheNextPrimary: a node that was primary itself knows whom it heard of then. What an operator had
@@ -112,16 +101,16 @@ func TestForgottenByTheNextPrimary(t *testing.T) {
 	a, b := w.MustPair(t)
 	c := w.MustNode(t, "c", elsewhere)
 	a.mustShow(t, "a", "b", "c")
-	w.mustLead(t, b, a)
-	a.seat.Set(replicaOf(b))
-	c.seat.Set(replicaOf(b))
+	w.mustMakePrimary(t, b, a)
+	a.role.Set(replicaOf(b))
+	c.role.Set(replicaOf(b))
 	b.mustShow(t, "a", "b", "c")
 	c.mustGo(t, b)
 	if _, err := b.cluster.Forget(t.Context(), nil, "c"); err != nil {
 		t.Fatal(err)
 	}
 	repotest.Eventually(t, patience, "a has heard of it", func() bool { return a.cluster.Uplinks("c") < 0 })
-	w.mustLead(t, a, b)
-	b.seat.Set(replicaOf(a))
+	w.mustMakePrimary(t, a, b)
+	b.role.Set(replicaOf(a))
 	a.mustShow(t, "a", "b")
 }

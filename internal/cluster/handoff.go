@@ -5,20 +5,21 @@ import (
 	"errors"
 	"time"
 
+	"blog/internal/cluster/decide"
 	"blog/internal/litefs"
 )
 
-// promoteAgain is how often a standby is asked to take over until it has.
-const promoteAgain = 500 * time.Millisecond
+// offerAgain is how often a standby is asked to become primary until it has.
+const offerAgain = 500 * time.Millisecond
 
-// ErrNoStandby says that nobody in the sync set is there to take over.
-var ErrNoStandby = errors.New("no standby in the sync set is there to take over")
+// ErrNoStandby says that nobody in the sync set is there to become primary.
+var ErrNoStandby = errors.New("no standby in the sync set is there to become primary")
 
-// HandOff gives the lead to a standby that has everything, and returns when this node has
-// seen another one lead. The caller has stopped writing. With no live standby it returns
+// HandOff has a standby that has everything become primary, and returns when this node has
+// seen another primary. The caller has stopped writing. With no live standby it returns
 // ErrNoStandby at once: the lease is then released when the LiteFS node closes.
 func (c *Cluster) HandOff(ctx context.Context) error {
-	var asked time.Time
+	var offered time.Time
 	for {
 		over, role := c.o.Node.Changed(), c.o.Node.Role().State
 		if role == litefs.Replica {
@@ -32,21 +33,8 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 		}
-		c.mu.Lock()
-		l := c.lead
-		id, ready := c.heirLocked()
-		changed := c.changed
-		if ready && time.Since(asked) >= promoteAgain {
-			asked = time.Now()
-			p := c.nodes[id]
-			p.promote = l
-			select {
-			case p.asked <- struct{}{}:
-			default: // it is about to be said
-			}
-		}
-		c.mu.Unlock()
-		if l == nil || id == "" {
+		offer, changed := c.offerLease(&offered)
+		if offer == decide.NoStandby {
 			select {
 			case <-over: // the lease may be where it was to go
 				continue
@@ -54,7 +42,7 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 				return ErrNoStandby
 			}
 		}
-		again := time.NewTimer(promoteAgain)
+		again := time.NewTimer(offerAgain)
 		select {
 		case <-over:
 		case <-changed:
@@ -67,18 +55,39 @@ func (c *Cluster) HandOff(ctx context.Context) error {
 	}
 }
 
-// heirLocked returns the live standby in the sync set, "" when there is none, and
-// whether it has everything.
-func (c *Cluster) heirLocked() (id string, ready bool) {
-	l := c.lead
-	if l == nil {
-		return "", false
+// offerLease offers the lease to the standby, unless it has been offered a moment ago, and
+// returns what wakes at the next event.
+func (c *Cluster) offerLease(offered *time.Time) (decide.Offer, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	offer, effects := c.state.OfferLease(c.nowLocked(), time.Since(*offered) >= offerAgain)
+	c.carryOutLocked(effects)
+	if offer == decide.Offered {
+		*offered = time.Now()
 	}
-	for _, m := range l.set.Members {
-		p := c.nodes[m.ID]
-		if m.ID != l.self.ID && p != nil && p.live(time.Now()) && !p.leaving {
-			return m.ID, l.covered[m.ID] >= l.newest.Seq
+	return offer, c.changed
+}
+
+// farewell bounds the wait for the primary to be sent that this node goes.
+const farewell = 500 * time.Millisecond
+
+// Leave reports to the primary that this node goes, so that nobody waits for it. It returns
+// when that has been sent, or half a second later.
+func (c *Cluster) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	c.on(decide.LeaveBegun{})
+	for {
+		c.mu.Lock()
+		done, changed := c.state.HasLeft(), c.changed
+		c.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
 		}
 	}
-	return "", false
 }

@@ -14,12 +14,12 @@ import (
 // MustElect makes n primary anew in a term of Consul's of its own. It does not wait until n takes writes.
 func (w *world) MustElect(t *testing.T, n *node) {
 	t.Helper()
-	n.seat.Set(repotest.Unknown())
-	w.keeper.hand(n.id)
-	n.seat.Set(repotest.Primary())
+	n.role.Set(repotest.Unknown())
+	w.consul.grant(n.id)
+	n.role.Set(repotest.Primary())
 }
 
-// reports counts how often n has been heard by the primary, as its clock tells them apart.
+// reports counts how often n has reported to the primary, by its clock.
 func (w *world) reports(t *testing.T, primary, n *node, times int) {
 	t.Helper()
 	clocks := map[time.Time]bool{}
@@ -44,49 +44,51 @@ func TestATermThatCouldNotBegin(t *testing.T) {
 	// a is elected again, and its schema cannot be brought up at first.
 	w.schema.broken.Store(true)
 	w.MustElect(t, a)
-	repotest.Eventually(t, patience, "the term does not begin", func() bool { return strings.Contains(a.log.String(), "cannot take writes") })
+	repotest.Eventually(t, patience, "the term does not begin", func() bool {
+		return strings.Contains(a.logged(), "cannot take writes")
+	})
 	w.reports(t, a, b, 2)
 	w.schema.broken.Store(false)
 	repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Writing().State == repo.WriteFit })
 
 	// b dies, and a acknowledges a row alone.
-	b.seat.hold(true)
-	b.seat.Set(repotest.Primary()) // it believes so; its uplink ends
+	b.role.hold(true)
+	b.role.Set(repotest.Primary()) // it believes so; its uplink ends
 	w.MustSet(t, "a")
 	w.MustWrite(t, a, "second", repo.Alone)
 
 	// b is back, without that row.
-	b.seat.Set(replicaOf(a))
+	b.role.Set(replicaOf(a))
 	w.reports(t, a, b, 4)
-	if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("the set is %v, and b lacks a row that was acknowledged", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("the set is %v, and b lacks a row that was acknowledged, want %v", got, []string{"a"})
 	}
-	b.seat.hold(false)
+	b.role.hold(false)
 	w.MustSet(t, "a", "b")
 	w.MustWrite(t, a, "third", repo.Two)
 }
 
-// MustLead begins a term of n's behind its repository's back.
-func (n *node) MustLead(t *testing.T, over <-chan struct{}) repo.Term {
+// MustBeginTerm begins a term of n's behind its repository's back.
+func (n *node) MustBeginTerm(t *testing.T, over <-chan struct{}) repo.Term {
 	t.Helper()
-	term, err := n.cluster.Lead(t.Context(), over)
+	term, err := n.cluster.BeginTerm(t.Context(), over)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return term
 }
 
-// TestLeadingTwice ends the first term, although its role goes on.
-func TestLeadingTwice(t *testing.T) {
+// TestTwoTermsOfOneRole ends the first term, although its role goes on.
+func TestTwoTermsOfOneRole(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
 	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
 	over := make(chan struct{})
-	first := a.MustLead(t, over)
+	first := a.MustBeginTerm(t, over)
 	if !cluster.Acts(first) {
 		t.Error("nothing acts for the first term")
 	}
-	second := a.MustLead(t, over)
+	second := a.MustBeginTerm(t, over)
 	if cluster.Acts(first) {
 		t.Error("the first term goes on")
 	}
@@ -94,7 +96,7 @@ func TestLeadingTwice(t *testing.T) {
 		t.Errorf("the first term acknowledges: %s", assurance)
 	}
 	if assurance, err := second.Await(t.Context(), row); err != nil || assurance != repo.Alone {
-		t.Errorf("the second term: %s, %v", assurance, err)
+		t.Errorf("the second term: %s, %v, want no error and %v", assurance, err, repo.Alone)
 	}
 	first.End() // again, by who does not know
 	if !cluster.Acts(second) {
@@ -112,7 +114,7 @@ func TestATermEndsWithItsRole(t *testing.T) {
 	a := w.MustNode(t, "a")
 	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
 	over := make(chan struct{})
-	term := a.MustLead(t, over)
+	term := a.MustBeginTerm(t, over)
 	close(over)
 	repotest.Eventually(t, patience, "nothing acts for the term", func() bool { return !cluster.Acts(term) })
 	if assurance, err := term.Await(t.Context(), row); err == nil {
@@ -127,12 +129,12 @@ func TestNoAnswerFromATermThatIsOver(t *testing.T) {
 	row := w.MustWrite(t, a, "one", repo.Alone).Cursor
 	b := MustScript(t, a, "b")
 	w.MustSet(t, "a", "b")
-	term := a.MustLead(t, a.seat.Changed())
+	term := a.MustBeginTerm(t, a.role.Changed())
 	b.MustSend(t, cluster.Report{Cursor: row})
 	if assurance, err := term.Await(t.Context(), row); err != nil || assurance != repo.Two {
 		t.Fatalf("%q, %v, want an answer that rests on two nodes", assurance, err)
 	}
-	a.seat.Set(repotest.Unknown())
+	a.role.Set(repotest.Unknown())
 	if assurance, err := term.Await(t.Context(), row); err == nil {
 		t.Errorf("the term acknowledges: %s", assurance)
 	}

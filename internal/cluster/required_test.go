@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/cluster"
+	"blog/internal/apperr"
 	"blog/internal/litefs"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -17,14 +17,14 @@ import (
 
 // setOf makes the sync set one of these members that has a position, and requires one.
 func (w *world) setOf(position, required string, ids ...string) litefs.SyncSet {
-	w.keeper.mu.Lock()
-	defer w.keeper.mu.Unlock()
+	w.consul.mu.Lock()
+	defer w.consul.mu.Unlock()
 	set := litefs.SyncChange{Positions: []string{position}, Required: required}
 	for _, id := range ids {
 		set.Members = append(set.Members, litefs.Member{ID: id, Name: id})
 	}
-	w.keeper.putLocked(set)
-	return *w.keeper.set
+	w.consul.putLocked(set)
+	return *w.consul.set
 }
 
 // mustCopy puts a copy of the world's database at path.
@@ -33,16 +33,16 @@ func (w *world) mustCopy(t *testing.T, path string) {
 	repotest.MustExec(t, w.path, "VACUUM INTO ?", path)
 }
 
-// mustBeTried waits until n has tried so many times to lead, in vain.
+// mustBeTried waits until n has tried so many times to begin a term, in vain.
 func (n *node) mustBeTried(t *testing.T, times int) {
 	t.Helper()
-	repotest.Eventually(t, patience, n.id+" tries to lead", func() bool {
-		return strings.Count(n.log.String(), "cannot take writes") >= times
+	repotest.Eventually(t, patience, n.id+" tries to begin a term", func() bool {
+		return strings.Count(n.logged(), "cannot take writes") >= times
 	})
 }
 
-// TestNothingFollowsFromADatabaseThatCannotBeOpened: what keeps a node from opening its database says nothing about what
-// it holds. It does not lead, takes nothing out of the set, reports nothing and compares nothing; once the database can
+// TestNothingFollowsFromADatabaseThatCannotBeOpened: that a node cannot open its database says nothing about what
+// it holds. No term begins, nothing is removed from the set, nothing is reported or compared; once the database can
 // be opened it does all that.
 func TestNothingFollowsFromADatabaseThatCannotBeOpened(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -85,52 +85,55 @@ func TestNothingFollowsFromADatabaseThatCannotBeOpened(t *testing.T) {
 			repotest.Eventually(t, patience, "it says why", func() bool {
 				return strings.HasPrefix(b.cluster.Self().Problem, "This node's own database cannot be read")
 			})
-			// "" requires nothing, so that nothing but the failed look speaks against it.
+			// "" requires nothing, so that nothing but the failed read speaks against it.
 			before := w.setOf(last.Cursor.String(), "", "a", "b")
-			a.seat.Set(repotest.Unknown())
-			w.keeper.hand(b.id)
-			b.seat.Set(repotest.Primary())
+			a.role.Set(repotest.Unknown())
+			w.consul.grant(b.id)
+			b.role.Set(repotest.Primary())
 			b.mustBeTried(t, 2)
-			if got := w.keeper.current(); got.Index != before.Index || !slices.Equal(got.Positions, before.Positions) {
-				t.Errorf("the set was %+v and is %+v", before, got)
+			if got := w.consul.current(); got.Index != before.Index || !slices.Equal(got.Positions, before.Positions) {
+				t.Errorf("the set was %+v and is %+v, want Index %v and Positions %v", before, got, before.Index, before.Positions)
 			}
-			if got, err := b.cluster.Shared(t.Context(), &before); !repo.HasReason(err, repo.CannotOpen) {
-				t.Errorf("it shares %+v, %v", got, err)
+			if got, err := b.cluster.Shared(t.Context(), &before); !apperr.HasReason(err, apperr.CannotOpen) {
+				t.Errorf("it shares %+v, %v, want the reason %v", got, err, apperr.CannotOpen)
 			}
 			if err := b.repo.Canary(t.Context()); err == nil {
 				t.Error("the node is not noticed, although it keeps another one from being elected")
 			}
-			if told := w.keeper.said(); len(told) != 0 {
-				t.Errorf("a failed look ends no election: %v", told)
+			if requests := w.consul.requested(); len(requests) != 0 {
+				t.Errorf("a failed read ends no election: %v, want 0 of them", requests)
 			}
 			if err := c.mends(folder, b.path); err != nil {
 				t.Fatal(err)
 			}
 			w.mustCopy(t, b.path)
 			repotest.Eventually(t, patience, "b leads", func() bool { return b.repo.Writing().State == repo.WriteFit })
-			if got := w.keeper.current(); !slices.Contains(got.Positions, last.Cursor.String()) {
-				t.Errorf("the set has lost %s: %+v", last.Cursor, got)
+			if got := w.consul.current(); !slices.Contains(got.Positions, last.Cursor.String()) {
+				t.Errorf("the set has lost %s: %+v, want Positions with %v", last.Cursor, got, last.Cursor.String())
 			}
-			repotest.Eventually(t, patience, "its feed has the row", func() bool { return b.repo.Feed().Position() == last.Cursor })
+			repotest.Eventually(t, patience, "its feed has the row", func() bool {
+				return b.repo.Feed().Position() == last.Cursor
+			})
 		})
 	}
 }
 
-// said is what the LiteFS nodes have been asked for.
-func (k *keeper) said() []string {
+// requested is what the LiteFS nodes have been asked for.
+func (k *consul) requested() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.Clone(k.told)
+	return slices.Clone(k.requests)
 }
 
-// TestWhoLacksWhatTheSetRequiresDoesNotLead, for every place in which a copy can have a position.
-func TestWhoLacksWhatTheSetRequiresDoesNotLead(t *testing.T) {
+// TestWhoLacksWhatTheSetRequiresBeginsNoTerm, for every place in which a copy can have a position.
+func TestWhoLacksWhatTheSetRequiresBeginsNoTerm(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare  func(t *testing.T, w *world, path string)
 		required func(last repo.Cursor) string // nil: the newest row that was acknowledged
-		leads    bool
+		begins   bool
 	}{
-		"it has the row":     {prepare: func(t *testing.T, w *world, path string) { t.Helper(); w.mustCopy(t, path) }, leads: true},
+		"it has the row": {prepare: func(t *testing.T, w *world, path string) { t.Helper(); w.mustCopy(t, path) },
+			begins: true},
 		"it has no database": {prepare: func(*testing.T, *world, string) {}},
 		"its file has no byte": {prepare: func(t *testing.T, _ *world, path string) {
 			t.Helper()
@@ -157,14 +160,14 @@ func TestWhoLacksWhatTheSetRequiresDoesNotLead(t *testing.T) {
 				repotest.MustExec(t, path, "DELETE FROM topics WHERE seq = 1")
 			},
 			required: func(repo.Cursor) string { return repo.Cursor{Seq: 1, Mark: repo.Mark{9}}.String() },
-			leads:    true,
+			begins:   true,
 		},
 		"nothing is required of an empty one": {
-			prepare: func(*testing.T, *world, string) {}, required: func(repo.Cursor) string { return "" }, leads: true,
+			prepare: func(*testing.T, *world, string) {}, required: func(repo.Cursor) string { return "" }, begins: true,
 		},
 		"what is required is another release's": {
 			prepare:  func(t *testing.T, w *world, path string) { t.Helper(); w.mustCopy(t, path) },
-			required: func(repo.Cursor) string { return "another form" }, leads: true,
+			required: func(repo.Cursor) string { return "another form" }, begins: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,27 +181,27 @@ func TestWhoLacksWhatTheSetRequiresDoesNotLead(t *testing.T) {
 			}
 			w.at = filepath.Join(t.TempDir(), "blog.db")
 			c.prepare(t, w, w.at)
-			a.seat.Set(repotest.Unknown())
+			a.role.Set(repotest.Unknown())
 			b := w.MustNode(t, "b")
 			before := w.setOf(last.Cursor.String(), required, "a", "b")
-			w.keeper.hand("b")
-			b.seat.Set(repotest.Primary())
-			if c.leads {
+			w.consul.grant("b")
+			b.role.Set(repotest.Primary())
+			if c.begins {
 				repotest.Eventually(t, patience, "b leads", func() bool { return b.repo.Writing().State == repo.WriteFit })
-				if got := w.keeper.current(); got.Required != required || !slices.Contains(got.Positions, last.Cursor.String()) {
+				if got := w.consul.current(); got.Required != required || !slices.Contains(got.Positions, last.Cursor.String()) {
 					t.Errorf("the set is %+v, want what it required and had before: %+v", got, before)
 				}
 				return
 			}
 			b.mustBeTried(t, 1)
-			if got := w.keeper.current(); got.Index != before.Index {
-				t.Errorf("the set was %+v and is %+v", before, got)
+			if got := w.consul.current(); got.Index != before.Index {
+				t.Errorf("the set was %+v and is %+v, want Index %v", before, got, before.Index)
 			}
-			if want := "demote " + required + " b"; !slices.Contains(w.keeper.said(), want) {
-				t.Errorf("the LiteFS node was asked %v, want %q", w.keeper.said(), want)
+			if want := "demote " + required + " b"; !slices.Contains(w.consul.requested(), want) {
+				t.Errorf("the LiteFS node was asked %v, want %q", w.consul.requested(), want)
 			}
 			if _, err := os.Stat(b.path); os.IsNotExist(err) != (name == "it has no database") {
-				t.Errorf("its database: %v", err)
+				t.Errorf("its database: %v, want %v", err, name == "it has no database")
 			}
 		})
 	}
@@ -208,15 +211,15 @@ func TestWhoLacksWhatTheSetRequiresDoesNotLead(t *testing.T) {
 func TestWhatTheSetRequires(t *testing.T) {
 	requires := func(t *testing.T, w *world, want repo.Cursor) {
 		t.Helper()
-		if got := w.keeper.current(); got.Required != want.String() {
+		if got := w.consul.current(); got.Required != want.String() {
 			t.Errorf("the set requires %q, want %s", got.Required, want)
 		}
 	}
 	w := MustWorld(t)
 	w.apart = "b"
 	a := w.MustNode(t, "a")
-	if got := w.keeper.current(); got.Required != "" {
-		t.Errorf("before the first row the set requires %q", got.Required)
+	if got := w.consul.current(); got.Required != "" {
+		t.Errorf("before the first row the set requires %q, want none", got.Required)
 	}
 	one := w.MustWrite(t, a, "one", repo.Alone)
 	b := w.MustNode(t, "b")
@@ -224,15 +227,15 @@ func TestWhatTheSetRequires(t *testing.T) {
 	requires(t, w, one.Cursor)
 
 	// b has not reported row 2 when it goes: alone a requires its own newest row.
-	b.seat.hold(true)
+	b.role.hold(true)
 	pending := w.write(t.Context(), a, "two", "two")
-	repotest.Eventually(t, patience, "a has row 2", func() bool { return a.cluster.Newest() == 2 })
+	repotest.Eventually(t, patience, "a has row 2", func() bool { return a.cluster.Self().Seq == 2 })
 	requires(t, w, one.Cursor)
-	w.keeper.mu.Lock()
-	w.keeper.swallow = 1 // so that the set is written once more as it is
-	w.keeper.mu.Unlock()
+	w.consul.mu.Lock()
+	w.consul.unanswered = 1 // so that the set is written once more as it is
+	w.consul.mu.Unlock()
 	b.cluster.Leave(t.Context())
-	b.seat.Set(repotest.Unknown())
+	b.role.Set(repotest.Unknown())
 	w.MustSet(t, "a")
 	two := w.MustEnd(t, pending)
 	if two.err != nil {
@@ -242,12 +245,12 @@ func TestWhatTheSetRequires(t *testing.T) {
 
 	// Another term of one that is alone requires its newest row, too; with another member nothing new is known.
 	three := w.MustWrite(t, a, "three", repo.Alone)
-	a.seat.Set(repotest.Unknown())
-	w.mustLead(t, a, b)
+	a.role.Set(repotest.Unknown())
+	w.mustMakePrimary(t, a, b)
 	requires(t, w, three.Cursor)
-	w.keeper.mu.Lock()
-	puts := slices.Clone(w.keeper.puts)
-	w.keeper.mu.Unlock()
+	w.consul.mu.Lock()
+	puts := slices.Clone(w.consul.puts)
+	w.consul.mu.Unlock()
 	newest := int64(0)
 	for i, set := range puts {
 		at, err := repo.ParseCursor(cmp.Or(set.Required, "0"))
@@ -257,34 +260,7 @@ func TestWhatTheSetRequires(t *testing.T) {
 		newest = at.Seq
 	}
 	w.setOf(one.Cursor.String(), one.Cursor.String(), "a", "c")
-	a.seat.Set(repotest.Unknown())
-	w.mustLead(t, a, b)
+	a.role.Set(repotest.Unknown())
+	w.mustMakePrimary(t, a, b)
 	requires(t, w, one.Cursor)
-}
-
-// TestTheLeastOfWhatMembersHave is what a set requires.
-func TestTheLeastOfWhatMembersHave(t *testing.T) {
-	at := func(seq int64) string { return repo.Cursor{Seq: seq, Mark: cluster.RowMark(seq)}.String() }
-	for name, c := range map[string]struct {
-		before  string
-		newest  int64
-		covered map[string]int64
-		forgets int64
-		members []string
-		want    string
-	}{
-		"alone, all of it":                         {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, want: at(9)},
-		"alone, before the first row":              {want: ""},
-		"what the standby has":                     {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, members: []string{"s"}, want: at(5)},
-		"what the slower standby has":              {before: at(3), newest: 9, covered: map[string]int64{"s": 7, "r": 5}, members: []string{"s", "r"}, want: at(5)},
-		"not heard of in this term":                {before: at(3), newest: 9, members: []string{"s"}, want: at(3)},
-		"one of two not heard of":                  {before: at(3), newest: 9, covered: map[string]int64{"s": 7}, members: []string{"s", "r"}, want: at(3)},
-		"nothing was required":                     {newest: 9, members: []string{"s"}, want: ""},
-		"a row that is not remembered":             {before: at(3), newest: 9, covered: map[string]int64{"s": 5}, forgets: 6, members: []string{"s"}, want: at(3)},
-		"a standby that has less than it once had": {before: at(7), newest: 9, covered: map[string]int64{"s": 5}, members: []string{"s"}, want: at(7)},
-	} {
-		if got := cluster.Requires(c.before, c.newest, c.covered, c.forgets, c.members...); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
 }

@@ -17,76 +17,76 @@ func TestARestoredConsul(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t)
-		before := w.keeper.current()
-		b.seat.hold(true)
+		before := w.consul.current()
+		b.role.hold(true)
 		b.cluster.Leave(t.Context())
 		w.MustSet(t, "a")
 		w.MustWrite(t, a, "one", repo.Alone)
-		w.keeper.restore(before)
-		w.keeper.refuse(1 << 30)
+		w.consul.restore(before)
+		w.consul.refuse(1 << 30)
 		end := w.write(t.Context(), a, "two", "k")
 		replay := w.write(t.Context(), a, "one", "key of one")
-		waits(t, end)
-		waits(t, replay)
-		w.keeper.refuse(0)
+		mustWait(t, end)
+		mustWait(t, replay)
+		w.consul.refuse(0)
 		for _, end := range []<-chan written{end, replay} {
 			if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-				t.Errorf("%+v, %v", got.receipt, got.err)
+				t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
 			}
-			if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-				t.Errorf("acknowledged alone with the set %v", got)
+			if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+				t.Errorf("acknowledged alone with the set %v, want %v", got, []string{"a"})
 			}
 		}
-		if !strings.Contains(a.log.String(), "not the sync set of this term") {
+		if !strings.Contains(a.logged(), "not the sync set of this term") {
 			t.Error("the log does not say so")
 		}
 	})
 	t.Run("two, with nothing to write", func(t *testing.T) {
 		w := MustWorld(t)
 		a := w.MustNode(t, "a")
-		before := w.keeper.current()
+		before := w.consul.current()
 		w.MustNode(t, "b")
 		w.MustSet(t, "a", "b")
-		w.keeper.restore(before) // here of a alone, elsewhere of one that has been replaced
+		w.consul.restore(before) // here of a alone, elsewhere of one that has been replaced
 		w.MustSet(t, "a", "b")
 		w.MustWrite(t, a, "one", repo.Two)
 	})
-	t.Run("as the role is lost from sight", func(t *testing.T) {
+	t.Run("as the role is lost from view", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
-		before := w.keeper.current()
-		b.seat.hold(true)
-		b.seat.Set(repotest.Primary()) // it believes so, and reports to nobody
+		before := w.consul.current()
+		b.role.hold(true)
+		b.role.Set(repotest.Primary()) // it believes so, and reports to nobody
 		w.MustSet(t, "a")
 		w.MustWrite(t, a, "one", repo.Alone)
-		a.seat.Set(repotest.Unknown()) // the event stream breaks; the lease is the same
-		w.keeper.restore(before)
-		a.seat.Set(repotest.Primary())
+		a.role.Set(repotest.Unknown()) // the event stream breaks; the lease is the same
+		w.consul.restore(before)
+		a.role.Set(repotest.Primary())
 		repotest.Eventually(t, patience, "a takes writes", func() bool { return a.repo.Writing().State == repo.WriteFit })
-		if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-			t.Errorf("the set is %v, and b lacks a row that was acknowledged", got)
+		if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("the set is %v, and b lacks a row that was acknowledged, want %v", got, []string{"a"})
 		}
 	})
 	t.Run("in doubt, with equal members", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Wait = 2 * time.Second })
-		before := w.keeper.current()
+		before := w.consul.current()
 		for _, item := range []string{"one", "two", "three"} {
 			w.MustWrite(t, a, item, repo.Two)
 		}
-		b.seat.Set(repotest.Unknown())
-		b.seat.Set(repotest.Primary()) // it believes so, and reports to nobody
+		b.role.Set(repotest.Unknown())
+		b.role.Set(repotest.Primary()) // it believes so, and reports to nobody
 		w.MustSet(t, "a")
-		b.seat.Set(replicaOf(a))
+		b.role.Set(replicaOf(a))
 		w.MustSet(t, "a", "b")
-		required := w.keeper.current().Required
-		w.keeper.refuse(1)
-		b.seat.Set(repotest.Primary())
-		repotest.Eventually(t, patience, "a change without an answer", func() bool { return w.keeper.refused() })
-		w.keeper.restore(before)
-		b.seat.Set(replicaOf(a))
+		required := w.consul.current().Required
+		w.consul.refuse(1)
+		b.role.Set(repotest.Primary())
+		repotest.Eventually(t, patience, "a change without an answer", func() bool { return w.consul.refused() })
+		w.consul.restore(before)
+		b.role.Set(replicaOf(a))
 		repotest.Eventually(t, patience, "the set requires what it did", func() bool {
-			return w.keeper.current().Required == required
+			return w.consul.current().Required == required
 		})
 	})
 }

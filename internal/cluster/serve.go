@@ -10,106 +10,97 @@ import (
 
 	"github.com/coder/websocket"
 
+	"blog/internal/apperr"
+	"blog/internal/cluster/decide"
 	"blog/internal/litefs"
-	"blog/internal/repo"
+	"blog/internal/transport"
 )
 
-// peer is another node, as this one knows it from its uplink. Cluster.mu guards it.
-type peer struct {
-	info    Info
-	cursor  repo.Cursor
-	over    <-chan struct{} // of the term to which it was reported
-	heard   time.Time
-	conns   int // open uplinks: a new one may come before the old one is known to be dead
-	leaving bool
-	asked   chan struct{} // has room for one: a Word is due now
-	// said is the number of the newest Word to it, echo that of the newest which a report of
-	// it has echoed, and wanted the least of which an answer waits for the echo.
-	said, echo, wanted uint64
-	promote            *lead     // the term whose next Word asks for it; nil: none does
-	skewed             int       // reports in a row with another time of day
-	clocked            time.Time // when that was last looked at
-	// notBefore is when it may be tried to bring it into the sync set again.
-	notBefore time.Time
-}
-
-func (p *peer) live(now time.Time) bool { return p.conns > 0 && now.Sub(p.heard) < lostAfter }
-
-func (p *peer) member() litefs.Member { return litefs.Member{ID: p.info.ID, Name: p.info.Node} }
+// PathUplink is where a primary's private listener accepts uplinks: websockets with JSON
+// messages, Reports from the node and Heartbeats to it. PathNodes is where it says what it
+// knows of all nodes: a list of Info.
+const (
+	PathUplink = "/internal/uplink"
+	PathNodes  = "/internal/nodes"
+)
 
 // Limits of an uplink's messages.
 const (
-	maxReport    = 64 << 10
+	maxMessage   = 64 << 10
 	firstReport  = 5 * time.Second  // the first report must come by then
 	silentReport = 10 * time.Second // and then one within this, or the uplink is dead
-	sayLimit     = 5 * time.Second  // a message must be taken by then
+	sendLimit    = 5 * time.Second  // a message must be written by then
 )
 
-// Handler returns what the private listener answers with at PathUplink and PathNodes.
-// It knows no secret: put it behind repo.Authenticated.
+// Handler returns what the private listener answers with at PathUplink, PathNodes and
+// PathForget. It knows no secret: put it behind transport.Authenticated.
 func (c *Cluster) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+PathUplink, c.serveUplink)
 	mux.HandleFunc("GET "+PathNodes, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(c.known()) // the caller is gone: nobody to tell
+		transport.WriteAnswer(w, c.known(), nil)
 	})
 	mux.HandleFunc("POST "+PathForget, c.serveForget)
 	return mux
 }
 
+// errNotPrimary is what who needs the primary is answered by a node that has another role.
+func errNotPrimary(role litefs.Role) *apperr.Error {
+	err := apperr.NewUnavailable(apperr.WrongPrimary, "This node is not the primary: ask again.", time.Second, nil)
+	err.Primary = role.URL
+	return err
+}
+
 func (c *Cluster) serveUplink(w http.ResponseWriter, r *http.Request) {
-	changed := c.o.Node.Changed()
+	epoch := c.o.Node.Changed()
 	if role := c.o.Node.Role(); role.State != litefs.Primary {
-		repo.WriteReply(w, repo.Reply{}, &repo.Error{
-			Code: repo.Unavailable, Reason: repo.WrongPrimary, Primary: role.URL, RetryAfter: 1, Message: "This node is not the primary.",
-		})
+		transport.WriteError(w, errNotPrimary(role))
 		return
 	}
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // it has answered
 	}
-	ws.SetReadLimit(maxReport)
+	ws.SetReadLimit(maxMessage)
 	// The request's context ends with the handler's connection, the cluster's with the server.
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	stop := context.AfterFunc(c.run, cancel) //nolint:contextcheck // see above
 	defer stop()
-	err = c.hear(ctx, ws, changed)
+	err = c.receiveReports(ctx, ws, epoch)
 	c.log.Debug("an uplink has ended", "from", r.RemoteAddr, "err", err)
 	_ = ws.Close(websocket.StatusGoingAway, "not the primary any more") // it may be closed
 }
 
-// hear takes a node's reports until its uplink or this node's role ends.
-func (c *Cluster) hear(ctx context.Context, ws *websocket.Conn, over <-chan struct{}) error {
-	first, err := readReport(ctx, ws, firstReport)
+// receiveReports receives a node's reports until its uplink or this node's role ends.
+func (c *Cluster) receiveReports(ctx context.Context, ws *websocket.Conn, epoch <-chan struct{}) error {
+	first, err := receiveReport(ctx, ws, firstReport)
 	if err != nil {
 		return err
 	}
 	if first.Info == nil || first.Info.ID == "" {
 		return errors.New("the first report does not say from whom it is")
 	}
-	id := first.Info.ID
-	p := c.greet(id)
-	defer c.lost(p)
+	s := &sender{c: c, to: first.Info.ID, epoch: epoch, ws: ws, due: make(chan struct{}, 1)}
+	s.open()
+	defer s.close()
 	ctx, cancel := context.WithCancel(ctx)
-	spoken := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(spoken)
+		defer close(ended)
 		defer cancel()
-		c.speak(ctx, ws, p, over)
+		s.send(ctx)
 	}()
-	defer func() { cancel(); <-spoken }()
-	for rep := first; ; {
-		c.note(id, p, rep, over)
-		if rep, err = readReport(ctx, ws, silentReport); err != nil {
+	defer func() { cancel(); <-ended }()
+	for report := first; ; {
+		s.accept(report)
+		if report, err = receiveReport(ctx, ws, silentReport); err != nil {
 			return err
 		}
 	}
 }
 
-func readReport(ctx context.Context, ws *websocket.Conn, limit time.Duration) (Report, error) {
+func receiveReport(ctx context.Context, ws *websocket.Conn, limit time.Duration) (Report, error) {
 	var rep Report
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -123,85 +114,49 @@ func readReport(ctx context.Context, ws *websocket.Conn, limit time.Duration) (R
 	return rep, nil
 }
 
-func (c *Cluster) greet(id string) *peer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.nodes[id]
-	if p == nil {
-		p = &peer{asked: make(chan struct{}, 1)}
-		c.nodes[id] = p
-	}
-	p.conns++
-	delete(c.forgotten, id)
-	return p
+// sender is another node's uplink to this one, over which heartbeats go.
+type sender struct {
+	c     *Cluster
+	to    string          // the node's id
+	epoch <-chan struct{} // closed when this node's role ends
+	ws    *websocket.Conn
+	due   chan struct{} // has room for one: a heartbeat is due now
 }
 
-func (c *Cluster) lost(p *peer) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p.conns--
-	c.changedLocked()
+func (s *sender) open() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.senders[s] = struct{}{}
+	s.c.onLocked(decide.UplinkOpened{ID: s.to})
 }
 
-// note takes a report in. What a copy had in another term says nothing about this one: it
-// may have got another history meanwhile. Once the role is over to which it was reported
-// it says nothing at all: a newer uplink may have come.
-func (c *Cluster) note(id string, p *peer, rep Report, over <-chan struct{}) {
-	select {
-	case <-over:
-		return
-	default:
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p.heard, p.cursor, p.over, p.leaving = time.Now(), rep.Cursor, over, rep.Leaving
-	if rep.Info != nil {
-		p.info = *rep.Info
-		c.checkClockLocked(p)
-	}
-	if rep.Leaving {
-		c.left[id] = p.heard
-	} else {
-		delete(c.left, id)
-	}
-	if rep.Echo <= c.words { // what nobody has said cannot be echoed
-		p.echo = max(p.echo, rep.Echo)
-	}
-	p.askLocked()
-	if l := c.lead; l != nil && l.over == over {
-		c.coverLocked(l, id, rep.Cursor)
-	}
-	c.changedLocked()
+func (s *sender) close() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	delete(s.c.senders, s)
+	s.c.onLocked(decide.UplinkClosed{ID: s.to})
 }
 
-// askLocked has a Word go out where an answer waits for a later echo than any Word so far
-// can have. There is one on its way at most: a node that does not echo gets no more than
-// the heartbeat.
-func (p *peer) askLocked() {
-	if p.wanted <= p.said || p.echo < p.said {
-		return
-	}
-	select {
-	case p.asked <- struct{}{}:
-	default: // it is about to be said
-	}
+// accept has the state handle a report.
+func (s *sender) accept(report Report) {
+	wall := s.c.o.Clock.Wall()
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.onLocked(decide.ReportReceived{ID: s.to, Report: report, Epoch: s.epoch, Over: ended(s.epoch), Wall: wall})
 }
 
-// speak says Words until ctx, the uplink or the role ends.
-func (c *Cluster) speak(ctx context.Context, ws *websocket.Conn, p *peer, over <-chan struct{}) {
-	tick := time.NewTicker(2 * heartbeat)
+// send sends heartbeats until ctx, the uplink or the role ends.
+func (s *sender) send(ctx context.Context) {
+	tick := time.NewTicker(2 * decide.HeartbeatEvery)
 	defer tick.Stop()
 	for {
-		c.mu.Lock()
-		word := c.wordLocked(p)
-		c.mu.Unlock()
-		if err := say(ctx, ws, word); err != nil {
+		if err := send(ctx, s.ws, s.next()); err != nil {
 			return
 		}
 		select {
 		case <-tick.C:
-		case <-p.asked:
-		case <-over:
+		case <-s.due:
+		case <-s.epoch:
 			return
 		case <-ctx.Done():
 			return
@@ -209,39 +164,20 @@ func (c *Cluster) speak(ctx context.Context, ws *websocket.Conn, p *peer, over <
 	}
 }
 
-// wordLocked is what p is to be told now, with a number of its own.
-func (c *Cluster) wordLocked(p *peer) Word {
-	c.words++
-	p.said = c.words
-	w := Word{From: c.self.ID, Number: c.words, Cursor: c.at, Problem: c.problemLocked(p), Clock: c.o.Clock.Confirmed()}
-	if l := c.lead; l != nil {
-		w.Durability, w.SyncSet, w.StandbySeq, w.InSet = string(l.assurance()), c.namesLocked(&l.set), l.standbySeq(), l.set.Has(p.info.ID)
-		if p.promote == l {
-			w.Promote, w.Leaving = true, l.self.ID
-		}
-	}
-	p.promote, w.Forgotten = nil, c.forgottenLocked()
-	return w
+func (s *sender) next() Heartbeat {
+	confirmed := s.c.o.Clock.Confirmed()
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.c.state.NextHeartbeat(s.to, s.c.nowLocked(), confirmed)
 }
 
-// standbySeq is up to which write the others in the set have this history.
-func (l *lead) standbySeq() int64 {
-	var seq int64
-	for _, m := range l.set.Members {
-		if m.ID != l.self.ID {
-			seq = max(seq, l.covered[m.ID])
-		}
-	}
-	return seq
-}
-
-// say sends v as a message.
-func say(ctx context.Context, ws *websocket.Conn, v any) error {
+// send sends v as a message.
+func send(ctx context.Context, ws *websocket.Conn, v any) error {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode for an uplink: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, sayLimit)
+	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
 	if err := ws.Write(ctx, websocket.MessageText, raw); err != nil {
 		return fmt.Errorf("write to an uplink: %w", err)

@@ -11,7 +11,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// impatient makes a node take a silent standby out as soon as it may.
+// impatient makes a node remove a silent standby as soon as it may.
 func impatient(o *cluster.Options, _ *cluster.Info) { o.Wait = time.Millisecond }
 
 // mustShare compares n's copy with the sync set.
@@ -24,17 +24,17 @@ func (w *world) mustShare(t *testing.T, n *node, set litefs.SyncSet) cluster.Sha
 	return s
 }
 
-// mustLead makes n primary, and other a node that knows of none.
-func (w *world) mustLead(t *testing.T, n, other *node) {
+// mustMakePrimary makes n primary, and other a node that knows of none.
+func (w *world) mustMakePrimary(t *testing.T, n, other *node) {
 	t.Helper()
-	other.seat.Set(repotest.Unknown())
-	w.keeper.hand(n.id)
-	n.seat.Set(repotest.Primary())
+	other.role.Set(repotest.Unknown())
+	w.consul.grant(n.id)
+	n.role.Set(repotest.Primary())
 	repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
 }
 
-// TestWhatAnOldPrimaryShares: fra1 is cut off with a row that nobody else has; fra2 leads,
-// takes it out and acknowledges others in that row's place, alone. What fra1's copy shares
+// TestWhatAnOldPrimaryShares: fra1 is cut off with a row that nobody else has; fra2 is primary,
+// removes it and acknowledges others in that row's place, alone. What fra1's copy shares
 // with what was acknowledged ends before its own row.
 func TestWhatAnOldPrimaryShares(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -52,13 +52,13 @@ func TestWhatAnOldPrimaryShares(t *testing.T) {
 			w.MustSet(t, "fra2", "fra1")
 			w.MustWrite(t, fra2, "one", repo.Two)
 			last := w.MustWrite(t, fra2, "two", repo.Two)
-			w.mustLead(t, fra1, fra2)
+			w.mustMakePrimary(t, fra1, fra2)
 			ctx, cancel := context.WithCancel(t.Context())
 			discarded := w.write(ctx, fra1, "three", "three at fra1")
-			repotest.Eventually(t, patience, "fra1 has row 3", func() bool { return fra1.cluster.Newest() == 3 })
-			fra1.seat.hold(true)
+			repotest.Eventually(t, patience, "fra1 has row 3", func() bool { return fra1.cluster.Self().Seq == 3 })
+			fra1.role.hold(true)
 
-			w.mustLead(t, fra2, fra1)
+			w.mustMakePrimary(t, fra2, fra1)
 			cancel()
 			if got := w.MustEnd(t, discarded); got.err == nil {
 				t.Errorf("row 3 of fra1 was acknowledged: %+v", got.receipt)
@@ -70,12 +70,12 @@ func TestWhatAnOldPrimaryShares(t *testing.T) {
 			for _, item := range []string{"four", "five", "six"} {
 				w.MustWrite(t, fra2, item, repo.Alone)
 			}
-			got := w.mustShare(t, fra1, w.keeper.current())
+			got := w.mustShare(t, fra1, w.consul.current())
 			if got.Here.Seq != 3 || got.Last != last.Cursor || got.Other != c.other || got.Newest != max(2, c.other) {
 				t.Errorf("%+v, want what fra1 shares to end at %s, and %d to be another row", got, last.Cursor, c.other)
 			}
-			if got := w.mustShare(t, fra2, w.keeper.current()); got.Other != 0 || got.Last.Seq != got.Newest {
-				t.Errorf("%+v: fra2 does not share its own history", got)
+			if got := w.mustShare(t, fra2, w.consul.current()); got.Other != 0 || got.Last.Seq != got.Newest {
+				t.Errorf("%+v: fra2 does not share its own history, want Other 0 and Last.Seq %v", got, got.Newest)
 			}
 		})
 	}
@@ -90,22 +90,22 @@ func TestPositionsOfAStandbyThatLeft(t *testing.T) {
 	b := w.MustNode(t, "b")
 	w.MustSet(t, "a", "b")
 	last := w.MustWrite(t, a, "one", repo.Two)
-	b.seat.hold(true)
+	b.role.hold(true)
 	b.cluster.Leave(t.Context())
-	b.seat.Set(repotest.Unknown())
+	b.role.Set(repotest.Unknown())
 	w.MustSet(t, "a")
 	w.MustWrite(t, a, "two", repo.Alone)
 	for range 20 { // more than positions are kept
-		a.seat.Set(repotest.Unknown())
-		w.mustLead(t, a, b)
+		a.role.Set(repotest.Unknown())
+		w.mustMakePrimary(t, a, b)
 	}
 	w.MustWrite(t, a, "three", repo.Alone)
-	if got := w.mustShare(t, b, w.keeper.current()); got.Here != last.Cursor || got.Last != last.Cursor || got.Other != 0 {
+	if got := w.mustShare(t, b, w.consul.current()); got.Here != last.Cursor || got.Last != last.Cursor || got.Other != 0 {
 		t.Errorf("%+v, want all of b's copy, up to %s", got, last.Cursor)
 	}
 	// A holder of the release before writes none, nor what is required, and one of the release after may write others.
 	for _, positions := range [][]string{nil, {"0"}, {"another form"}} {
-		set := w.keeper.current()
+		set := w.consul.current()
 		set.Positions, set.Required = positions, ""
 		if got := w.mustShare(t, b, set); got.Here != last.Cursor || !got.Last.Zero() || got.Other != 0 || got.Newest != 0 {
 			t.Errorf("%v: %+v", positions, got)
@@ -124,14 +124,14 @@ func TestANewPrimaryDropsWhatItDoesNotHave(t *testing.T) {
 	one := w.MustWrite(t, a, "one", repo.Alone)
 	two := w.MustWrite(t, a, "two", repo.Alone)
 	foreign := repo.Cursor{Seq: 2, Mark: repo.Mark{7}}
-	w.keeper.mu.Lock()
-	w.keeper.set.Members = append(w.keeper.set.Members, litefs.Member{ID: "b", Name: "b"})
-	w.keeper.set.Positions = []string{one.Cursor.String(), foreign.String(), repo.Cursor{Seq: 9}.String()}
-	w.keeper.mu.Unlock()
-	a.seat.Set(repotest.Unknown())
-	w.mustLead(t, a, &node{seat: newSeat(repotest.Unknown())})
+	w.consul.mu.Lock()
+	w.consul.set.Members = append(w.consul.set.Members, litefs.Member{ID: "b", Name: "b"})
+	w.consul.set.Positions = []string{one.Cursor.String(), foreign.String(), repo.Cursor{Seq: 9}.String()}
+	w.consul.mu.Unlock()
+	a.role.Set(repotest.Unknown())
+	w.mustMakePrimary(t, a, &node{role: newRole(repotest.Unknown())})
 	want := []string{one.Cursor.String(), two.Cursor.String()}
-	if got := w.keeper.current().Positions; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	if got := w.consul.current().Positions; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

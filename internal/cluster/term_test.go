@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/cluster"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -19,70 +20,70 @@ func TestAnUnknownChange(t *testing.T) {
 	t.Run("of one that leaves", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t)
-		b.seat.hold(true)
-		w.keeper.mu.Lock()
-		w.keeper.swallow = 1
-		w.keeper.mu.Unlock()
+		b.role.hold(true)
+		w.consul.mu.Lock()
+		w.consul.unanswered = 1
+		w.consul.mu.Unlock()
 		b.cluster.Leave(t.Context())
 		w.MustWrite(t, a, "alone", repo.Alone)
-		before := w.keeper.members()
-		w.keeper.arrive()
-		if got := w.keeper.members(); !slices.Equal(before, []string{"a"}) || !slices.Equal(got, before) {
-			t.Errorf("acknowledged with %v, and then the set is %v", before, got)
+		before := w.consul.members()
+		w.consul.arrive()
+		if got := w.consul.members(); !slices.Equal(before, []string{"a"}) || !slices.Equal(got, before) {
+			t.Errorf("acknowledged with %v, and then the set is %v, want %v and %v", before, got, []string{"a"}, before)
 		}
 	})
 	t.Run("of one that comes", func(t *testing.T) {
 		w := MustWorld(t)
 		a := w.MustNode(t, "a")
-		w.keeper.mu.Lock()
-		w.keeper.swallow = 1
-		w.keeper.mu.Unlock()
+		w.consul.mu.Lock()
+		w.consul.unanswered = 1
+		w.consul.mu.Unlock()
 		b := w.MustNode(t, "b")
 		repotest.Eventually(t, patience, "the change has been tried", func() bool {
-			w.keeper.mu.Lock()
-			defer w.keeper.mu.Unlock()
-			return w.keeper.swallow == 0
+			w.consul.mu.Lock()
+			defer w.consul.mu.Unlock()
+			return w.consul.unanswered == 0
 		})
-		b.seat.hold(true)
+		b.role.hold(true)
 		b.cluster.Leave(t.Context()) // nobody waits for it, unless it may be in the set
 		w.MustWrite(t, a, "alone", repo.Alone)
-		w.keeper.arrive()
-		if got := w.keeper.members(); !slices.Equal(got, []string{"a"}) {
-			t.Errorf("a change that came late made the set %v: b can be elected without the write", got)
+		w.consul.arrive()
+		if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("a change that came late made the set %v: b can be elected without the write, want %v", got, []string{"a"})
 		}
 	})
 	t.Run("while nobody answers", func(t *testing.T) {
 		w := MustWorld(t)
 		a, b := w.MustPair(t)
-		w.keeper.cut(true)
-		b.seat.hold(true)
+		w.consul.cut(true)
+		b.role.hold(true)
 		b.cluster.Leave(t.Context())
 		end := w.write(t.Context(), a, "one", "k")
-		waits(t, end)
-		w.keeper.cut(false)
+		mustWait(t, end)
+		w.consul.cut(false)
 		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-			t.Errorf("%+v, %v", got.receipt, got.err)
+			t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
 		}
 	})
 }
 
-// TestALostRole: who waits is told that nobody knows, at once, and asks the new primary.
+// TestALostRole: who waits gets the answer that nobody knows, at once, and asks the new primary.
 func TestALostRole(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	b.seat.hold(true)
+	b.role.hold(true)
 	mine := w.write(t.Context(), a, "mine", "k")
-	waits(t, mine)
-	w.keeper.hand("b")
-	b.seat.Set(repotest.Primary())
-	a.seat.Set(replicaOf(b))
-	b.seat.hold(false)
+	mustWait(t, mine)
+	w.consul.grant("b")
+	b.role.Set(repotest.Primary())
+	a.role.Set(replicaOf(b))
+	b.role.hold(false)
 	got := w.MustEnd(t, mine)
 	if got.err != nil || !got.receipt.Replayed {
-		t.Errorf("%+v, %v: the new primary has the row", got.receipt, got.err)
+		t.Errorf("%+v, %v: the new primary has the row, want no error and Replayed true", got.receipt, got.err)
 	}
-	if got := w.keeper.members(); !slices.Equal(got, []string{"b", "a"}) && !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("the set is %v", got)
+	if got := w.consul.members(); !slices.Equal(got, []string{"b", "a"}) && !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v, want a and b", got)
 	}
 }
 
@@ -91,39 +92,39 @@ func TestALostRole(t *testing.T) {
 func TestAShortLossOfTheRole(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	b.seat.hold(true)
+	b.role.hold(true)
 	end := w.write(t.Context(), a, "one", "k")
-	waits(t, end)
+	mustWait(t, end)
 	w.rewrite(t, 1, "somebody else's")
-	w.keeper.hand("a") // another term
-	a.seat.Set(repotest.Unknown())
-	a.seat.Set(repotest.Primary())
-	b.seat.hold(false)
+	w.consul.grant("a") // another term
+	a.role.Set(repotest.Unknown())
+	a.role.Set(repotest.Primary())
+	b.role.hold(false)
 	// Asked again in the new term, which knows nothing of it.
 	if got := w.MustEnd(t, end); got.err != nil || got.receipt.Replayed || got.receipt.Seq != 2 {
-		t.Errorf("%+v, %v", got.receipt, got.err)
+		t.Errorf("%+v, %v, want no error, Replayed false and Seq 2", got.receipt, got.err)
 	}
 }
 
-// TestOutsideTheSetNobodyLeads: no writing connection, no migration, and the lease is
+// TestOutsideTheSetNoTermBegins: no writing connection, no migration, and the lease is
 // given up.
-func TestOutsideTheSetNobodyLeads(t *testing.T) {
+func TestOutsideTheSetNoTermBegins(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
 	w.MustWrite(t, a, "one", repo.Alone)
 	b := w.MustNode(t, "b", func(_ *cluster.Options, i *cluster.Info) { i.Candidate = false })
-	w.keeper.hand("b")
-	b.seat.Set(repotest.Primary())
-	a.seat.Set(replicaOf(b))
+	w.consul.grant("b")
+	b.role.Set(repotest.Primary())
+	a.role.Set(replicaOf(b))
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if got := w.MustEnd(t, w.write(ctx, b, "two", "k")); !repo.HasReason(got.err, repo.NoPrimary) {
-		t.Errorf("%+v, %v", got.receipt, got.err)
+	if got := w.MustEnd(t, w.write(ctx, b, "two", "k")); !apperr.HasReason(got.err, apperr.NoPrimary) {
+		t.Errorf("%+v, %v, want the reason %v", got.receipt, got.err, apperr.NoPrimary)
 	}
 	repotest.Eventually(t, patience, "b gives the lease up", func() bool {
-		w.keeper.mu.Lock()
-		defer w.keeper.mu.Unlock()
-		return slices.Contains(w.keeper.told, "demote b")
+		w.consul.mu.Lock()
+		defer w.consul.mu.Unlock()
+		return slices.Contains(w.consul.requests, "demote b")
 	})
 }
 
@@ -141,40 +142,40 @@ func TestHandOff(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- a.cluster.HandOff(t.Context()) }()
 	repotest.Eventually(t, patience, "b is asked to take over", func() bool {
-		w.keeper.mu.Lock()
-		defer w.keeper.mu.Unlock()
-		return slices.Contains(w.keeper.told, "promote b")
+		w.consul.mu.Lock()
+		defer w.consul.mu.Unlock()
+		return slices.Contains(w.consul.requests, "promote b")
 	})
-	a.seat.Set(repotest.Unknown()) // as LiteFS does: the lease is on its way
+	a.role.Set(repotest.Unknown()) // as LiteFS does: the lease is on its way
 	select {
 	case err := <-done:
 		t.Errorf("%v, and nobody leads", err)
 	case <-time.After(100 * time.Millisecond):
 	}
-	w.keeper.hand("b")
-	b.seat.Set(repotest.Primary())
-	a.seat.Set(replicaOf(b))
+	w.consul.grant("b")
+	b.role.Set(repotest.Primary())
+	a.role.Set(replicaOf(b))
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	w.MustSet(t, "b") // although DURABILITY_WAIT is a minute
 	if got := w.MustEnd(t, late); got.err != nil || got.receipt.Replayed {
-		t.Errorf("%+v, %v: a's own user is served by b", got.receipt, got.err)
+		t.Errorf("%+v, %v: a's own user is served by b, want no error and Replayed false", got.receipt, got.err)
 	}
-	// It reports to b now, until it has ended, and is not taken into the set again.
+	// It reports to b now, until it has ended, and is not added to the set again.
 	repotest.Eventually(t, patience, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
 	w.MustWrite(t, b, "after", repo.Alone)
 }
 
-// TestHandOffThatNobodyTakes: it is no success.
-func TestHandOffThatNobodyTakes(t *testing.T) {
+// TestHandOffThatNobodyAccepts: it is no success.
+func TestHandOffThatNobodyAccepts(t *testing.T) {
 	w := MustWorld(t)
 	a, _ := w.MustPair(t)
-	a.seat.Set(repotest.Unknown())
+	a.role.Set(repotest.Unknown())
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := a.cluster.HandOff(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
 	}
 }
 
@@ -183,7 +184,7 @@ func TestHandOffWithoutAStandby(t *testing.T) {
 	w := MustWorld(t)
 	a := w.MustNode(t, "a")
 	if err := a.cluster.HandOff(t.Context()); err != cluster.ErrNoStandby { //nolint:errorlint // returned as it is
-		t.Error(err)
+		t.Errorf("%v, want %v", err, cluster.ErrNoStandby)
 	}
 }
 
@@ -191,16 +192,17 @@ func TestHandOffWithoutAStandby(t *testing.T) {
 func TestAbandon(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	b.seat.hold(true)
+	b.role.hold(true)
 	end := w.write(t.Context(), a, "one", "k")
-	waits(t, end)
+	mustWait(t, end)
 	a.repo.Abandon()
-	if got := w.MustEnd(t, end); !repo.HasReason(got.err, repo.OutcomeUnknown) || repo.AsError(got.err).Key != "k" {
-		t.Errorf("%v", got.err)
+	if got := w.MustEnd(t, end); !apperr.HasReason(got.err, apperr.OutcomeUnknown) || apperr.From(got.err).Key != "k" {
+		t.Errorf("%v, key %q, want the reason %s and the key %q", got.err, apperr.From(got.err).Key, apperr.OutcomeUnknown,
+			"k")
 	}
 }
 
-// TestTheOldPrimaryIsNotWaitedForTwice: its words count as reports. One that has been
+// TestTheOldPrimaryIsNotWaitedForTwice: its heartbeats count as reports. One that has been
 // silent for DURABILITY_WAIT when this node becomes primary is lost at once, and one that
 // was heard until a moment before is not.
 func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
@@ -218,16 +220,16 @@ func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
 			if err := a.cluster.Close(); err != nil { // as if it were dead
 				t.Fatal(err)
 			}
-			b.seat.Set(repotest.Unknown())
-			b.cluster.Unheard(c.silent)
-			w.keeper.hand("b")
-			b.seat.Set(repotest.Primary())
+			b.role.Set(repotest.Unknown())
+			b.elapsed.Jump(c.silent)
+			w.consul.grant("b")
+			b.role.Set(repotest.Primary())
 			if !c.lost {
-				waits(t, w.write(t.Context(), b, "two", "k"))
+				mustWait(t, w.write(t.Context(), b, "two", "k"))
 				return
 			}
 			w.MustWrite(t, b, "two", repo.Alone)
-			if !strings.Contains(b.log.String(), "out of the sync set") {
+			if !strings.Contains(b.logged(), "out of the sync set") {
 				t.Error("the log does not say so")
 			}
 		})
@@ -242,54 +244,67 @@ func TestAReportOfAnEarlierTerm(t *testing.T) {
 	w.MustWrite(t, a, "one", repo.Alone)
 	b := w.MustNode(t, "b")
 	w.MustSet(t, "a", "b")
-	lead := func(n, other *node) {
+	elect := func(n, other *node) {
 		t.Helper()
-		other.seat.Set(repotest.Unknown())
-		w.keeper.hand(n.id)
-		n.seat.Set(repotest.Primary())
+		other.role.Set(repotest.Unknown())
+		w.consul.grant(n.id)
+		n.role.Set(repotest.Primary())
 		repotest.Eventually(t, patience, n.id+" leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
 	}
-	lead(b, a)
-	a.seat.Set(replicaOf(b))
-	repotest.Eventually(t, patience, "a reports to b", func() bool { return b.cluster.Covered("a") == 1 })
-	lead(a, b)
-	b.seat.Set(replicaOf(a))
-	b.seat.hold(true)
+	elect(b, a)
+	a.role.Set(replicaOf(b))
+	repotest.Eventually(t, patience, "a reports to b", func() bool { return b.cluster.Self().StandbySeq == 1 })
+	elect(a, b)
+	b.role.Set(replicaOf(a))
+	b.role.hold(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	lost := w.write(ctx, a, "two", "k") // b never gets it
-	repotest.Eventually(t, patience, "a has it", func() bool { return a.cluster.Covered("b") == 1 && a.cluster.Newest() == 2 })
-	lead(b, a)
-	if got := b.cluster.Covered("a"); got != -1 {
-		t.Errorf("a has said nothing yet, and counts as having row %d", got)
+	repotest.Eventually(t, patience, "a has it", func() bool {
+		return a.cluster.Self().StandbySeq == 1 && a.cluster.Self().Seq == 2
+	})
+	elect(b, a)
+	if got := b.cluster.Self().StandbySeq; got != 0 {
+		t.Errorf("a has said nothing yet, and counts as having row %d, want 0", got)
 	}
-	a.seat.Set(replicaOf(b))
-	repotest.Eventually(t, patience, "a reports its own row", func() bool { return b.cluster.Reported("a") == 2 })
-	if got := b.cluster.Covered("a"); got != -1 {
-		t.Errorf("a has a row that is none of b's, and counts as having row %d", got)
+	a.role.Set(replicaOf(b))
+	repotest.Eventually(t, patience, "a reports its own row", func() bool { return b.reported(t, "a") == 2 })
+	if got := b.cluster.Self().StandbySeq; got != 0 {
+		t.Errorf("a has a row that is none of b's, and counts as having row %d, want 0", got)
 	}
 	cancel() // this world gives a nobody else's history, so it would wait
 	<-lost
 }
 
-// TestAnOldPrimaryReportsWhatItWrote, also what its own feed has not told: else the new
-// primary would take it for a copy without that row.
+// reported is the newest row that the copy of the node with that id has by its own account, as n knows it.
+func (n *node) reported(t *testing.T, id string) int64 {
+	t.Helper()
+	for _, i := range n.cluster.Nodes(t.Context(), nil) {
+		if i.ID == id {
+			return i.Seq
+		}
+	}
+	return -1
+}
+
+// TestAnOldPrimaryReportsWhatItWrote, also what its own feed has not delivered: else the new
+// primary would count it as a copy without that row.
 func TestAnOldPrimaryReportsWhatItWrote(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
-	a.seat.hold(true)
-	b.seat.hold(true)
+	a.role.hold(true)
+	b.role.hold(true)
 	end := w.write(t.Context(), a, "one", "k")
-	waits(t, end)
-	w.keeper.hand("b")
-	b.seat.Set(repotest.Primary())
-	a.seat.Set(replicaOf(b))
+	mustWait(t, end)
+	w.consul.grant("b")
+	b.role.Set(repotest.Primary())
+	a.role.Set(replicaOf(b))
 	repotest.Eventually(t, patience, "a reports its row", func() bool {
 		nodes := b.cluster.Nodes(t.Context(), nil)
 		return len(nodes) == 2 && nodes[1].Node == "a" && nodes[1].Seq == 1
 	})
-	a.seat.hold(false)
-	b.seat.hold(false)
+	a.role.hold(false)
+	b.role.hold(false)
 	if got := w.MustEnd(t, end); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("%+v, %v", got.receipt, got.err)
+		t.Errorf("%+v, %v, want no error and Replayed true", got.receipt, got.err)
 	}
 }

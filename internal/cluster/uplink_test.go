@@ -13,7 +13,7 @@ import (
 // MustTry waits until n has tried so many times more to reach the primary, in vain.
 func (n *node) MustTry(t *testing.T, times int) {
 	t.Helper()
-	tries := func() int { return strings.Count(n.log.String(), "there is no uplink") }
+	tries := func() int { return strings.Count(n.logged(), "there is no uplink") }
 	before := tries()
 	repotest.Eventually(t, patience, "it tries again", func() bool { return tries() >= before+times })
 }
@@ -33,7 +33,7 @@ func TestAPrimaryThatNobodyReaches(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	b.seat.Set(litefs.Role{State: litefs.Replica, Host: "a", URL: nowhere})
+	b.role.Set(litefs.Role{State: litefs.Replica, Host: "a", URL: nowhere})
 	b.MustTry(t, 1)
 	b.cluster.FailLonger(10 * time.Second)
 	b.MustTry(t, 2)
@@ -43,14 +43,15 @@ func TestAPrimaryThatNobodyReaches(t *testing.T) {
 	b.cluster.FailLonger(10 * time.Second)
 	repotest.Eventually(t, patience, "it complains", func() bool { return b.cluster.Self().Problem != "" })
 	b.MustTry(t, 3)
-	want := "The primary's private listener at " + nowhere + " does not answer: check that its PRIVATE_ADDR is an address that other nodes can reach, " +
+	want := "The primary's private listener at " + nowhere + " does not answer: check that its PRIVATE_ADDR is " +
+		"an address that other nodes can reach, " +
 		"and that PRIMARY_URL and its LITEFS_HOSTNAME make that address."
 	if got := b.cluster.Self().Problem; got != want {
-		t.Errorf("the status says %q", got)
+		t.Errorf("the status says %q, want %q", got, want)
 	}
-	if log := b.log.String(); strings.Count(log, want) != 1 || strings.Count(log, "level=ERROR") != 1 {
-		t.Errorf("not in one line of the log:\n%s", log)
+	if log := b.logged(); strings.Count(log, want) != 1 || strings.Count(log, "level=ERROR") != 1 {
+		t.Errorf("not in one line of the log, want %v once and %q once:\n%s", want, "level=ERROR", log)
 	}
-	b.seat.Set(replicaOf(a))
+	b.role.Set(replicaOf(a))
 	repotest.Eventually(t, patience, "it is content", func() bool { return b.cluster.Self().Problem == "" })
 }

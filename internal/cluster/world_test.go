@@ -19,6 +19,7 @@ import (
 	"blog/internal/litefs"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
 // patience is how long a test waits for what must come.
@@ -35,22 +36,22 @@ func (p put) Apply(_ context.Context, tx *repo.Tx) (string, error) {
 	return p.Item, nil
 }
 
-// seat is a node whose role and whose replication the test moves.
-type seat struct {
-	*repotest.Seat
+// nodeRole is a node whose role and whose replication the test moves.
+type nodeRole struct {
+	*repotest.Node
 	mu   sync.Mutex
 	open chan struct{} // closed while replication is not held
 	late int           // how often the feed has come to what is held
 }
 
-func newSeat(r litefs.Role) *seat {
-	s := &seat{Seat: repotest.NewSeat(r), open: make(chan struct{})}
+func newRole(r litefs.Role) *nodeRole {
+	s := &nodeRole{Node: repotest.NewNode(r), open: make(chan struct{})}
 	close(s.open)
 	return s
 }
 
 // hold keeps what is written from now on from arriving at this node.
-func (s *seat) hold(held bool) {
+func (s *nodeRole) hold(held bool) {
 	s.mu.Lock()
 	select {
 	case <-s.open:
@@ -66,7 +67,7 @@ func (s *seat) hold(held bool) {
 	s.Notify()
 }
 
-func (s *seat) held() bool {
+func (s *nodeRole) held() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -78,19 +79,19 @@ func (s *seat) held() bool {
 }
 
 // waits is how often the feed has come to what is held.
-func (s *seat) waits() int {
+func (s *nodeRole) waits() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.late
 }
 
-// dam is the feed's first tail: nobody behind it hears of a row that is held.
-type dam struct{ *seat }
+// heldTail is the feed's first tail: nobody behind it hears of a row that is held.
+type heldTail struct{ *nodeRole }
 
-func (d dam) Rows(context.Context, []repo.Row)   { d.wait() }
-func (d dam) Reset(context.Context, repo.Cursor) { d.wait() }
+func (d heldTail) Rows(context.Context, []repo.Row)   { d.wait() }
+func (d heldTail) Reset(context.Context, repo.Cursor) { d.wait() }
 
-func (d dam) wait() {
+func (d heldTail) wait() {
 	d.mu.Lock()
 	open := d.open
 	select {
@@ -107,19 +108,27 @@ func (d dam) wait() {
 type node struct {
 	id      string
 	path    string // of its database
-	seat    *seat
+	role    *nodeRole
 	repo    *repo.Repo
 	cluster *cluster.Cluster
 	server  *httptest.Server
 	log     *repotest.Journal
+	elapsed *repotest.Elapsed // what its cluster's events are dated by
+	boot    *repotest.Elapsed // what its log says of its beliefs is dated by
 }
 
 func (n *node) url() string { return n.server.URL }
 
-// world is nodes around one keeper.
+// logged is all that the node has logged so far.
+func (n *node) logged() string {
+	n.cluster.FlushLog()
+	return n.log.String()
+}
+
+// world is nodes around one consul.
 type world struct {
 	path   string
-	keeper *keeper
+	consul *consul
 	nodes  []*node
 	apart  string // the id of a node to come that has a copy of its own
 	at     string // where the next node has its database, if not where the others have it
@@ -143,24 +152,27 @@ type change func(*cluster.Options, *cluster.Info)
 
 func MustWorld(t *testing.T) *world {
 	t.Helper()
-	return &world{path: filepath.Join(t.TempDir(), "blog.db"), keeper: &keeper{}, schema: &schema{FS: repotest.MustSchema(t)}}
+	return &world{path: filepath.Join(t.TempDir(), "blog.db"), consul: &consul{},
+		schema: &schema{FS: repotest.MustSchema(t)}}
 }
 
 // MustNode opens a node. The first one leads.
 func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	t.Helper()
-	role := repotest.Unknown()
+	first := repotest.Unknown()
 	if len(w.nodes) == 0 {
-		w.keeper.hand(id)
-		role = repotest.Primary()
+		w.consul.grant(id)
+		first = repotest.Primary()
 	}
-	n := &node{id: id, seat: newSeat(role), log: &repotest.Journal{}}
+	n := &node{
+		id: id, role: newRole(first), log: &repotest.Journal{}, elapsed: repotest.NewElapsed(), boot: repotest.NewElapsed(),
+	}
 	log := n.log.Text()
 	info := cluster.Info{ID: id, Node: id, Region: "fra", Candidate: true}
-	transport := repo.NewTransport(repotest.Secret)
+	client := transport.NewClient(repotest.Secret)
 	o := cluster.Options{
-		Node: n.seat, Control: control{w.keeper, id}, Policy: cluster.Two, Header: transport.Header(),
-		Wait: time.Minute, Stall: time.Minute, Logger: log,
+		Node: n.role, Control: control{w.consul, id}, Policy: cluster.Two, Header: client.Header(),
+		Wait: time.Minute, Stall: time.Minute, Elapsed: n.elapsed.Read, Boot: n.boot.Read, Logger: log,
 	}
 	for _, f := range changes {
 		f(&o, &info)
@@ -180,17 +192,17 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	n.path = path
 	var err error
 	n.repo, err = repo.Open(t.Context(), repo.Options{
-		Path: path, LiteFS: true, Node: n.seat, Transport: transport, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
+		Path: path, LiteFS: true, Node: n.role, Transport: client, Now: o.Clock.Now, Dated: o.Clock.Dated, Logger: log,
 		Durability: n.cluster,
 		Registry:   repotest.MustRegistry(t, []repo.Registration{repo.Register[put]()}), Migrations: w.schema,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.repo.Feed().Attach(dam{n.seat})
+	n.repo.Feed().Attach(heldTail{n.role})
 	n.cluster.Attach(n.repo)
 	calls := repo.NewHandler(n.repo, repotest.Secret, log)
-	uplinks := repo.Authenticated(n.cluster.Handler(), repotest.Secret, log)
+	uplinks := transport.Authenticated(n.cluster.Handler(), repotest.Secret, log)
 	mux := http.NewServeMux()
 	mux.Handle(cluster.PathUplink, uplinks)
 	mux.Handle(cluster.PathNodes, uplinks)
@@ -198,7 +210,7 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 	mux.Handle("/", calls)
 	n.server = httptest.NewServer(mux)
 	t.Cleanup(func() {
-		n.seat.hold(false)
+		n.role.hold(false)
 		if err := n.repo.Close(); err != nil {
 			t.Error(err)
 		}
@@ -206,13 +218,15 @@ func (w *world) MustNode(t *testing.T, id string, changes ...change) *node {
 			t.Error(err)
 		}
 		n.server.Close()
-		transport.Close()
+		client.Close()
 	})
 	w.nodes = append(w.nodes, n)
-	if role.State == litefs.Primary {
-		repotest.Eventually(t, patience, "the first node leads", func() bool { return n.repo.Writing().State == repo.WriteFit })
+	if first.State == litefs.Primary {
+		repotest.Eventually(t, patience, "the first node leads", func() bool {
+			return n.repo.Writing().State == repo.WriteFit
+		})
 	} else {
-		n.seat.Set(replicaOf(w.nodes[0]))
+		n.role.Set(replicaOf(w.nodes[0]))
 	}
 	return n
 }
@@ -228,17 +242,19 @@ func (w *world) MustPair(t *testing.T, changes ...change) (a, b *node) {
 
 func (w *world) MustSet(t *testing.T, ids ...string) {
 	t.Helper()
-	repotest.Eventually(t, patience, fmt.Sprintf("the set is %v", ids), func() bool { return slices.Equal(w.keeper.members(), ids) })
+	repotest.Eventually(t, patience, fmt.Sprintf("the set is %v", ids), func() bool {
+		return slices.Equal(w.consul.members(), ids)
+	})
 }
 
 func replicaOf(n *node) litefs.Role {
 	return litefs.Role{State: litefs.Replica, Host: n.id, URL: n.url()}
 }
 
-// replicate tells every node's feed that there is something new.
+// replicate notifies every node's feed that there is something new.
 func (w *world) replicate() {
 	for _, n := range w.nodes {
-		n.seat.Notify()
+		n.role.Notify()
 	}
 }
 
@@ -250,7 +266,7 @@ func (w *world) rewrite(t *testing.T, seq int64, key string) {
 	repotest.MustExec(t, w.path, "UPDATE topics SET mark = ? WHERE seq = ?", mark, seq)
 }
 
-// cut takes the row at seq away.
+// cut removes the row at seq.
 func (w *world) cut(t *testing.T, seq int64) {
 	t.Helper()
 	repotest.MustExec(t, w.path, "DELETE FROM writes WHERE seq = ?", seq)
@@ -272,7 +288,7 @@ type written struct {
 	err     error
 }
 
-// write starts a write on n, tells the others of it as replication would, and gives its
+// write starts a write on n, notifies the others of it as replication would, and gives its
 // end.
 func (w *world) write(ctx context.Context, n *node, item, key string) <-chan written {
 	out := make(chan written, 1)

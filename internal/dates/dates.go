@@ -1,6 +1,6 @@
-// Package dates owns clock.reset: the one command whose row may be dated earlier than
-// the row before it. It puts right what a clock that was ahead has dated, as far as
-// nobody need decide it; posts that have come out are the operator's to decide about.
+// Package dates owns clock.reset, the only command whose row may be dated earlier than the row
+// before it. It corrects what a clock that was ahead has dated, as far as that needs no decision.
+// The operator decides about posts that were published too early.
 package dates
 
 import (
@@ -8,44 +8,45 @@ import (
 	"time"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 )
 
-// Commands returns this package's commands for repo.NewRegistry.
+// Commands returns the commands of this package, for repo.NewRegistry.
 func Commands() []repo.Registration {
 	return []repo.Registration{repo.Register[Reset, Done]()}
 }
 
-// Reset makes the primary's clock what writes are dated with from now on, although the
-// newest write is dated later. Without Force the clock has to be one that is believed:
-// see package clock. Only the operator may.
+// Reset is the command that dates writes by the primary's clock again, although the newest write is
+// dated later. Without Force it fails unless the clock is believed (see package clock). Only the
+// operator may run it.
 type Reset struct {
 	Force bool `json:"force,omitempty"`
 }
 
 // Done is the result of Reset.
 type Done struct {
-	Was      time.Time `json:"was"` // the newest write's date before
+	Was      time.Time `json:"was"` // date of the newest write before
 	Now      time.Time `json:"now"`
-	Writes   int64     `json:"writes"`   // how many were dated after Now, and are dated Now
-	Sessions int64     `json:"sessions"` // how many had begun after Now, and begin Now
+	Writes   int64     `json:"writes"`   // how many were dated later than Now, and are dated Now
+	Sessions int64     `json:"sessions"` // how many began later than Now, and begin Now
 }
 
-// Name is "clock.reset".
+// Name returns "clock.reset".
 func (Reset) Name() string { return repo.ClockReset }
 
-// Apply dates everything later than now anew.
+// Apply gives everything that is dated later than now the date now.
 func (c Reset) Apply(ctx context.Context, tx *repo.Tx) (Done, error) {
 	if tx.Actor().Name != repo.Operator {
-		return Done{}, repo.Errorf(repo.Forbidden, "Only the operator resets the clock.")
+		return Done{}, apperr.Errorf(apperr.Forbidden, "Only the operator resets the clock.")
 	}
 	was, writes, err := tx.Redate(ctx, c.Force)
 	if err != nil {
 		return Done{}, err
 	}
 	if !was.After(tx.Now()) {
-		tx.NoChange() // nothing is dated by a clock that was ahead
+		tx.NoChange() // no clock that was ahead has dated anything
 		return Done{Was: was, Now: tx.Now()}, nil
 	}
 	sessions, err := accounts.Redate(ctx, tx)

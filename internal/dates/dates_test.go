@@ -6,14 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/dates"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// TestOneWriteByAWrongClock: a clock that jumps ten years ahead while the program runs
-// releases no post, ends no session, sweeps no picture, and dates nothing that comes.
+// TestOneWriteByAWrongClock: after a clock has jumped ten years ahead while the program runs, no post is
+// released, no session ends, no picture is swept, and later writes are dated right.
 func TestOneWriteByAWrongClock(t *testing.T) {
 	w := mustWorld(t)
 	fill(t, w, 10_100, w.machine.Truth())
@@ -23,12 +24,12 @@ func TestOneWriteByAWrongClock(t *testing.T) {
 	w.must(t, posts.Create{Title: "Wrong", Publish: true}, repo.WithKey("wrong"))
 	woken := false
 	w.tasks(t, "the tasks have run", func() bool {
-		if !woken { // a write wakes the releaser, and what is due would come out before the next
+		if !woken { // a write wakes the releaser, which would release posts that are due
 			woken = true
 			w.must(t, posts.Create{Title: "Wakes"})
 			return false
 		}
-		// What is due by the right time comes out, so the releaser has been at work.
+		// A post that is due by the right time is released, so the releaser has run.
 		near := w.machine.Truth().Add(time.Second)
 		ref := w.must(t, posts.Create{Title: "Due", Publish: true, PublishedAt: &near})
 		w.machine.Pass(2 * time.Second)
@@ -37,7 +38,7 @@ func TestOneWriteByAWrongClock(t *testing.T) {
 		return true
 	})
 	if state := w.state(t, w.post.ID); state != posts.Scheduled {
-		t.Errorf("a post that is due in two days is %s", state)
+		t.Errorf("a post that is due in two days is %s, want %v", state, posts.Scheduled)
 	}
 	if !w.alive(t, w.primary, w.clock) {
 		t.Error("the session has ended on the primary")
@@ -56,14 +57,44 @@ func TestOneWriteByAWrongClock(t *testing.T) {
 	}
 	from, to := repo.FormatTime(before.Add(-time.Minute)), repo.FormatTime(before.Add(time.Minute))
 	if n := w.count(t, "SELECT COUNT(*) FROM writes WHERE at NOT BETWEEN ? AND ?", from, to); n != 0 {
-		t.Errorf("%d writes are dated otherwise", n)
+		t.Errorf("%d writes are dated otherwise, want 0", n)
 	}
 }
 
-// TestReset: what a clock that was ahead has dated is put right, and nothing is doubled.
+// TestReset: the command corrects what a clock that was ahead has dated, and repeats no write.
 func TestReset(t *testing.T) {
 	w := mustWorld(t)
-	// The release before had no clock of its own: it believes what the machine says.
+	created := releasedByAWrongClock(t, w)
+	now := w.machine.Truth()
+	resetsOnce(t, w, now)
+
+	if n := w.count(t, "SELECT COUNT(*) FROM writes WHERE at > ?", repo.FormatTime(now)); n != 0 {
+		t.Errorf("%d writes are dated later, want 0", n)
+	}
+	if !w.alive(t, w.primary, w.clock) {
+		t.Error("the session of before is over")
+	}
+	// Keys of writes by the wrong clock still count.
+	ref := w.must(t, posts.Create{Title: "By the wrong clock", Publish: true}, repo.WithKey("once"))
+	if ref != created || !w.receipt.Replayed {
+		t.Errorf("once more: %+v, %+v, want %+v and Replayed true", ref, w.receipt, created)
+	}
+	wantEarly(t, w, now, created.ID, w.post.ID)
+
+	// A post that was released too early can be scheduled for its date again, and is released then.
+	w.must(t, posts.Unpublish{Target: posts.Target{ID: w.post.ID}})
+	if ref := w.must(t, posts.Publish{Target: posts.Target{ID: w.post.ID}, At: &w.due}); ref.State != posts.Scheduled {
+		t.Fatalf("got %+v, want State %v", ref, posts.Scheduled)
+	}
+	w.machine.Pass(49 * time.Hour)
+	w.tasks(t, "the post is out at its time", func() bool { return w.state(t, w.post.ID) == posts.Published })
+}
+
+// releasedByAWrongClock has the primary run by a clock that is years ahead and then by the right one
+// again. It returns the post that was made by the wrong clock, under the key once.
+func releasedByAWrongClock(t *testing.T, w *world) posts.Ref {
+	t.Helper()
+	// The release before has no clock of its own, and believes the machine's.
 	w.machine.Set(years)
 	if _, err := w.clock.Reset(true); err != nil {
 		t.Fatal(err)
@@ -74,62 +105,46 @@ func TestReset(t *testing.T) {
 		t.Fatal("nothing has happened")
 	}
 	w.machine.Set(0)
-	if _, err := w.clock.Reset(true); err != nil { // as at the next start
+	if _, err := w.clock.Reset(true); err != nil { // as the next start does
 		t.Fatal(err)
 	}
 	if problem := w.clock.Problem(); problem == "" {
 		t.Error("writes are dated in ten years, and nothing is said")
 	}
-	now := w.machine.Truth()
+	return created
+}
 
+// resetsOnce runs the command: only the operator may, a retry is a replay, and the second command finds
+// nothing to do.
+func resetsOnce(t *testing.T, w *world, now time.Time) {
+	t.Helper()
 	system := repotest.As(t.Context(), repo.System)
-	if _, err := repo.Write(system, w.primary, dates.Reset{}); !errors.Is(err, repo.Forbidden) {
-		t.Errorf("by somebody else: %v", err)
+	if _, err := repo.Write(system, w.primary, dates.Reset{}); !errors.Is(err, apperr.Forbidden) {
+		t.Errorf("by somebody else: %v, want %v", err, apperr.Forbidden)
 	}
 	done, first, err := repo.Do(w.ctx, w.replica, dates.Reset{}, repo.WithKey("reset"))
 	if err != nil || !done.Now.Equal(now) || done.Was.Before(now.Add(years)) {
-		t.Fatalf("got %+v, %v", done, err)
+		t.Fatalf("got %+v, %v, want no error, Now %v and Was not before %v", done, err, now, now.Add(years))
 	}
 	if done.Writes < 2 || done.Sessions != 0 {
-		t.Errorf("%d writes and %d sessions", done.Writes, done.Sessions)
+		t.Errorf("%d writes and %d sessions, want at least 2 and 0", done.Writes, done.Sessions)
 	}
 	if problem := w.clock.Problem(); problem != "" {
-		t.Errorf("reset, and still %q", problem)
+		t.Errorf("reset, and still %q, want none", problem)
 	}
 	again, second, err := repo.Do(w.ctx, w.replica, dates.Reset{}, repo.WithKey("reset"))
 	if err != nil || !second.Replayed || second.Seq != first.Seq || again != done {
-		t.Errorf("the same key: %+v, %v", again, err)
+		t.Errorf("the same key: %+v, %+v, %v, want %+v, replayed, of row %d", again, second, err, done, first.Seq)
 	}
 	rows := w.count(t, "SELECT COUNT(*) FROM writes")
 	_, err = repo.Write(w.ctx, w.replica, dates.Reset{})
-	if err != nil || w.count(t, "SELECT COUNT(*) FROM writes") != rows {
-		t.Errorf("nothing to reset: %v", err)
+	if n := w.count(t, "SELECT COUNT(*) FROM writes"); err != nil || n != rows {
+		t.Errorf("nothing to reset: %v, %d rows, want no error and %d", err, n, rows)
 	}
-
-	if n := w.count(t, "SELECT COUNT(*) FROM writes WHERE at > ?", repo.FormatTime(now)); n != 0 {
-		t.Errorf("%d writes are dated later", n)
-	}
-	if !w.alive(t, w.primary, w.clock) {
-		t.Error("the session of before is over")
-	}
-	// Keys of meanwhile are known.
-	ref := w.must(t, posts.Create{Title: "By the wrong clock", Publish: true}, repo.WithKey("once"))
-	if ref != created || !w.receipt.Replayed {
-		t.Errorf("once more: %+v, %+v", ref, w.receipt)
-	}
-	wantEarly(t, w, now, created.ID, w.post.ID)
-
-	// What was released too early can be scheduled for its date again, and comes out then.
-	w.must(t, posts.Unpublish{Target: posts.Target{ID: w.post.ID}})
-	if ref := w.must(t, posts.Publish{Target: posts.Target{ID: w.post.ID}, At: &w.due}); ref.State != posts.Scheduled {
-		t.Fatalf("got %+v", ref)
-	}
-	w.machine.Pass(49 * time.Hour)
-	w.tasks(t, "the post is out at its time", func() bool { return w.state(t, w.post.ID) == posts.Published })
 }
 
-// TestResetOfSessionsAndPictures: what began by a clock that was ahead has the life of
-// what begins now.
+// TestResetOfSessionsAndPictures: sessions and pictures that began by a clock that was ahead last as long as
+// those that begin now.
 func TestResetOfSessionsAndPictures(t *testing.T) {
 	w := mustWorld(t)
 	now := w.machine.Truth()
@@ -140,7 +155,7 @@ func TestResetOfSessionsAndPictures(t *testing.T) {
 	repotest.MustExec(t, w.path, "UPDATE writes SET at = ? WHERE seq = (SELECT MAX(seq) FROM writes)", later)
 	done, err := repo.Write(w.ctx, w.primary, dates.Reset{})
 	if err != nil || done.Sessions != 1 || done.Writes != 1 {
-		t.Fatalf("got %+v, %v", done, err)
+		t.Fatalf("got %+v, %v, want no error, Sessions 1 and Writes 1", done, err)
 	}
 	w.machine.Pass(26 * time.Hour)
 	w.tasks(t, "the picture is swept", func() bool { return w.count(t, "SELECT COUNT(*) FROM media") == 0 })
@@ -153,19 +168,19 @@ func TestResetOfSessionsAndPictures(t *testing.T) {
 	}
 }
 
-// TestResetNeedsAClock: a clock that cannot be relied on is none to date writes back by.
+// TestResetNeedsAClock: a clock in doubt dates no writes back.
 func TestResetNeedsAClock(t *testing.T) {
 	w := mustWorld(t)
 	w.machine.Set(-years)
 	later := w.machine.Truth().Add(years)
 	repotest.MustExec(t, w.path,
 		"UPDATE writes SET at = ? WHERE seq = (SELECT MAX(seq) FROM writes)", repo.FormatTime(later))
-	if _, err := repo.Write(w.ctx, w.replica, dates.Reset{}); !repo.HasReason(err, repo.ClockDoubted) {
-		t.Errorf("got %v", err)
+	if _, err := repo.Write(w.ctx, w.replica, dates.Reset{}); !apperr.HasReason(err, apperr.ClockDoubted) {
+		t.Errorf("got %v, want the reason %v", err, apperr.ClockDoubted)
 	}
 	done, err := repo.Write(w.ctx, w.replica, dates.Reset{Force: true})
-	if err != nil || !done.Now.Equal(w.machine.Truth().Add(-years)) {
-		t.Errorf("by force: %+v, %v", done, err)
+	if want := w.machine.Truth().Add(-years); err != nil || !done.Now.Equal(want) {
+		t.Errorf("by force: %+v, %v, want no error and Now %v", done, err, want)
 	}
 }
 
@@ -177,7 +192,7 @@ func wantEarly(t *testing.T, w *world, now time.Time, ids ...int64) {
 		return err
 	})
 	if err != nil || len(got) != len(ids) {
-		t.Fatalf("got %d posts, %v", len(got), err)
+		t.Fatalf("got %d posts, %v, want no error and %d", len(got), err, len(ids))
 	}
 	for i, id := range ids {
 		if got[i].ID != id {
@@ -186,7 +201,7 @@ func wantEarly(t *testing.T, w *world, now time.Time, ids ...int64) {
 	}
 }
 
-// signedIn is the context of who has the world's session.
+// signedIn returns the context of the user with the world's session.
 func signedIn(t *testing.T, w *world) context.Context {
 	t.Helper()
 	_, session, err := w.service(w.primary, w.clock).Session(t.Context(), w.token)

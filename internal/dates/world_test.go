@@ -26,11 +26,11 @@ const (
 	password = "a long sentence that nobody guesses"
 )
 
-// world is a primary and a replica on one file, each with the clocks of a machine of its
-// own, and with a post, a session, a picture and a key that a wrong clock would spoil.
+// world is a primary and a replica on one file, each with the clocks of a machine of its own. It
+// has a post, a session, a picture and a key that a wrong clock would spoil.
 type world struct {
 	path                string
-	ctx                 context.Context //nolint:containedctx // of the test, as the operator
+	ctx                 context.Context
 	machine, replicas   *repotest.Machine
 	clock, replicaClock *clock.Clock
 	primary, replica    *repo.Repo
@@ -41,7 +41,7 @@ type world struct {
 	receipt             repo.Receipt
 }
 
-// mustWorld begins with clocks that are right.
+// mustWorld returns a world whose clocks are right.
 func mustWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
@@ -49,8 +49,8 @@ func mustWorld(t *testing.T) *world {
 		machine: repotest.NewMachine(0), replicas: repotest.NewMachine(0),
 		hasher: accounts.NewHasher(accounts.Params{Memory: 64, Time: 1, Threads: 1}),
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	w.clock, w.replicaClock = clock.OpenPlain(w.machine.Read, quiet), clock.OpenPlain(w.replicas.Read, quiet)
+	discard := slog.New(slog.DiscardHandler)
+	w.clock, w.replicaClock = clock.OpenPlain(w.machine.Read, discard), clock.OpenPlain(w.replicas.Read, discard)
 	w.primary, w.replica, _ = repotest.MustPair(t, repo.Options{
 		Path:     w.path,
 		Registry: repotest.MustRegistry(t, posts.Commands(), accounts.Commands(), media.Commands(), dates.Commands()),
@@ -97,9 +97,9 @@ func (w *world) must(t *testing.T, cmd repo.Command[posts.Ref], opts ...repo.Opt
 func (w *world) tasks(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(repotest.As(t.Context(), repo.System))
-	quiet := slog.New(slog.DiscardHandler)
+	discard := slog.New(slog.DiscardHandler)
 	ended := make(chan struct{}, 2)
-	for _, task := range []repo.Task{posts.Releaser(quiet, w.clock.Now), media.Sweeper(quiet, w.clock.Now)} {
+	for _, task := range []repo.Task{posts.Releaser(discard, w.clock.Now), media.Sweeper(discard, w.clock.Now)} {
 		go func() { task(ctx, w.primary); ended <- struct{}{} }()
 	}
 	defer func() { cancel(); <-ended; <-ended }()
@@ -129,7 +129,7 @@ func (w *world) count(t *testing.T, query string, args ...any) int {
 	return n
 }
 
-// alive reports whether the session lives for readers of r.
+// alive reports whether the session has not ended, for readers of r.
 func (w *world) alive(t *testing.T, r *repo.Repo, c *clock.Clock) bool {
 	t.Helper()
 	_, _, err := w.service(r, c).Session(t.Context(), w.token)

@@ -8,33 +8,31 @@ import (
 	"time"
 )
 
-// The years a date may have. Outside of them it is a slip of the finger.
+// Years that a date may have. A date outside of them is a typing error.
 const (
 	firstYear = 1900
 	lastYear  = 2199
 )
 
-// DateError says why a date is refused and what to write instead.
+// DateError says why a date is refused, and what to write instead.
 type DateError struct{ Message, Hint string }
 
 func (e *DateError) Error() string { return e.Message + "; " + e.Hint }
 
 const howToWrite = "write 2024-05-01, 2024-05-01 10:30 or 2024-05-01T10:30:00+02:00"
 
-// ParseDate reads a date as people write it and gives it in UTC, in whole
-// seconds. A day alone is its midnight, and a time without a zone a time, in
-// loc. It reads
+// ParseDate parses a date as people write it, and returns it in UTC, in whole seconds. A day alone
+// means its midnight in loc, and a time without a zone is in loc. It accepts
 //
 //	2024-05-01   2024/5/1   1 May 2024   May 1st, 2024   Wed, 1 May 2024
 //
-// each alone or followed by a time (10:30, 10:30:00.5, 9:05 pm) and a zone (Z,
-// UTC, GMT, +02:00, +0200, +02, UTC+2, Europe/Berlin, [Europe/Berlin]). Days
-// with the year last in figures are refused, for 01/02/2024 is two days; so are
-// zone abbreviations, for CST is three zones. Behind an offset, which settles it,
-// any name may stand: +0200 CEST.
+// each alone or followed by a time (10:30, 10:30:00.5, 9:05 pm) and a zone (Z, UTC, GMT, +02:00,
+// +0200, +02, UTC+2, Europe/Berlin, [Europe/Berlin]). It refuses dates in figures with the year
+// last, because 01/02/2024 can be two days, and abbreviations of zones, because CST can be three
+// zones. After an offset, which determines the time, any name may follow: +0200 CEST.
 func ParseDate(text string, loc *time.Location) (time.Time, *DateError) {
 	s := strings.Join(strings.Fields(text), " ")
-	year, month, day, rest, err := parseDay(s)
+	year, month, day, remainder, err := parseDay(s)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -42,9 +40,11 @@ func ParseDate(text string, loc *time.Location) (time.Time, *DateError) {
 		return time.Time{}, &DateError{fmt.Sprintf("there is no day %s", shorten(s)), howToWrite}
 	}
 	if year < firstYear || year > lastYear {
-		return time.Time{}, &DateError{fmt.Sprintf("the year %d is out of range", year), fmt.Sprintf("write a year from %d to %d", firstYear, lastYear)}
+		return time.Time{}, &DateError{
+			fmt.Sprintf("the year %d is out of range", year), fmt.Sprintf("write a year from %d to %d", firstYear, lastYear),
+		}
 	}
-	clock, zone, err := parseClock(s, rest)
+	clock, zone, err := parseClock(s, remainder)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -65,19 +65,23 @@ func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// parseDay reads the day and gives what follows it.
-func parseDay(s string) (year, month, day int, rest string, err *DateError) {
-	if m := regexp.MustCompile(`^(\d{4})([-/.])(\d{1,2})([-/.])(\d{1,2})(?:[Tt ] ?(.*))?$`).FindStringSubmatch(s); m != nil && m[2] == m[4] {
+// parseDay parses a day, and returns what follows it.
+func parseDay(s string) (year, month, day int, remainder string, err *DateError) {
+	if m := regexp.MustCompile(`^(\d{4})([-/.])(\d{1,2})([-/.])(\d{1,2})(?:[Tt ] ?(.*))?$`).
+		FindStringSubmatch(s); m != nil && m[2] == m[4] {
 		return number(m[1]), number(m[3]), number(m[5]), m[6], nil
 	}
 	const name = `([A-Za-z]{3,9})\.?`
-	words := regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(.*)$`).FindStringSubmatch(s)[1]
-	if m := regexp.MustCompile(`(?i)^(\d{1,2})(?:st|nd|rd|th|\.)?(?: of)?[ -]` + name + `[ ,-] ?(\d{4})(?:,? (?:at )?(.*))?$`).FindStringSubmatch(words); m != nil {
+	withoutWeekday := regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(.*)$`).
+		FindStringSubmatch(s)[1]
+	if m := regexp.MustCompile(`(?i)^(\d{1,2})(?:st|nd|rd|th|\.)?(?: of)?[ -]` + name +
+		`[ ,-] ?(\d{4})(?:,? (?:at )?(.*))?$`).FindStringSubmatch(withoutWeekday); m != nil {
 		if mon := monthOf(m[2]); mon > 0 {
 			return number(m[3]), mon, number(m[1]), m[4], nil
 		}
 	}
-	if m := regexp.MustCompile(`(?i)^` + name + ` (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?:,? (?:at )?(.*))?$`).FindStringSubmatch(words); m != nil {
+	if m := regexp.MustCompile(`(?i)^` + name + ` (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?:,? (?:at )?(.*))?$`).
+		FindStringSubmatch(withoutWeekday); m != nil {
 		if mon := monthOf(m[1]); mon > 0 {
 			return number(m[3]), mon, number(m[2]), m[4], nil
 		}
@@ -85,7 +89,7 @@ func parseDay(s string) (year, month, day int, rest string, err *DateError) {
 	return 0, 0, 0, "", refuseDay(s)
 }
 
-// refuseDay finds the words for a day that cannot be read.
+// refuseDay returns the error for a day that cannot be parsed.
 func refuseDay(s string) *DateError {
 	if m := regexp.MustCompile(`^(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})\b`).FindStringSubmatch(s); m != nil {
 		a, b, y := number(m[1]), number(m[2]), number(m[3])
@@ -108,13 +112,14 @@ func refuseDay(s string) *DateError {
 	return &DateError{shorten(s) + " is no date that can be read", howToWrite}
 }
 
-// parseClock reads a time of day and gives it with the zone that follows. s is
-// the whole text, for the message.
-func parseClock(s, rest string) (clock time.Duration, zone string, err *DateError) {
-	if rest == "" {
+// parseClock parses a time of day, and returns it with the zone that follows. s is the whole text,
+// for the message.
+func parseClock(s, remainder string) (clock time.Duration, zone string, err *DateError) {
+	if remainder == "" {
 		return 0, "", nil
 	}
-	m := regexp.MustCompile(`(?i)^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)? ?(?:([ap])\.?m\b\.?)? ?(.*)$`).FindStringSubmatch(rest)
+	m := regexp.MustCompile(`(?i)^(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)? ?(?:([ap])\.?m\b\.?)? ?(.*)$`).
+		FindStringSubmatch(remainder)
 	if m == nil {
 		return 0, "", &DateError{"the time in " + shorten(s) + " cannot be read", howToWrite}
 	}
@@ -134,16 +139,18 @@ func parseClock(s, rest string) (clock time.Duration, zone string, err *DateErro
 	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second, m[5], nil
 }
 
-// parseZone reads an offset or the name of a zone.
+// parseZone parses an offset or the name of a zone.
 func parseZone(s string) (*time.Location, *DateError) {
-	// RFC 9557 puts a name in brackets, perhaps behind an offset that settles it.
+	// RFC 9557 writes a name in brackets, possibly behind an offset, which then determines the
+	// time.
 	if offset, name, found := strings.Cut(strings.TrimSuffix(s, "]"), "["); found {
 		if s = strings.TrimSpace(offset); s == "" {
 			s = name
 		}
 	}
-	if m := regexp.MustCompile(`^((?:UTC|GMT)?[+-]\d[\d:]*) (?:\(?[A-Za-z][A-Za-z0-9_+/-]*\)?|[+-]\d+)$`).FindStringSubmatch(s); m != nil {
-		s = m[1] // what Go, Ruby and e-mail write: an offset with the zone's name
+	if m := regexp.MustCompile(`^((?:UTC|GMT)?[+-]\d[\d:]*) (?:\(?[A-Za-z][A-Za-z0-9_+/-]*\)?|[+-]\d+)$`).
+		FindStringSubmatch(s); m != nil {
+		s = m[1] // Go, Ruby and e-mail write an offset with the zone's name
 	}
 	switch strings.ToUpper(s) {
 	case "Z", "UTC", "GMT":
@@ -159,16 +166,19 @@ func parseZone(s string) (*time.Location, *DateError) {
 		}
 		return time.FixedZone("", offset), nil
 	}
-	// Names without a slash are abbreviations; "Local" is one of them.
+	// Names without a slash are abbreviations, and so is "Local".
 	if regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z][A-Za-z0-9_+-]*){1,2}$`).MatchString(s) {
 		if loc, err := time.LoadLocation(s); err == nil {
 			return loc, nil
 		}
 	}
-	return nil, &DateError{"the zone " + shorten(s) + " is unknown or means several", "write an offset such as +02:00, or a name such as Europe/Berlin"}
+	return nil, &DateError{
+		"the zone " + shorten(s) + " is unknown or means several",
+		"write an offset such as +02:00, or a name such as Europe/Berlin",
+	}
 }
 
-// monthOf reads an English month, whole or shortened; 0 where it is none.
+// monthOf returns the number of an English month, in full or shortened, or 0.
 func monthOf(s string) int {
 	s = strings.ToLower(s)
 	if s == "sept" {
@@ -183,7 +193,7 @@ func monthOf(s string) int {
 	return 0
 }
 
-// number reads digits that an expression has matched; none are 0.
+// number returns the value of digits that an expression has matched, 0 without digits.
 func number(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// explainChunk says what is wrong with one top-level entry that does not parse;
-// line is where it begins in the file.
+// explainChunk reports what is wrong with a top-level entry that does not parse. line is where the
+// entry begins in the file.
 func (p *parser) explainChunk(chunk []byte, line int) {
 	starts := lineStarts(chunk)
 	at := brokenLine(chunk, starts)
@@ -17,31 +17,33 @@ func (p *parser) explainChunk(chunk []byte, line int) {
 	for i := at; i+1 < len(starts) && i <= at+1; i++ {
 		l := chunk[starts[i]:starts[i+1]]
 		if bytes.ContainsRune(l[:len(l)-len(bytes.TrimLeft(l, " \t"))], '\t') {
-			p.fail(line+i-at, "", "this line is indented with a tab, which YAML does not allow", "use two spaces: "+strings.ReplaceAll(strings.TrimRight(string(l), "\r\n"), "\t", "  "))
+			p.fail(line+i-at, "", "this line is indented with a tab, which YAML does not allow",
+				"use two spaces: "+strings.ReplaceAll(strings.TrimRight(string(l), "\r\n"), "\t", "  "))
 			return
 		}
 	}
 	key, value, found := strings.Cut(text, ":")
 	name := strings.TrimSpace(key)
-	var lead string
+	var prefix string
 	switch {
 	case strings.HasPrefix(name, "- "):
-		lead, value, name = "- ", strings.TrimPrefix(strings.TrimSpace(text), "- "), ""
+		prefix, value, name = "- ", strings.TrimPrefix(strings.TrimSpace(text), "- "), ""
 	case !found:
-		p.fail(line, "", shorten(strings.TrimSpace(text))+" is no key with a value", "write key: value, or indent the line if it continues the one above")
+		p.fail(line, "", shorten(strings.TrimSpace(text))+" is no key with a value",
+			"write key: value, or indent the line if it continues the one above")
 		return
 	case value != "" && value[0] != ' ' && value[0] != '\t':
 		p.fail(line, name, "there is no space after the colon", "write "+name+": "+quote(strings.TrimSpace(value), false))
 		return
 	default:
-		lead = name + ": "
+		prefix = name + ": "
 	}
 	value = strings.TrimSpace(value)
-	p.fail(line, name, reason(value), "write "+lead+repaired(known(name), value))
+	p.fail(line, name, reason(value), "write "+prefix+repaired(known(name), value))
 }
 
-// brokenLine finds the line behind the longest beginning of a chunk that can
-// be read. The search is quadratic and therefore bounded.
+// brokenLine returns the line behind the longest beginning of a chunk that can be parsed. The
+// search is quadratic, so it is bounded.
 func brokenLine(chunk []byte, starts []int) int {
 	for n := min(len(starts)-2, 200); n > 0; n-- {
 		if root, err := document(chunk[:starts[n]]); err == nil && root != nil && root.Kind == yaml.MappingNode {
@@ -51,18 +53,18 @@ func brokenLine(chunk []byte, starts []int) int {
 	return 0
 }
 
-// reason says what YAML stumbles over in a value that stands on one line.
+// reason returns what YAML does not accept in a value of one line.
 func reason(value string) string {
 	if value == "" {
 		return "YAML cannot read the lines below this key"
 	}
 	switch q := value[0]; {
 	case strings.ContainsRune(`"'`, rune(q)):
-		rest := strings.ReplaceAll(value[1:], `\`+string(q), "")
-		switch i := strings.IndexByte(rest, q); {
+		remainder := strings.ReplaceAll(value[1:], `\`+string(q), "")
+		switch i := strings.IndexByte(remainder, q); {
 		case i < 0:
 			return "the quote that opens the value is never closed"
-		case strings.TrimSpace(rest[i+1:]) != "":
+		case strings.TrimSpace(remainder[i+1:]) != "":
 			return "there is text behind the closing quote"
 		}
 		return "YAML cannot read what stands between the quotes"
@@ -81,7 +83,7 @@ func reason(value string) string {
 	return "YAML cannot read this value"
 }
 
-// repaired is a value that YAML reads as what was most likely meant.
+// repaired returns a value that YAML reads as what was most likely meant.
 func repaired(f field, value string) string {
 	if (f == tags || f == permalinks) && strings.HasPrefix(value, "[") {
 		var parts []string
@@ -100,7 +102,7 @@ func repaired(f field, value string) string {
 		}
 	}
 	if strings.ContainsAny(value, `"\`) && !strings.Contains(value, "'") {
-		return "'" + value + "'" // easier on the eye than escapes
+		return "'" + value + "'" // easier to read than escapes
 	}
 	return doubleQuoted(value)
 }

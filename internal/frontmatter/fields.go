@@ -2,13 +2,10 @@ package frontmatter
 
 import (
 	"fmt"
-	"strings"
-	"unicode"
-
-	"go.yaml.in/yaml/v3"
+	"time"
 )
 
-// field is one known field of a file; set is several.
+// field is a known field of a file, and set is a set of fields.
 type field uint8
 type set map[field]bool
 
@@ -18,89 +15,98 @@ const (
 	slug
 	publishedAt
 	isDraft
+	pinned
 	description
 	author
 	tags
 	permalinks
+	verbatim
 	body
 )
 
-// canonical names the keys in the order in which new files have them.
+// canonical returns the keys in the order in which new files have them.
 func canonical() []string {
-	return []string{title: "title", slug: "slug", publishedAt: "published_at", isDraft: "is_draft",
-		description: "description", author: "author", tags: "tags", permalinks: "permalinks"}
+	return []string{title: "title", slug: "slug", publishedAt: "published_at", isDraft: "is_draft", pinned: "pinned",
+		description: "description", author: "author", tags: "tags", permalinks: "permalinks", verbatim: "verbatim"}
 }
 
-// known gives the field a key means, or none. "date" and "draft" are what
-// Jekyll and Hugo call them.
-func known(key string) field {
-	switch key {
-	case "date":
-		return publishedAt
-	case "draft":
-		return isDraft
-	case "":
-		return none
+// get returns the value of a field: a string, a bool, a list of strings, or a *time.Time.
+func (f Fields) get(name field) any {
+	switch name {
+	case title:
+		return f.Title
+	case slug:
+		return f.Slug
+	case publishedAt:
+		return f.PublishedAt
+	case isDraft:
+		return f.Draft
+	case pinned:
+		return f.Pinned
+	case description:
+		return f.Description
+	case author:
+		return f.Author
+	case tags:
+		return f.Tags
+	case permalinks:
+		return f.Permalinks
+	case verbatim:
+		return f.Verbatim
+	case body:
+		return f.Body
 	}
-	for f, name := range canonical() {
-		if name == key {
-			return field(f) // #nosec G115 -- fewer than ten
-		}
-	}
-	return none
+	return nil
 }
 
-// suggestion is the key that an unknown one probably means.
-func suggestion(key string) string {
-	plain := strings.ReplaceAll(strings.ToLower(key), "-", "_")
-	if f := known(plain); f != none {
-		return plain
-	}
-	switch plain {
-	case "tag", "categories", "category", "keywords":
-		return "tags"
-	case "summary", "excerpt", "subtitle":
-		return "description"
-	case "permalink", "aliases", "redirect_from", "url":
-		return "permalinks"
-	case "publishdate", "publish_date", "published", "pubdate", "publishedat", "created", "created_at":
-		return "published_at"
-	case "authors", "by":
-		return "author"
-	case "isdraft":
-		return "is_draft"
-	}
-	return ""
-}
-
-// fields reads the front matter into the file, then fills in what it left out.
+// fields reads the front matter into the file, and then fills in what is left out.
 func (p *parser) fields() {
 	f := &p.file
+	f.items = p.readItems()
+	p.assign(f.items)
 	seen := map[field]item{}
-	dateText := ""
-	for _, it := range p.readItems() {
-		f.items = append(f.items, it)
+	for _, it := range f.items {
 		if it.field == none {
-			f.Extra = append(f.Extra, Extra{Key: it.key.Value, Text: it.text, Line: it.line})
-			hint := ""
-			if s := suggestion(it.key.Value); s != "" {
-				hint = "if it is meant for this blog, write " + s
-			}
-			p.warn(it.line, it.key.Value, "this key is kept for the export and otherwise ignored", hint)
+			f.Extra = append(f.Extra, Extra{Key: it.key, Text: it.text, Line: it.line})
 			continue
 		}
-		if before, twice := seen[it.field]; twice && before.key.Value != it.key.Value {
+		if before, twice := seen[it.field]; twice && p.rank(it) == ours && p.rank(before) == ours {
 			p.compare(before, it)
 		}
 		seen[it.field] = it
-		p.read(it, &dateText)
+		p.read(it)
 	}
-	f.Draft = f.Draft || !f.HasDraft && !f.HasDate
-	p.fillIn(dateText)
+	p.date()
+	p.listen()
+	p.ignored()
+	f.Draft = f.Draft || !f.HasDraft && !f.dated
+	p.fillIn()
+	p.addresses()
 }
 
+// assign gives each item the field that it means. Another system's word for a field counts
+// only where ours is not there, unless it adds to ours.
+func (p *parser) assign(items []item) {
+	have := map[field]rank{}
+	for _, it := range items {
+		m := means(it)
+		if before, found := have[m.field]; it.value.kind != nothing && (!found || m.rank < before) {
+			have[m.field] = m.rank
+		}
+	}
+	for i := range items {
+		m := means(items[i])
+		if m.rank >= instead && have[m.field] < m.rank {
+			m.field = none
+		}
+		items[i].field = m.field
+	}
+}
+
+func (p *parser) rank(it item) rank { return means(it).rank }
+
 // read puts one known item into the file.
-func (p *parser) read(it item, dateText *string) {
+func (p *parser) read(it item) {
 	f := &p.file
 	switch it.field {
 	case title:
@@ -112,166 +118,105 @@ func (p *parser) read(it item, dateText *string) {
 	case description:
 		f.Description = p.text(it)
 	case author:
-		f.Author = p.text(it)
+		f.Author = p.person(it)
 	case tags:
-		f.Tags = p.list(it, true)
+		f.Tags = unique(append(f.Tags, p.labels(it.key, it, it.value)...))
 	case permalinks:
-		f.Permalinks = p.list(it, false)
+		if p.rank(it) == ours {
+			f.Permalinks = unique(append(p.list(it, false), f.Permalinks...))
+		}
 	case isDraft:
 		if v, ok := p.boolean(it); ok {
 			f.Draft, f.HasDraft = v, true
 		}
+	case pinned:
+		if v, ok := p.boolean(it); ok {
+			f.Pinned = v
+		}
+	case verbatim:
+		if v, ok := p.boolean(it); ok {
+			f.Verbatim = v
+		}
 	case publishedAt:
-		text := p.text(it)
-		if text == "" {
-			return
-		}
-		*dateText = text
-		t, err := ParseDate(text, f.loc)
-		if err != nil {
-			p.fail(it.line, it.key.Value, err.Message, err.Hint)
-			return
-		}
-		f.PublishedAt, f.HasDate = &t, true
+		p.readDate(it)
 	}
 }
 
-// compare refuses a field that is given under two names with two values. A
-// name without a value says nothing.
+// readDate notes one of the file's dates.
+func (p *parser) readDate(it item) {
+	text := p.text(it)
+	if text == "" {
+		return
+	}
+	r := p.rank(it)
+	p.hasDate = p.hasDate || r < instead
+	t, err := ParseDate(text, p.file.loc)
+	if err != nil {
+		p.fail(it.line, it.key, err.Message, err.Hint)
+		return
+	}
+	p.dates = append(p.dates, dated{at: t, rank: r, item: it})
+}
+
+// dated is a date of the file with the item that says it.
+type dated struct {
+	at   time.Time
+	rank rank
+	item item
+}
+
+// date decides which of the file's dates is the post's. That is the latest of those before
+// which it is not public; the day on which a note was begun only dates a post.
+func (p *parser) date() {
+	f := &p.file
+	var latest *dated
+	for i, d := range p.dates {
+		if latest == nil || d.at.After(latest.at) {
+			latest = &p.dates[i]
+		}
+	}
+	if p.jekyll() && !p.hasDate {
+		if _, day := stemOf(f.Name); day != "" {
+			if t, err := ParseDate(day, f.loc); err == nil {
+				f.PublishedAt, f.HasDate, f.dated = &t, true, true
+				return
+			}
+		}
+	}
+	if latest == nil {
+		return
+	}
+	f.PublishedAt, f.HasDate, f.dated = &latest.at, true, latest.rank < instead
+	for _, d := range p.dates {
+		if d.rank == ours && d.at.Before(latest.at) {
+			p.warn(latest.item.line, latest.item.key, fmt.Sprintf("this is later than %s in line %d, so it is the post's date",
+				d.item.key, d.item.line), "")
+		}
+	}
+}
+
+// compare refuses a field that has two names with different values. A name without a value does not
+// count.
 func (p *parser) compare(a, b item) {
-	one, two := scalar(a.value), scalar(b.value)
+	one, two := a.value.plainText(), b.value.plainText()
 	if one == "" || two == "" || one == two {
 		return
 	}
-	p.fail(b.line, b.key.Value, fmt.Sprintf("this says %s, and %s in line %d says %s", shorten(two), a.key.Value, a.line, shorten(one)),
+	p.fail(b.line, b.key,
+		fmt.Sprintf("this says %s, and %s in line %d says %s", shorten(two), a.key, a.line, shorten(one)),
 		"remove one of the two lines")
 }
 
-func scalar(n *yaml.Node) string {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		return ""
-	}
-	return strings.ToLower(oneLine(n.Value))
-}
-
-// text reads a value that is one text. Numbers, dates and booleans are texts,
-// too: nobody means them otherwise in a title.
-func (p *parser) text(it item) string {
-	s, ok := p.scalar(it, it.value)
-	if !ok {
-		kind := "a list"
-		if it.value.Kind == yaml.MappingNode {
-			kind = "a mapping"
+// ignored mentions the keys that mean nothing here.
+func (p *parser) ignored() {
+	for _, it := range p.file.items {
+		if it.field != none || it.private || p.heard[it.key] {
+			continue
 		}
-		p.fail(it.line, it.key.Value, "this must be one text, and it is "+kind, "put the text in quotes: "+it.key.Value+`: "…"`)
-	}
-	return s
-}
-
-// scalar reads one text; ok is false where there is something else.
-func (p *parser) scalar(it item, n *yaml.Node) (s string, ok bool) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	if n.Kind != yaml.ScalarNode {
-		return "", false
-	}
-	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
-		p.fail(n.Line+1, it.key.Value, fmt.Sprintf("YAML reads %s as a type, not as text", n.Tag), "put the text in quotes: "+it.key.Value+": "+doubleQuoted(strings.TrimSpace(n.Tag+" "+n.Value)))
-		return "", true
-	}
-	if n.ShortTag() == "!!null" {
-		comment := strings.TrimSpace(n.LineComment)
-		if comment == "" {
-			comment = strings.TrimSpace(it.key.LineComment)
+		hint := ""
+		if s := suggestion(it.key); s != "" {
+			hint = "if it is meant for this blog, write " + s
 		}
-		if n == it.value && comment != "" {
-			p.warn(it.line, it.key.Value, "YAML reads what follows # as a comment, so this is empty", "put the text in quotes: "+it.key.Value+": "+doubleQuoted(comment))
-		}
-		return "", true
+		p.note(KeyIgnored, it.line, it.key, "this key is kept for the export and otherwise ignored", hint)
 	}
-	return oneLine(n.Value), true
-}
-
-// list reads a list of texts, or one; with commas, one text may hold several.
-func (p *parser) list(it item, commas bool) []string {
-	n := it.value
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	var texts []string
-	switch n.Kind {
-	case yaml.SequenceNode:
-		if len(n.Content) > maxList {
-			p.fail(it.line, it.key.Value, fmt.Sprintf("this list has %d entries and at most %d are read", len(n.Content), maxList), "shorten it")
-			return nil
-		}
-		for _, e := range n.Content {
-			s, ok := p.scalar(it, e)
-			if !ok {
-				p.fail(e.Line+1, it.key.Value, "every entry must be one text", "write a simple list: "+it.key.Value+": [one, two]; quote texts that hold : or #")
-				continue
-			}
-			texts = append(texts, s)
-		}
-	case yaml.MappingNode:
-		p.fail(it.line, it.key.Value, "this must be a list, and it is a mapping", "write a simple list: "+it.key.Value+": [one, two]")
-	default:
-		s, _ := p.scalar(it, n)
-		texts = []string{s}
-		if commas {
-			texts = strings.Split(s, ",")
-		}
-		if len(texts) > maxList {
-			p.fail(it.line, it.key.Value, fmt.Sprintf("there are %d entries and at most %d are read", len(texts), maxList), "shorten it")
-			return nil
-		}
-	}
-	return unique(texts)
-}
-
-// unique trims texts and drops what is empty or repeated.
-func unique(texts []string) []string {
-	var out []string
-	seen := map[string]bool{"": true}
-	for _, s := range texts {
-		if s = oneLine(s); !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// boolean reads yes or no; ok is false where there is no value or no sense.
-func (p *parser) boolean(it item) (v, ok bool) {
-	s := p.text(it)
-	switch strings.ToLower(s) {
-	case "true", "yes", "on", "y":
-		return true, true
-	case "false", "no", "off", "n":
-		return false, true
-	case "":
-		return false, false
-	}
-	p.fail(it.line, it.key.Value, shorten(s)+" is neither yes nor no", "write "+it.key.Value+": true or "+it.key.Value+": false")
-	return false, false
-}
-
-// oneLine makes a text of one line: control characters and runs of blanks
-// become one blank each.
-func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-}
-
-// shorten quotes a value for a message.
-func shorten(s string) string {
-	if r := []rune(s); len(r) > 40 {
-		s = string(r[:40]) + "…"
-	}
-	return "“" + s + "”"
 }

@@ -1,42 +1,43 @@
 package frontmatter
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// layout is how an entry is written, so that it looks like the one it replaces.
+// layout is how an entry is written, so that a new entry looks like the one that it replaces.
 type layout struct {
-	key      string // what the file calls the field; "" for its own name
+	key      string // the file's key for the field; "" for the default key
 	indent   string
 	eol      string
 	anchor   string
 	comment  string
-	dashes   bool // lists have a line and a dash for each entry
+	dashes   bool // lists have a line with a dash for each entry
 	dashAt   string
-	dayIn    *time.Location // dates at midnight there are written as a day
-	evenNull bool           // an entry without value stays, for its anchor
+	dayIn    *time.Location // dates that are midnight in this zone are written as a day
+	evenNull bool           // an entry without value is retained, because of its anchor
 }
 
-// layoutOf reads the layout of an entry.
-func (f *File) layoutOf(it item) layout {
-	l := layout{key: it.key.Value, indent: strings.Repeat(" ", it.key.Column-1), eol: f.parts.eol, anchor: it.value.Anchor}
+// layoutOf reads the layout of an entry, whose lines are text.
+func (f *File) layoutOf(key, value *yaml.Node, text string) layout {
+	l := layout{key: key.Value, indent: strings.Repeat(" ", max(key.Column-1, 0)), eol: f.parts.eol, anchor: value.Anchor}
 	l.evenNull = l.anchor != ""
-	if !strings.Contains(it.text, "\n") {
-		l.comment = it.value.LineComment
+	if !strings.Contains(text, "\n") {
+		l.comment = value.LineComment
 	}
-	if it.value.Kind == yaml.SequenceNode && it.value.Style&yaml.FlowStyle == 0 {
-		l.dashes, l.dashAt = true, strings.Repeat(" ", max(it.value.Column-1, 0))
+	if value.Kind == yaml.SequenceNode && value.Style&yaml.FlowStyle == 0 {
+		l.dashes, l.dashAt = true, strings.Repeat(" ", max(value.Column-1, 0))
 	}
-	if it.value.Kind == yaml.ScalarNode && len(it.value.Value) == len(time.DateOnly) {
+	if value.Kind == yaml.ScalarNode && len(value.Value) == len(time.DateOnly) {
 		l.dayIn = f.loc
 	}
 	return l
 }
 
-// entry writes one field with its line end; nothing where it has no value.
+// entry returns one field as YAML with its line end, or nothing when it has no value.
 func entry(name field, f Fields, l layout) string {
 	if l.key == "" {
 		l.key = canonical()[name]
@@ -46,26 +47,17 @@ func entry(name field, f Fields, l layout) string {
 		head += " &" + l.anchor
 	}
 	value := ""
-	switch name {
-	case title:
-		value = text(f.Title)
-	case slug:
-		value = text(f.Slug)
-	case description:
-		value = text(f.Description)
-	case author:
-		value = text(f.Author)
-	case publishedAt:
-		value = date(f.PublishedAt, l.dayIn)
-	case isDraft:
-		value = "false"
-		if f.Draft {
-			value = "true"
+	switch v := f.get(name).(type) {
+	case string:
+		value = text(v)
+	case *time.Time:
+		value = date(v, l.dayIn)
+	case bool:
+		if v || name == isDraft {
+			value = strconv.FormatBool(v)
 		}
-	case tags:
-		value = list(f.Tags, l)
-	case permalinks:
-		value = list(f.Permalinks, l)
+	case []string:
+		value = listText(v, l)
 	}
 	switch {
 	case value == "" && l.evenNull:
@@ -100,7 +92,7 @@ func date(t *time.Time, dayIn *time.Location) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-func list(texts []string, l layout) string {
+func listText(texts []string, l layout) string {
 	if len(texts) == 0 {
 		return ""
 	}
@@ -119,27 +111,50 @@ func list(texts []string, l layout) string {
 }
 
 // canonicalFile writes a new file, with the unknown keys of orig if there is
-// one. is_draft is written where it does not follow from the date.
-func canonicalFile(f Fields, orig *File) []byte {
+// one, and in its syntax. is_draft is written where it does not follow from the date.
+func canonicalFile(f Fields, orig *File, changed set) []byte {
+	form := parts{opens: "---", ends: "---"}
+	if orig != nil && orig.parts.has {
+		form = orig.parts
+	}
 	l := layout{eol: "\n"}
-	var b strings.Builder
-	b.WriteString("---\n")
+	var front []string
 	for i, key := range canonical() {
-		name := field(i) // #nosec G115 -- fewer than ten
-		if key == "" || name == isDraft && f.Draft == (f.PublishedAt == nil) {
+		name := field(i) // #nosec G115 -- only a few
+		if key == "" || name == isDraft && f.Draft == (f.PublishedAt == nil) && !changed[isDraft] {
 			continue
 		}
-		if name == permalinks {
-			l.dashes, l.dashAt = true, "  "
+		var text string
+		switch form.syntax {
+		case inTOML:
+			text = tomlEntry(name, f)
+		case inJSON:
+			text = jsonEntry(name, f)
+		default:
+			l.dashes, l.dashAt = name == permalinks, "  "
+			text = entry(name, f, l)
 		}
-		b.WriteString(entry(name, f, l))
+		if text != "" {
+			front = append(front, strings.TrimSuffix(text, "\n"))
+		}
 	}
 	if orig != nil {
-		for _, e := range orig.Extra {
-			b.WriteString(dedent(e.Text) + "\n")
+		for _, e := range orig.remaining(f, changed) {
+			front = append(front, dedent(e.Text))
 		}
 	}
-	b.WriteString("---\n")
+	var b strings.Builder
+	if form.opens != "" {
+		b.WriteString(form.opens + "\n")
+	}
+	if form.syntax == inJSON {
+		b.WriteString("{\n  " + strings.Join(front, ",\n  ") + "\n}\n")
+	} else if len(front) > 0 {
+		b.WriteString(strings.Join(front, "\n") + "\n")
+	}
+	if form.ends != "" {
+		b.WriteString(form.ends + "\n")
+	}
 	if f.Body != "" {
 		b.WriteString("\n" + f.Body + "\n")
 	}
@@ -150,7 +165,7 @@ func canonicalFile(f Fields, orig *File) []byte {
 	return []byte(out)
 }
 
-// dedent takes from every line the blanks that the first one begins with.
+// dedent removes from each line the blanks with which the first line begins.
 func dedent(s string) string {
 	indent := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	return strings.TrimPrefix(strings.ReplaceAll(s, "\n"+indent, "\n"), indent)

@@ -11,9 +11,9 @@ import (
 )
 
 // fillIn sets what the file leaves out from its heading and its name.
-func (p *parser) fillIn(dateText string) {
+func (p *parser) fillIn() {
 	f := &p.file
-	stem, date := stemOf(f.Name)
+	stem, day := stemOf(f.Name)
 	if !f.HasTitle {
 		f.Title = heading(f.Body)
 	}
@@ -23,9 +23,38 @@ func (p *parser) fillIn(dateText string) {
 	if !f.HasSlug {
 		f.Slug = slugOf(stem)
 	}
-	if date != "" && dateText == "" && f.Draft && !f.HasDraft {
-		p.warn(1, "published_at", "the date in the file's name is not used, and the post is a draft", "write published_at: "+date+" to publish it")
+	switch {
+	case f.HasDraft || f.dated || p.hasDate:
+	case len(p.dates) > 0:
+		it := p.dates[0].item
+		p.note(Choice, it.line, it.key, "this dates the post and does not publish it, so it is a draft",
+			"write is_draft: false to publish it")
+	case day != "":
+		p.note(Choice, 1, "published_at", "the date in the file's name is not used, and the post is a draft",
+			"write published_at: "+day+" to publish it")
 	}
+}
+
+// jekyll reports whether the file is one of Jekyll's posts, or of a system that follows it.
+func (p *parser) jekyll() bool {
+	if !p.file.parts.has {
+		return false
+	}
+	for _, part := range strings.Split(path.Dir(path.Join(p.folder, p.file.Name)), "/") {
+		if part == "_posts" {
+			return true
+		}
+	}
+	layout := false
+	for _, it := range p.file.items {
+		switch squash(it.key) {
+		case "layout":
+			layout = true
+		case "publishedat", "isdraft", "permalinks", "pinned": // ours
+			return false
+		}
+	}
+	return layout
 }
 
 // stemOf gives the part of a path that names the post, and the date before it.
@@ -45,11 +74,11 @@ func stemOf(name string) (stem, date string) {
 	return stem, ""
 }
 
-// maxSlug is the longest slug made of a file's name, in characters.
+// maxSlug is the length of the longest slug that is made from a file's name, in characters.
 const maxSlug = 100
 
-// slugOf keeps letters, marks and digits of every script, in lower case, with
-// single dashes between; an apostrophe goes without one.
+// slugOf returns the slug of a name: letters, marks and digits of every script, in lower case, with
+// single dashes between them. Apostrophes are left out without a dash.
 func slugOf(s string) string {
 	var b strings.Builder
 	n, dash := 0, false
@@ -74,7 +103,7 @@ func slugOf(s string) string {
 	return b.String()
 }
 
-// sentence makes a title of a file name.
+// sentence returns a title made from a file name.
 func sentence(stem string) string {
 	s := oneLine(strings.NewReplacer("-", " ", "_", " ").Replace(stem))
 	r, n := utf8.DecodeRuneInString(s)
@@ -84,42 +113,50 @@ func sentence(stem string) string {
 	return string(unicode.ToTitle(r)) + s[n:]
 }
 
-// heading gives the text of the first "# heading" outside code.
+// heading returns the text of the first "# heading" outside of code.
 func heading(text string) string {
 	link := regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
-	fence := ""
+	var fence codeFence
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		bare := strings.TrimLeft(line, " ")
-		if len(line)-len(bare) > 3 {
+		if len(line)-len(bare) > 3 || fence.holds(bare) {
 			continue
 		}
-		if mark := fenceMark(bare); mark != "" {
-			switch {
-			case fence == "":
-				fence = mark
-			case strings.HasPrefix(mark, fence) && strings.TrimSpace(strings.TrimLeft(bare, fence[:1])) == "":
-				fence = ""
-			}
+		remainder, found := strings.CutPrefix(bare, "#")
+		if !found || remainder != "" && remainder[0] != ' ' && remainder[0] != '\t' {
 			continue
 		}
-		rest, found := strings.CutPrefix(bare, "#")
-		if fence != "" || !found || rest != "" && rest[0] != ' ' && rest[0] != '\t' {
-			continue
+		remainder = strings.TrimSpace(remainder)
+		if closed := strings.TrimRight(remainder, "#"); closed == "" || strings.HasSuffix(closed, " ") {
+			remainder = closed
 		}
-		rest = strings.TrimSpace(rest)
-		if closed := strings.TrimRight(rest, "#"); closed == "" || strings.HasSuffix(closed, " ") {
-			rest = closed
-		}
-		rest = link.ReplaceAllString(rest, "$1")
-		if t := oneLine(strings.NewReplacer("*", "", "`", "").Replace(rest)); t != "" {
+		remainder = link.ReplaceAllString(remainder, "$1")
+		if t := oneLine(strings.NewReplacer("*", "", "`", "").Replace(remainder)); t != "" {
 			return t
 		}
 	}
 	return ""
 }
 
-// fenceMark gives the run of backticks or tildes that opens or closes code.
+// codeFence is the run of signs that opened a block of code, "" outside of one.
+type codeFence string
+
+// holds reports whether the next line, without blanks before it, is in a block of code or one of its two ends.
+func (f *codeFence) holds(line string) bool {
+	mark := fenceMark(line)
+	switch open := string(*f); {
+	case mark == "":
+		return open != ""
+	case open == "":
+		*f = codeFence(mark)
+	case strings.HasPrefix(mark, open) && strings.TrimSpace(strings.TrimLeft(line, open[:1])) == "":
+		*f = ""
+	}
+	return true
+}
+
+// fenceMark returns the run of backticks or tildes that begins or ends code.
 func fenceMark(line string) string {
 	for _, c := range []string{"`", "~"} {
 		if run := line[:len(line)-len(strings.TrimLeft(line, c))]; len(run) >= 3 {

@@ -2,11 +2,12 @@ package frontmatter_test
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the tests need Europe/Berlin wherever they run
+	_ "time/tzdata" // the tests need Europe/Berlin on every machine
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/frontmatter"
 )
@@ -74,15 +75,17 @@ func TestParseReadsEveryField(t *testing.T) {
 	want := frontmatter.Fields{Title: "Hello: a post", Slug: "hello", Description: "Folded over lines", Author: "Ada",
 		PublishedAt: at("2024-05-01T08:30:00Z"), Tags: []string{"Go", "SQLite"}, Permalinks: []string{"/old/hello"},
 		Body: "# Heading\n\nText\n---\nmore"}
-	if !reflect.DeepEqual(f.Fields, want) {
-		t.Errorf("got  %+v\nwant %+v", f.Fields, want)
+	if diff := cmp.Diff(want, f.Fields); diff != "" {
+		t.Errorf("the fields (-want +got):\n%s", diff)
 	}
 	if !f.HasTitle || !f.HasSlug || !f.HasDate || !f.HasDraft || string(f.Raw) != full {
 		t.Errorf("%+v", f)
 	}
-	extra := []frontmatter.Extra{{Key: "layout", Text: "layout: post   # theirs", Line: 14}, {Key: "nested", Text: "nested:\n  a: [1, 2]", Line: 16}}
-	if !reflect.DeepEqual(f.Extra, extra) {
-		t.Errorf("%+v", f.Extra)
+	extra := []frontmatter.Extra{
+		{Key: "layout", Text: "layout: post   # theirs", Line: 14}, {Key: "nested", Text: "nested:\n  a: [1, 2]", Line: 16},
+	}
+	if diff := cmp.Diff(extra, f.Extra); diff != "" {
+		t.Errorf("what the blog does not know (-want +got):\n%s", diff)
 	}
 }
 
@@ -104,6 +107,16 @@ func TestWhatIsLeftOutFollowsFromNameAndHeading(t *testing.T) {
 		f := MustParse(t, c.name, c.text)
 		if f.Title != c.title || f.Slug != c.slug || f.HasTitle || f.HasSlug || f.Tags != nil || !f.Draft {
 			t.Errorf("%s: %q %q %+v", c.name, f.Title, f.Slug, f)
+		}
+	}
+}
+
+func TestPinned(t *testing.T) {
+	for front, want := range map[string]bool{
+		"title: a": false, "pinned: true": true, "pinned: Yes": true, "pinned: off": false, "pinned:": false,
+	} {
+		if f := MustParse(t, "x.md", "---\n"+front+"\n---\n"); f.Pinned != want {
+			t.Errorf("%s: %t", front, f.Pinned)
 		}
 	}
 }
@@ -143,8 +156,8 @@ func TestLists(t *testing.T) {
 		"a: &x [p, q]\ntags: *x":           {"p", "q"},
 		"tags: 2024":                       {"2024"},
 	} {
-		if f := MustParse(t, "x.md", "---\n"+in+"\n---\n"); !reflect.DeepEqual(f.Tags, want) {
-			t.Errorf("%q: %q", in, f.Tags)
+		if diff := cmp.Diff(want, MustParse(t, "x.md", "---\n"+in+"\n---\n").Tags); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", in, diff)
 		}
 	}
 }
@@ -153,9 +166,13 @@ func TestLineEndsAndMarksDoNotMatter(t *testing.T) {
 	want := MustParse(t, "x.md", full)
 	for _, eol := range []string{"\r\n", "\r"} {
 		for _, bom := range []string{"", "\ufeff"} {
-			f, problems := frontmatter.Parse("x.md", []byte(bom+strings.ReplaceAll(full, "\n", eol)), MustLoad(t, "Europe/Berlin"))
-			if !reflect.DeepEqual(f.Fields, want.Fields) || !reflect.DeepEqual(f.Extra, want.Extra) {
-				t.Errorf("%q %q: %+v %v", bom, eol, f.Fields, problems)
+			f, problems := frontmatter.Parse("x.md", []byte(bom+strings.ReplaceAll(full, "\n", eol)),
+				MustLoad(t, "Europe/Berlin"))
+			if diff := cmp.Diff(want.Fields, f.Fields); diff != "" {
+				t.Errorf("%q %q: the fields (-want +got):\n%s%v", bom, eol, diff, problems)
+			}
+			if diff := cmp.Diff(want.Extra, f.Extra); diff != "" {
+				t.Errorf("%q %q: what the blog does not know (-want +got):\n%s%v", bom, eol, diff, problems)
 			}
 		}
 	}
@@ -188,11 +205,20 @@ func TestProblemsNameTheLineAndTheCure(t *testing.T) {
 		{"---\ntags:\n  a: b\n---\n", 2, "must be a list", "[one, two]"},
 		{"---\ntags:\n  - a\n  - b: c\n---\n", 4, "one text", "quote"},
 		{"---\nis_draft: maybe\n---\n", 2, "neither yes nor no", "is_draft: true"},
+		{"---\npinned: 3\n---\n", 2, "neither yes nor no", "pinned: true"},
 		{"---\npublished_at: 01/02/2024\n---\n", 2, "two days", "2024-02-01 (1 February) or 2024-01-02 (2 January)"},
 		{"---\ndate: 2024-01-01\npublished_at: 2024-01-02\n---\n", 3, "date in line 2 says", "remove one"},
 		{"---\nis_draft: true\ndraft: false\n---\n", 3, "is_draft in line 2 says", "remove one"},
 		{"---\n- a\n- b\n---\n", 2, "no list of keys", "title: My post"},
-		{"+++\ntitle = 'a'\n+++\n", 1, "TOML", "YAML"},
+		{"+++\ntitle = 'a'\nslug = b\n+++\n", 3, "TOML", `key = "value"`},
+		{"+++\ntitle = 'a'\nslug = 'b'\ntitle = 'c'\n+++\n", 4, "TOML", "key"},
+		{"+++\ntitle = 'a'\n\ntext\n", 1, "never closed", "write a line +++ after line 2"},
+		{"{\n\"title\": \"a\",\n}\ntext", 2, "JSON", "commas"},
+		{"{\"title\": \"a\"\ntext", 2, "JSON", "commas"},
+		{"{\"title\": \"a\"} text", 1, "behind the object", "begin a line"},
+		{"{\n\"title\": \"a\",\n\"title\": \"b\"\n}\n", 3, "JSON", "commas"},
+		{"---json\n[1]\n---\n", 2, "no object", "title"},
+		{"---js\nmodule.exports = {}\n---\n", 1, "programming language", "YAML"},
 		{"---\ntitle: a\xff\n---\n", 2, "UTF-8", "Latin-1"},
 		{"---\ntitle: a\n---\n\n\nbody \x00\n", 6, "NUL", "UTF-16"},
 		{"---\ntitle: a\u2028b\n---\n", 2, "U+2028", "delete"},
@@ -219,11 +245,15 @@ func TestProblemsNameTheLineAndTheCure(t *testing.T) {
 }
 
 func TestLinesOfFields(t *testing.T) {
-	f, problems := frontmatter.Parse("a.md", []byte("---\r\nmood: calm\r\ntitle: A\r\ntags:\r\n  - x\r\ndate: 2024-05-01\r\n---\r\n\r\nText.\r\n![x](y.png)\r\n"), nil)
+	f, problems := frontmatter.Parse("a.md",
+		[]byte("---\r\nmood: calm\r\ntitle: A\r\ntags:\r\n  - x\r\ndate: 2024-05-01\r\n---\r\n\r\nText.\r\n![x](y.png)\r\n"),
+		nil)
 	if frontmatter.Failed(problems) {
 		t.Fatal(problems)
 	}
-	for key, want := range map[string]int{"title": 3, "tags": 4, "published_at": 6, "date": 6, "slug": 1, "mood": 1, "": 1, "body": 9} {
+	for key, want := range map[string]int{
+		"title": 3, "tags": 4, "published_at": 6, "date": 6, "slug": 1, "mood": 1, "": 1, "body": 9,
+	} {
 		if got := f.LineOf(key); got != want {
 			t.Errorf("%s: line %d, want %d", key, got, want)
 		}
@@ -232,6 +262,19 @@ func TestLinesOfFields(t *testing.T) {
 		if got := f.LineWith(part); got != want {
 			t.Errorf("%s: line %d, want %d", part, got, want)
 		}
+	}
+	f, _ = frontmatter.Parse("x.md", []byte("---\ntitle: T\n---\n![](banana.png)\n![](my%20pic.png) ![](../na.png)\n"+
+		"![](na.png) 100%\n<img src=\"a&amp;b.png\">\n![](%c3%BC.png)\n![](up%)"), nil)
+	for part, want := range map[string]int{
+		"na.png": 6, "my pic.png": 5, "a&b.png": 7, "\u00fc.png": 8, "up%": 9, "anana.png": 4, "../na.png": 5,
+	} {
+		if got := f.LineWith(part); got != want {
+			t.Errorf("%s: line %d, want %d", part, got, want)
+		}
+	}
+	f.Translated("new\ntext", func(n int) int { return 2 * n })
+	if got := f.BodyLine(2); got != 7 || f.Body != "new\ntext" {
+		t.Errorf("line %d of %q", got, f.Body)
 	}
 	if got := (frontmatter.File{}).LineWith("x"); got != 1 {
 		t.Errorf("no file: line %d", got)
@@ -244,14 +287,15 @@ func TestWarnings(t *testing.T) {
 		line       int
 		says       string
 	}{
-		{"x.md", "---\ntitle: a\nsummary: b\n---\n", 3, "write description"},
-		{"x.md", "---\nPublished-At: b\n---\n", 2, "write published_at"},
+		{"x.md", "---\ntitle: a\nsubtitle: b\n---\n", 3, "write description"},
+		{"x.md", "---\nKeywords: b\n---\n", 2, "write tags"},
 		{"x.md", "---\ntags: #go\n---\n", 2, "comment"},
 		{"x.md", "\n---\ntitle: a\n---\n", 2, "does not start in line 1"},
 		{"2024-03-04-x.md", "text", 1, "write published_at: 2024-03-04"},
 	} {
 		_, problems := frontmatter.Parse(c.name, []byte(c.text), nil)
-		if len(problems) != 1 || !problems[0].Warning || problems[0].Line != c.line || !strings.Contains(problems[0].Error(), c.says) {
+		if len(problems) != 1 || !problems[0].Warning || problems[0].Line != c.line ||
+			!strings.Contains(problems[0].Error(), c.says) {
 			t.Errorf("%q: %v", c.text, problems)
 		}
 	}
@@ -268,7 +312,7 @@ func TestSizeIsBounded(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	// References that would unfold to a billion texts stay what they are.
+	// References that would expand to a billion texts are not expanded.
 	bomb := "---\na: &a [x, x, x, x, x, x, x, x, x, x]\n"
 	for c := 'b'; c <= 'j'; c++ {
 		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 10), ", "))

@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// quote writes a text of one line as YAML: plain where that is read back as the
-// same text, double-quoted otherwise. inList is for [a, b].
+// quote returns a text of one line as YAML: plain when that is read back as the same text,
+// otherwise in double quotes. inList is for [a, b].
 func quote(s string, inList bool) string {
 	if plain(s, inList) {
 		return s
@@ -17,10 +17,11 @@ func quote(s string, inList bool) string {
 	return doubleQuoted(s)
 }
 
-// plain is narrower than YAML, so that nobody has to know its finer rules.
+// plain reports whether s can be written without quotes. It accepts less than YAML, so that readers
+// of the file need not know the details of YAML.
 func plain(s string, inList bool) bool {
 	switch strings.ToLower(s) {
-	case "", "yes", "no", "on", "off", "y", "n": // YAML 1.1 programs read booleans
+	case "", "yes", "no", "on", "off", "y", "n": // programs with YAML 1.1 read these as booleans
 		return false
 	}
 	for i, r := range s {
@@ -40,7 +41,7 @@ func plain(s string, inList bool) bool {
 	if strings.HasSuffix(s, " ") || strings.HasPrefix(s, "---") || strings.HasPrefix(s, "...") {
 		return false
 	}
-	// Ask YAML itself, in the place where the text will stand.
+	// YAML itself decides, at the place where the text will be.
 	src := "k: " + s
 	if inList {
 		src = "k: [" + s + "]"
@@ -56,8 +57,8 @@ func plain(s string, inList bool) bool {
 	return v.Kind == yaml.ScalarNode && v.ShortTag() == "!!str" && v.Value == s
 }
 
-// doubleQuoted escapes what YAML 1.1 does not allow between double quotes, and
-// what an editor would not show.
+// doubleQuoted returns s in double quotes. It escapes what YAML 1.1 does not allow there, and what
+// an editor would not show.
 func doubleQuoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -10,17 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// item is one key of the front matter with its value, and the lines in the file
-// that hold it.
-type item struct {
-	field      field
-	key, value *yaml.Node
-	line       int    // in the file
-	start, end int    // in File.Raw; unset in flow style
-	text       string // its YAML, with LF line ends
-}
-
-// readItems parses the front matter. It builds nodes and never expands an
+// readItems parses the front matter, in whatever syntax it is. Of YAML it builds nodes and never expands an
 // alias, so that a few lines cannot unfold into gigabytes.
 func (p *parser) readItems() []item {
 	f := &p.file
@@ -30,6 +20,14 @@ func (p *parser) readItems() []item {
 	src := f.Raw[f.parts.front:f.parts.close]
 	if !p.printable(src) {
 		return nil
+	}
+	switch f.parts.syntax {
+	case inTOML:
+		f.flow = true
+		return p.tomlItems(src)
+	case inJSON:
+		f.flow = true
+		return p.jsonItems(src)
 	}
 	root, err := document(src)
 	if err != nil {
@@ -41,7 +39,8 @@ func (p *parser) readItems() []item {
 	}
 	if root.Kind != yaml.MappingNode {
 		if root.Kind != yaml.ScalarNode || !p.explainChunks(src) {
-			p.fail(root.Line+1, "", "the front matter is no list of keys and values", "write lines such as title: My post; if --- is meant as a rule in the text, put an empty line above it")
+			p.fail(root.Line+1, "", "the front matter is no list of keys and values",
+				"write lines such as title: My post; if --- is meant as a rule in the text, put an empty line above it")
 		}
 		return nil
 	}
@@ -49,42 +48,46 @@ func (p *parser) readItems() []item {
 	return p.items(root, src)
 }
 
-// items turns the nodes of a mapping into items and refuses keys given twice.
+// items turns the nodes of a mapping into items, and refuses repeated keys.
 func (p *parser) items(root *yaml.Node, src []byte) []item {
 	starts := lineStarts(src)
 	first := map[string]int{}
+	values := yamlValues{}
 	var items []item
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		it := item{key: root.Content[i], value: root.Content[i+1]}
-		it.line = it.key.Line + 1
-		if it.key.Kind != yaml.ScalarNode {
+		key, node := root.Content[i], root.Content[i+1]
+		it := item{key: key.Value, value: values.value(node), line: key.Line + 1}
+		if key.Kind != yaml.ScalarNode {
 			p.fail(it.line, "", "a key must be a plain word", "write a line such as title: My post")
 			continue
 		}
-		it.field = known(it.key.Value)
-		if line, twice := first[it.key.Value]; twice {
-			p.fail(it.line, it.key.Value, fmt.Sprintf("this key is given twice, first in line %d", line), "keep one of the two")
+		if line, twice := first[it.key]; twice {
+			p.fail(it.line, it.key, fmt.Sprintf("this key is given twice, first in line %d", line), "keep one of the two")
 			continue
 		}
-		first[it.key.Value] = it.line
+		first[it.key] = it.line
+		if it.value.kind == nothing && it.value.comment == "" && node.Kind == yaml.ScalarNode {
+			it.value.comment = strings.TrimSpace(key.LineComment)
+		}
 		if p.file.flow {
-			it.text = flowText(it)
+			it.text = flowText(key, node)
 		} else {
 			end := len(src)
 			if i+2 < len(root.Content) {
 				end = starts[root.Content[i+2].Line-1]
 			}
-			from := starts[it.key.Line-1]
+			from := starts[key.Line-1]
 			end = from + contentEnd(src[from:end])
 			it.text = strings.TrimRight(CanonicalBody(string(src[from:end])), "\n")
 			it.start, it.end = p.file.parts.front+from, p.file.parts.front+end
 		}
+		it.layout = p.file.layoutOf(key, node, it.text)
 		items = append(items, it)
 	}
 	return items
 }
 
-// document parses exactly one YAML document; nil stands for an empty one.
+// document parses exactly one YAML document. It returns nil for an empty one.
 func document(src []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(src))
 	var doc, more yaml.Node
@@ -103,15 +106,15 @@ func document(src []byte) (*yaml.Node, error) {
 }
 
 // flowText writes one entry of a flow mapping as YAML of its own.
-func flowText(it item) string {
-	out, err := yaml.Marshal(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{it.key, it.value}})
+func flowText(key, value *yaml.Node) string {
+	out, err := yaml.Marshal(&yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, value}})
 	if err != nil {
 		return ""
 	}
 	return strings.TrimRight(string(out), "\n")
 }
 
-// lineStarts gives the offset at which each line begins, and the end.
+// lineStarts returns the offsets at which lines begin, and the end.
 func lineStarts(src []byte) []int {
 	starts := []int{0}
 	for at := 0; at < len(src); {
@@ -122,8 +125,8 @@ func lineStarts(src []byte) []int {
 	return starts
 }
 
-// contentEnd gives where an entry's lines end without the blank lines and the
-// unindented comments behind them, which belong to what follows.
+// contentEnd returns where an entry ends, without the blank lines and the unindented comments
+// behind it, which belong to what follows.
 func contentEnd(src []byte) int {
 	starts := lineStarts(src)
 	for i := len(starts) - 2; i > 0; i-- {
@@ -135,14 +138,18 @@ func contentEnd(src []byte) int {
 	return starts[min(1, len(starts)-1)]
 }
 
-// printable refuses characters that YAML forbids or that break lines unseen.
+// printable reports whether src has only characters that YAML allows and that do not break lines
+// invisibly. It adds a problem when it has others.
 func (p *parser) printable(src []byte) bool {
 	for i, r := range string(src) {
 		switch {
 		case r == '\u2028', r == '\u2029', r == '\u0085':
-			p.fail(lineOf(src, i)+1, "", fmt.Sprintf("an invisible line break (U+%04X) stands in the front matter", r), "delete it and write the line again")
-		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0, r == '\ufeff', r == '\ufffe', r == '\uffff':
-			p.fail(lineOf(src, i)+1, "", fmt.Sprintf("an invisible character (U+%04X) stands in the front matter", r), "delete it")
+			p.fail(p.lineIn(i), "", fmt.Sprintf("an invisible line break (U+%04X) stands in the front matter", r),
+				"delete it and write the line again")
+		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0, r == '\ufeff', r == '\ufffe',
+			r == '\uffff':
+			p.fail(p.lineIn(i), "", fmt.Sprintf("an invisible character (U+%04X) stands in the front matter", r),
+				"delete it")
 		default:
 			continue
 		}
@@ -151,32 +158,33 @@ func (p *parser) printable(src []byte) bool {
 	return true
 }
 
-// explain says where YAML went wrong and what to write instead. The parser's
-// own line numbers are those of where it gave up, often the end of the file.
+// explain reports where YAML failed and what to write instead. The parser's own line numbers are
+// those at which it gave up, often the end of the file.
 func (p *parser) explain(src []byte, err error) {
 	if p.explainChunks(src) {
 		return
 	}
 	line := 1
 	var anchor string
-	if _, rest, ok := strings.Cut(err.Error(), "unknown anchor '"); ok {
-		anchor, _, _ = strings.Cut(rest, "'")
+	if _, remainder, ok := strings.Cut(err.Error(), "unknown anchor '"); ok {
+		anchor, _, _ = strings.Cut(remainder, "'")
 	}
 	if i := bytes.Index(src, []byte("*"+anchor)); anchor != "" && i >= 0 {
 		p.fail(lineOf(src, i)+1, "", "a text that begins with * is a reference in YAML", `put it in quotes: "*`+anchor+`…"`)
 		return
 	}
-	if _, rest, ok := strings.Cut(err.Error(), "line "); ok {
-		if _, scanErr := fmt.Sscanf(rest, "%d", &line); scanErr != nil {
+	if _, remainder, ok := strings.Cut(err.Error(), "line "); ok {
+		if _, scanErr := fmt.Sscanf(remainder, "%d", &line); scanErr != nil {
 			line = 0
 		}
 		line++
 	}
-	p.fail(line, "", "YAML cannot read this ("+strings.TrimPrefix(err.Error(), "parse front matter: ")+")", "write key: value lines, and put quotes around values with special characters")
+	p.fail(line, "", "YAML cannot read this ("+strings.TrimPrefix(err.Error(), "parse front matter: ")+")",
+		"write key: value lines, and put quotes around values with special characters")
 }
 
-// explainChunks takes the front matter apart at its unindented keys and
-// explains the first part that is wrong by itself.
+// explainChunks splits the front matter at its unindented keys, and explains the first part that is
+// wrong by itself.
 func (p *parser) explainChunks(src []byte) bool {
 	starts := lineStarts(src)
 	for i := 0; i+1 < len(starts); {
@@ -195,7 +203,7 @@ func (p *parser) explainChunks(src []byte) bool {
 	return false
 }
 
-// beginsEntry reports whether a line can hold a top-level key.
+// beginsEntry reports whether a line can contain a top-level key.
 func beginsEntry(line []byte) bool {
 	return len(bytes.TrimSpace(line)) > 0 && !bytes.ContainsRune([]byte(" \t#]}"), rune(line[0])) &&
 		!bytes.HasPrefix(line, []byte("- ")) && string(bytes.TrimSpace(line)) != "-"

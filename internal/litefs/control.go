@@ -13,7 +13,8 @@ import (
 )
 
 // ControlVariable names the environment variable in which `blog mount` tells its child the path of the local socket
-// that only the two share. It is set where there is a sync set: with a lease in Consul, and not under a stock `litefs mount`.
+// that only the two share. It is set where there is a sync set: with a lease in Consul, and not under a stock `litefs
+// mount`.
 const ControlVariable = "LITEFS_CONTROL"
 
 // The paths of the control socket, which speaks HTTP with JSON bodies. An answer that is not 200 holds a
@@ -33,7 +34,7 @@ type Member struct {
 	Name string `json:"name"` // for people: NODE, or else lease.hostname
 }
 
-// SyncSet names the nodes that have every acknowledged write. Nobody else is elected. It is kept beside the lease.
+// SyncSet is the nodes that have every acknowledged write. No other node is elected. It is stored next to the lease.
 type SyncSet struct {
 	Members []Member `json:"members"`
 	// Seq is the newest write that the primary knew when it changed the set last: what was acknowledged by then.
@@ -42,8 +43,9 @@ type SyncSet struct {
 	// copy from outside shares with theirs can be told by the newest of them that it has. A holder of the release
 	// before leaves them out: then it is not known.
 	Positions []string `json:"positions,omitempty"`
-	// Required is the newest position, in the form of repo.Cursor, that every member had when the set was written: whoever
-	// leads must have it. "" demands nothing: there was no row yet, or the set was written by the release before.
+	// Required is the newest position, in the form of repo.Cursor, that every member had when the set was written:
+	// whoever becomes primary must have it. "" demands nothing: there was no row yet, or the set was written by the
+	// release before.
 	Required string `json:"required,omitempty"`
 	// Index is Consul's ModifyIndex of this version of the set. A change names the version that it changes.
 	Index uint64 `json:"index,omitempty"`
@@ -142,7 +144,9 @@ type Control struct{ client *http.Client }
 func NewControl(path string) *Control {
 	dialer := &net.Dialer{Timeout: controlLimit}
 	return &Control{client: &http.Client{Timeout: controlLimit, Transport: &http.Transport{
-		DialContext:  func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		},
 		MaxIdleConns: 4,
 	}}}
 }
@@ -174,8 +178,8 @@ func (c *Control) Demote(ctx context.Context, giving Giving) error {
 	return c.ask(ctx, http.MethodPost, ControlDemote, giving, nil)
 }
 
-// AcceptLoss makes this node the only member of the sync set although it was outside, or lacks what the set requires. It
-// is refused while somebody holds the lease, for any other member, and for a node that has no data.
+// AcceptLoss makes this node the only member of the sync set although it was outside, or lacks what the set requires.
+// It is refused while somebody holds the lease, for any other member, and for a node that has no data.
 func (c *Control) AcceptLoss(ctx context.Context) (Accepted, error) {
 	var a Accepted
 	return a, c.ask(ctx, http.MethodPost, ControlAcceptLoss, nil, &a)

@@ -12,8 +12,7 @@ const (
 	eventTx            = "tx"
 )
 
-// event is one line of the stream. The fields of a tx event are not kept: what changed is read from the
-// database itself.
+// event is one line of the stream. The fields of a tx event are ignored: what changed is read from the database.
 type event struct {
 	Type string
 	Role leadership

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"blog/internal/backoff"
 )
 
 // Limits of the conversation with LiteFS, which runs on the same machine. None of them decides who is primary.
@@ -20,10 +22,10 @@ const (
 	answerLimit = 5 * time.Second // first byte of an answer; /events answers at once with init
 	infoLimit   = 2 * time.Second // a whole /info
 	openLimit   = 5 * time.Second // Open waits this long for the first role
-	minBackoff  = 50 * time.Millisecond
-	maxBackoff  = time.Second
+	firstPause  = 50 * time.Millisecond
+	lastPause   = time.Second
 	maxLine     = 64 << 10         // bytes of one event; real ones are under 400
-	quiet       = 30 * time.Second // the same role is logged at most this often: an outage flaps once a second
+	logInterval = 30 * time.Second // the same role is logged at most this often: an outage flaps once a second
 )
 
 // Config says where LiteFS is and how its hostnames become addresses.
@@ -124,10 +126,10 @@ func (f *Follower) Close() error {
 // run connects again and again. first gets one value: how the first attempt to learn a role ended.
 func (f *Follower) run(ctx context.Context, first chan<- error) {
 	defer close(f.done)
-	backoff := minBackoff
+	pauses := backoff.New(firstPause, lastPause)
 	for {
 		err := f.follow(ctx, func(err error) {
-			backoff = minBackoff
+			pauses.Reset()
 			select {
 			case first <- err:
 			default:
@@ -143,11 +145,10 @@ func (f *Follower) run(ctx context.Context, first chan<- error) {
 		}
 		f.note(ctx, Role{}, err)
 		select {
-		case <-time.After(backoff):
+		case <-time.After(pauses.Next()):
 		case <-ctx.Done():
 			return
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
@@ -257,7 +258,7 @@ func (f *Follower) note(ctx context.Context, r Role, cause error) {
 	if cause != nil {
 		level = slog.LevelWarn
 	}
-	if at, ok := f.logged[r]; ok && time.Since(at) < quiet {
+	if at, ok := f.logged[r]; ok && time.Since(at) < logInterval {
 		level = slog.LevelDebug
 	} else {
 		f.logged[r] = time.Now()

@@ -41,9 +41,17 @@ func await(t *testing.T, n litefs.Node, want litefs.Role) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	got, err := litefs.Await(ctx, n, func(r litefs.Role) bool { return r == want })
-	if err != nil {
-		t.Fatalf("the role is %+v, want %+v: %v", got, want, err)
+	for {
+		changed := n.Changed()
+		got := n.Role()
+		if got == want {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			t.Fatalf("the role is %+v, want %+v", got, want)
+		}
 	}
 }
 
@@ -62,7 +70,7 @@ func TestRoles(t *testing.T) {
 	replica := litefs.Role{State: litefs.Replica, Host: "a:4001", URL: "http://a:4001"}
 
 	if got := f.Role(); got != (litefs.Role{}) {
-		t.Fatalf("with no primary the role is %+v", got)
+		t.Fatalf("with no primary the role is %+v, want %+v", got, litefs.Role{})
 	}
 	api.Replica("a:4001")
 	await(t, f, replica)
@@ -89,12 +97,12 @@ func TestRoleAtOpen(t *testing.T) {
 	}
 }
 
-func TestOwnNameFromConfig(t *testing.T) {
+func TestHostnameFromConfig(t *testing.T) {
 	api := litefstest.Start(t, "me:4001")
 	api.Replica("me:4001")
 	f := mustOpen(t, litefs.Config{URL: api.URL, Self: "me:4001"})
 	if got := f.Role(); got != (litefs.Role{}) {
-		t.Errorf("the lease of the process before makes the role %+v", got)
+		t.Errorf("the lease of the process before makes the role %+v, want %+v", got, litefs.Role{})
 	}
 }
 
@@ -111,7 +119,7 @@ func TestFlap(t *testing.T) {
 	api.Replica("b:4001")
 	await(t, f, litefs.Role{State: litefs.Replica, Host: "b:4001", URL: "http://b:4001"})
 	if n := strings.Count(log.String(), "\n"); n > 5 {
-		t.Errorf("%d lines of log for a hundred flaps:\n%s", n, log.String())
+		t.Errorf("%d lines of log for a hundred flaps, want at most 5:\n%s", n, log.String())
 	}
 }
 
@@ -153,7 +161,7 @@ func TestInfoDiffers(t *testing.T) {
 	api.Info(`{"isPrimary":true,"primary":{"hostname":"me:4001"}}`)
 	f := mustOpen(t, litefs.Config{URL: api.URL})
 	if got := f.Role(); got != (litefs.Role{}) {
-		t.Errorf("the role is %+v before the event", got)
+		t.Errorf("the role is %+v before the event, want %+v", got, litefs.Role{})
 	}
 	api.Primary()
 	await(t, f, litefs.Role{State: litefs.Primary})
@@ -165,7 +173,7 @@ func TestBrokenInfo(t *testing.T) {
 	api.Info("no JSON")
 	f := mustOpen(t, litefs.Config{URL: api.URL})
 	if got := f.Role(); got != (litefs.Role{}) {
-		t.Errorf("the role is %+v without /info", got)
+		t.Errorf("the role is %+v without /info, want %+v", got, litefs.Role{})
 	}
 	api.Info("")
 	await(t, f, litefs.Role{State: litefs.Primary, Host: "me:4001"})
@@ -204,16 +212,10 @@ func TestWakeUps(t *testing.T) {
 	cancel()
 }
 
-func TestAwait(t *testing.T) {
+func TestStatic(t *testing.T) {
 	n := litefs.OpenStatic()
-	role, err := litefs.Await(t.Context(), n, litefs.Known)
-	if err != nil || role.State != litefs.Primary {
-		t.Errorf("Await on a static node: %+v, %v", role, err)
-	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(context.DeadlineExceeded)
-	if _, err := litefs.Await(ctx, n, func(litefs.Role) bool { return false }); err == nil {
-		t.Error("Await does not tell that its context ended")
+	if role := n.Role(); role.State != litefs.Primary || !litefs.Known(role) {
+		t.Errorf("a static node is %+v", role)
 	}
 	wake, stop := n.Subscribe()
 	defer stop()
@@ -235,7 +237,7 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 	f := mustOpen(t, litefs.Config{URL: url})
 	if got := f.Role(); got != (litefs.Role{}) {
-		t.Errorf("without LiteFS the role is %+v", got)
+		t.Errorf("without LiteFS the role is %+v, want %+v", got, litefs.Role{})
 	}
 }
 
@@ -305,7 +307,7 @@ func TestBadURL(t *testing.T) {
 func TestCheckMountOutside(t *testing.T) {
 	err := litefs.CheckMount(t.TempDir() + "/blog.db")
 	if err == nil || !strings.Contains(err.Error(), "DATABASE_PATH") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("a plain folder: %v", err)
+		t.Errorf("a plain folder: %v, want an error, with %q and without %q", err, "DATABASE_PATH", "\n")
 	}
 	if err := litefs.CheckMount(t.TempDir() + "/missing/blog.db"); err == nil {
 		t.Error("a missing folder passes")

@@ -2,7 +2,7 @@ package litefs
 
 import "sync"
 
-// hub keeps a role and tells those who wait. Both nodes are built on it.
+// hub stores a role and notifies those who wait for a change. Both nodes are built on it.
 type hub struct {
 	mu      sync.Mutex
 	role    Role
@@ -62,7 +62,7 @@ func (h *hub) set(r Role) bool {
 	return true
 }
 
-// wake never blocks: a subscriber that has not looked yet will see this change, too, when it does.
+// wake never blocks: a subscriber that has not received the value before sees this change, too, when it does.
 func (h *hub) wake() {
 	for ch := range h.subs {
 		select {

@@ -1,18 +1,15 @@
 // Package litefs is the node as the application sees it: who may write now, where the primary's private
 // listener is, and when the local copy has changed.
 //
-// It owns the role state machine and the wake-ups that come with it. It knows no SQL and no page, never looks
-// at the absence of `.primary` (which is absent on a primary and on a node that knows none), and never guesses:
+// It owns the role state machine and the wake-ups that come with it. It knows no SQL and no page, never goes by
+// the absence of `.primary` (which is absent on a primary and on a node that knows none), and never guesses:
 // while it cannot hear LiteFS, the role is Unknown.
 //
 // There are two nodes: Follower, which listens to LiteFS's own event stream, and Static, which is always
 // primary, for a database that is a plain file.
 package litefs
 
-import (
-	"context"
-	"io"
-)
+import "io"
 
 // State says what this node may do with the database.
 type State int
@@ -52,12 +49,12 @@ type Node interface {
 	// Role returns the role as of now. It can be outdated when the caller acts on it: a write is safe because
 	// the database refuses it, not because of Role.
 	Role() Role
-	// Changed returns a channel that is closed at the next change of the role. Take it before reading Role;
-	// otherwise a change between the two is missed. Await does it right.
+	// Changed returns a channel that is closed at the next change of the role. Call it before Role; otherwise a change
+	// between the two is missed.
 	Changed() <-chan struct{}
 	// Subscribe returns a channel that gets a value whenever the local copy may have changed: a transaction was
 	// applied, the role changed, the event stream was connected again, or Notify was called. Wake-ups are merged
-	// (capacity 1): look at everything new at each one. The channel is never closed. Call cancel when done.
+	// (capacity 1): read everything new at each one. The channel is never closed. Call cancel when done.
 	Subscribe() (wake <-chan struct{}, cancel func())
 	// Notify wakes the subscribers. The write path calls it after COMMIT: LiteFS's own event comes before COMMIT
 	// returns, when the row cannot be read yet, and a Static node has no events at all.
@@ -70,22 +67,5 @@ type NodeCloser interface {
 	io.Closer
 }
 
-// Await returns the first role that ok accepts, looking at the present one first. It returns the newest role
-// and the context's error when ctx ends before.
-func Await(ctx context.Context, n Node, ok func(Role) bool) (Role, error) {
-	for {
-		changed := n.Changed()
-		role := n.Role()
-		if ok(role) {
-			return role, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return role, context.Cause(ctx)
-		}
-	}
-}
-
-// Known accepts every role that has a primary. It is the usual argument of Await.
+// Known reports whether a role has a primary.
 func Known(r Role) bool { return r.State != Unknown }

@@ -37,10 +37,12 @@ func CheckMount(path string) error {
 	case err != nil:
 		return fmt.Errorf("litefs: DATABASE_PATH %s is not inside LiteFS's mount: %w", path, err)
 	case st.Type != unix.FUSE_SUPER_MAGIC:
-		return fmt.Errorf("litefs: LITEFS_URL is set, but DATABASE_PATH %s is not inside LiteFS's mount: this node would keep a database of its own; set it to a file in fuse.dir of litefs.yml", path)
+		return fmt.Errorf("litefs: LITEFS_URL is set, but DATABASE_PATH %s is not inside LiteFS's mount: this node would "+
+			"keep a database of its own; set it to a file in fuse.dir of litefs.yml", path)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, lagFile)); err != nil {
-		return fmt.Errorf("litefs: LITEFS_URL is set, but the FUSE mount of DATABASE_PATH %s is not LiteFS's root: %w", path, err)
+		return fmt.Errorf("litefs: LITEFS_URL is set, but the FUSE mount of DATABASE_PATH %s is not LiteFS's root: %w", path,
+			err)
 	}
 	return nil
 }

@@ -22,10 +22,12 @@ func handshake(tb testing.TB, address string) net.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, err = fmt.Fprint(conn, "GET /live?topics=posts,tag:go&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"+
-		"Accept-Language: en\r\nCache-Control: no-cache\r\nPragma: no-cache\r\nOrigin: http://x\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	_, err = fmt.Fprint(conn,
+		"GET /live?topics=posts,tag:go&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "+
+			"Safari/537.36\r\n"+
+			"Accept-Language: en\r\nCache-Control: no-cache\r\nPragma: no-cache\r\nOrigin: http://x\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {
 		tb.Fatal(err)
 	}

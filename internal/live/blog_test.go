@@ -23,14 +23,18 @@ import (
 
 func MustSchema(tb testing.TB) fstest.MapFS {
 	tb.Helper()
-	return repotest.MustSchema(tb, `CREATE TABLE entries (id INTEGER PRIMARY KEY, slug TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL, visible INTEGER NOT NULL);
+	return repotest.MustSchema(tb,
+		`CREATE TABLE entries (id INTEGER PRIMARY KEY, slug TEXT NOT NULL, title TEXT NOT NULL, tags TEXT NOT NULL,
+				visible INTEGER NOT NULL);
 CREATE TABLE slugs (slug TEXT PRIMARY KEY, id INTEGER NOT NULL);
 `)
 }
 
 func MustRegistry(tb testing.TB) *repo.Registry {
 	tb.Helper()
-	return repotest.MustRegistry(tb, []repo.Registration{repo.Register[save](), repo.Register[drop](), repo.Register[touch](), repo.Register[many]()})
+	return repotest.MustRegistry(tb, []repo.Registration{
+		repo.Register[save](), repo.Register[drop](), repo.Register[touch](), repo.Register[many](),
+	})
 }
 
 type entry struct {

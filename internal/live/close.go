@@ -7,23 +7,20 @@ import (
 	"time"
 )
 
-// Sockets are told to go elsewhere in batches, so that their clients do not all come
-// to the same other node in the same moment. A batch whose clients have all answered
-// makes room for the next at once. Clients that stay silent, such as laptops that
-// sleep, are not waited for beyond their batch's share of closeSpan: however many
-// there are, all sockets have been told when that is over.
+// Sockets are closed in batches, so that their clients do not all reconnect to the same other node in the same moment.
+// When all clients of a batch have answered, the next batch follows at once. Silent clients, such as laptops that
+// sleep, hold up the next batch only for the share of closeSpan that their batch has: however many they are, all
+// sockets have their close frame when closeSpan is over.
 const (
 	closeBatch = 500
 	closeSpan  = 3 * time.Second
-	// goodbye is how long the last to be told have to answer, and the most that a
-	// batch is waited for.
-	goodbye = time.Second
+	// answerLimit is how long the clients of the last batch have to answer, and the longest wait for any batch.
+	answerLimit = time.Second
 )
 
-// Close closes all sockets with 1001 and returns when they and everything else of the
-// hub has ended, about 4 s later at the latest. New ones are refused from its start.
-// Who has not answered by then is cut off, and who is still there when ctx ends: a
-// client that says nothing is no error of ours.
+// Close closes all sockets with 1001 and returns when they and all goroutines of the hub have ended, after about 4 s at
+// the latest. New sockets are refused from its start. A client that has not answered by then, or when ctx ends, is
+// disconnected, which is no error.
 func (h *Hub) Close(ctx context.Context) {
 	h.mu.Lock()
 	h.closing = true
@@ -35,30 +32,30 @@ func (h *Hub) Close(ctx context.Context) {
 			break
 		}
 		for _, s := range batch {
-			s.shut(goingAway, "this node stops")
+			s.closeWith(goingAway, "this node stops")
 		}
-		waitFor(ctx, batch, min(goodbye, closeSpan/time.Duration(batches)))
+		waitFor(ctx, batch, min(answerLimit, closeSpan/time.Duration(batches)))
 	}
-	waitFor(ctx, all, goodbye)
+	waitFor(ctx, all, answerLimit)
 	h.stop()
-	if n := h.cutAll(); n > 0 {
-		h.o.Logger.Info("sockets that said no goodbye were cut off", "sockets", n, "of", len(all))
+	if n := h.disconnectAll(); n > 0 {
+		h.o.Logger.Info("disconnected sockets that had not answered the close frame", "sockets", n, "of", len(all))
 	}
 	h.work.Wait()
 }
 
-// cutAll ends what waits for an answer on the sockets that are left.
-func (h *Hub) cutAll() int {
+// disconnectAll disconnects the sockets that are left and returns their number.
+func (h *Hub) disconnectAll() int {
 	h.mu.Lock()
-	rest := slices.Collect(maps.Keys(h.sockets))
+	left := slices.Collect(maps.Keys(h.sockets))
 	h.mu.Unlock()
-	for _, s := range rest {
-		_ = s.raw.Close() // again, for some; the listener finds out and cleans up
+	for _, s := range left {
+		_ = s.raw.Close() // for some a second time; the listener notices and cleans up
 	}
-	return len(rest)
+	return len(left)
 }
 
-// waitFor returns when all have ended, after limit or at the end of ctx.
+// waitFor returns when all sockets have ended, after limit, or at the end of ctx.
 func waitFor(ctx context.Context, sockets []*socket, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -71,23 +68,38 @@ func waitFor(ctx context.Context, sockets []*socket, limit time.Duration) {
 	}
 }
 
-// pingSteps is how often within PingEvery sockets are looked at.
+// pingSteps is how often sockets are checked within PingEvery.
 const pingSteps = 8
 
-// pings asks every socket for a sign of life, each in its own time.
+// pings sends every socket a ping, each at its own time, until the hub closes.
 func (h *Hub) pings() {
-	tick := time.NewTicker(max(h.o.PingEvery/pingSteps, time.Millisecond))
+	h.step(h.o.PingEvery/pingSteps, func(now time.Time) bool {
+		h.pingAll(now)
+		return true
+	})
+}
+
+// pingAll pings the sockets for which it is time at now.
+func (h *Hub) pingAll(now time.Time) {
+	h.mu.Lock()
+	all := slices.Collect(maps.Keys(h.sockets))
+	h.mu.Unlock()
+	for _, s := range all {
+		s.ping(now)
+	}
+}
+
+// step calls do at each interval until it returns false or the hub closes.
+func (h *Hub) step(interval time.Duration, do func(now time.Time) bool) {
+	tick := time.NewTicker(max(interval, time.Millisecond))
 	defer tick.Stop()
 	for {
 		select {
 		case <-h.ctx.Done():
 			return
 		case now := <-tick.C:
-			h.mu.Lock()
-			all := slices.Collect(maps.Keys(h.sockets))
-			h.mu.Unlock()
-			for _, s := range all {
-				s.ping(now)
+			if !do(now) {
+				return
 			}
 		}
 	}

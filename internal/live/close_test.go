@@ -36,11 +36,11 @@ func TestCloseDrains(t *testing.T) {
 	}
 	<-closed
 	if n := s.hub.Stats().Sockets; n != 0 {
-		t.Errorf("%d sockets after Close", n)
+		t.Errorf("%d sockets after Close, want 0", n)
 	}
 	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
 	if err == nil || a.status != http.StatusServiceUnavailable {
-		t.Errorf("after Close: %v, want 503", err)
+		t.Errorf("after Close: %v, status %d, want an error and 503", err, a.status)
 	}
 	MustDo(t, s, post(1, "a", "A")) // told to nobody
 }
@@ -52,7 +52,7 @@ func TestCloseDoesNotWaitLongerThanItMay(t *testing.T) {
 	cancel()
 	s.hub.Close(ctx)
 	if n := s.hub.Stats().Sockets; n != 0 {
-		t.Errorf("%d sockets after Close", n)
+		t.Errorf("%d sockets after Close, want 0", n)
 	}
 }
 
@@ -81,8 +81,9 @@ func (p *pipes) MustSocket(tb testing.TB) *bufio.Reader {
 	here, there := net.Pipe()
 	tb.Cleanup(func() { _ = here.Close() })
 	p.conns <- there
-	if _, err := io.WriteString(here, "GET /live?topics=posts&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(here,
+		"GET /live?topics=posts&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
 		tb.Fatal(err)
 	}
 	br := bufio.NewReader(here)
@@ -97,10 +98,10 @@ func (p *pipes) MustSocket(tb testing.TB) *bufio.Reader {
 	return br
 }
 
-// TestCloseOfManySilentSockets: Close takes 4 s by the clock of a bubble, however many say nothing, and all of them, but for
-// those who take nothing either, have been told before they are cut off: not all at once.
+// TestCloseOfManySilentSockets: Close takes 4 s by the clock of a bubble, however many say nothing, and all of them,
+// but for those who take nothing either, have been told before they are cut off: not all at once.
 func TestCloseOfManySilentSockets(t *testing.T) {
-	const many, deaf = 2400, 100 // the race detector takes 8,000 goroutines, and a socket here has three
+	const many, silent = 2400, 100 // the race detector takes 8,000 goroutines, and a socket here has three
 	synctest.Test(t, func(t *testing.T) {
 		p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 		s := MustSite(t, change{
@@ -111,22 +112,22 @@ func TestCloseOfManySilentSockets(t *testing.T) {
 			},
 		})
 		var mu sync.Mutex
-		told := map[time.Time]int{}
+		closedAt := map[time.Time]int{}
 		var readers sync.WaitGroup
-		for range deaf {
+		for range silent {
 			if _, err := p.MustSocket(t).Peek(1); err != nil { // the hello, whole
 				t.Fatal(err)
 			}
 		}
-		for range many - deaf {
+		for range many - silent {
 			br := p.MustSocket(t)
 			readers.Go(func() {
-				if err := goodbye(br); err != nil {
+				if err := readCloseFrame(br); err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
-				told[time.Now()]++
+				closedAt[time.Now()]++
 				mu.Unlock()
 				_, _ = io.Copy(io.Discard, br) // and never answers
 			})
@@ -138,18 +139,18 @@ func TestCloseOfManySilentSockets(t *testing.T) {
 		start := time.Now()
 		s.hub.Close(t.Context())
 		if took := time.Since(start); took > 4*time.Second {
-			t.Errorf("Close took %s", took)
+			t.Errorf("Close took %s, want at most %v", took, 4*time.Second)
 		}
 		readers.Wait()
-		heard := 0
-		for at, n := range told {
-			heard += n
+		ponged := 0
+		for at, n := range closedAt {
+			ponged += n
 			if n > 500 {
-				t.Errorf("%d were told at the same time, after %s", n, at.Sub(start))
+				t.Errorf("%d were told at the same time, after %s, want at most 500", n, at.Sub(start))
 			}
 		}
-		if heard != many-deaf {
-			t.Errorf("%d of %d were told", heard, many-deaf)
+		if ponged != many-silent {
+			t.Errorf("%d of %d were told", ponged, many-silent)
 		}
 		if !strings.Contains(s.log.String(), fmt.Sprintf("sockets=%d", many)) {
 			t.Errorf("the log does not say how many were cut off: %s", s.log.String())
@@ -157,8 +158,8 @@ func TestCloseOfManySilentSockets(t *testing.T) {
 	})
 }
 
-// goodbye reads until the frame that says 1001.
-func goodbye(r io.Reader) error {
+// readCloseFrame reads until the frame that says 1001.
+func readCloseFrame(r io.Reader) error {
 	var got bytes.Buffer
 	buf := make([]byte, 512)
 	for !bytes.Contains(got.Bytes(), []byte("\x03\xe9this node stops")) {

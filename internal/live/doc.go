@@ -1,12 +1,10 @@
-// Package live tells open pages what has changed, over websockets.
+// Package live sends open pages what has changed, over websockets.
 //
-// It owns topics, subscriptions, the socket loop and the tail of the change
-// feed. It is given a render function and knows no page: what a change looks
-// like is the Renderer's, what changed is the feed's. It refuses to be a second
-// bus: nothing can be published here, a frame follows from a row of the table
-// writes or is not sent.
+// The package owns topics, subscriptions, the sockets, and the hub, which follows the change feed. What has changed
+// comes from the feed; what a change looks like comes from the Renderer, so the package knows no page. Nothing can be
+// published here: a frame follows from a row of the table writes, or it is not sent.
 //
-// Frames are state, not deltas: each says what a topic's entry is now, so those
-// that a reader missed can be merged and one that comes twice does no harm.
-// DESIGN.md holds the model, the invariants and what happens at each fault.
+// A frame is state and not a delta: it says what an entry of a topic is now. Frames that a reader has missed can
+// therefore be merged, and a frame that comes twice does no harm. DESIGN.md has the model, the invariants and the
+// result of each fault.
 package live

@@ -28,10 +28,13 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		o.MaxSockets = 2
 	}})
 	many := strings.Repeat(",tag:x", 20)
-	for _, topics := range []string{"", "drafts", "sessions:7", "tag:", "post:", "posts,", "posts" + many, "tag:" + strings.Repeat("x", 600), "tag:\x00", "tag:\xff"} {
+	for _, topics := range []string{
+		"", "drafts", "sessions:7", "tag:", "post:", "posts,", "posts" + many, "tag:" + strings.Repeat("x", 600), "tag:\x00",
+		"tag:\xff",
+	} {
 		_, a, err := dialAs(t.Context(), s.address(topics, "0"), "")
 		if err == nil || a.status != http.StatusBadRequest {
-			t.Errorf("topics %.40q: %v, want 400", topics, err)
+			t.Errorf("topics %.40q: %v, status %d, want an error and 400", topics, err, a.status)
 		}
 	}
 	for origin, status := range map[string]int{
@@ -54,7 +57,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	MustFollow(t, s, "posts", "0")
 	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
 	if err == nil || a.status != http.StatusServiceUnavailable || a.retryAfter == "" {
-		t.Errorf("a third socket: %v, want 503", err)
+		t.Errorf("a third socket: %v, status %d, Retry-After %q, want an error, 503 and a time", err, a.status, a.retryAfter)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.address("posts", "0"), nil)
 	if err != nil {
@@ -80,12 +83,12 @@ func TestAPanicOverOneSocket(t *testing.T) {
 			}
 			return nil
 		}
-		look := o.View
+		readRows := o.View
 		o.View = func(ctx context.Context, fn func(rd repo.Reader) error) error {
 			if view.Load() {
 				panic("view")
 			}
-			return look(ctx, fn)
+			return readRows(ctx, fn)
 		}
 	}})
 	s.server.Config.ErrorLog = log.New(io.Discard, "", 0) // net/http tells of each panic
@@ -123,8 +126,9 @@ func MustRawSocket(tb testing.TB, s *site, topics string) (*net.TCPConn, *bufio.
 	if err = tcp.SetReadBuffer(4 << 10); err != nil {
 		tb.Fatal(err)
 	}
-	_, err = fmt.Fprintf(conn, "GET /live?topics=%s&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", topics)
+	_, err = fmt.Fprintf(conn,
+		"GET /live?topics=%s&after=0 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", topics)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -219,13 +223,13 @@ func TestASlowClientIsClosedAndTheOthersAreServed(t *testing.T) {
 	}
 	n, _ := io.Copy(io.Discard, slow)
 	if n > 2<<20 {
-		t.Errorf("%d bytes were kept for a client that did not read", n)
+		t.Errorf("%d bytes were kept for a client that did not read, want at most %d", n, 2<<20)
 	}
 	_ = conn.Close()
 	repotest.Eventually(t, patience, "the slow one is gone", func() bool { return s.hub.Stats().Sockets == 1 })
 }
 
-func TestAWriteTimeoutEndsASocketThatTakesNothing(t *testing.T) {
+func TestAWriteTimeoutEndsASocketThatReadsNothing(t *testing.T) {
 	s := MustSite(t, change{
 		listener: func(srv *httptest.Server) { srv.Listener = smallBuffers{srv.Listener} },
 		options:  func(o *live.Options) { o.WriteTimeout = 50 * time.Millisecond },

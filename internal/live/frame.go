@@ -9,13 +9,12 @@ import (
 	"blog/internal/repo"
 )
 
-// Type says what a frame asks the browser to do.
+// Type is what a frame asks the browser to do.
 type Type string
 
-// The types. A Renderer returns Change, Gone, Moved or None; the others are the
-// hub's own.
+// The types. A Renderer returns Change, Gone, Moved or None; the hub itself makes the others.
 const (
-	None   Type = ""       // nothing that readers may know of: no frame is sent
+	None   Type = ""       // there is nothing that readers may know: no frame is sent
 	Change Type = "change" // the entry is now HTML
 	Gone   Type = "gone"   // the entry is no longer there
 	Moved  Type = "moved"  // the topic is now To, at URL
@@ -26,21 +25,21 @@ const (
 // Frame is the present state of one entry of a topic.
 type Frame struct {
 	Type  Type
-	Topic string // empty: the touch's own
+	Topic string // empty: the topic of the touch
 	ID    string // the id of the element, such as post-12; empty when the topic is one thing
 	HTML  string // with Change: the element, as the page has it
 	To    string // with Moved: the topic's new name
 	URL   string // with Moved: where it is now, relative to the host
 }
 
-// wire is a frame as the browser gets it.
+// wire is a frame in the form that the browser receives.
 type wire struct {
 	Type    Type        `json:"type"`
 	Seq     int64       `json:"seq"`
 	Cursor  repo.Cursor `json:"cursor"`
 	Version string      `json:"version,omitempty"`
-	// Heartbeat is after how many milliseconds, at the latest, the next hello
-	// comes: a browser cannot see pings, and would wait for a dead node for ever.
+	// Heartbeat is the longest time until the next hello, in milliseconds. A browser cannot see pings: without it, it
+	// would wait for a dead node for ever.
 	Heartbeat int64  `json:"heartbeat,omitempty"`
 	Topic     string `json:"topic,omitempty"`
 	ID        string `json:"id,omitempty"`
@@ -49,16 +48,14 @@ type wire struct {
 	HTML      string `json:"html,omitempty"`
 }
 
-// encode returns the whole websocket message, header included, so that one
-// slice of bytes serves all sockets and goes out in one system call. A server's
-// frames are not masked (RFC 6455, section 5.1), which is what makes this
-// possible.
+// encode returns the whole websocket message, header included, so that one slice of bytes serves all sockets and is
+// written in one system call. This is possible because frames of a server are not masked (RFC 6455, section 5.1).
 func encode(w wire) ([]byte, error) {
 	const room = 10 // the longest header
 	var b bytes.Buffer
 	b.Write(make([]byte, room))
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it goes to JSON.parse, not into a page; escaped it is a third longer
+	e.SetEscapeHTML(false) // JSON.parse reads it, not a page; escaped it is a third longer
 	if err := e.Encode(w); err != nil {
 		return nil, fmt.Errorf("encode frame: %w", err)
 	}

@@ -15,13 +15,17 @@ func draft(id int64, slug, title string, tags ...string) save {
 	return save{entry{ID: id, Slug: slug, Title: title, Tags: tags}}
 }
 
-func TestChangesAreToldAsTheyAreNow(t *testing.T) {
+func TestChangesAreShownAsTheyAreNow(t *testing.T) {
 	s := MustSite(t, change{})
 	list := MustFollow(t, s, "posts", "0")
 	one := MustFollow(t, s, "post:a", "0")
 	at := MustDo(t, s, post(1, "a", "First", "x"))
-	list.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", HTML: `<li id="post-1">First</li>`, Seq: at.Seq, Cursor: at.String()})
-	one.MustBe(t, frame{Type: "change", Topic: "post:a", HTML: `<article id="article">First</article>`, Seq: at.Seq, Cursor: at.String()})
+	list.MustBe(t, frame{
+		Type: "change", Topic: "posts", ID: "post-1", HTML: `<li id="post-1">First</li>`, Seq: at.Seq, Cursor: at.String(),
+	})
+	one.MustBe(t, frame{
+		Type: "change", Topic: "post:a", HTML: `<article id="article">First</article>`, Seq: at.Seq, Cursor: at.String(),
+	})
 	at = MustDo(t, s, drop{1})
 	list.MustBe(t, frame{Type: "gone", Topic: "posts", ID: "post-1", Seq: at.Seq, Cursor: at.String()})
 	one.MustBe(t, frame{Type: "gone", Topic: "post:a", Seq: at.Seq, Cursor: at.String()})
@@ -61,7 +65,8 @@ func TestEachListSpeaksForItself(t *testing.T) {
 		html := map[string]string{"change": card(step.cmd.entry), "gone": ""}
 		first, second := c.MustNext(t), c.MustNext(t)
 		if first.Cursor != before || second.Cursor != at.String() || first.Topic == second.Topic {
-			t.Errorf("%s: %+v, %+v", step.cmd.Title, first, second)
+			t.Errorf("%s: %+v, %+v, want Cursor %v, Cursor %v and Topic not %v", step.cmd.Title, first, second, before,
+				at.String(), second.Topic)
 		}
 		for _, f := range []frame{first, second} {
 			want := map[string]string{"tag:a": step.a, "tag:b": step.b}[f.Topic]
@@ -86,14 +91,19 @@ func TestTheCursorCountsARowOnlyWhenItIsWhole(t *testing.T) {
 	again.MustBe(t, frame{Type: "change", Topic: "post:p", Seq: at.Seq, Cursor: at.String()})
 }
 
-func TestWhoMovesGetsTheRestUnderTheNewName(t *testing.T) {
+func TestAMovedPageFollowsItsNewName(t *testing.T) {
 	s := MustSite(t, change{})
 	at := MustDo(t, s, post(1, "old", "First"))
 	c := MustFollow(t, s, "post:old", at.String())
 	moved := MustDo(t, s, post(1, "new", "Second"))
-	f := c.MustBe(t, frame{Type: "moved", Topic: "post:old", To: "post:new", URL: "/posts/new", Seq: moved.Seq, Cursor: at.String()})
+	f := c.MustBe(t, frame{
+		Type: "moved", Topic: "post:old", To: "post:new", URL: "/posts/new", Seq: moved.Seq, Cursor: at.String(),
+	})
 	next := MustFollow(t, s, f.To, f.Cursor)
-	next.MustBe(t, frame{Type: "change", Topic: "post:new", HTML: `<article id="article">Second</article>`, Seq: moved.Seq, Cursor: moved.String()})
+	next.MustBe(t, frame{
+		Type: "change", Topic: "post:new", HTML: `<article id="article">Second</article>`, Seq: moved.Seq,
+		Cursor: moved.String(),
+	})
 }
 
 func TestMissedChangesAreMerged(t *testing.T) {
@@ -106,9 +116,13 @@ func TestMissedChangesAreMerged(t *testing.T) {
 	c := MustDo(t, s, drop{3})
 	a := MustDo(t, s, post(1, "a", "A3"))
 	r := MustFollow(t, s, "posts", start.String())
-	r.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-2", HTML: `<li id="post-2">B2</li>`, Seq: b.Seq, Cursor: b.String()})
+	r.MustBe(t, frame{
+		Type: "change", Topic: "posts", ID: "post-2", HTML: `<li id="post-2">B2</li>`, Seq: b.Seq, Cursor: b.String(),
+	})
 	r.MustBe(t, frame{Type: "gone", Topic: "posts", ID: "post-3", Seq: c.Seq, Cursor: c.String()})
-	r.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", HTML: `<li id="post-1">A3</li>`, Seq: a.Seq, Cursor: a.String()})
+	r.MustBe(t, frame{
+		Type: "change", Topic: "posts", ID: "post-1", HTML: `<li id="post-1">A3</li>`, Seq: a.Seq, Cursor: a.String(),
+	})
 	if err := r.conn.CloseNow(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +130,9 @@ func TestMissedChangesAreMerged(t *testing.T) {
 	MustDo(t, s, post(4, "d", "D1"))
 	d := MustDo(t, s, post(4, "d", "D2"))
 	r = MustFollow(t, s, "posts", a.String())
-	r.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-4", HTML: `<li id="post-4">D2</li>`, Seq: d.Seq, Cursor: d.String()})
+	r.MustBe(t, frame{
+		Type: "change", Topic: "posts", ID: "post-4", HTML: `<li id="post-4">D2</li>`, Seq: d.Seq, Cursor: d.String(),
+	})
 	e := MustDo(t, s, post(5, "e", "E"))
 	r.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-5", Seq: e.Seq, Cursor: e.String()})
 }
@@ -195,6 +211,6 @@ func TestTopicsInAnyScript(t *testing.T) {
 	MustDo(t, s, post(1, "a", "A\u2028<&\xff", "日本語 & more?"))
 	f := c.MustNext(t)
 	if f.Topic != "tag:日本語 & more?" || f.HTML != "<li id=\"post-1\">A\u2028<&\ufffd</li>" {
-		t.Errorf("got %+v", f)
+		t.Errorf("got %+v, want Topic %q and HTML %q", f, "tag:日本語 & more?", "<li id=\"post-1\">A\u2028<&\ufffd</li>")
 	}
 }

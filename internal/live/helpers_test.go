@@ -45,12 +45,17 @@ type change struct {
 
 func MustSite(tb testing.TB, c change) *site {
 	tb.Helper()
-	s := &site{node: litefs.OpenStatic(), path: filepath.Join(tb.TempDir(), "blog.db"), render: &renderer{}, log: &repotest.Journal{}}
+	s := &site{
+		node: litefs.OpenStatic(), path: filepath.Join(tb.TempDir(), "blog.db"), render: &renderer{},
+		log: &repotest.Journal{},
+	}
 	log := s.log.Text()
-	s.repo = repotest.MustOpen(tb, repo.Options{Path: s.path, Node: s.node, Registry: MustRegistry(tb), Migrations: MustSchema(tb), Logger: log})
-	s.pages = &pages{repo: s.repo, kept: map[string]page{}}
+	s.repo = repotest.MustOpen(tb, repo.Options{
+		Path: s.path, Node: s.node, Registry: MustRegistry(tb), Migrations: MustSchema(tb), Logger: log,
+	})
+	s.pages = &pages{repo: s.repo, stored: map[string]page{}}
 	o := live.Options{
-		View: s.repo.View, Look: s.repo.Look, Feed: s.repo.Feed(), Render: s.render, Logger: log, Version: "v1",
+		View: s.repo.View, FeedView: s.repo.ViewReserved, Feed: s.repo.Feed(), Render: s.render, Logger: log, Version: "v1",
 	}
 	if c.options != nil {
 		c.options(&o)
@@ -225,10 +230,10 @@ func (c *client) MustEnd(tb testing.TB) websocket.StatusCode {
 
 // pages serves /list?topics=..., kept until a row touches one of its topics.
 type pages struct {
-	repo *repo.Repo
-	mu   sync.Mutex
-	kept map[string]page
-	gen  int
+	repo   *repo.Repo
+	mu     sync.Mutex
+	stored map[string]page
+	gen    int
 }
 
 // page is a list as a browser gets it.
@@ -237,18 +242,18 @@ type page struct {
 	Cards  map[string]string `json:"cards"`
 }
 
-func (p *pages) Rows(context.Context, []repo.Row)   { p.forget() }
-func (p *pages) Reset(context.Context, repo.Cursor) { p.forget() }
-func (p *pages) forget() {
+func (p *pages) Rows(context.Context, []repo.Row)   { p.unregister() }
+func (p *pages) Reset(context.Context, repo.Cursor) { p.unregister() }
+func (p *pages) unregister() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clear(p.kept)
+	clear(p.stored)
 	p.gen++
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	pg, ok := p.kept[r.URL.RawQuery]
+	pg, ok := p.stored[r.URL.RawQuery]
 	gen := p.gen
 	p.mu.Unlock()
 	if !ok {
@@ -259,7 +264,7 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		p.mu.Lock()
 		if p.gen == gen {
-			p.kept[r.URL.RawQuery] = pg
+			p.stored[r.URL.RawQuery] = pg
 		}
 		p.mu.Unlock()
 	}
@@ -303,7 +308,8 @@ func quoted(topics []string) string {
 
 func fetch(ctx context.Context, s *site, topics string) (page, error) {
 	var pg page
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.server.URL+"/list?"+url.Values{"topics": {topics}}.Encode(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		s.server.URL+"/list?"+url.Values{"topics": {topics}}.Encode(), nil)
 	if err != nil {
 		return pg, err
 	}
@@ -316,13 +322,4 @@ func fetch(ctx context.Context, s *site, topics string) (page, error) {
 		return pg, errors.New(res.Status)
 	}
 	return pg, json.NewDecoder(res.Body).Decode(&pg)
-}
-
-func MustFetch(tb testing.TB, s *site, topics string) page {
-	tb.Helper()
-	pg, err := fetch(tb.Context(), s, topics)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return pg
 }

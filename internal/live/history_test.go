@@ -83,11 +83,11 @@ func TestAnOldCursorWhoseRowsArePruned(t *testing.T) {
 	MustDo(t, s, post(2, "b", "C", "loud"))
 	at := MustDo(t, s, post(2, "b", "D", "loud"))
 	rewrite(t, s, "DELETE FROM writes WHERE seq < 4")
-	quiet := MustFollow(t, s, "tag:quiet", first.String())
+	idle := MustFollow(t, s, "tag:quiet", first.String())
 	loud := MustFollow(t, s, "tag:loud", second.String())
 	loud.MustBe(t, frame{Type: "resync", Seq: at.Seq, Cursor: at.String()})
 	MustDo(t, s, drop{1})
-	quiet.MustBe(t, frame{Type: "gone", Topic: "tag:quiet", ID: "post-1"})
+	idle.MustBe(t, frame{Type: "gone", Topic: "tag:quiet", ID: "post-1"})
 }
 
 func rewrite(tb testing.TB, s *site, query string) {
@@ -119,7 +119,9 @@ func TestARewrittenHistoryIsAResync(t *testing.T) {
 	// Another primary's history: the same seq, another mark, and one row less.
 	mark := repo.Mark{7}
 	now := repo.Cursor{Seq: at.Seq - 1, Mark: mark}
-	rewrite(t, s, fmt.Sprintf("BEGIN; DELETE FROM writes WHERE seq = 2; UPDATE sqlite_sequence SET seq = 1; UPDATE writes SET mark = X'%x'; UPDATE topics SET seq = 1, mark = X'%[1]x'; COMMIT", mark))
+	rewrite(t, s,
+		fmt.Sprintf("BEGIN; DELETE FROM writes WHERE seq = 2; UPDATE sqlite_sequence SET seq = 1; UPDATE writes SET mark = "+
+			"X'%x'; UPDATE topics SET seq = 1, mark = X'%[1]x'; COMMIT", mark))
 	c.MustBe(t, frame{Type: "resync", Seq: now.Seq, Cursor: now.String()})
 	if code := user.MustEnd(t); code != 1012 {
 		t.Errorf("a signed-in socket was closed with %d, want 1012", code)
@@ -138,7 +140,9 @@ func TestSigningOutClosesTheUsersSockets(t *testing.T) {
 	at := MustDo(t, s, post(1, "a", "A"))
 	address := s.address("posts", at.String())
 	users := map[string]*client{}
-	for _, who := range []string{"&user=7&session=laptop", "&user=7&session=phone", "&user=8&session=laptop", "&user=8", ""} {
+	for _, who := range []string{
+		"&user=7&session=laptop", "&user=7&session=phone", "&user=8&session=laptop", "&user=8", "",
+	} {
 		users[who] = MustDial(t, address+who)
 		users[who].MustBe(t, frame{Type: "hello"})
 	}

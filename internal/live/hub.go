@@ -13,52 +13,50 @@ import (
 	"blog/internal/repo"
 )
 
-// Renderer says what readers see.
+// Renderer renders what readers see.
 type Renderer interface {
-	// Render returns the present state of what t names: Change with the very
-	// component of the page, Gone, Moved, or None for what no reader may know of.
-	// It runs inside a short read transaction: no network, nothing kept open. A
-	// card that is in several lists must be touched in all of them at each change,
-	// those it leaves included.
+	// Render returns the present state of what t names: Change with the very component of the page, Gone, Moved, or None
+	// for what no reader may know. It runs inside a short read transaction, so it must neither use the network nor leave
+	// anything open. A card that is in several lists must be touched in all of them at each change, those that it leaves
+	// included.
 	Render(ctx context.Context, rd repo.Reader, t repo.Touch) (Frame, error)
 }
 
-// Options are what New needs. View, Look, Feed, Render and Logger are required.
+// Options are what New needs. View, FeedView, Feed, Render and Logger are required.
 type Options struct {
-	View    func(ctx context.Context, fn func(rd repo.Reader) error) error // repo.Repo's
-	Look    func(ctx context.Context, fn func(rd repo.Reader) error) error // repo.Repo's
-	Feed    *repo.Feed
-	Render  Renderer
-	Logger  *slog.Logger
-	Version string // names the assets, so that a page can tell that it is of an older release
+	// View reads on a connection of the pool, and FeedView on the feed's: Repo.View and Repo.ViewReserved.
+	View     func(ctx context.Context, fn func(rd repo.Reader) error) error
+	FeedView func(ctx context.Context, fn func(rd repo.Reader) error) error
+	Feed     *repo.Feed
+	Render   Renderer
+	Logger   *slog.Logger
+	Version  string // names the assets, so that a page notices that its release is older
 
-	// Identity returns what the request's user must not outlive, such as their
-	// session as subject of the private topic sessions:7, nothing for a stranger.
-	// When a row touches it, the socket is closed with SignedOut. No subject, here
-	// or in the row, stands for the whole topic. Nobody can follow such a topic.
+	// Identity returns the touches that the request's user must not outlive, such as their session as subject of the
+	// private topic sessions:7, and nothing for a stranger. When a row has such a touch, the socket is closed with
+	// SignedOut. No subject, here or in the row, stands for the whole topic. Nobody can follow such a topic.
 	Identity func(r *http.Request) []repo.Touch
-	// OriginPatterns are hosts, besides the request's own, whose pages may open
-	// sockets: PUBLIC_URL's.
+	// OriginPatterns are hosts, in addition to the request's, whose pages may open sockets: that of PUBLIC_URL.
 	OriginPatterns []string
 
 	MaxSockets   int           // on this node; 20,000 when 0
-	PingEvery    time.Duration // a client that leaves a ping unanswered for as long is dead; 30 s when 0
-	WriteTimeout time.Duration // for what is queued to leave; 5 s when 0
-	ResyncEvery  time.Duration // a socket gets one resync in it, or history is rewritten; 2 s when 0
-	Patience     time.Duration // how long a cursor that has not arrived here is waited for; 5 s when 0
+	PingEvery    time.Duration // a client that has not answered a ping after this is dead; 30 s when 0
+	WriteTimeout time.Duration // of a write of what is queued; 5 s when 0
+	ResyncEvery  time.Duration // a socket gets at most one resync in it, but for a rewritten history; 2 s when 0
+	Patience     time.Duration // how long a socket waits for a cursor that is not here yet; 5 s when 0
 }
 
-// Hub serves the sockets of this node and tells them what the feed tells it. It
-// is a repo.Tail: attach it to the feed after whatever must know first (the page
-// cache), so that a page fetched on a frame's word shows what the frame shows.
+// Hub serves the sockets of this node and sends them what the feed delivers. It is a repo.Tail. Attach it to the feed
+// after whatever must know of a row first, such as the page cache: a page that is fetched because of a frame then shows
+// what the frame shows.
 type Hub struct {
 	o     Options
 	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
 	work  sync.WaitGroup // every goroutine and request of the hub
-	slots chan struct{}  // missed changes are read for so many sockets at a time
+	slots chan struct{}  // one for each socket whose missed changes are being read
 
-	owing owing
+	pendingResyncs pendingResyncs
 
 	frames, dropped, refused atomic.Uint64
 
@@ -66,14 +64,14 @@ type Hub struct {
 	closing bool
 	open    int // admitted
 	pos     repo.Cursor
-	started bool // pos has been told; until then the feed's own position holds
+	started bool // pos is set; until then the position of the feed holds
 	sockets map[*socket]struct{}
 	groups  map[string]*group // by topics, joined
 	topics  map[string]map[*group]struct{}
 	private map[string]map[*socket]struct{}
 }
 
-// group is the sockets that follow the same topics: they are told the same.
+// group is the sockets that follow the same topics and therefore get the same messages.
 type group struct {
 	topics  []string // sorted
 	sockets map[*socket]struct{}
@@ -81,11 +79,11 @@ type group struct {
 
 var _ repo.Tail = (*Hub)(nil)
 
-// catchUps is how many sockets' missed changes are read at a time: when
-// everybody comes back at once, the read pool has to serve pages too.
-const catchUps = 4
+// maxCatchUps is for how many sockets missed changes are read at a time: when all clients reconnect at once, the read
+// pool has to serve pages too.
+const maxCatchUps = 4
 
-// New returns a hub that runs until Close. Only the values of ctx are used.
+// New returns a hub that runs until Close. It uses only the values of ctx.
 func New(ctx context.Context, o Options) *Hub {
 	if o.MaxSockets == 0 {
 		o.MaxSockets = 20_000
@@ -97,17 +95,17 @@ func New(ctx context.Context, o Options) *Hub {
 		o.WriteTimeout = 5 * time.Second
 	}
 	if o.Patience == 0 {
-		o.Patience = 5 * time.Second
+		o.Patience = repo.SocketWithin
 	}
 	if o.ResyncEvery == 0 {
 		o.ResyncEvery = 2 * time.Second
 	}
 	h := &Hub{
-		owing: owing{sockets: map[*socket]struct{}{}},
-		o:     o, slots: make(chan struct{}, catchUps), sockets: map[*socket]struct{}{}, groups: map[string]*group{},
-		topics: map[string]map[*group]struct{}{}, private: map[string]map[*socket]struct{}{},
+		o: o, slots: make(chan struct{}, maxCatchUps), sockets: map[*socket]struct{}{}, groups: map[string]*group{},
+		pendingResyncs: pendingResyncs{sockets: map[*socket]struct{}{}},
+		topics:         map[string]map[*group]struct{}{}, private: map[string]map[*socket]struct{}{},
 	}
-	// An empty pattern would let through what has no host: Origin: null.
+	// An empty pattern would allow an Origin without a host: null.
 	h.o.OriginPatterns = slices.DeleteFunc(slices.Clone(o.OriginPatterns), func(p string) bool { return p == "" })
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	h.work.Add(1)
@@ -115,7 +113,7 @@ func New(ctx context.Context, o Options) *Hub {
 	return h
 }
 
-// Stats is what /metrics and `blog status` say of the hub.
+// Stats is what /metrics and `blog status` report of the hub.
 type Stats struct {
 	Sockets int    `json:"sockets"` // open, or being opened, now
 	Topics  int    `json:"topics"`  // followed now
@@ -124,7 +122,7 @@ type Stats struct {
 	Refused uint64 `json:"refused"` // requests refused: full, malformed or a foreign Origin
 }
 
-// Stats returns the counts as of now.
+// Stats returns the present counts.
 func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,7 +132,7 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// admit takes a place for one request, and the hub's promise to wait for it.
+// admit reserves room for one socket and makes Close wait for its request. It returns false when there is no room.
 func (h *Hub) admit() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -146,34 +144,32 @@ func (h *Hub) admit() bool {
 	return true
 }
 
-func (h *Hub) vacate() {
+func (h *Hub) cancelAdmission() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open--
 }
 
-// position is the newest row that registered sockets have been, or are being,
-// told of.
+// position returns the newest row whose messages registered sockets have got or are about to get.
 func (h *Hub) position() repo.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.at()
+	return h.positionLocked()
 }
 
-func (h *Hub) at() repo.Cursor {
+func (h *Hub) positionLocked() repo.Cursor {
 	if h.started {
 		return h.pos
 	}
 	return h.o.Feed.Position()
 }
 
-// register makes s follow topics, and returns the position after which it is
-// told of everything.
+// register makes s follow topics and returns the position after which s gets everything.
 func (h *Hub) register(s *socket, topics []string) repo.Cursor {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if s.left { // gone again already
-		return h.at()
+	if s.left { // it has ended already
+		return h.positionLocked()
 	}
 	key := strings.Join(topics, ",")
 	g := h.groups[key]
@@ -195,11 +191,11 @@ func (h *Hub) register(s *socket, topics []string) repo.Cursor {
 		}
 		h.private[p.Topic][s] = struct{}{}
 	}
-	return h.at()
+	return h.positionLocked()
 }
 
-// forget ends every subscription of s. It may be called more than once.
-func (h *Hub) forget(s *socket) {
+// unregister ends every subscription of s. It may be called more than once.
+func (h *Hub) unregister(s *socket) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.left = true

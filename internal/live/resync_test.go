@@ -38,13 +38,13 @@ func TestABurstIsOneResync(t *testing.T) {
 	late := MustFollow(t, s, "posts", "") // it has had no resync
 	at := MustDo(t, s, many{100})
 	MustResync(t, late, at)
-	s.hub.PayDue(time.Now().Add(never / 2)) // too early
-	if n := s.hub.Owing(); n != 1 {
+	s.hub.SendDueResyncs(time.Now().Add(never / 2)) // too early
+	if n := s.hub.PendingResyncs(); n != 1 {
 		t.Errorf("resyncs are held back for %d sockets, want 1", n)
 	}
-	s.hub.PayDue(time.Now().Add(never))
+	s.hub.SendDueResyncs(time.Now().Add(never))
 	MustResync(t, c, at)
-	s.hub.PayDue(time.Now().Add(3 * never)) // nothing is left
+	s.hub.SendDueResyncs(time.Now().Add(3 * never)) // nothing is left
 	at = MustDo(t, s, post(1, "a", "B"))
 	MustChange(t, c, at)
 	MustChange(t, late, at)
@@ -58,8 +58,8 @@ func TestMissedChangesCountAsAResync(t *testing.T) {
 	c := MustFollow(t, s, "posts", "not a cursor")
 	c.MustBe(t, frame{Type: "resync"})
 	at := MustDo(t, s, many{100})
-	repotest.Eventually(t, patience, "it is held back", func() bool { return s.hub.Owing() == 1 })
-	s.hub.PayDue(time.Now().Add(never))
+	repotest.Eventually(t, patience, "it is held back", func() bool { return s.hub.PendingResyncs() == 1 })
+	s.hub.SendDueResyncs(time.Now().Add(never))
 	MustResync(t, c, at)
 }
 
@@ -69,10 +69,10 @@ func TestAResyncThatIsHeldBackComesAtItsTime(t *testing.T) {
 	MustResync(t, c, MustDo(t, s, many{100}))
 	MustResync(t, c, MustDo(t, s, many{100}))
 	MustChange(t, c, MustDo(t, s, post(1, "a", "B")))
-	repotest.Eventually(t, patience, "nothing is held back", func() bool { return s.hub.Owing() == 0 })
+	repotest.Eventually(t, patience, "nothing is held back", func() bool { return s.hub.PendingResyncs() == 0 })
 }
 
-func TestARewrittenHistoryIsToldAtOnce(t *testing.T) {
+func TestARewrittenHistoryIsSentAtOnce(t *testing.T) {
 	s := MustSite(t, resyncEvery(never))
 	c := MustFollow(t, s, "posts", MustDo(t, s, post(1, "a", "A")).String())
 	MustResync(t, c, MustDo(t, s, many{100}))
@@ -83,7 +83,7 @@ func TestARewrittenHistoryIsToldAtOnce(t *testing.T) {
 	rewrite(t, s, fmt.Sprintf("BEGIN; DELETE FROM writes WHERE seq > %d; UPDATE sqlite_sequence SET seq = %[1]d; "+
 		"UPDATE writes SET mark = X'%x'; UPDATE topics SET seq = %[1]d, mark = X'%[2]x'; COMMIT", now.Seq, mark))
 	MustResync(t, c, now)
-	s.hub.PayDue(time.Now().Add(3 * never)) // what was held back is void
+	s.hub.SendDueResyncs(time.Now().Add(3 * never)) // what was held back is void
 	MustChange(t, c, MustDo(t, s, post(1, "a", "C")))
 }
 
@@ -109,7 +109,7 @@ func TestAResyncDuringARendering(t *testing.T) {
 	go func() { written <- MustDo(t, s, post(1, "a", "B")) }()
 	<-reached
 	s.render.faulty.Store(nil)
-	s.hub.PayDue(time.Now().Add(never))
+	s.hub.SendDueResyncs(time.Now().Add(never))
 	pass <- struct{}{}
 	at = <-written
 	MustResync(t, c, at)
@@ -121,20 +121,31 @@ func TestAResyncDuringARendering(t *testing.T) {
 	}
 }
 
+// TestAHelloWhileAResyncIsHeldBack has the cursor of the last frame: the page lacks what the resync is for.
+func TestAHelloWhileAResyncIsHeldBack(t *testing.T) {
+	s := MustSite(t, resyncEvery(never))
+	c := MustFollow(t, s, "posts", MustDo(t, s, post(1, "a", "A")).String())
+	last := MustDo(t, s, many{100})
+	MustResync(t, c, last)
+	MustDo(t, s, many{100})
+	s.hub.PingAll(time.Now().Add(never))
+	c.MustBe(t, frame{Type: "hello", Seq: last.Seq, Cursor: last.String()})
+}
+
 func TestASocketThatLeavesIsOwedNothing(t *testing.T) {
 	s := MustSite(t, resyncEvery(never))
 	c := MustFollow(t, s, "posts", MustDo(t, s, post(1, "a", "A")).String())
 	MustResync(t, c, MustDo(t, s, many{100}))
 	MustDo(t, s, many{100})
-	if n := s.hub.Owing(); n != 1 {
+	if n := s.hub.PendingResyncs(); n != 1 {
 		t.Errorf("resyncs are held back for %d sockets, want 1", n)
 	}
 	if err := c.conn.CloseNow(); err != nil {
 		t.Fatal(err)
 	}
 	repotest.Eventually(t, patience, "it has left", func() bool { return s.hub.Stats().Sockets == 0 })
-	s.hub.PayDue(time.Now())
-	if n := s.hub.Owing(); n != 0 {
-		t.Errorf("resyncs are held back for %d sockets that have left", n)
+	s.hub.SendDueResyncs(time.Now())
+	if n := s.hub.PendingResyncs(); n != 0 {
+		t.Errorf("resyncs are held back for %d sockets that have left, want 0", n)
 	}
 }

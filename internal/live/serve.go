@@ -17,13 +17,12 @@ import (
 	"blog/internal/repo"
 )
 
-// readWithin bounds the reading of a socket's missed changes, the wait for its
-// turn included.
+// readWithin limits how long the missed changes of a socket are read, including the wait for a slot.
 const readWithin = 10 * time.Second
 
-// ServeHTTP serves GET /live?topics=a,b&after=CURSOR. It returns once the socket
-// has its missed changes, not when it ends: an open socket keeps neither the
-// request nor its goroutine.
+// ServeHTTP serves GET /live?topics=a,b&after=CURSOR. It returns once the missed changes are queued, not when the
+// socket ends: an open socket holds neither the request nor its goroutine. It answers 400 to a malformed request and
+// 503 when the node has no room for another socket.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, err := parseQuery(r.URL.Query())
 	if err != nil {
@@ -38,62 +37,62 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.work.Done()
-	known := h.position() // before who this is was looked up
+	known := h.position() // before the session is checked
 	s := &socket{hub: h, holding: true, done: make(chan struct{}), nextPing: time.Now().Add(h.o.PingEvery)}
-	begun, told := false, false
-	defer func() { // after a panic as well, which net/http survives
+	begun, reported := false, false
+	defer func() { // also after a panic, which net/http recovers
 		switch {
 		case !begun:
-			h.vacate()
-		case !told: // it is told of nothing: let it come back
-			s.cut(false)
+			h.cancelAdmission()
+		case !reported: // it would receive nothing: the client reconnects
+			s.disconnect(false)
 		}
 	}()
 	if h.o.Identity != nil {
 		s.private = h.o.Identity(r)
 	}
-	if err := s.accept(w, r); err != nil { // which has answered
+	if err := s.accept(w, r); err != nil { // the library has answered
 		h.refused.Add(1)
 		return
 	}
 	begun = true
-	h.begin(h.ctx, s) //nolint:contextcheck // a socket outlives its request
+	h.start(h.ctx, s) //nolint:contextcheck // a socket outlives its request
 	if q.now || q.broken {
 		q.after = h.position()
 	}
 	s.send(h.helloAt(q.after))
 	h.catchUp(h.ctx, s, q, known) //nolint:contextcheck // after the upgrade the hub, not the request, ends it
-	told = true
+	reported = true
 }
 
-// accept upgrades the connection.
+// accept upgrades the connection. When it fails, the library has answered the request.
 func (s *socket) accept(w http.ResponseWriter, r *http.Request) error {
-	lean := &leanWriter{ResponseWriter: w}
-	conn, err := websocket.Accept(lean, r, &websocket.AcceptOptions{
+	small := &smallBufferWriter{ResponseWriter: w}
+	conn, err := websocket.Accept(small, r, &websocket.AcceptOptions{
 		OriginPatterns:  s.hub.o.OriginPatterns,
 		CompressionMode: websocket.CompressionDisabled, // its window is 32 KiB a socket at the least
-		OnPongReceived:  func(context.Context, []byte) { s.heard.Store(true) },
+		OnPongReceived:  func(context.Context, []byte) { s.ponged.Store(true) },
 	})
-	s.conn, s.raw = conn, lean.conn
+	s.conn, s.raw = conn, small.conn
 	return err
 }
 
-// begin makes s known to the hub and starts its listener.
-func (h *Hub) begin(ctx context.Context, s *socket) {
+// start adds s to the hub and starts its listener.
+func (h *Hub) start(ctx context.Context, s *socket) {
 	h.mu.Lock()
 	h.sockets[s] = struct{}{}
 	closing := h.closing
 	h.mu.Unlock()
 	h.work.Add(1)
-	// Without a cancellation the library keeps no timer for each read.
+	// A context that cannot be cancelled saves the library a timer for each read.
 	ctx = context.WithoutCancel(ctx)
 	go func() { defer h.work.Done(); s.listen(ctx) }()
-	if closing { // Close has not seen it, and should not have to wait for it
-		s.cut(false)
+	if closing { // Close may not have seen it, and must not wait for it
+		s.disconnect(false)
 	}
 }
 
-func (h *Hub) finished(s *socket) {
+func (h *Hub) remove(s *socket) {
 	h.mu.Lock()
 	delete(h.sockets, s)
 	h.open--
@@ -101,9 +100,8 @@ func (h *Hub) finished(s *socket) {
 	close(s.done)
 }
 
-// catchUp registers s and sends what it has missed, in this order: what comes
-// after the position of registration is held until the missed is sent, so there
-// is neither a gap nor a double.
+// catchUp registers s and then sends what it has missed. Messages for rows after the position of the registration are
+// held until the missed changes are queued, so that there is neither a gap nor a double.
 func (h *Hub) catchUp(ctx context.Context, s *socket, q query, known repo.Cursor) {
 	place := repo.Elsewhere
 	if !q.broken {
@@ -118,26 +116,26 @@ func (h *Hub) catchUp(ctx context.Context, s *socket, q query, known repo.Cursor
 		s.release(missed, pos)
 		return
 	case errors.Is(err, errSignedOut):
-		s.shut(SignedOut, "signed out")
+		s.closeWith(SignedOut, "signed out")
 		return
 	case !errors.Is(err, repo.ErrResync) && ctx.Err() == nil:
 		h.o.Logger.Warn("read what a socket has missed", "err", err)
 	}
-	s.releaseToPage()
+	s.releaseAsResync()
 }
 
-// await waits until what the page shows has arrived here.
+// await waits until the write that the page shows is in this copy.
 func (h *Hub) await(ctx context.Context, q query) repo.Place {
-	ctx, cancel := context.WithTimeout(ctx, h.o.Patience)
-	defer cancel()
-	return h.o.Feed.Wait(ctx, q.after)
+	return h.o.Feed.WaitWithin(ctx, h.o.Patience, q.after)
 }
 
 var errSignedOut = errors.New("signed out meanwhile")
 
-// missed returns what s has to be told of the rows up to pos, in one read. It fails with
-// ErrResync when that is too much, or not known.
-func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, pos, known repo.Cursor) ([][]byte, error) {
+// missed returns the messages for the rows up to pos that s has missed, from one read. It fails with ErrResync when
+// they are too many or not known, and with errSignedOut when the user has signed out.
+func (h *Hub) missed(
+	ctx context.Context, s *socket, q query, place repo.Place, pos, known repo.Cursor,
+) ([][]byte, error) {
 	lost := place == repo.Ahead || place == repo.Elsewhere
 	if lost && len(s.private) == 0 {
 		return nil, repo.ErrResync
@@ -148,9 +146,9 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	var list []*news
+	var list []*change
 	err := h.o.View(ctx, func(rd repo.Reader) error {
-		if err := s.stillSignedIn(ctx, rd, known); err != nil {
+		if err := s.checkSignedIn(ctx, rd, known); err != nil {
 			return err
 		}
 		if lost {
@@ -161,7 +159,7 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 			return err
 		}
 		for i, row := range rows {
-			if row.Cursor.Seq > pos.Seq { // the feed will tell
+			if row.Cursor.Seq > pos.Seq { // the feed delivers it
 				rows = rows[:i]
 				break
 			}
@@ -179,9 +177,9 @@ func (h *Hub) missed(ctx context.Context, s *socket, q query, place repo.Place, 
 	return msgs, nil
 }
 
-// stillSignedIn finds a sign-out that came between the look at the session and
-// the registration of its topics.
-func (s *socket) stillSignedIn(ctx context.Context, rd repo.Reader, known repo.Cursor) error {
+// checkSignedIn fails with errSignedOut when the session has ended between the check of the session and the
+// registration of its topics.
+func (s *socket) checkSignedIn(ctx context.Context, rd repo.Reader, known repo.Cursor) error {
 	if len(s.private) == 0 {
 		return nil
 	}
@@ -190,7 +188,7 @@ func (s *socket) stillSignedIn(ctx context.Context, rd repo.Reader, known repo.C
 		topics = append(topics, p.Topic)
 	}
 	rows, err := repo.After(ctx, rd, known, topics)
-	if errors.Is(err, repo.ErrResync) { // nobody can tell: let it come back
+	if errors.Is(err, repo.ErrResync) { // not known: the client reconnects
 		return errSignedOut
 	}
 	for _, row := range rows {
@@ -201,27 +199,26 @@ func (s *socket) stillSignedIn(ctx context.Context, rd repo.Reader, known repo.C
 	return err
 }
 
-// leanWriter gives the library small buffers: net/http's are 4 KiB each way, for
-// as long as the socket is open. Clients send control frames alone and ours
-// bypass the buffer.
-type leanWriter struct {
+// smallBufferWriter makes the library use small buffers. Those of net/http take 4 KiB in each direction for as long as
+// the socket is open; clients send only control frames, and the hub's messages bypass the buffer.
+type smallBufferWriter struct {
 	http.ResponseWriter
 	conn net.Conn
 }
 
-// controlFrame is the longest control frame: header, mask and 125 bytes.
+// controlFrame is the size of the longest control frame, in bytes: header, mask and 125 bytes.
 const controlFrame = 2 + 4 + 125
 
 // Hijack implements http.Hijacker.
-func (l *leanWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (l *smallBufferWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, brw, err := http.NewResponseController(l.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, fmt.Errorf("hijack: %w", err)
 	}
-	early, _ := brw.Peek(brw.Reader.Buffered()) // cannot fail: they are there
+	early, _ := brw.Peek(brw.Reader.Buffered()) // it cannot fail: they are buffered
 	early = bytes.Clone(early)
 	br := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), conn), max(controlFrame, len(early)))
-	_, _ = br.Peek(len(early)) // into the buffer, where the library looks for them
+	_, _ = br.Peek(len(early)) // into the buffer, from which the library reads them
 	l.conn = conn
 	return conn, bufio.NewReadWriter(br, bufio.NewWriterSize(conn, controlFrame)), nil
 }

@@ -10,29 +10,29 @@ import (
 	"blog/internal/repo"
 )
 
-// renderWithin bounds the reading of a batch's state: the feed waits for it, and
-// with the feed the answers to writes.
+// renderWithin limits the rendering of a batch: the feed waits for it, and with the feed the answers to writes.
 const renderWithin = 2 * time.Second
 
-// audience is who has to be told of a batch, as of one moment.
+// audience is the sockets that a batch concerns, as of one moment.
 type audience struct {
-	groups    []crowd
+	groups    []groupCopy
 	topics    map[string]bool
 	signedOut []*socket
 }
 
-type crowd struct {
+// groupCopy is a group as of one moment.
+type groupCopy struct {
 	topics  []string
 	sockets []*socket
 }
 
-// Rows implements repo.Tail: it tells the sockets what the rows changed.
+// Rows implements repo.Tail: it sends the sockets what the rows have changed.
 func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 	before := h.o.Feed.Position() // still that of the batch before
 	last := rows[len(rows)-1].Cursor
-	a := h.assemble(rows, last)
+	a := h.collectAudience(rows, last)
 	for _, s := range a.signedOut {
-		s.shut(SignedOut, "signed out")
+		s.closeWith(SignedOut, "signed out")
 	}
 	if len(a.groups) == 0 {
 		return
@@ -40,11 +40,11 @@ func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 	list := merge(rows, before, func(topic string) bool { return a.topics[topic] })
 	ctx, cancel := context.WithTimeout(ctx, renderWithin)
 	defer cancel()
-	// The feed's own connection, which it does not use meanwhile: in a line with readers,
-	// every author would wait for them.
-	err := h.o.Look(ctx, func(rd repo.Reader) error { return h.renderAll(ctx, rd, list) })
+	// It reads on the feed's connection, which the feed does not use meanwhile: in a queue with readers, every author
+	// would wait for them.
+	err := h.o.FeedView(ctx, func(rd repo.Reader) error { return h.renderAll(ctx, rd, list) })
 	if err != nil {
-		// What the change looks like is unknown, that there is one is not.
+		// There is a change, but what it looks like is not known.
 		h.o.Logger.Error("render for sockets", "seq", last.Seq, "err", err)
 		for _, n := range list {
 			n.failed = true
@@ -65,9 +65,9 @@ func (h *Hub) Rows(ctx context.Context, rows []repo.Row) {
 	}
 }
 
-// assemble moves the hub's position and takes down, at the same moment, who
-// follows: a socket that comes later reads these rows itself.
-func (h *Hub) assemble(rows []repo.Row, last repo.Cursor) audience {
+// collectAudience moves the hub's position and collects, under the same lock, the sockets that the rows concern: a
+// socket that registers later reads these rows itself.
+func (h *Hub) collectAudience(rows []repo.Row, last repo.Cursor) audience {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pos, h.started = last, true
@@ -87,7 +87,7 @@ func (h *Hub) assemble(rows []repo.Row, last repo.Cursor) audience {
 				a.topics[t.Topic] = true
 				if !seen[g] {
 					seen[g] = true
-					a.groups = append(a.groups, crowd{g.topics, slices.Collect(maps.Keys(g.sockets))})
+					a.groups = append(a.groups, groupCopy{g.topics, slices.Collect(maps.Keys(g.sockets))})
 				}
 			}
 		}
@@ -95,9 +95,8 @@ func (h *Hub) assemble(rows []repo.Row, last repo.Cursor) audience {
 	return a
 }
 
-// Reset implements repo.Tail: everything told is void, so everybody fetches
-// their page again. Who is signed in may be, too: those sockets are closed, and
-// come back as who they are now.
+// Reset implements repo.Tail: what was sent is void, so every page fetches itself again. A session may be void as well:
+// sockets of signed-in users are closed, and their pages reconnect with the session that holds now.
 func (h *Hub) Reset(_ context.Context, now repo.Cursor) {
 	h.mu.Lock()
 	h.pos, h.started = now, true
@@ -110,7 +109,7 @@ func (h *Hub) Reset(_ context.Context, now repo.Cursor) {
 	at := time.Now()
 	for _, s := range all {
 		if len(s.private) > 0 {
-			s.shut(restart, "history was rewritten")
+			s.closeWith(restart, "history was rewritten")
 			continue
 		}
 		s.resyncAtOnce(msgs, now, at)

@@ -11,24 +11,23 @@ import (
 	"blog/internal/repo"
 )
 
-// Bounds of a request for a socket.
+// Limits of a request for a socket.
 const (
 	maxTopics = 20
 	maxTopic  = 512 // bytes; a label or slug in any script fits
 )
 
-// query is what a request for a socket asks.
+// query is the content of a request for a socket.
 type query struct {
 	topics []string    // sorted, each once
 	after  repo.Cursor // what the page shows
-	now    bool        // no cursor: from now on
-	broken bool        // a cursor that nobody here has issued
+	now    bool        // without a cursor: from now on
+	broken bool        // the cursor cannot be read
 }
 
-// parseQuery reads ?topics=a,b&after=CURSOR. Topics are separated by commas
-// after percent-decoding (no label and no slug has one), or given repeatedly. A
-// cursor that cannot be read is not refused: a page of another release would ask
-// again for ever, while a resync heals it.
+// parseQuery reads ?topics=a,b&after=CURSOR. Topics are separated by commas after percent-decoding, since no label and
+// no slug has one, or the parameter is repeated. A cursor that cannot be read is no error: a page of another release
+// would send it again for ever, while a resync makes the page fetch itself.
 func parseQuery(v url.Values) (query, error) {
 	var q query
 	for _, list := range v["topics"] {
@@ -54,9 +53,8 @@ func parseQuery(v url.Values) (query, error) {
 	return q, nil
 }
 
-// checkTopic accepts posts, tag:LABEL and post:SLUG. Whether there is such a
-// tag or post is nobody's business here: a topic that does not exist is silent,
-// exactly as that of a draft.
+// checkTopic accepts posts, tag:LABEL and post:SLUG. It does not check that there is such a tag or post: a topic that
+// does not exist is silent, exactly like that of a draft.
 func checkTopic(topic string) error {
 	if topic == "posts" {
 		return nil

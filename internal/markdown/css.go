@@ -10,18 +10,17 @@ import (
 	"github.com/alecthomas/chroma/v2/styles"
 )
 
-// light and dark are chroma's styles that reach a contrast of 4.5:1 on every
-// token, which most do not.
+// light and dark are chroma's styles with a contrast of at least 4.5:1 for every token. Most styles
+// have less.
 func light() *chroma.Style { return styles.Get("modus-operandi") }
 func dark() *chroma.Style  { return styles.Get("modus-vivendi") }
 
-// tokenClasses returns the class of each type of token that looks different
-// from plain text in one of the styles. The others, which are a good half of
-// all tokens, need no element of their own.
+// tokenClasses returns the classes of the types of tokens that look different from plain text in
+// one of the styles. The others, more than half of all tokens, need no element.
 func tokenClasses() map[chroma.TokenType]string {
 	classes := make(map[chroma.TokenType]string)
 	for t, class := range chroma.StandardTypes {
-		// The types below zero are, but for two, lines, their numbers and wrappers.
+		// Except for two, the types below zero are lines, their numbers and wrappers.
 		if t < 0 && t != chroma.Error && t != chroma.Other || class == "" {
 			continue
 		}
@@ -34,9 +33,9 @@ func tokenClasses() map[chroma.TokenType]string {
 	return classes
 }
 
-// WriteCSS writes the style sheet of highlighted code: the light colours, the
-// dark ones for readers whose system asks for dark, and both for pages whose
-// root element says data-theme="light" or "dark". It is the same on each call.
+// WriteCSS writes the style sheet for highlighted code: the light colours, the dark ones for
+// readers whose system is dark, and both for pages whose root element has data-theme="light" or
+// "dark". Each call writes the same.
 func WriteCSS(w io.Writer) error {
 	var b strings.Builder
 	writeStyle(&b, "", light())
@@ -52,33 +51,33 @@ func WriteCSS(w io.Writer) error {
 func writeStyle(b *strings.Builder, scope string, style *chroma.Style) {
 	selectors := make(map[string][]string)
 	for t, class := range tokenClasses() {
-		look := declarations(style.Get(t))
-		selectors[look] = append(selectors[look], scope+".chroma ."+class)
+		rule := declarations(style.Get(t))
+		selectors[rule] = append(selectors[rule], scope+".chroma ."+class)
 	}
 	base := style.Get(chroma.Background)
 	fmt.Fprintf(b, "%s.chroma { color: %s; background-color: %s }\n", scope, base.Colour, base.Background)
 
-	looks := make([]string, 0, len(selectors))
-	for look := range selectors {
-		looks = append(looks, look)
+	rules := make([]string, 0, len(selectors))
+	for rule := range selectors {
+		rules = append(rules, rule)
 	}
-	slices.Sort(looks)
-	for _, look := range looks {
-		slices.Sort(selectors[look])
-		fmt.Fprintf(b, "%s { %s }\n", strings.Join(selectors[look], ", "), look)
+	slices.Sort(rules)
+	for _, rule := range rules {
+		slices.Sort(selectors[rule])
+		fmt.Fprintf(b, "%s { %s }\n", strings.Join(selectors[rule], ", "), rule)
 	}
 }
 
 func declarations(entry chroma.StyleEntry) string {
-	look := "color: " + entry.Colour.String()
+	rule := "color: " + entry.Colour.String()
 	if entry.Bold == chroma.Yes {
-		look += "; font-weight: bold"
+		rule += "; font-weight: bold"
 	}
 	if entry.Italic == chroma.Yes {
-		look += "; font-style: italic"
+		rule += "; font-style: italic"
 	}
 	if entry.Underline == chroma.Yes {
-		look += "; text-decoration: underline"
+		rule += "; text-decoration: underline"
 	}
-	return look
+	return rule
 }

@@ -18,7 +18,7 @@ var (
 	backPattern  = regexp.MustCompile(`background-color: #([0-9a-f]{6})`)
 )
 
-// luminance and contrast are those of WCAG 2.2.
+// luminance and contrast are computed as in WCAG 2.2.
 func luminance(t *testing.T, hex string) float64 {
 	t.Helper()
 	n, err := strconv.ParseUint(hex, 16, 32)
@@ -100,12 +100,14 @@ func TestContrast(t *testing.T) {
 	t.Logf("the lowest contrast is %.2f", lowest)
 }
 
-// TestEveryClassHasAColour renders code in many languages and looks for spans
-// that the style sheet does not know.
+// TestEveryClassHasAColour: the style sheet has every class of the spans that code in many
+// languages gets.
 func TestEveryClassHasAColour(t *testing.T) {
 	known := scopes(t)[""]
-	doc := mustRender(t, "```go\npackage x // c\n```\n\n```diff\n-a\n+b\n```\n\n```python\n@d\ndef f(x): return f\"{x}\" # c\n```\n\n"+
-		"```html\n<a href=x>&amp;</a><script>let a = /x/</script>\n```\n\n```sh\necho $A `b` # c\n```\n\n```sql\nSELECT 'a';\n```\n",
+	doc := mustRender(t,
+		"```go\npackage x // c\n```\n\n```diff\n-a\n+b\n```\n\n```python\n@d\ndef f(x): return f\"{x}\" # c\n```\n\n"+
+			"```html\n<a href=x>&amp;</a><script>let a = /x/</script>\n```\n\n```sh\necho $A `b` # c\n```\n\n```sql\nSELECT "+
+			"'a';\n```\n",
 		markdown.Options{})
 	mustQuery(t, doc).Find("pre.chroma span").Each(func(_ int, s *goquery.Selection) {
 		if class := s.AttrOr("class", ""); known["."+class] == "" {

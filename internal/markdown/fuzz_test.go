@@ -34,8 +34,8 @@ func FuzzRender(f *testing.F) {
 			t.Fatal(err)
 		}
 		mustHold(t, doc)
-		// What is written by us must, read as raw HTML by a stranger, lose all
-		// that is ours and stay harmless.
+		// The output, read as an author's raw HTML, loses everything that only this package may
+		// write, and is harmless.
 		again, err := r.Render(doc.HTML, markdown.Options{Prefix: "again"})
 		if err != nil && !errors.Is(err, markdown.ErrTooComplex) {
 			t.Fatal(err)

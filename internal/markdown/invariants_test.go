@@ -13,19 +13,27 @@ import (
 )
 
 var (
-	idPattern  = regexp.MustCompile(`^(?:h-[\p{L}\p{M}\p{N}-]+|fn-[A-Za-z0-9_-]+:(?:ref)?[0-9]+(?:\.[0-9]+)?)$`)
-	elsewhere  = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*:|//)`)
-	attributes = map[string]bool{
+	headingPattern = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.:-]*$`)
+	idPattern      = regexp.MustCompile(`^(?:fn-[A-Za-z0-9_-]+:(?:ref)?[0-9]+(?:\.[0-9]+)?)$`)
+	elsewhere      = regexp.MustCompile(`^(?:[a-z][a-z0-9+.-]*:|//)`)
+	attributes     = map[string]bool{
 		"href": true, "src": true, "alt": true, "title": true, "width": true, "height": true, "cite": true,
 		"datetime": true, "open": true, "start": true, "reversed": true, "value": true, "colspan": true,
 		"rowspan": true, "scope": true, "dir": true, "lang": true, "id": true, "class": true, "role": true,
-		"tabindex": true, "aria-label": true, "data-language": true, "rel": true, "loading": true,
-		"decoding": true, "type": true, "disabled": true, "checked": true,
+		"tabindex": true, "aria-label": true, "data-language": true, "data-alert": true, "rel": true, "loading": true,
+		"decoding": true, "type": true, "disabled": true, "checked": true, "controls": true, "preload": true,
+	}
+	// safelisted are what HTML's standard lets a page hand on to other programs, and the web's own.
+	safelisted = map[string]bool{
+		"http": true, "https": true, "mailto": true, "bitcoin": true, "ftp": true, "ftps": true, "geo": true, "im": true,
+		"irc": true, "ircs": true, "magnet": true, "matrix": true, "mms": true, "news": true, "nntp": true,
+		"openpgp4fpr": true, "sftp": true, "sip": true, "sms": true, "smsto": true, "ssh": true, "tel": true, "urn": true,
+		"webcal": true, "xmpp": true,
 	}
 	forbidden = map[string]bool{
 		"script": true, "style": true, "iframe": true, "object": true, "embed": true, "form": true,
 		"button": true, "textarea": true, "select": true, "svg": true, "math": true, "base": true,
-		"meta": true, "link": true, "template": true, "h1": true, "audio": true, "video": true,
+		"meta": true, "link": true, "template": true, "h1": true, "source": true, "track": true,
 	}
 )
 
@@ -87,6 +95,11 @@ func holdElement(tb testing.TB, n *html.Node, ids map[string]bool) {
 		switch {
 		case !attributes[a.Key] || a.Namespace != "":
 			tb.Errorf("<%s> has an attribute %q", n.Data, a.Key)
+		case a.Key == "id" && n.Data[0] == 'h':
+			if ids[a.Val] || markdown.IsPageID(a.Val) || !headingPattern.MatchString(a.Val) {
+				tb.Errorf("<%s> has the id %q", n.Data, a.Val)
+			}
+			ids[a.Val] = true
 		case a.Key == "id":
 			if ids[a.Val] || !idPattern.MatchString(a.Val) {
 				tb.Errorf("<%s> has the id %q", n.Data, a.Val)
@@ -94,20 +107,21 @@ func holdElement(tb testing.TB, n *html.Node, ids map[string]bool) {
 			ids[a.Val] = true
 		case a.Key == "href", a.Key == "src", a.Key == "cite":
 			if colon := strings.IndexByte(value, ':'); colon >= 0 && !strings.ContainsAny(value[:colon], "/?#") {
-				switch value[:colon] {
-				case "http", "https", "mailto":
-				default:
+				if scheme := value[:colon]; !safelisted[scheme] || a.Key != "href" && scheme != "http" && scheme != "https" {
 					tb.Errorf("<%s> leads to %q", n.Data, a.Val)
 				}
 			}
-			if a.Key == "src" && elsewhere.MatchString(value) {
-				tb.Errorf("an image of another host: %q", a.Val)
+			if a.Key == "src" && elsewhere.MatchString(value) != plays(n.Data) {
+				tb.Errorf("<%s> of another host, or of this one: %q", n.Data, a.Val)
 			}
 		case a.Key == "tabindex" && a.Val != "0":
 			tb.Errorf("tabindex %q", a.Val)
 		}
 	}
 }
+
+// plays reports whether an element is a player, whose files are on other hosts.
+func plays(name string) bool { return name == "video" || name == "audio" }
 
 func clip(s string) string {
 	if len(s) > 600 {

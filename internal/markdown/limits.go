@@ -9,20 +9,23 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// goldmark is more than linear in the things below, so that 100 KB of them
-// keep it busy for minutes. No page written by a person comes near the limits.
-// What is beyond one stays text, which harms nobody; only where that cannot be
-// done, which is with cells and output, the source is refused.
+// goldmark takes more than linear time for the things below, so that 100 KB of them can take
+// minutes. No page of an author comes near the limits. What is beyond one is shown as text. Where
+// that is not possible, with cells and output, the source is refused.
 const (
-	maxNesting    = 24       // quotes and list items within each other
-	maxColumns    = 128      // of a table
-	maxCells      = 100_000  // of all tables
-	maxFragments  = 20_000   // of raw HTML inside paragraphs, each of which is sanitised by itself
-	maxDelimiters = 1000     // of emphasis in one block: each is compared with those before
-	maxFootnotes  = 500      // each reference searches them all
-	maxReferences = 1000     // lines of link references in one paragraph
-	maxLinkScan   = 64 << 20 // bytes and lines that the ends of links may search, in all
-	maxOutput     = 16 << 20 // bytes of HTML; only a hostile source of 1 MB comes near
+	maxNesting     = 24        // quotes, lists and definitions inside each other
+	maxColumns     = 128       // of a table
+	maxCells       = 100_000   // of all tables
+	maxEscaped     = 2000      // marks \| in code in all tables; each piece of code is compared with all
+	maxFragments   = 20_000    // of raw HTML inside paragraphs, each of which is sanitised by itself
+	maxDelimiters  = 1000      // of emphasis in one block; each is compared with those before it
+	maxFootnotes   = 500       // each reference searches them all
+	maxDefinitions = 2000      // each opens again the list that contains all before it
+	maxReferences  = 1000      // lines of link references in one paragraph
+	maxReferred    = 4 << 20   // bytes of addresses and titles of links by reference, counted at each use
+	maxLinkScan    = 64 << 20  // bytes and lines that searches for the ends of links may read, in all
+	maxRoomy       = 256 << 10 // bytes of HTML; a longer document is made compact
+	maxOutput      = 16 << 20  // bytes of HTML; only a hostile source of 1 MB comes near
 )
 
 var (
@@ -30,32 +33,37 @@ var (
 	keyDelimiters = parser.NewContextKey()
 )
 
-// budget is what is left for one document.
+// budget is what is left of the limits for one document.
 type budget struct {
-	linkScan  int
-	footnotes int
+	linkScan    int
+	footnotes   int
+	definitions int
+	referred    int
 }
 
-// delimiters counts those of the block that is being parsed.
+// delimiters counts the delimiters of the block that is parsed.
 type delimiters struct {
 	block ast.Node
 	count int
 }
 
-func newLimits() parser.Context {
+func newContext(source string) parser.Context {
 	pc := parser.NewContext()
-	pc.Set(keyBudget, &budget{linkScan: maxLinkScan, footnotes: maxFootnotes})
+	pc.Set(keyBudget, &budget{
+		linkScan: maxLinkScan, footnotes: maxFootnotes, definitions: maxDefinitions, referred: maxReferred,
+	})
 	pc.Set(keyDelimiters, &delimiters{})
+	pc.Set(keyQuotes, &quoteState{marks: quotesOf(source)})
 	return pc
 }
 
-// nestingLimit opens its block only where that is not nested too deep.
+// nestingLimit opens its block only when that is not nested too deep.
 type nestingLimit struct{ parser.BlockParser }
 
 func (p nestingLimit) Open(parent ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
 	depth := 0
 	for n := parent; n != nil; n = n.Parent() {
-		if n.Kind() == ast.KindBlockquote || n.Kind() == ast.KindList {
+		if k := n.Kind(); k == ast.KindBlockquote || k == ast.KindList || k == east.KindDefinitionList {
 			if depth++; depth >= maxNesting {
 				return nil, parser.NoChildren
 			}
@@ -64,8 +72,8 @@ func (p nestingLimit) Open(parent ast.Node, reader text.Reader, pc parser.Contex
 	return p.BlockParser.Open(parent, reader, pc)
 }
 
-// footnoteLimit opens no more than maxFootnotes, and none inside another, which
-// goldmark would turn into a tree with a cycle.
+// footnoteLimit opens at most maxFootnotes footnotes, and none inside another, which goldmark would
+// turn into a tree with a cycle.
 type footnoteLimit struct{ parser.BlockParser }
 
 func (p footnoteLimit) Open(parent ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
@@ -85,7 +93,22 @@ func (p footnoteLimit) Open(parent ast.Node, reader text.Reader, pc parser.Conte
 	return node, state
 }
 
-// delimiterLimit lets no block have more than maxDelimiters of them.
+// definitionLimit admits at most maxDefinitions definitions in a document.
+type definitionLimit struct{ parser.BlockParser }
+
+func (p definitionLimit) Open(parent ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
+	left := pc.Get(keyBudget).(*budget)
+	if left.definitions <= 0 {
+		return nil, parser.NoChildren
+	}
+	node, state := p.BlockParser.Open(parent, reader, pc)
+	if node != nil {
+		left.definitions--
+	}
+	return node, state
+}
+
+// delimiterLimit admits at most maxDelimiters delimiters in a block.
 type delimiterLimit struct{ parser.InlineParser }
 
 func (p delimiterLimit) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
@@ -103,9 +126,9 @@ func (p delimiterLimit) Parse(parent ast.Node, block text.Reader, pc parser.Cont
 	return node
 }
 
-// linkLimit stops to look for links when the bytes and lines that were searched
-// for them are used up: a destination without end is searched for in the whole
-// rest of its block, and a label among all of the block's lines.
+// linkLimit searches for no more links when the budget of bytes and lines for such searches is used
+// up. A destination without end is searched for in the whole remainder of its block, and a label in
+// all of the block's lines. linkLimit also counts what links by reference repeat.
 type linkLimit struct{ parser.InlineParser }
 
 func (p linkLimit) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
@@ -121,22 +144,52 @@ func (p linkLimit) Parse(parent ast.Node, block text.Reader, pc parser.Context) 
 			return nil
 		}
 	}
-	return p.InlineParser.Parse(parent, block, pc)
+	node := p.InlineParser.Parse(parent, block, pc)
+	referred := 0
+	switch n := node.(type) {
+	case *ast.Link:
+		if n.Reference != nil {
+			referred = len(n.Destination) + len(n.Title)
+		}
+	case *ast.Image:
+		if n.Reference != nil {
+			referred = len(n.Destination) + len(n.Title)
+		}
+	}
+	pc.Get(keyBudget).(*budget).referred -= referred
+	return node
 }
 
-// CloseBlock passes on what goldmark calls through an optional interface.
+// runLimit reads a run of more than two tildes, which strike nothing through, at once: the parser that it
+// wraps would read the remainder of the run for each of them.
+type runLimit struct{ parser.InlineParser }
+
+func (p runLimit) Parse(parent ast.Node, block text.Reader, pc parser.Context) ast.Node {
+	line, segment := block.PeekLine()
+	run := 1
+	for run < len(line) && line[run] == line[0] {
+		run++
+	}
+	if run <= 2 {
+		return p.InlineParser.Parse(parent, block, pc)
+	}
+	block.Advance(run)
+	return ast.NewTextSegment(segment.WithStop(segment.Start + run))
+}
+
+// CloseBlock calls the parser's own CloseBlock, which goldmark calls through an optional interface.
 func (p linkLimit) CloseBlock(parent ast.Node, block text.Reader, pc parser.Context) {
 	if c, ok := p.InlineParser.(parser.CloseBlocker); ok {
 		c.CloseBlock(parent, block, pc)
 	}
 }
 
-// tooManyCells reports whether the tables of a source have too many columns or
-// cells. goldmark fills each row up to the width of the header, so that 1 MB
-// can become gigabytes. It looks at lines alone, so a line of code that looks
-// like the rule below a table's header is taken for one.
+// tooManyCells reports whether the tables of a source have too many columns or cells. goldmark
+// fills each row up to the width of the header, so that 1 MB can become gigabytes. tooManyCells
+// reads lines only, so it also counts a line of code that looks like the rule below a table's
+// header. It counts the escaped marks of columns in code as well.
 func tooManyCells(src []byte) bool {
-	columns, cells := 0, 0
+	columns, cells, escaped, header := 0, 0, 0, 0
 	for line := range bytes.Lines(src) {
 		pipes := bytes.Count(line, []byte("|"))
 		switch {
@@ -147,15 +200,24 @@ func tooManyCells(src []byte) bool {
 				return true
 			}
 		}
-		if cells += columns; cells > maxCells {
+		marks := 0
+		if bytes.IndexByte(line, '`') >= 0 {
+			marks = bytes.Count(line, []byte(`\|`))
+		}
+		if columns > 0 {
+			escaped += marks + header
+			header = 0
+		} else {
+			header = marks // if the next line makes a table of this one
+		}
+		if cells += columns; cells > maxCells || escaped > maxEscaped {
 			return true
 		}
 	}
 	return false
 }
 
-// referenceLimit leaves a paragraph alone that has too many lines to be
-// searched for link references.
+// referenceLimit skips a paragraph with too many lines to search it for link references.
 type referenceLimit struct{ parser.ParagraphTransformer }
 
 func (t referenceLimit) Transform(node *ast.Paragraph, reader text.Reader, pc parser.Context) {

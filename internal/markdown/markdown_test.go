@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// mustRender renders a source that is expected to be renderable.
+// mustRender renders a source that has to be renderable.
 func mustRender(tb testing.TB, source string, opt markdown.Options) markdown.Document {
 	tb.Helper()
 	doc, err := markdown.New(markdown.Words{}).Render(source, opt)
@@ -35,7 +35,7 @@ func mustQuery(tb testing.TB, doc markdown.Document) *goquery.Document {
 	return q
 }
 
-// describe writes all parts of a document in a form that can be read in a diff.
+// describe returns all parts of a document in a form that is easy to read in a diff.
 func describe(doc markdown.Document) string {
 	var b strings.Builder
 	b.WriteString(doc.HTML)
@@ -138,6 +138,30 @@ func TestHeadingIDs(t *testing.T) {
 		"# 🎉\n# !":                     "h-section h-section-2",
 		"> # quoted\n\n# not":          "h-not",
 		"# " + strings.Repeat("a", 99): "h-" + strings.Repeat("a", 80),
+		// What an author gives.
+		"## Title {#my-id}":                        "my-id",
+		"## Title {#My_ID.2:x}":                    "My_ID.2:x",
+		"## Title {#my_id_x} ##":                   "my_id_x",
+		"## Title ## {#a}":                         "a",
+		"Title {#a}\n===\n\nTwo\nlines {#b}\n---":  "a b",
+		"## Title {: #a}":                          "a",
+		"## Title {#a .note data-x=\"1 2\"}":       "a",
+		"## Title {.note #a}":                      "a",
+		"## Title {.note}":                         "h-title",
+		"## 标题 {#标题}":                              "标题",
+		"## A {#x}\n## B {#x}\n## C {#X}":          "x x-2 X",
+		"## A {#main}\n## B {#fn-post:1}":          "h-main h-fn-post:1",
+		"## A {#post}\n## B {#post}\n## C {#f}":    "post h-post-2 f",
+		"## A {#post-7} ":                          "h-post-7",
+		"## A {#}\n## B {# x}\n## C {x}":           "h-a h-b-x h-c-x",
+		"## A \\{#a}":                              "h-a-a",
+		"## `{#a}`":                                "h-a",
+		"## A {#a} b":                              "h-a-a-b",
+		"## A {#<b>}":                              "h-b",
+		"## {#a}":                                  "",
+		"> ## quoted {#a}\n\n## A {#a}":            "a-2",
+		"- ## item {#a}":                           "a",
+		"## A {#" + strings.Repeat("a", 400) + "}": "h-" + strings.Repeat("a", 80),
 	} {
 		doc := mustRender(t, source, markdown.Options{})
 		var got []string
@@ -155,25 +179,71 @@ func TestLinks(t *testing.T) {
 		name, ok := strings.CutSuffix(dest, ".md")
 		return "/posts/" + name, ok
 	}}
-	for source, want := range map[string]string{
-		"[a](https://x.y/z)":        `<a href="https://x.y/z" rel="external noopener">a</a>`,
-		"[a](//x.y)":                `<a href="//x.y" rel="external noopener">a</a>`,
-		"[a](/about)":               `<a href="/about">a</a>`,
-		"[a](other.md?q=1#there)":   `<a href="/posts/other?q=1#there">a</a>`,
-		"[a](mailto:a@b.c)":         `<a href="mailto:a@b.c">a</a>`,
-		"[a](javascript:alert(1))":  `a`,
-		"[a](JaVaScRiPt:alert(1))":  `a`,
-		"[a](data:text/html,x)":     `a`,
-		"[a](ftp://x.y)":            `a`,
-		"<a href='java\nscript:x'>": ``,
-		"[a](&#x6a;avascript:x)":    `a`,
-		"x@example.org":             `<a href="mailto:x@example.org">x@example.org</a>`,
-		"www.example.org":           `<a href="http://www.example.org" rel="external noopener">www.example.org</a>`,
+	for _, c := range [][2]string{
+		{"[a](https://x.y/z)", `<a href="https://x.y/z" rel="external noopener">a</a>`},
+		{"[a](//x.y)", `<a href="//x.y" rel="external noopener">a</a>`},
+		{"[a](////x.y/z)", `<a href="//x.y/z" rel="external noopener">a</a>`},
+		{"[a](/about)", `<a href="/about">a</a>`},
+		{"[a](other.md?q=1#there)", `<a href="/posts/other?q=1#there">a</a>`},
+		{"[a](mailto:a@b.c)", `<a href="mailto:a@b.c">a</a>`},
+		{"[a](javascript:alert(1))", `a`},
+		{"[a](JaVaScRiPt:alert(1))", `a`},
+		{"[a](data:text/html,x)", `a`},
+		{"[a](file:///x)", `a`},
+		{"[a](vbscript:x)", `a`},
+		{"[a](tel:+49-30-1234)", `<a href="tel:+49-30-1234">a</a>`},
+		{"[a](sms:+493012?body=b)", `<a href="sms:+493012?body=b">a</a>`},
+		{"[a](xmpp:a@b.c?join)", `<a href="xmpp:a@b.c?join">a</a>`},
+		{"[a](matrix:r/room:b.c)", `<a href="matrix:r/room:b.c">a</a>`},
+		{"[a](matrix:u/me:b.c?x=y)", `<a href="matrix:u/me:b.c?x=y">a</a>`},
+		{"[a](geo:52.5,13.4)", `<a href="geo:52.5,13.4">a</a>`},
+		{"[a](magnet:?xt=urn:b:c)", `<a href="magnet:?xt=urn:b:c">a</a>`},
+		{"[a](ftp://x.y/z)", `<a href="ftp://x.y/z">a</a>`},
+		{"[a](TEL:112)", `<a href="tel:112">a</a>`},
+		{"<tel:+4930>", `<a href="tel:+4930">tel:+4930</a>`},
+		{"<MAILTO:a@b.c>", `<a href="mailto:a@b.c">MAILTO:a@b.c</a>`},
+		{"![a](tel:112)", `<span class="missing-image">a</span>`},
+		{`<a rel="me" href="https://x.y/@z">a</a>`, `<a href="https://x.y/@z" rel="me external noopener">a</a>`},
+		{`<a rel="nofollow ME" href="/z">a</a>`, `<a href="/z" rel="me">a</a>`},
+		{`<a rel="me" href="mailto:a@b.c">a</a>`, `<a href="mailto:a@b.c" rel="me">a</a>`},
+		{`<a rel="home" href="/z">a</a>`, `<a href="/z">a</a>`},
+		{"[a](https://müller.de/ü)", `<a href="https://xn--mller-kva.de/%C3%BC" rel="external noopener">a</a>`},
+		{"[a](//例え.テスト:8080/)", `<a href="//xn--r8jz45g.xn--zckzah:8080/" rel="external noopener">a</a>`},
+		{"[a](https://a\u202eb.c)", `a`},
+		{"<a href='java\nscript:x'>", ``},
+		{"[a](&#x6a;avascript:x)", `a`},
+		{"x@example.org", `<a href="mailto:x@example.org">x@example.org</a>`},
+		{"www.example.org", `<a href="http://www.example.org" rel="external noopener">www.example.org</a>`},
 	} {
+		source, want := c[0], c[1]
 		doc := mustRender(t, source, opt)
 		want = `<p dir="auto">` + want + `</p>`
 		if got := strings.TrimSpace(doc.HTML); got != want {
 			t.Errorf("%q:\n got %s\nwant %s", source, got, want)
+		}
+	}
+	for _, c := range [][2]string{
+		{"## T {#my-id}\n\n[a](#my-id) [b](#h-my-id) [c](#My-ID) [d](#t)", "#my-id #my-id #my-id #t"},
+		{
+			"## My title\n\n[a](#my-title) [b](#h-my-title) [c](#My-Title) [d](#my title)",
+			"#h-my-title #h-my-title #h-my-title",
+		},
+		{"## T {#main}\n\n[a](#main) [b](#h-main)", "#h-main #h-main"},
+		{"## A & B\n\n[a](#a--b) [b](#a-b)", "#h-a-b #h-a-b"},
+		{"## A\n## A\n## A\n\n[a](#a) [b](#a-1) [c](#a-2) [d](#a-3)", "#h-a #h-a-2 #h-a-2 #h-a-3"},
+		{
+			"## Größe\n\n[a](#Größe) [b](#gr%C3%B6%C3%9Fe) [c](#größe)",
+			"#h-gr%C3%B6%C3%9Fe #h-gr%C3%B6%C3%9Fe #h-gr%C3%B6%C3%9Fe",
+		},
+		{"[later](#my-id)\n\n## T {#my-id}", "#my-id"},
+	} {
+		source, want := c[0], c[1]
+		var got []string
+		mustQuery(t, mustRender(t, source, opt)).Find("a").Each(func(_ int, a *goquery.Selection) {
+			got = append(got, a.AttrOr("href", ""))
+		})
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: links to %q, want %q", source, got, want)
 		}
 	}
 	doc := mustRender(t, "# Über uns\n\n[a](#über-uns) [b](#h-über-uns) [c](#nowhere)", markdown.Options{})
@@ -199,9 +269,12 @@ func TestImages(t *testing.T) {
 		return "", 0, 0, false
 	}}
 	for source, want := range map[string]string{
-		"![alt](a%20b.png \"t\")":            `<img alt="alt" decoding="async" height="20" loading="lazy" src="/media/1/ab.png" title="t" width="30"/>`,
-		"![](<a b.png>)":                     `<img alt="" decoding="async" height="20" loading="lazy" src="/media/1/ab.png" width="30"/>`,
-		"![x](/media/x.png)":                 `<img alt="x" decoding="async" height="20" loading="lazy" src="/media/1/ab.png" width="30"/>`,
+		"![alt](a%20b.png \"t\")": `<img alt="alt" decoding="async" height="20" loading="lazy" ` +
+			`src="/media/1/ab.png" title="t" width="30"/>`,
+		"![](<a b.png>)": `<img alt="" decoding="async" height="20" loading="lazy" ` +
+			`src="/media/1/ab.png" width="30"/>`,
+		"![x](/media/x.png)": `<img alt="x" decoding="async" height="20" loading="lazy" ` +
+			`src="/media/1/ab.png" width="30"/>`,
 		"![x](/media/y.png)":                 `<img alt="x" decoding="async" loading="lazy" src="/media/y.png"/>`,
 		"![gone](/media/gone.png)":           `<span class="missing-image">gone</span>`,
 		"![gone](none.png)":                  `<span class="missing-image">gone</span>`,
@@ -210,7 +283,8 @@ func TestImages(t *testing.T) {
 		"![d](data:image/png;base64,AAAA)":   `<span class="missing-image">d</span>`,
 		"![far](https://x.y/z.png)":          `<a href="https://x.y/z.png" rel="external noopener">far</a>`,
 		"[![far](https://x.y/z.png)](/here)": `<a href="/here"><span class="missing-image">far</span></a>`,
-		`a <img src="a%20b.png" onerror=x style=y width=7 height="8">`: `a <img alt="" decoding="async" height="8" loading="lazy" src="/media/1/ab.png" width="7"/>`,
+		`a <img src="a%20b.png" onerror=x style=y width=7 height="8">`: `a <img alt="" decoding="async" height="8" ` +
+			`loading="lazy" src="/media/1/ab.png" width="7"/>`,
 	} {
 		doc := mustRender(t, source, opt)
 		want = `<p dir="auto">` + want + `</p>`
@@ -289,7 +363,8 @@ func TestTables(t *testing.T) {
 
 func TestCode(t *testing.T) {
 	q := mustQuery(t, mustRender(t, "```go\nfunc f() {}\n```\n\n```nosuch\n<b>\n```\n\n    plain\n", markdown.Options{}))
-	if q.Find(`figure.code[data-language="Go"] > pre.chroma[tabindex="0"][aria-label="Go"] > code > span.kd`).Length() != 1 {
+	if q.Find(`figure.code[data-language="Go"] > pre.chroma[tabindex="0"][aria-label="Go"] > code > span.kd`).
+		Length() != 1 {
 		t.Error(q.Html())
 	}
 	if q.Find(`pre[aria-label="Code"]`).Length() != 2 || q.Find("figure[data-language]").Length() != 1 {

@@ -16,14 +16,15 @@ import (
 	"golang.org/x/net/html"
 )
 
-// The keys of what is kept with a document while it is written.
+// Keys of the counts that are stored with a document while it is written.
 const (
 	metaPrefix      = "footnote prefix"
 	metaHighlighted = "highlighted" // bytes of code
 	metaFragments   = "fragments"   // of raw HTML
+	metaLexers      = "lexers"      // chroma.Lexer by the name of a language, nil for an unknown one
 )
 
-// spend adds to one of a document's counts and returns the sum.
+// spend adds n to one of a document's counts and returns the sum.
 func spend(node ast.Node, key string, n int) int {
 	doc := node.OwnerDocument()
 	spent, _ := doc.Meta()[key].(int)
@@ -31,20 +32,22 @@ func spend(node ast.Node, key string, n int) int {
 	return spent + n
 }
 
-// newGoldmark returns goldmark with the extensions a post may use, with the
-// limits of limits.go around the parsers that need one.
+// newGoldmark returns goldmark with the extensions that posts may use, and with the limits of
+// limits.go around the parsers that need one.
 func newGoldmark(words Words) goldmark.Markdown {
 	return goldmark.New(
 		goldmark.WithParser(parser.NewParser(
 			parser.WithBlockParsers(
-				util.Prioritized(parser.NewSetextHeadingParser(), 100),
+				util.Prioritized(headingIDs{parser.NewSetextHeadingParser()}, 100),
 				util.Prioritized(parser.NewThematicBreakParser(), 200),
+				util.Prioritized(definitionLimit{nestingLimit{extension.NewDefinitionListParser()}}, 101),
+				util.Prioritized(extension.NewDefinitionDescriptionParser(), 102),
 				util.Prioritized(nestingLimit{parser.NewListParser()}, 300),
 				util.Prioritized(parser.NewListItemParser(), 400),
 				util.Prioritized(parser.NewCodeBlockParser(), 500),
-				util.Prioritized(parser.NewATXHeadingParser(), 600),
+				util.Prioritized(headingIDs{parser.NewATXHeadingParser()}, 600),
 				util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
-				util.Prioritized(nestingLimit{parser.NewBlockquoteParser()}, 800),
+				util.Prioritized(nestingLimit{alertParser{parser.NewBlockquoteParser()}}, 800),
 				util.Prioritized(parser.NewHTMLBlockParser(), 900),
 				util.Prioritized(footnoteLimit{extension.NewFootnoteBlockParser()}, 999),
 				util.Prioritized(parser.NewParagraphParser(), 1000),
@@ -55,8 +58,11 @@ func newGoldmark(words Words) goldmark.Markdown {
 				util.Prioritized(linkLimit{parser.NewLinkParser()}, 200),
 				util.Prioritized(parser.NewAutoLinkParser(), 300),
 				util.Prioritized(parser.NewRawHTMLParser(), 400),
-				util.Prioritized(delimiterLimit{parser.NewEmphasisParser()}, 500),
-				util.Prioritized(delimiterLimit{extension.NewStrikethroughParser()}, 500),
+				util.Prioritized(delimiterLimit{cjkEmphasis{parser.NewEmphasisParser()}}, 500),
+				util.Prioritized(runLimit{delimiterLimit{cjkEmphasis{extension.NewStrikethroughParser()}}}, 500),
+				util.Prioritized(addressParser{}, 600),
+				util.Prioritized(newEmojiParser(), 999),
+				util.Prioritized(newTypography(), 9999),
 			),
 			parser.WithParagraphTransformers(
 				util.Prioritized(referenceLimit{parser.LinkReferenceParagraphTransformer}, 100),
@@ -66,20 +72,20 @@ func newGoldmark(words Words) goldmark.Markdown {
 			),
 		)),
 		goldmark.WithExtensions(
-			// An align attribute, and not a style, which becomes a class later.
+			// The alignment is written as an align attribute instead of a style, and becomes a
+			// class later.
 			extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
-			extension.Linkify,
 			extension.TaskList,
-			extension.Typographer,
 		),
 		goldmark.WithRendererOptions(renderer.WithNodeRenderers(
 			util.Prioritized(extension.NewStrikethroughHTMLRenderer(), 500),
+			util.Prioritized(extension.NewDefinitionListHTMLRenderer(), 500),
 			util.Prioritized(&nodes{words: words, authored: authored(), code: newHighlighter()}, 100),
 		)),
 	)
 }
 
-// nodes writes the kinds of nodes that goldmark would write otherwise.
+// nodes writes the kinds of nodes that goldmark would write in another way.
 type nodes struct {
 	words    Words
 	authored *bluemonday.Policy
@@ -90,6 +96,9 @@ type nodes struct {
 func (r *nodes) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindHTMLBlock, r.htmlBlock)
 	reg.Register(ast.KindRawHTML, r.rawHTML)
+	reg.Register(kindAddress, r.address)
+	reg.Register(ast.KindBlockquote, r.quote)
+	reg.Register(kindAlertTitle, r.alertTitle)
 	reg.Register(ast.KindCodeBlock, r.codeBlock)
 	reg.Register(ast.KindFencedCodeBlock, r.codeBlock)
 	reg.Register(east.KindTaskCheckBox, r.taskBox)
@@ -129,15 +138,18 @@ func (r *nodes) codeBlock(w util.BufWriter, source []byte, node ast.Node, enteri
 	if !entering {
 		return ast.WalkContinue, nil
 	}
-	language := ""
-	if n, ok := node.(*ast.FencedCodeBlock); ok {
-		language = string(n.Language(source))
+	f := fence{}
+	if n, ok := node.(*ast.FencedCodeBlock); ok && n.Info != nil {
+		f = parseFence(string(n.Info.Segment.Value(source)))
 	}
 	code := string(node.Lines().Value(source))
-	// To find a language takes about as long as to colour a few lines.
 	spent := spend(node, metaHighlighted, len(code)+256)
-	name, marked := r.code.highlight(language, code, spent <= maxHighlighted)
-	_, _ = fmt.Fprintf(w, `<figure class="code" data-language="%s"><pre class="chroma"><code>`, html.EscapeString(name))
+	name, marked := r.code.highlight(f, findLexer(node, f.language), code, spent <= maxHighlighted)
+	_, _ = fmt.Fprintf(w, `<figure class="code" data-language="%s">`, html.EscapeString(name))
+	if f.title != "" {
+		_, _ = fmt.Fprintf(w, `<figcaption>%s</figcaption>`, html.EscapeString(f.title))
+	}
+	_, _ = w.WriteString(`<pre class="chroma"><code>`)
 	_, _ = w.WriteString(marked)
 	_, _ = w.WriteString("</code></pre></figure>\n")
 	return ast.WalkContinue, nil
@@ -155,15 +167,15 @@ func (r *nodes) taskBox(w util.BufWriter, _ []byte, node ast.Node, entering bool
 	return ast.WalkContinue, nil
 }
 
-// footnoteID is the id of a footnote. Its colon, which a prefix cannot have,
-// keeps one prefix's ids apart from those of every other.
+// footnoteID returns the id of a footnote. Its colon, which a prefix cannot have, keeps the ids of
+// different prefixes apart.
 func footnoteID(node ast.Node, index int) string {
 	prefix, _ := node.OwnerDocument().Meta()[metaPrefix].(string)
 	return "fn-" + prefix + ":" + strconv.Itoa(index)
 }
 
-// referenceID is the id of the place in the text that refers to a footnote,
-// which may be one of several.
+// referenceID returns the id of a place in the text that refers to a footnote. A footnote may have
+// several.
 func referenceID(node ast.Node, index, nth int) string {
 	prefix, _ := node.OwnerDocument().Meta()[metaPrefix].(string)
 	id := "fn-" + prefix + ":ref" + strconv.Itoa(index)
@@ -189,7 +201,8 @@ func (r *nodes) footnoteBacklink(w util.BufWriter, _ []byte, node ast.Node, ente
 		if n.RefCount > 1 {
 			name += fmt.Sprintf(" (%d)", n.RefIndex+1)
 		}
-		_, _ = fmt.Fprintf(w, ` <a href="#%s" class="footnote-backref" role="doc-backlink" aria-label="%s">&#x21a9;&#xfe0e;</a>`,
+		_, _ = fmt.Fprintf(w,
+			` <a href="#%s" class="footnote-backref" role="doc-backlink" aria-label="%s">&#x21a9;&#xfe0e;</a>`,
 			referenceID(n, n.Index, n.RefIndex), html.EscapeString(name))
 	}
 	return ast.WalkContinue, nil

@@ -10,41 +10,46 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// shaper makes of a tree that is safe one that is fit to be read.
+// shaper gives a safe tree the form in which it is shown.
 type shaper struct {
 	opt   Options
 	words Words
 
-	ids      map[string]bool // of headings
-	next     map[string]int  // the next number to try for an id that is taken
-	outline  []int           // the levels, as written, of the headings around the place
+	ids      map[string]bool   // of headings
+	folded   map[string]string // the ids that authors gave, by their lower case
+	next     map[string]int    // the next number to try for an id that is used
+	outline  []int             // the levels, as written, of the headings around the place
 	headings []Heading
 	images   []string
 	seen     map[string]bool // the images that are in images
 	anchors  []*html.Node    // links to places in this document
+
+	direction string       // of the whole document, "" for none
+	directed  []*html.Node // the blocks with a direction
 }
 
 func (s *shaper) shape(root *html.Node) {
-	s.ids, s.next, s.seen = make(map[string]bool), make(map[string]int), make(map[string]bool)
+	s.ids, s.folded = make(map[string]bool), make(map[string]string)
+	s.next, s.seen = make(map[string]int), make(map[string]bool)
 	s.children(root, place{})
 	s.resolveAnchors()
-	setDirections(root)
+	s.direction, _ = s.setDirections(root)
 	for n := range root.Descendants() {
-		// Some parsers sort the attributes of some elements. Sorted ones stay.
+		// Some parsers sort the attributes of some elements. Sorted ones stay as they are.
 		slices.SortFunc(n.Attr, func(a, b html.Attribute) int { return strings.Compare(a.Key, b.Key) })
 	}
 }
 
-// place is what must be known of the elements around the one that is shaped.
+// place is what must be known about the elements around the one that is shaped.
 type place struct {
-	quoted  bool // in a quote or a footnote: headings are no entries of the contents
+	quoted  bool // in a quote, an alert or a footnote, whose headings are no entries of the contents
 	inTable bool
 	inLink  bool
 }
 
 func (s *shaper) children(n *html.Node, at place) {
 	for c := n.FirstChild; c != nil; {
-		next := c.NextSibling // taken first, as c may be replaced
+		next := c.NextSibling // read first, since c may be replaced
 		if c.Type == html.ElementNode {
 			s.element(c, at)
 		}
@@ -57,6 +62,8 @@ func (s *shaper) element(n *html.Node, at place) {
 	switch n.DataAtom {
 	case atom.Blockquote, atom.Section:
 		inside.quoted = true
+	case atom.Div:
+		inside.quoted = at.quoted || has(n, dataAlert)
 	case atom.Table:
 		inside.inTable = true
 	case atom.A:
@@ -71,8 +78,10 @@ func (s *shaper) element(n *html.Node, at place) {
 		s.link(n)
 	case atom.Img:
 		s.image(n, at)
+	case atom.Video, atom.Audio:
+		s.media(n, n.DataAtom, at)
 	case atom.Blockquote, atom.Q, atom.Del, atom.Ins:
-		if address, ok := parseAddress(attribute(n, "cite")); ok {
+		if address, ok := parseAddress(attribute(n, "cite")); ok && isWeb(address) {
 			set(n, "cite", address.String())
 		} else {
 			set(n, "cite", "")
@@ -108,23 +117,32 @@ func taskItem(box *html.Node) *html.Node {
 	return n
 }
 
-// heading gives a heading its level and id; one that says nothing is removed.
+// heading sets the level and id of a heading. It removes a heading without text.
 func (s *shaper) heading(n *html.Node, at place) {
 	text := headingText(n)
 	if text == "" {
-		if !contains(n, atom.Img) {
+		if !contains(n, atom.Img, atom.Video, atom.Audio) {
 			remove(n)
 			return
 		}
 		text = joined(n, true)
 	}
-	level := min(len(s.outline)+2, 6) // one that is quoted is below all around it
+	level := min(len(s.outline)+2, 6) // a quoted heading is below all around it
 	if !at.quoted {
 		level = s.level(int(n.Data[1] - '0'))
 	}
 	n.Data = "h" + strconv.Itoa(level)
 	n.DataAtom = atom.Lookup([]byte(n.Data))
-	id := s.unique(headingID(text))
+	given := attribute(n, dataID)
+	set(n, dataID, "")
+	id := headingID(text)
+	if given != "" {
+		id = chosenID(given)
+	}
+	id = s.unique(id)
+	if given != "" {
+		s.folded[strings.ToLower(id)] = id
+	}
 	set(n, "id", id)
 	if !at.quoted {
 		s.headings = append(s.headings, Heading{Level: level, ID: id, Text: text})
@@ -148,36 +166,14 @@ func (s *shaper) unique(id string) string {
 	for {
 		s.next[id] = max(s.next[id], 1) + 1
 		numbered := id + "-" + strconv.Itoa(s.next[id])
+		if IsPageID(numbered) { // as the second {#post} would be
+			numbered = headingPrefix + numbered
+		}
 		if !s.ids[numbered] {
 			s.ids[numbered] = true
 			return numbered
 		}
 	}
-}
-
-// parseAddress parses the destination of a link or an image. Only addresses
-// are ok that cannot run a program in the reader's browser.
-func parseAddress(s string) (*url.URL, bool) {
-	s = strings.TrimSpace(s)
-	if s == "" || strings.ContainsAny(s, " \t\n") {
-		return nil, false
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return nil, false
-	}
-	switch u.Scheme {
-	case "", "http", "https", "mailto":
-	default:
-		return nil, false
-	}
-	// What is printed must read the same when it is parsed again, as it is by
-	// the last policy and by browsers.
-	again, err := url.Parse(u.String())
-	if err != nil || u.String() == "" || again.String() != u.String() || again.Scheme != u.Scheme || again.Host != u.Host {
-		return nil, false
-	}
-	return u, true
 }
 
 func (s *shaper) link(n *html.Node) {
@@ -186,25 +182,29 @@ func (s *shaper) link(n *html.Node) {
 		unwrap(n)
 		return
 	}
+	me := slices.Contains(strings.Fields(strings.ToLower(attribute(n, "rel"))), "me")
+	set(n, "rel", "")
+	if me {
+		set(n, "rel", "me")
+	}
 	switch {
-	case u.Scheme == "mailto":
+	case !isWeb(u):
 	case u.Scheme != "" || u.Host != "":
-		set(n, "rel", "external noopener")
+		set(n, "rel", strings.TrimSpace(attribute(n, "rel")+" external noopener"))
 	case u.Path == "":
 		if u.Fragment != "" && attribute(n, "role") == "" {
 			s.anchors = append(s.anchors, n)
 		}
 	case s.opt.Link != nil:
 		if dest, ok := s.opt.Link(u.Path); ok {
-			u = withRest(dest, u)
+			u = withQueryOf(dest, u)
 		}
 	}
 	set(n, "href", u.String())
 }
 
-// withRest returns the address that a caller gave, with the query and the
-// fragment of the one it was asked for.
-func withRest(dest string, asked *url.URL) *url.URL {
+// withQueryOf returns the address that a caller gave, with query and fragment of asked.
+func withQueryOf(dest string, asked *url.URL) *url.URL {
 	u, ok := parseAddress(dest)
 	if !ok {
 		return asked
@@ -218,7 +218,7 @@ func withRest(dest string, asked *url.URL) *url.URL {
 	return u
 }
 
-// resolveAnchors lets links to a heading be written without its prefix, as
+// resolveAnchors allows links to a heading with and without the prefix of its id, such as
 // [there](#its-text).
 func (s *shaper) resolveAnchors() {
 	for _, n := range s.anchors {
@@ -226,19 +226,23 @@ func (s *shaper) resolveAnchors() {
 		if !ok || s.ids[u.Fragment] {
 			continue
 		}
-		if id := headingID(u.Fragment); s.ids[id] {
+		if id, ok := s.resolve(u.Fragment); ok {
 			set(n, "href", (&url.URL{Fragment: id}).String())
 		}
 	}
 }
 
-// image gives an image its address and size. One on another host becomes a
-// link to it: the pages' policy loads images from here alone, and whoever
-// reads a post is nobody else's business.
+// image sets the address and size of an image. An image on another host becomes a link to it,
+// because the policy of pages loads images only from this host, and other hosts must not learn who
+// reads a post.
 func (s *shaper) image(n *html.Node, at place) {
 	u, ok := parseAddress(attribute(n, "src"))
-	if !ok || u.Scheme == "mailto" || u.Path == "" && u.Host == "" && u.Opaque == "" {
+	if !ok || !isWeb(u) || isOnPage(u) {
 		s.missing(n)
+		return
+	}
+	if kind := playerOf(u); kind != 0 {
+		s.media(n, kind, at)
 		return
 	}
 	if u.Scheme != "" || u.Host != "" {
@@ -293,10 +297,7 @@ func (s *shaper) imageElsewhere(n *html.Node, u *url.URL, at place) {
 	if alt == "" {
 		alt = u.String()
 	}
-	link := element(atom.A, alt)
-	set(link, "href", u.String())
-	set(link, "rel", "external noopener")
-	replace(n, link)
+	replace(n, linkTo(u, alt))
 }
 
 // frameTable puts a table into a frame that scrolls sideways, also by keys.
@@ -316,8 +317,8 @@ func (s *shaper) frameTable(n *html.Node) {
 	frame.AppendChild(n)
 }
 
-// frameCode lets a block of code be scrolled by keys. Code reads from the left
-// whatever the language around it.
+// frameCode makes a block of code scroll by keys. Code is written from left to right, whatever the
+// language around it.
 func (s *shaper) frameCode(n *html.Node) {
 	name := s.words.Code
 	if figure := n.Parent; figure != nil && attribute(figure, "class") == "code" {
@@ -325,6 +326,9 @@ func (s *shaper) frameCode(n *html.Node) {
 			name = language
 		} else {
 			set(figure, "data-language", "")
+		}
+		if title := first(figure, atom.Figcaption); title != nil {
+			name = joined(title, false)
 		}
 	}
 	if attribute(n, "dir") == "" {
@@ -350,7 +354,7 @@ func replace(old, by *html.Node) {
 	old.Parent.RemoveChild(old)
 }
 
-// unwrap puts an element's children in its place.
+// unwrap replaces an element by its children.
 func unwrap(n *html.Node) {
 	for c := n.FirstChild; c != nil; c = n.FirstChild {
 		n.RemoveChild(c)
@@ -369,10 +373,10 @@ func first(n *html.Node, names ...atom.Atom) *html.Node {
 	return nil
 }
 
-// contains reports whether an element of that name is inside.
-func contains(n *html.Node, name atom.Atom) bool {
+// contains reports whether n contains an element that is one of names.
+func contains(n *html.Node, names ...atom.Atom) bool {
 	for d := range n.Descendants() {
-		if d.DataAtom == name {
+		if d.DataAtom != 0 && slices.Contains(names, d.DataAtom) {
 			return true
 		}
 	}

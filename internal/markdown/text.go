@@ -9,21 +9,23 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Reading speeds. Words a minute is what the blog has always promised;
-// characters a minute is what readers of Chinese and Japanese are found to do.
+// Reading speeds. The blog has always used this number of words a minute; the number of characters
+// a minute is what readers of Chinese and Japanese were found to read.
 const (
 	wordsPerMinute      = 260
 	charactersPerMinute = 500
 )
 
 const (
-	excerptShort = 200 // an excerpt is cut at the last border of a sentence after this many characters,
-	excerptLong  = 280 // or at the last border of a word before this many
+	excerptShort = 200 // an excerpt is cut at the last end of a sentence after this many characters,
+	excerptLong  = 280 // or at the last end of a word before this many
 	maxIDLength  = 80  // characters of a heading's id
+
+	headingPrefix = "h-" // ids made of text have it, so that none equals an id of the page
 )
 
-// writeText writes the text below n. Blocks end a line. The marks of footnotes
-// are left out, as they are not read with the sentence they stand in.
+// writeText writes the text below n. Blocks end a line. It leaves out the marks of footnotes, which
+// are not read with the sentence.
 func writeText(b *strings.Builder, n *html.Node, alt bool) {
 	switch {
 	case n.Type == html.TextNode:
@@ -32,6 +34,8 @@ func writeText(b *strings.Builder, n *html.Node, alt bool) {
 	case n.Data == "img" && alt:
 		b.WriteString(attribute(n, "alt"))
 		return
+	case isPlayer(n.DataAtom) && !alt:
+		return // its text is a link for those who cannot play it
 	case n.DataAtom == atom.Br:
 		b.WriteByte('\n')
 		return
@@ -58,24 +62,24 @@ func joined(n *html.Node, alt bool) string {
 
 func headingText(n *html.Node) string { return joined(n, false) }
 
-// plainText returns the text below root, a block a line.
+// plainText returns the text below root, with a line for each block.
 func plainText(root *html.Node) string {
 	var b strings.Builder
 	for c := root.FirstChild; c != nil; c = c.NextSibling {
 		writeText(&b, c, true)
 	}
 	lines := strings.Split(b.String(), "\n")
-	kept := lines[:0]
+	filled := lines[:0]
 	for _, line := range lines {
 		if line = strings.TrimRight(line, " \t"); strings.TrimSpace(line) != "" {
-			kept = append(kept, line)
+			filled = append(filled, line)
 		}
 	}
-	return strings.Join(kept, "\n")
+	return strings.Join(filled, "\n")
 }
 
-// headingID returns the id for a heading's text: letters, marks and digits of
-// every script, all else one hyphen.
+// headingID returns the id for a heading's text: letters, marks and digits of every script, with
+// one hyphen for everything else.
 func headingID(text string) string {
 	var b strings.Builder
 	hyphen, length := false, 0
@@ -88,20 +92,20 @@ func headingID(text string) string {
 			}
 			hyphen = false
 			if length >= maxIDLength {
-				return "h-" + strings.TrimRight(b.String(), "-")
+				return headingPrefix + strings.TrimRight(b.String(), "-")
 			}
 			b.WriteRune(r)
 			length++
 		case r == '\'', r == '’', r == '\u200c', r == '\u200d', r == '\u00ad', unicode.IsMark(r):
-			// Is part of a word, but nothing to be seen in an address.
+			// These are part of a word, but invisible in an address.
 		default:
 			hyphen = true
 		}
 	}
 	if length == 0 {
-		return "h-section" // only punctuation or emoji
+		return headingPrefix + "section" // only punctuation or emoji
 	}
-	return "h-" + b.String()
+	return headingPrefix + b.String()
 }
 
 // excerpt returns the first paragraphs as text.
@@ -128,16 +132,15 @@ func excerpt(root *html.Node) string {
 	return shorten(strings.Join(strings.Fields(b.String()), " "), excerptShort, excerptLong)
 }
 
-// shorten cuts text to at most long characters: after a sentence that ends
-// beyond short, else between words, else at least not within a character that
-// is made of several.
+// shorten cuts text to at most long characters: behind a sentence that ends after short, otherwise
+// between words, otherwise at least not inside a character that consists of several.
 func shorten(text string, short, long int) string {
 	runes := []rune(text)
 	if len(runes) <= long {
 		return text
 	}
 	sentence, word, cluster := 0, 0, 0
-	for i := 1; i < long; i++ { // a cut before i; one place is kept for the ellipsis
+	for i := 1; i < long; i++ { // a cut before i; one place is for the ellipsis
 		if !clusterBorder(runes, i) {
 			continue
 		}
@@ -161,10 +164,9 @@ func shorten(text string, short, long int) string {
 	return string(runes[:cluster]) + "…"
 }
 
-// clusterBorder reports whether a cut before runes[i] leaves what is seen as
-// one character in one piece. It knows marks, joiners, skin tones and flags,
-// which are what occurs in prose; the whole of Unicode's annex 29 has a few
-// more.
+// clusterBorder reports whether a cut before runes[i] splits nothing that is seen as one character.
+// It knows marks, joiners, skin tones and flags, which are all that occurs in prose. Unicode's
+// annex 29 has a few more.
 func clusterBorder(runes []rune, i int) bool {
 	before, after := runes[i-1], runes[i]
 	switch {
@@ -188,14 +190,14 @@ func clusterBorder(runes []rune, i int) bool {
 
 func isRegional(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
-// isIdeograph reports whether a character stands for about a word or a
-// syllable, between which a line can be broken.
+// isIdeograph reports whether a character is about a word or a syllable, so that a line can be
+// broken before and after it.
 func isIdeograph(r rune) bool {
 	return r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
 }
 
-// isUnspaced reports whether a letter belongs to a script that puts no spaces
-// between words, of which five letters make about one.
+// isUnspaced reports whether a letter belongs to a script without spaces between words. About five
+// such letters make a word.
 func isUnspaced(r rune) bool {
 	return r >= 0xe00 && unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }

@@ -56,14 +56,15 @@ func TestExcerpt(t *testing.T) {
 }
 
 func TestPlain(t *testing.T) {
-	source := "# A *title*\n\nText with `code`, ![a picture](x.png) and a note[^1].\n\n```go\nfunc main() {}\n```\n\n|a|b|\n|-|-|\n|1|2|\n\n[^1]: The note."
+	source := "# A *title*\n\nText with `code`, ![a picture](x.png) and a note[^1].\n\n```go\nfunc main() " +
+		"{}\n```\n\n|a|b|\n|-|-|\n|1|2|\n\n[^1]: The note."
 	want := "A title\nText with code, a picture and a note.\nfunc main() {}\na b\n1 2\nThe note."
 	if got := mustRender(t, source, markdown.Options{}).Plain; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestWords asserts that what is read out can be in the reader's language.
+// TestWords: what is read out can be in the reader's language.
 func TestWords(t *testing.T) {
 	doc, err := markdown.New(markdown.Words{Code: `"Code" & <b>`, Done: "Erledigt"}).
 		Render("- [x] a\n\n      code\n", markdown.Options{})
@@ -77,7 +78,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestConcurrent asserts that one renderer serves many goroutines alike.
+// TestConcurrent: one renderer can be used by many goroutines.
 func TestConcurrent(t *testing.T) {
 	r := markdown.New(markdown.Words{})
 	source := "# a\n\n```go\nfunc f() {}\n```\n\n- [ ] x[^1]\n\n[^1]: y <b id=x>z</b>\n"

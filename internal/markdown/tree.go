@@ -8,21 +8,22 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// maxDepth is how deep elements may be nested; the tags of deeper ones are
-// left out. Browsers and golang.org/x/net/html give up at 512.
+// maxDepth is how deep elements may be nested. The tags of deeper ones are left out. Browsers and
+// golang.org/x/net/html stop at 512.
 const maxDepth = 160
 
-// Kinds of elements, as far as HTML's rules for a parser treat them apart.
+// Kinds of elements that the rules of HTML's parser distinguish.
 const (
 	void      = 1 << iota // has no end tag
 	block                 // ends an open paragraph
 	heading               // ends an open heading
-	structure             // a part of a table that holds no text of its own
+	structure             // a part of a table without text of its own
 	boundary              // end tags inside do not close what is outside
 )
 
 var kinds = map[atom.Atom]int{
 	atom.Br: void, atom.Wbr: void, atom.Img: void, atom.Input: void, atom.Hr: void | block,
+	atom.Video: void, atom.Audio: void, // what is between their tags is removed at the end tag
 	atom.P: block, atom.Div: block, atom.Blockquote: block, atom.Pre: block, atom.Section: block,
 	atom.Ul: block, atom.Ol: block, atom.Li: block, atom.Dl: block, atom.Dt: block, atom.Dd: block,
 	atom.Details: block, atom.Summary: block, atom.Figure: block, atom.Figcaption: block,
@@ -33,8 +34,8 @@ var kinds = map[atom.Atom]int{
 	atom.Td: boundary, atom.Th: boundary, atom.Caption: boundary,
 }
 
-// parents says inside which element another must be; without it, its tag is
-// left out. What lies between the two is closed.
+// parents has, for elements that must be inside of another, the names of that one. Elsewhere their
+// tags are left out. What is open between the two is closed.
 var parents = map[atom.Atom][]atom.Atom{
 	atom.Li: {atom.Ul, atom.Ol},
 	atom.Dt: {atom.Dl}, atom.Dd: {atom.Dl},
@@ -42,18 +43,26 @@ var parents = map[atom.Atom][]atom.Atom{
 	atom.Caption: {atom.Table}, atom.Thead: {atom.Table}, atom.Tbody: {atom.Table}, atom.Tfoot: {atom.Table},
 }
 
-// builder builds a balanced tree from tags in any order. It is stricter than
-// the parser of HTML's standard, which moves what is misplaced in a table and
-// opens <b> again after a </p> that has closed it: the same tags can then
-// become any number of elements. This one never makes more elements than
-// there are tags, but for the missing rows and cells of tables. What it builds
-// follows the standard's content model, so that a parser that reads it again
-// has nothing to repair.
+// builder builds a balanced tree from tags in any order. It is stricter than the parser of HTML's
+// standard, which moves what is misplaced in a table, and opens <b> again after a </p> that has
+// closed it, so that the same tags can become any number of elements. builder never makes more
+// elements than there are tags, except for missing rows and cells of tables. What it builds follows
+// the content model of the standard, so that a parser of the output has nothing to repair.
 type builder struct {
-	stack []*html.Node // the open elements, the root first
+	stack   []*html.Node // the open elements, the root first
+	skipped bool         // the open bare address is inside a link, and its own tags are left out
+	player  *html.Node   // the <video> or <audio> whose end tag has not come
+	sources sources      // of player
+
+	last    *html.Node       // the text node that was written last
+	written *strings.Builder // its text
 }
 
-// buildTree reads tags, which have passed a policy, and returns the root.
+// bareMark is the attribute that marks a bare address for the builder, which writes it as text
+// inside a link. No raw HTML has this attribute.
+const bareMark = "data-bare"
+
+// buildTree reads tags that have passed a policy, and returns the root.
 func buildTree(r io.Reader) *html.Node {
 	root := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
 	b := &builder{stack: []*html.Node{root}}
@@ -61,7 +70,7 @@ func buildTree(r io.Reader) *html.Node {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			// A reader of bytes has no error but its end.
+			// A reader of bytes fails only at its end.
 			return root
 		case html.TextToken:
 			b.text(z.Token().Data)
@@ -75,8 +84,8 @@ func buildTree(r io.Reader) *html.Node {
 
 func (b *builder) top() *html.Node { return b.stack[len(b.stack)-1] }
 
-// find returns the place of the innermost open element that is one of names,
-// or 0. It does not look beyond a boundary, which itself may be the answer.
+// find returns the index of the innermost open element that is one of names, or 0. It stops at a
+// boundary, which may be the result itself.
 func (b *builder) find(names ...atom.Atom) int {
 	for i := len(b.stack) - 1; i > 0; i-- {
 		at := b.stack[i].DataAtom
@@ -92,7 +101,7 @@ func (b *builder) find(names ...atom.Atom) int {
 	return 0
 }
 
-// table returns the place of the innermost open table, or 0.
+// table returns the index of the innermost open table, or 0.
 func (b *builder) table() int {
 	for i := len(b.stack) - 1; i > 0; i-- {
 		if b.stack[i].DataAtom == atom.Table {
@@ -102,7 +111,7 @@ func (b *builder) table() int {
 	return 0
 }
 
-// closeFrom closes the element at a place and all that are inside.
+// closeFrom closes the element at index i and everything inside.
 func (b *builder) closeFrom(i int) { b.stack = b.stack[:i] }
 
 func (b *builder) open(n *html.Node) {
@@ -118,7 +127,7 @@ func (b *builder) text(s string) {
 	s = strings.Map(holdable, strings.ReplaceAll(s, "\r", "\n"))
 	top := b.top()
 	if top.DataAtom == atom.Pre && top.FirstChild == nil {
-		// A parser drops the line's end that follows <pre>.
+		// A parser drops the line end that follows <pre>.
 		s = strings.TrimPrefix(s, "\n")
 	}
 	if s == "" {
@@ -131,11 +140,18 @@ func (b *builder) text(s string) {
 		b.cell()
 		top = b.top()
 	}
-	if last := top.LastChild; last != nil && last.Type == html.TextNode {
-		last.Data += s
-		return
+	last := top.LastChild
+	if last == nil || last.Type != html.TextNode {
+		last = &html.Node{Type: html.TextNode}
+		top.AppendChild(last)
 	}
-	top.AppendChild(&html.Node{Type: html.TextNode, Data: s})
+	if last != b.last {
+		b.last, b.written = last, &strings.Builder{}
+		b.written.WriteString(last.Data)
+	}
+	// A strings.Builder is not copied on each append, as a string is.
+	b.written.WriteString(s)
+	last.Data = b.written.String()
 }
 
 // cell opens what is missing for content directly inside a table's structure.
@@ -151,6 +167,16 @@ func (b *builder) cell() {
 
 func (b *builder) start(t html.Token) {
 	kind := kinds[t.DataAtom]
+	if t.DataAtom == atom.Source {
+		b.addSource(t)
+		return
+	}
+	if t.DataAtom == atom.A && len(t.Attr) > 0 && t.Attr[0].Key == bareMark {
+		t.Attr = t.Attr[1:]
+		if b.skipped = b.find(atom.A) > 0; b.skipped {
+			return
+		}
+	}
 	if t.DataAtom == 0 || len(b.stack) >= maxDepth && kind&void == 0 {
 		return
 	}
@@ -159,20 +185,24 @@ func (b *builder) start(t html.Token) {
 	}
 	n := &html.Node{Type: html.ElementNode, Data: t.Data, DataAtom: t.DataAtom}
 	for _, attr := range t.Attr {
-		if !has(n, attr.Key) { // the first of its name counts
+		if !has(n, attr.Key) { // the first one with a name counts
 			attr.Val = strings.Map(holdable, strings.ReplaceAll(attr.Val, "\r", "\n"))
 			n.Attr = append(n.Attr, attr)
 		}
 	}
 	if kind&void != 0 {
 		b.top().AppendChild(n)
+		if isPlayer(t.DataAtom) {
+			b.player, b.sources = n, sources{}
+			b.sources.offer(attribute(n, "src"))
+		}
 		return
 	}
 	b.open(n)
 }
 
-// place closes or opens what must be so that an element can be opened, or
-// reports false where it cannot be.
+// place closes or opens what is needed before an element can be opened. It reports false when the
+// element cannot be opened.
 func (b *builder) place(a atom.Atom, kind int) bool {
 	switch a {
 	case atom.Caption, atom.Thead, atom.Tbody, atom.Tfoot:
@@ -228,9 +258,8 @@ func (b *builder) place(a atom.Atom, kind int) bool {
 	return true
 }
 
-// placeRow closes all that is inside the innermost table but the part of it
-// that takes the row. A table's children are its parts and captions alone, and
-// a part's children are rows.
+// placeRow closes everything inside the innermost table except for the part that gets the row.
+// Children of a table are only its parts and captions, and children of a part are rows.
 func (b *builder) placeRow() bool {
 	i := b.table()
 	if i == 0 {
@@ -246,8 +275,15 @@ func (b *builder) placeRow() bool {
 }
 
 func (b *builder) end(a atom.Atom) {
+	if a == atom.A && b.skipped {
+		b.skipped = false
+		return
+	}
 	switch a {
 	case 0:
+		return
+	case atom.Video, atom.Audio:
+		b.endPlayer(a)
 		return
 	case atom.Table:
 		if i := b.table(); i > 0 {
@@ -286,15 +322,15 @@ func attribute(n *html.Node, key string) string {
 	return ""
 }
 
-// set gives an attribute a value, or removes it when that is empty.
+// set sets an attribute, or removes it when value is empty.
 func set(n *html.Node, key, value string) {
-	kept := n.Attr[:0]
+	remaining := n.Attr[:0]
 	for _, attr := range n.Attr {
 		if attr.Key != key {
-			kept = append(kept, attr)
+			remaining = append(remaining, attr)
 		}
 	}
-	n.Attr = kept
+	n.Attr = remaining
 	if value != "" {
 		n.Attr = append(n.Attr, html.Attribute{Key: key, Val: value})
 	}

@@ -17,14 +17,14 @@ func inspectGIF(data []byte) (width, height int, err error) {
 	return int(binary.LittleEndian.Uint16(data[6:])), int(binary.LittleEndian.Uint16(data[8:])), nil
 }
 
-// gifReader takes a GIF (GIF89a specification) apart, block by block.
+// gifReader reads a GIF (GIF89a specification) block by block.
 type gifReader struct {
 	data []byte
 	at   int
 }
 
-// take returns the next n bytes.
-func (g *gifReader) take(n int) ([]byte, error) {
+// read returns the next n bytes.
+func (g *gifReader) read(n int) ([]byte, error) {
 	if n > len(g.data)-g.at {
 		return nil, truncated("GIF")
 	}
@@ -33,24 +33,23 @@ func (g *gifReader) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// subBlocks passes over length-prefixed blocks up to the empty one that ends
-// them.
+// subBlocks skips length-prefixed blocks up to the empty one that ends them.
 func (g *gifReader) subBlocks() error {
 	for {
-		n, err := g.take(1)
+		n, err := g.read(1)
 		if err != nil {
 			return err
 		}
 		if n[0] == 0 {
 			return nil
 		}
-		if _, err := g.take(int(n[0])); err != nil {
+		if _, err := g.read(int(n[0])); err != nil {
 			return err
 		}
 	}
 }
 
-// colours is the size in bytes of the colour table a flags byte announces.
+// colours returns the size in bytes of the colour table that a byte of flags announces.
 func colours(flags byte) int {
 	if flags&0x80 == 0 {
 		return 0
@@ -58,16 +57,16 @@ func colours(flags byte) int {
 	return 3 << (flags&7 + 1)
 }
 
-// image passes over an image behind its introducer.
+// image skips an image behind its introducer.
 func (g *gifReader) image() error {
-	d, err := g.take(9)
+	d, err := g.read(9)
 	if err != nil {
 		return err
 	}
 	if err := checkSize(int(binary.LittleEndian.Uint16(d[4:])), int(binary.LittleEndian.Uint16(d[6:]))); err != nil {
 		return err
 	}
-	if _, err := g.take(colours(d[8]) + 1); err != nil { // and the code size
+	if _, err := g.read(colours(d[8]) + 1); err != nil { // with the code size
 		return err
 	}
 	return g.subBlocks()
@@ -75,19 +74,19 @@ func (g *gifReader) image() error {
 
 func stripGIF(data []byte) ([]byte, error) {
 	g := &gifReader{data: data}
-	head, err := g.take(13)
+	head, err := g.read(13)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := g.take(colours(head[10])); err != nil {
+	if _, err := g.read(colours(head[10])); err != nil {
 		return nil, err
 	}
 	out := append(make([]byte, 0, len(data)), data[:g.at]...)
-	var control []byte // waits for the image it is about
+	var control []byte // precedes the image that it is about
 	images := 0
 	for {
 		start := g.at
-		intro, err := g.take(1)
+		intro, err := g.read(1)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +104,7 @@ func stripGIF(data []byte) ([]byte, error) {
 			control = nil
 			images++
 		case 0x21:
-			label, err := g.take(1)
+			label, err := g.read(1)
 			if err != nil {
 				return nil, err
 			}
@@ -115,10 +114,10 @@ func stripGIF(data []byte) ([]byte, error) {
 			switch block := data[start:g.at]; label[0] {
 			case 0xF9:
 				control = block
-			case 0x01: // text drawn over the picture, which nothing shows, uses up its control
+			case 0x01: // a viewer shows no text drawn over the picture, but the text uses up its control
 				control = nil
 			case 0xFF:
-				out = append(out, keptApplication(block)...)
+				out = append(out, retainedApplication(block)...)
 			}
 		default:
 			return nil, fmt.Errorf("%w: unknown GIF block %#x at byte %d", ErrDamaged, intro[0], start)
@@ -126,9 +125,9 @@ func stripGIF(data []byte) ([]byte, error) {
 	}
 }
 
-// keptApplication gives what is kept of an application extension: how often an
-// animation runs, and the colour profile. XMP, with its position, is not.
-func keptApplication(block []byte) []byte {
+// retainedApplication returns the retained part of an application extension: how often an animation
+// runs, or the colour profile. XMP, which has the position, is dropped.
+func retainedApplication(block []byte) []byte {
 	if len(block) < 14 || block[2] != 11 {
 		return nil
 	}

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// JPEG (ITU T.81, annex B): markers FF xx, most followed by a length that
-// counts itself, and after each SOS the entropy-coded data of one scan.
+// A JPEG (ITU T.81, annex B) consists of markers FF xx. Most are followed by a length that counts
+// itself, and each SOS by the entropy-coded data of one scan.
 const (
 	mSOI  = 0xD8
 	mEOI  = 0xD9
@@ -21,15 +21,14 @@ const (
 
 func isJPEG(data []byte) bool { return bytes.HasPrefix(data, []byte{0xFF, mSOI, 0xFF}) }
 
-// segment is one marker with its payload and, after SOS, the scan's data.
+// segment is a marker with its payload and, after SOS, the data of the scan.
 type segment struct {
 	marker  byte
 	payload []byte // without the two bytes of the length
 	scan    []byte
 }
 
-// nextSegment reads the segment that starts at data[at], and says where the
-// next one starts.
+// nextSegment reads the segment at data[at], and returns where the next one begins.
 func nextSegment(data []byte, at int) (segment, int, error) {
 	if at >= len(data) {
 		return segment{}, 0, truncated("JPEG")
@@ -37,7 +36,7 @@ func nextSegment(data []byte, at int) (segment, int, error) {
 	if data[at] != 0xFF {
 		return segment{}, 0, fmt.Errorf("%w: no JPEG marker at byte %d", ErrDamaged, at)
 	}
-	for at < len(data) && data[at] == 0xFF { // any number of FF may pad a marker
+	for at < len(data) && data[at] == 0xFF { // any number of FF may precede a marker
 		at++
 	}
 	if at >= len(data) {
@@ -71,7 +70,7 @@ func nextSegment(data []byte, at int) (segment, int, error) {
 	return s, at, nil
 }
 
-// scanEnd finds the marker that ends entropy-coded data: an FF that is neither
+// scanEnd returns the place of the marker that ends entropy-coded data: an FF that is neither
 // stuffed (FF 00) nor a restart marker (FF D0 to D7).
 func scanEnd(data []byte, at int) int {
 	for {
@@ -132,7 +131,7 @@ func inspectJPEG(data []byte) (width, height int, err error) {
 
 func stripJPEG(data []byte) ([]byte, error) {
 	out := append(make([]byte, 0, len(data)), 0xFF, mSOI)
-	var seen keptOnce
+	var seen seenSegments
 	for at := 2; ; {
 		s, next, err := nextSegment(data, at)
 		if err != nil {
@@ -149,28 +148,29 @@ func stripJPEG(data []byte) ([]byte, error) {
 			seen.scan = true
 		}
 		if isSOF(s.marker) && seen.scan {
-			// A second picture behind the first would escape the size check.
+			// The size check would not see a second picture behind the first.
 			return nil, fmt.Errorf("%w: this JPEG has two sizes", ErrDamaged)
 		}
-		payload, keep := seen.reduce(s)
-		if !keep {
+		payload, retain := seen.reduce(s)
+		if !retain {
 			continue
 		}
 		out = append(out, 0xFF, s.marker)
-		out = binary.BigEndian.AppendUint16(out, uint16(len(payload)+2)) // #nosec G115 -- a payload came with, or is shorter than, a 16-bit length
+		// #nosec G115 -- a payload came with, or is shorter than, a 16-bit length
+		out = binary.BigEndian.AppendUint16(out, uint16(len(payload)+2))
 		out = append(out, payload...)
 		out = append(out, s.scan...)
 	}
 }
 
-// keptOnce remembers what may appear only once in a stripped JPEG.
-type keptOnce struct{ jfif, exif, scan bool }
+// seenSegments has what may appear only once in a stripped JPEG.
+type seenSegments struct{ jfif, exif, scan bool }
 
-// reduce gives what is kept of a segment's payload, if any.
-func (k *keptOnce) reduce(s segment) (payload []byte, keep bool) {
+// reduce returns what is retained of a segment's payload, if anything is.
+func (k *seenSegments) reduce(s segment) (payload []byte, retain bool) {
 	switch s.marker {
 	case mAPP0:
-		// JFIF: the density is kept, its thumbnail is not.
+		// Of JFIF the density is retained, and the thumbnail is not.
 		if k.jfif || len(s.payload) < 14 || !bytes.HasPrefix(s.payload, []byte("JFIF\x00")) {
 			return nil, false
 		}
@@ -191,12 +191,12 @@ func (k *keptOnce) reduce(s segment) (payload []byte, keep bool) {
 		}
 		return s.payload[:12], true
 	}
-	// What decoding needs: frames, tables, scans, DNL, restart interval.
+	// Decoding needs these: frames, tables, scans, DNL and the restart interval.
 	return s.payload, s.marker >= 0xC0 && s.marker <= 0xCF || s.marker >= mSOS && s.marker <= 0xDD
 }
 
-// exifOrientation reads tag 0x0112 of the first directory (Exif 2.3, 4.6.4):
-// 1 to 8, and 1 where there is none or the block is broken.
+// exifOrientation returns tag 0x0112 of the first directory (Exif 2.3, 4.6.4): 1 to 8, or 1 when it
+// is missing or the block is broken.
 func exifOrientation(app1 []byte) int {
 	tiff, ok := bytes.CutPrefix(app1, []byte("Exif\x00\x00"))
 	if !ok || len(tiff) < 8 {
@@ -233,7 +233,7 @@ func exifOrientation(app1 []byte) int {
 	return 1
 }
 
-// orientationExif is the smallest Exif block that says how to turn a picture.
+// orientationExif returns the smallest Exif block with an orientation.
 func orientationExif(o int) []byte {
 	return append([]byte("Exif\x00\x00MM\x00*\x00\x00\x00\x08"+ // big-endian, directory at 8
 		"\x00\x01"+ // one entry

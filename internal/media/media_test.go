@@ -41,7 +41,7 @@ func samples(tb testing.TB) []sample {
 	}
 }
 
-func TestInspectTellsTypeAndDisplayedSize(t *testing.T) {
+func TestInspectReturnsTypeAndDisplayedSize(t *testing.T) {
 	for _, s := range samples(t) {
 		info, err := media.Inspect(s.data)
 		if err != nil {
@@ -54,25 +54,26 @@ func TestInspectTellsTypeAndDisplayedSize(t *testing.T) {
 	}
 }
 
-func TestStripRemovesWhatIsPrivateAndKeepsThePicture(t *testing.T) {
+func TestStripRemovesWhatIsPrivateAndRetainsThePicture(t *testing.T) {
 	for _, s := range samples(t) {
 		t.Run(s.name, func(t *testing.T) {
 			got, err := media.Strip(s.data)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, word := range []string{private, "xap", "XMP", "EXIF", "eXIf", "MotionPhoto", "thu"} {
-				if bytes.Contains(got, []byte(word)) {
-					t.Errorf("%q survived", word)
+			for _, text := range []string{private, "xap", "XMP", "EXIF", "eXIf", "MotionPhoto", "thu"} {
+				if bytes.Contains(got, []byte(text)) {
+					t.Errorf("%q survived", text)
 				}
 			}
 			again, err := media.Strip(got)
 			if err != nil || !bytes.Equal(again, got) {
-				t.Errorf("not idempotent: %v", err)
+				t.Errorf("not idempotent: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(again),
+					bytes.Equal(again, got), len(got))
 			}
 			info, err := media.Inspect(got)
 			if err != nil || info.Width != s.w || info.Height != s.h {
-				t.Errorf("after: %+v, %v", info, err)
+				t.Errorf("after: %+v, %v, want no error, Width %v and Height %v", info, err, s.w, s.h)
 			}
 			if s.still {
 				mustSamePixels(t, s.data, got)
@@ -103,13 +104,16 @@ func mustSamePixels(tb testing.TB, before, after []byte) {
 	}
 }
 
-func TestStripKeepsWhatTheLookDependsOn(t *testing.T) {
+func TestStripRetainsWhatTheDisplayDependsOn(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		data []byte
 		want []string
 	}{
-		{"jpeg", MustDirtyJPEG(t, 6), []string{"ICC_PROFILE\x00\x01\x01profile", "Exif\x00\x00MM\x00*", "\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06"}},
+		{
+			"jpeg", MustDirtyJPEG(t, 6),
+			[]string{"ICC_PROFILE\x00\x01\x01profile", "Exif\x00\x00MM\x00*", "\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06"},
+		},
 		{"png", MustDirtyPNG(t), []string{"pHYs", "sRGB"}},
 		{"gif", MustDirtyGIF(t), []string{"NETSCAPE2.0\x03\x01\x03\x00\x00"}},
 		{"webp", dirtyWebP(), []string{"VP8X\x0a\x00\x00\x00\x20\x00", "ICCP", "profile"}},
@@ -130,7 +134,7 @@ func TestStripKeepsWhatTheLookDependsOn(t *testing.T) {
 	}
 	upright, err := media.Strip(MustDirtyJPEG(t, 1))
 	if err != nil || bytes.Contains(upright, []byte("Exif")) {
-		t.Errorf("an upright photo needs no Exif: %v", err)
+		t.Errorf("an upright photo: %v, with Exif: %t, want no error and none", err, bytes.Contains(upright, []byte("Exif")))
 	}
 }
 
@@ -184,7 +188,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		_, err := media.Strip(c.data)
 		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: %v, want %v and with %v", c.name, err, c.want, c.says)
 		}
 	}
 }
@@ -195,7 +199,7 @@ func TestChunksJoinToTheWhole(t *testing.T) {
 		chunks := media.Chunks(data)
 		for _, c := range chunks {
 			if len(c) == 0 || len(c) > media.ChunkSize || len(c) >= 256<<10 {
-				t.Errorf("%d bytes: a chunk of %d", n, len(c))
+				t.Errorf("%d bytes: a chunk of %d, want not 0, at most %d and less than %d", n, len(c), media.ChunkSize, 256<<10)
 			}
 		}
 		if !bytes.Equal(bytes.Join(chunks, nil), data) {
@@ -230,14 +234,14 @@ func TestNames(t *testing.T) {
 		}
 	}
 	if n := len(media.SafeName(strings.Repeat("写", 500), ".png")); n > 130 {
-		t.Errorf("a name of %d bytes", n)
+		t.Errorf("a name of %d bytes, want at most 130", n)
 	}
 	hash := media.Hash([]byte("abc"))
 	if hash != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
-		t.Error(hash)
+		t.Errorf("%v, want %q", hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
 	}
 	if got := media.Address("ab12", "Köln.png"); got != "/media/ab12/K%C3%B6ln.png" {
-		t.Error(got)
+		t.Errorf("%v, want %q", got, "/media/ab12/K%C3%B6ln.png")
 	}
 }
 
@@ -257,11 +261,12 @@ func FuzzStrip(f *testing.F) {
 		}
 		again, err := media.Strip(got)
 		if err != nil || !bytes.Equal(again, got) {
-			t.Fatalf("not idempotent: %v", err)
+			t.Fatalf("not idempotent: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(again),
+				bytes.Equal(again, got), len(got))
 		}
 		after, err := media.Inspect(got)
 		if err != nil || after != info {
-			t.Fatalf("%+v became %+v, %v", info, after, err)
+			t.Fatalf("%+v became %+v, %v, want no error and %+v", info, after, err, info)
 		}
 	})
 }
@@ -272,7 +277,8 @@ func FuzzSafeName(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		got := media.SafeName(name, ".gif")
-		if got != media.SafeName(got, ".gif") || strings.Contains(got, "..") || strings.ContainsAny(got, "/\\\x00") || got[0] == '.' {
+		if got != media.SafeName(got, ".gif") || strings.Contains(got, "..") || strings.ContainsAny(got, "/\\\x00") ||
+			got[0] == '.' {
 			t.Errorf("%q became %q, then %q", name, got, media.SafeName(got, ".gif"))
 		}
 	})

@@ -11,20 +11,20 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxName is the longest stem of a file name in an address, in bytes. It keeps
-// the percent-encoded address of any script under what proxies accept.
+// maxName is the length in bytes of the longest stem of a file name in an address. It keeps the
+// percent-encoded address, in any script, below what proxies accept.
 const maxName = 120
 
-// Address is where a picture is served: its content hash, which makes the
-// answer immutable, and a name for people. The name is percent-encoded.
+// Address returns the address at which a picture is served: its content hash, which makes the
+// answer immutable, and a percent-encoded name for people.
 func Address(hash, name string) string {
 	return "/media/" + hash + "/" + url.PathEscape(name)
 }
 
-// SafeName makes a file name that is safe in an address, in a header and on a
-// disk: letters, marks and digits of every script, dashes, underscores and dots
-// stay, the folder goes, anything else becomes a dash, and the extension is ext
-// (that of the content, with its dot) whatever it was.
+// SafeName returns a file name that is safe in an address, in a header and on a disk. It retains
+// letters, marks and digits of every script, dashes, underscores and dots. It drops the folder,
+// replaces anything else by a dash, and replaces the extension by ext, that of the content with its
+// dot.
 func SafeName(name, ext string) string {
 	name = strings.ToValidUTF8(name, "-")
 	name = norm.NFC.String(name)
@@ -52,19 +52,22 @@ func SafeName(name, ext string) string {
 	for strings.Contains(stem, "..") {
 		stem = strings.ReplaceAll(stem, "..", ".")
 	}
-	// A mark needs a letter to sit on; alone it would sit on the slash.
-	stem = strings.TrimLeftFunc(stem, func(r rune) bool { return unicode.In(r, unicode.M) || strings.ContainsRune("-._", r) })
+	// A mark needs a letter before it. At the beginning it would combine with the slash.
+	stem = strings.TrimLeftFunc(stem, func(r rune) bool {
+		return unicode.In(r, unicode.M) || strings.ContainsRune("-._", r)
+	})
 	if stem == "" {
 		stem = "image"
 	}
 	return stem + ext
 }
 
-// unsupported says what the file seems to be, where that helps its author.
+// unsupported returns an error that says what the file seems to be, when that helps its author.
 func unsupported(data []byte) error {
 	head := bytes.ToLower(bytes.TrimLeft(data[:min(len(data), 1024)], "\xef\xbb\xbf \t\r\n"))
 	switch {
-	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")), bytes.HasPrefix(head, []byte("<!doctype svg")):
+	case bytes.HasPrefix(head, []byte("<svg")), bytes.HasPrefix(head, []byte("<?xml")),
+		bytes.HasPrefix(head, []byte("<!doctype svg")):
 		return fmt.Errorf("%w; SVG is refused because it can carry scripts: export it as PNG", ErrUnsupported)
 	case bytes.HasPrefix(head, []byte("<")):
 		return fmt.Errorf("%w; this is a page, not a picture", ErrUnsupported)

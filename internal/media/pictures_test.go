@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// private stands for what must not survive: a position, a name, a comment.
+// private stands for everything that must be removed: a position, a name, a comment.
 const private = "52.5200N 13.4050E"
 
 func picture() *image.Paletted {
@@ -60,11 +60,12 @@ func insert(data []byte, at int, parts ...[]byte) []byte {
 }
 
 func jpegSegment(marker byte, payload string) []byte {
-	b := binary.BigEndian.AppendUint16([]byte{0xFF, marker}, uint16(len(payload)+2)) // #nosec G115 -- small by construction
+	// #nosec G115 -- small by construction
+	b := binary.BigEndian.AppendUint16([]byte{0xFF, marker}, uint16(len(payload)+2))
 	return append(b, payload...)
 }
 
-// exif is an Exif block with an orientation and a GPS directory.
+// exif returns an Exif block with an orientation and a GPS directory.
 func exif(order binary.AppendByteOrder, orientation uint16) string {
 	b := []byte("MM\x00*")
 	if order == binary.AppendByteOrder(binary.LittleEndian) {
@@ -84,7 +85,7 @@ func exif(order binary.AppendByteOrder, orientation uint16) string {
 	return "Exif\x00\x00" + string(b) + private
 }
 
-// MustDirtyJPEG is a photo as a phone writes it.
+// MustDirtyJPEG returns a photo as a phone writes it.
 func MustDirtyJPEG(tb testing.TB, orientation uint16) []byte {
 	tb.Helper()
 	data := insert(MustJPEG(tb), 2,
@@ -151,7 +152,9 @@ const lossless = "\x2f\x00\x00\x00\x00\x88\x88\x08"
 
 func vp8x(flags byte, w, h int) []byte {
 	w, h = w-1, h-1
-	return riffChunk("VP8X", string([]byte{flags, 0, 0, 0, byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)})) // #nosec G115 -- small by construction
+	// #nosec G115 -- small by construction
+	size := []byte{byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)}
+	return riffChunk("VP8X", string(append([]byte{flags, 0, 0, 0}, size...)))
 }
 
 func dirtyWebP() []byte {
@@ -160,6 +163,8 @@ func dirtyWebP() []byte {
 }
 
 func movingWebP() []byte {
-	frame := "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00" + string(riffChunk("VP8L", lossless)) + string(riffChunk("meta", private))
-	return webp(vp8x(0x02, 1, 1), riffChunk("ANIM", "\x00\x00\x00\x00\x00\x00"), riffChunk("ANMF", frame), riffChunk("ANMF", frame))
+	frame := "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00" +
+		string(riffChunk("VP8L", lossless)) + string(riffChunk("meta", private))
+	return webp(vp8x(0x02, 1, 1), riffChunk("ANIM", "\x00\x00\x00\x00\x00\x00"), riffChunk("ANMF", frame),
+		riffChunk("ANMF", frame))
 }

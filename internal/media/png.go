@@ -11,8 +11,8 @@ const pngSignature = "\x89PNG\r\n\x1a\n"
 
 func isPNG(data []byte) bool { return bytes.HasPrefix(data, []byte(pngSignature)) }
 
-// nextPNGChunk reads the chunk at the start of data (PNG 3rd edition, 5.3):
-// length, type, payload, CRC. raw is all of it.
+// nextPNGChunk reads the chunk at the start of data (PNG 3rd edition, 5.3): length, type, payload,
+// CRC. raw is all of it.
 func nextPNGChunk(data []byte) (kind string, payload, raw []byte, err error) {
 	if len(data) < 12 {
 		return "", nil, nil, truncated("PNG")
@@ -44,9 +44,9 @@ func inspectPNG(data []byte) (width, height int, err error) {
 	return int(w), int(h), nil
 }
 
-// keepPNG names the chunks a picture's look depends on. eXIf, tEXt, iTXt, zTXt
-// and tIME are not among them, nor is anything unknown.
-func keepPNG(kind string) bool {
+// retainsChunk reports whether the display of a picture depends on chunks of this kind. It does not
+// depend on eXIf, tEXt, iTXt, zTXt, tIME and unknown ones.
+func retainsChunk(kind string) bool {
 	switch kind {
 	case "IHDR", "PLTE", "IDAT", "IEND",
 		"tRNS", "bKGD", "hIST", "sBIT", "sPLT", "pHYs",
@@ -59,15 +59,15 @@ func keepPNG(kind string) bool {
 
 func stripPNG(data []byte) ([]byte, error) {
 	out := append(make([]byte, 0, len(data)), pngSignature...)
-	rest := data[len(pngSignature):]
+	remainder := data[len(pngSignature):]
 	var headers int
 	var pixels bool
 	for {
-		kind, payload, raw, err := nextPNGChunk(rest)
+		kind, payload, raw, err := nextPNGChunk(remainder)
 		if err != nil {
 			return nil, err
 		}
-		rest = rest[len(raw):]
+		remainder = remainder[len(raw):]
 		switch kind {
 		case "IHDR":
 			headers++
@@ -81,8 +81,8 @@ func stripPNG(data []byte) ([]byte, error) {
 		if headers != 1 {
 			return nil, fmt.Errorf("%w: this PNG has two sizes", ErrDamaged)
 		}
-		if !keepPNG(kind) {
-			if kind[0]&0x20 == 0 { // upper case: cannot be shown without it
+		if !retainsChunk(kind) {
+			if kind[0]&0x20 == 0 { // upper case: the picture cannot be shown without it
 				return nil, fmt.Errorf("%w; this PNG needs an unknown extension %q", ErrUnsupported, kind)
 			}
 			continue
@@ -97,7 +97,7 @@ func stripPNG(data []byte) ([]byte, error) {
 	}
 }
 
-// checkFrame refuses an animation's frame that is too large by itself.
+// checkFrame refuses a frame of an animation that is too large by itself.
 func checkFrame(fcTL []byte) error {
 	if len(fcTL) != 26 {
 		return fmt.Errorf("%w: a frame has no size", ErrDamaged)

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Put stores one chunk of a picture. The chunks may come in any order and any
-// number of times; the picture can be used when the last one is there.
+// Put is the command that stores one chunk of a picture. Chunks may come in any order and any
+// number of times. The picture can be used once all of them are stored. It fails with Invalid for
+// the field image.
 type Put struct {
 	Hash   string `json:"hash"`
 	Type   string `json:"type"`
@@ -22,7 +24,7 @@ type Put struct {
 	N      int    `json:"n"` // from 0
 	Data   []byte `json:"data"`
 
-	checked *verdict // by Prepare; nil when this is not the last chunk
+	checked *verdict // set by Prepare; nil unless this is the last missing chunk
 }
 
 // Stored is the result of Put.
@@ -31,17 +33,16 @@ type Stored struct {
 	Complete bool   `json:"complete"`
 }
 
-// Name is "media.put".
+// Name returns "media.put".
 func (Put) Name() string { return "media.put" }
 
-// Bulk says that it comes chunk after chunk.
+// Bulk marks the command as one of many: an upload sends one for each chunk.
 func (Put) Bulk() {}
 
-// Apply stores the chunk. With the last one the whole is checked: what does not
-// have the hash and the kind it was announced with never becomes a picture. It is
-// refused, or, where chunks of it had been stored before, these are thrown away
-// (and Complete stays false): what was stored wrongly must not be in the way of
-// the right picture for ever.
+// Apply stores the chunk. With the last missing one it checks the whole: bytes that do not have the
+// announced hash and type never become a picture. A picture of a single chunk is refused. Of one
+// with several, the stored chunks are deleted and Complete stays false, because wrong chunks must
+// not prevent the upload of the right picture for ever.
 func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 	if err := p.check(); err != nil {
 		return Stored{}, err
@@ -52,7 +53,7 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 			tx.NoChange()
 		}
 		return Stored{Hash: p.Hash, Complete: werr == nil}, werr
-	} else if !errors.Is(err, repo.NotFound) {
+	} else if !errors.Is(err, apperr.NotFound) {
 		return Stored{}, err
 	}
 	changed, err := p.store(ctx, tx)
@@ -73,7 +74,7 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 	switch {
 	case err != nil:
 		return Stored{}, err
-	case refusal != nil && p.Chunks == 1: // nothing of it was here before
+	case refusal != nil && p.Chunks == 1: // none of it was stored before
 		return Stored{}, refusal
 	case refusal != nil:
 		_, err = tx.ExecContext(ctx, "DELETE FROM media WHERE hash = ?", p.Hash)
@@ -86,8 +87,8 @@ func (p Put) Apply(ctx context.Context, tx *repo.Tx) (Stored, error) {
 	return Stored{Hash: p.Hash, Complete: refusal == nil}, nil
 }
 
-// store puts the chunk in, in place of another one, and the announcement in
-// place of another one, whose chunks go with it.
+// store inserts the chunk or replaces it. Another announcement of the same picture is replaced,
+// with its chunks.
 func (p Put) store(ctx context.Context, tx *repo.Tx) (bool, error) {
 	changed := false
 	for _, s := range []struct {
@@ -119,7 +120,7 @@ func (p Put) store(ctx context.Context, tx *repo.Tx) (bool, error) {
 		}
 		changed = changed || n > 0
 	}
-	late, err := uploaded(ctx, tx, p.Hash) // of an upload that broke off long ago
+	late, err := uploaded(ctx, tx, p.Hash) // the upload may have been broken off long ago
 	return changed || late, err
 }
 
@@ -146,7 +147,7 @@ func (p Put) check() error {
 			fields["data"] = fmt.Sprintf("must have %d bytes", length)
 		}
 	}
-	return repo.InvalidFields(fields)
+	return apperr.InvalidFields(fields)
 }
 
-func refuse(problem string) error { return repo.InvalidFields(map[string]string{"image": problem}) }
+func refuse(problem string) error { return apperr.InvalidFields(map[string]string{"image": problem}) }

@@ -10,21 +10,20 @@ import (
 	"blog/internal/repo"
 )
 
-// Reader is the bytes of a picture as an io.ReadSeeker. It has one chunk in
-// memory, and reads each in a transaction of its own: whoever takes the picture
-// slowly holds up no write. A picture that is removed meanwhile ends in an
-// io.ErrUnexpectedEOF.
+// Reader reads the bytes of a picture as an io.ReadSeeker. It has one chunk in memory and reads
+// each chunk in a transaction, so a slow client delays no write. When the picture is removed
+// meanwhile, Read returns io.ErrUnexpectedEOF.
 type Reader struct {
 	chunk func(n int64) ([]byte, error)
 	size  int64
 	at    int64
 	n     int64  // of the chunk in data
-	data  []byte // nil when there is none
+	data  []byte // nil without a chunk
 	err   error
 }
 
-// NewReader returns a reader of a picture that Lookup has found. Nothing is read
-// before the first Read; ctx is for each of the reads.
+// NewReader returns a reader of a picture that Lookup has found. It reads nothing before the first
+// Read. ctx is for each read.
 func NewReader(ctx context.Context, v repo.Viewer, p Picture) *Reader {
 	return &Reader{size: p.Size, chunk: func(n int64) ([]byte, error) {
 		want := min(ChunkSize, p.Size-n*ChunkSize)
@@ -53,7 +52,7 @@ func readChunk(ctx context.Context, v repo.Viewer, hash string, n, want int64) (
 func (r *Reader) Read(p []byte) (int, error) {
 	switch {
 	case r.at >= r.size:
-		r.data = nil // who has read the end is still busy sending it
+		r.data = nil // sending the last chunk to a slow client needs no memory here
 		return 0, io.EOF
 	case len(p) == 0:
 		return 0, nil
@@ -89,6 +88,6 @@ func (r *Reader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// Err returns what a Read has failed with, for the log of who hands the reader
-// to a function that keeps such things to itself. nil at the end.
+// Err returns the error of a failed Read, for a caller that passes the reader to a function which
+// returns no errors. It is nil at the end.
 func (r *Reader) Err() error { return r.err }

@@ -15,7 +15,7 @@ import (
 	"blog/internal/repo"
 )
 
-// counted counts transactions.
+// counted is a Viewer that counts transactions.
 type counted struct {
 	*repo.Repo
 	views int
@@ -35,13 +35,14 @@ func TestReader(t *testing.T) {
 	}
 	_, want, err := stored(ctx, primary, p.Hash)
 	if err != nil || p.Size < 4*media.ChunkSize || p.Size%media.ChunkSize == 0 {
-		t.Fatalf("%v, %d bytes", err, p.Size)
+		t.Fatalf("%v, %d bytes, want no error, at least 4 chunks of %d, and a piece of one", err, p.Size, media.ChunkSize)
 	}
 	if err := iotest.TestReader(media.NewReader(ctx, primary, p), want); err != nil {
 		t.Error(err)
 	}
 	v := &counted{Repo: primary}
-	if got, err := io.ReadAll(media.NewReader(ctx, v, p)); err != nil || !bytes.Equal(got, want) || v.views != int(p.Size/media.ChunkSize)+1 {
+	if got, err := io.ReadAll(media.NewReader(ctx, v, p)); err != nil || !bytes.Equal(got, want) ||
+		v.views != int(p.Size/media.ChunkSize)+1 {
 		t.Errorf("%v, %d bytes of %d in %d reads", err, len(got), len(want), v.views)
 	}
 	for _, c := range []struct {
@@ -61,7 +62,8 @@ func TestReader(t *testing.T) {
 		w.Header().Set("Content-Type", p.Type)
 		http.ServeContent(w, r, "", time.Time{}, media.NewReader(ctx, v, p))
 		if w.Code != c.status || v.views != c.views || c.length >= 0 && w.Body.Len() != c.length {
-			t.Errorf("%s %s: %d, %d bytes in %d reads", c.method, c.value, w.Code, w.Body.Len(), v.views)
+			t.Errorf("%s %s: %d, %d bytes in %d reads, want %d, %d bytes in %d", c.method, c.value, w.Code, w.Body.Len(),
+				v.views, c.status, c.length, c.views)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -37,30 +38,34 @@ func TestOutlivesItsLastPostAndIsUploadedAgain(t *testing.T) {
 	if !public() {
 		t.Error("not public in a published post")
 	}
-	repo.MustWrite(ctx, replica, drop{media.Hash(nil)}) // another one: this stays
-	if _, _, err := stored(ctx, replica, pic.Hash); err != nil || public() {
+	repo.MustWrite(ctx, replica, drop{media.Hash(nil)}) // of another picture: this one stays
+	if _, _, err := stored(ctx, replica, pic.Hash); err != nil {
 		t.Errorf("without a post: %v", err)
+	}
+	if public() {
+		t.Error("public without a post")
 	}
 	repo.MustWrite(ctx, replica, drop{pic.Hash})
 	if _, _, err := stored(ctx, replica, pic.Hash); err != nil {
 		t.Errorf("removed with its last post: %v", err)
 	}
 	mustRemove(t, primary, pic.Hash)
-	if _, _, err := stored(ctx, replica, pic.Hash); !errors.Is(err, repo.NotFound) {
-		t.Errorf("removed: %v", err)
+	if _, _, err := stored(ctx, replica, pic.Hash); !errors.Is(err, apperr.NotFound) {
+		t.Errorf("removed: %v, want %v", err, apperr.NotFound)
 	}
 	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != 0 {
-		t.Errorf("%d chunks are left", n)
+		t.Errorf("%d chunks are left, want 0", n)
 	}
 	if again, err := media.Upload(ctx, replica, data); err != nil || again != pic {
-		t.Errorf("again: %+v, %v", again, err)
+		t.Errorf("again: %+v, %v, want no error and %+v", again, err, pic)
 	}
 	if _, read, err := stored(ctx, primary, pic.Hash); err != nil || !bytes.Equal(read, data) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(read), bytes.Equal(read, data),
+			len(data))
 	}
 }
 
-// mustRemove makes a picture, or what there is of one, old and sweeps it.
+// mustRemove makes a picture, or the chunks of one, old and sweeps it.
 func mustRemove(tb testing.TB, r *repo.Repo, hash string) {
 	tb.Helper()
 	ctx := repotest.As(tb.Context(), repo.System)
@@ -70,7 +75,7 @@ func mustRemove(tb testing.TB, r *repo.Repo, hash string) {
 	}
 }
 
-// Chunks that are removed while the others are sent are sent again.
+// TestRemovedWhileUploaded: chunks that are removed while the others are sent are sent again.
 func TestRemovedWhileUploaded(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
 	data := mustPad(t, 6*media.ChunkSize)
@@ -80,12 +85,13 @@ func TestRemovedWhileUploaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, read, err := stored(ctx, primary, all[0].Hash); err != nil || !bytes.Equal(read, data) || w.calls <= len(all) {
-		t.Errorf("read: %v, %d calls", err, w.calls)
+		t.Errorf("read: %v, %d bytes, equal: %t, after %d calls, want no error, the %d bytes and more than %d calls", err,
+			len(read), bytes.Equal(read, data), w.calls, len(data), len(all))
 	}
 }
 
-// interrupting does something once, before call number after, when the calls before it
-// have ended.
+// interrupting calls a function once, before call number after, when the calls before it have
+// ended.
 type interrupting struct {
 	repo.Writer
 	mu           sync.Mutex

@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"io"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Picture is what is stored of a picture beside its bytes.
+// Picture is what is stored of a picture besides its bytes.
 type Picture struct {
 	Hash string
 	Info
 	Size int64
 }
 
-// Lookup returns a complete picture. NotFound otherwise.
+// Lookup returns a complete picture. It fails with NotFound when there is none.
 func Lookup(ctx context.Context, rd repo.Reader, hash string) (Picture, error) {
 	p, _, err := lookup(ctx, rd, hash)
 	return p, err
@@ -26,10 +27,11 @@ func Lookup(ctx context.Context, rd repo.Reader, hash string) (Picture, error) {
 func lookup(ctx context.Context, rd repo.Reader, hash string) (Picture, int, error) {
 	p := Picture{Hash: hash}
 	var chunks int
-	err := rd.QueryRowContext(ctx, "SELECT type, ext, width, height, size, chunks FROM media WHERE hash = ? AND complete = 1", hash).
+	err := rd.QueryRowContext(ctx,
+		"SELECT type, ext, width, height, size, chunks FROM media WHERE hash = ? AND complete = 1", hash).
 		Scan(&p.Type, &p.Ext, &p.Width, &p.Height, &p.Size, &chunks)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, 0, repo.Errorf(repo.NotFound, "There is no such picture.")
+		return p, 0, apperr.Errorf(apperr.NotFound, "There is no such picture.")
 	}
 	if err != nil {
 		return p, 0, fmt.Errorf("read picture: %w", err)
@@ -37,7 +39,7 @@ func lookup(ctx context.Context, rd repo.Reader, hash string) (Picture, int, err
 	return p, chunks, nil
 }
 
-// Read returns a complete picture with its bytes. NotFound otherwise.
+// Read returns a complete picture with its bytes. It fails with NotFound when there is none.
 func Read(ctx context.Context, rd repo.Reader, hash string) (Picture, []byte, error) {
 	p, chunks, err := lookup(ctx, rd, hash)
 	if err != nil {
@@ -76,14 +78,19 @@ func read(ctx context.Context, rd repo.Reader, hash string, chunks int) (_ []byt
 func Public(ctx context.Context, rd repo.Reader, hash string) (bool, error) {
 	var yes bool
 	err := rd.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM post_media pm JOIN posts p ON p.id = pm.post_id WHERE pm.hash = ? AND p.state = 'published')`, hash).Scan(&yes)
+		SELECT EXISTS (
+			SELECT 1
+			FROM post_media pm
+			JOIN posts p ON p.id = pm.post_id
+			WHERE pm.hash = ? AND p.state = 'published'
+		)`, hash).Scan(&yes)
 	if err != nil {
 		return false, fmt.Errorf("read picture: %w", err)
 	}
 	return yes, nil
 }
 
-// Commands are the commands of this package, for repo.NewRegistry.
+// Commands returns the commands of this package, for repo.NewRegistry.
 func Commands() []repo.Registration {
 	return []repo.Registration{repo.Register[Put](), repo.Register[Sweep]()}
 }

@@ -11,13 +11,14 @@ import (
 	"sync"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// show makes a post show a picture; drop makes it show none, and notes the end of a use
-// of Hash. Posts are not this package's.
+// show makes a post show a picture. drop makes it show none, and notes the end of a use of Hash.
+// The commands of posts belong to another package.
 type show struct {
 	Hash string `json:"hash"`
 }
@@ -27,7 +28,8 @@ func (show) Name() string { return "test.show" }
 func (s show) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	for _, q := range []string{
 		"INSERT OR IGNORE INTO users (id, email, name, password_hash, created_at) VALUES (1, 'a', 'a', 'x', '')",
-		`INSERT OR IGNORE INTO posts (id, slug, title, description, author_id, state, published_at, created_at, updated_at, revision, labels, anchor, renderer, minutes, excerpt, headings, html, plain, body)
+		`INSERT OR IGNORE INTO posts (id, slug, title, description, author_id, state, published_at, created_at, updated_at,
+			revision, labels, anchor, renderer, minutes, excerpt, headings, html, plain, body)
 		VALUES (1, 'a', 'a', '', 1, 'published', '', '', '', 1, '[]', 'a', 1, 1, '', '[]', '', '', '')`,
 		"DELETE FROM post_media",
 	} {
@@ -35,7 +37,8 @@ func (s show) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 			return "", err
 		}
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO post_media (post_id, path, hash) SELECT 1, 'p', hash FROM media WHERE hash = ?", s.Hash)
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO post_media (post_id, path, hash) SELECT 1, 'p', hash FROM media WHERE hash = ?", s.Hash)
 	return "", err
 }
 
@@ -64,7 +67,7 @@ func mustRepos(tb testing.TB) (ctx context.Context, primary, replica *repo.Repo)
 	return repotest.As(tb.Context(), repo.Operator), primary, replica
 }
 
-// MustNoise is a PNG that no compression makes small: side times side pixels.
+// MustNoise returns a PNG that compression does not make smaller, of side times side pixels.
 func MustNoise(tb testing.TB, side int, seed uint64) []byte {
 	tb.Helper()
 	img := image.NewGray(image.Rect(0, 0, side, side))
@@ -79,7 +82,7 @@ func MustNoise(tb testing.TB, side int, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// puts are the chunks of a picture, as Upload sends them.
+// puts returns the chunks of a picture as Upload sends them.
 func puts(tb testing.TB, data []byte) []media.Put {
 	tb.Helper()
 	clean, err := media.Strip(data)
@@ -93,7 +96,10 @@ func puts(tb testing.TB, data []byte) []media.Put {
 	var out []media.Put
 	chunks := media.Chunks(clean)
 	for n, c := range chunks {
-		out = append(out, media.Put{Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height, Size: int64(len(clean)), Chunks: len(chunks), N: n, Data: c})
+		out = append(out, media.Put{
+			Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height,
+			Size: int64(len(clean)), Chunks: len(chunks), N: n, Data: c,
+		})
 	}
 	return out
 }
@@ -108,7 +114,9 @@ func stored(ctx context.Context, r *repo.Repo, hash string) (p media.Picture, da
 
 func count(tb testing.TB, r *repo.Repo, query string, args ...any) (n int) {
 	tb.Helper()
-	err := r.View(tb.Context(), func(rd repo.Reader) error { return rd.QueryRowContext(tb.Context(), query, args...).Scan(&n) })
+	err := r.View(tb.Context(), func(rd repo.Reader) error {
+		return rd.QueryRowContext(tb.Context(), query, args...).Scan(&n)
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -117,7 +125,9 @@ func count(tb testing.TB, r *repo.Repo, query string, args ...any) (n int) {
 
 func TestUploadAndRead(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	for name, data := range map[string][]byte{"small": MustDirtyPNG(t), "photo": MustDirtyJPEG(t, 6), "chunks": MustNoise(t, 720, 1)} {
+	for name, data := range map[string][]byte{
+		"small": MustDirtyPNG(t), "photo": MustDirtyJPEG(t, 6), "chunks": MustNoise(t, 720, 1),
+	} {
 		pic, err := media.Upload(ctx, replica, data)
 		if err != nil {
 			t.Fatal(err)
@@ -128,25 +138,30 @@ func TestUploadAndRead(t *testing.T) {
 		}
 		for _, r := range []*repo.Repo{primary, replica} {
 			got, bytes1, err := stored(ctx, r, pic.Hash)
-			if err != nil || got != pic || !bytes.Equal(bytes1, clean) || pic.Hash != media.Hash(clean) || pic.Size != int64(len(clean)) {
-				t.Errorf("%s: %+v, %v", name, got, err)
+			if err != nil || got != pic || !bytes.Equal(bytes1, clean) || pic.Hash != media.Hash(clean) ||
+				pic.Size != int64(len(clean)) {
+				t.Errorf("%s: %+v, %v, %d bytes, equal: %t, want no error and %+v of the hash %s, with the %d bytes", name, got,
+					err, len(bytes1), bytes.Equal(bytes1, clean), pic, media.Hash(clean), len(clean))
 			}
 		}
 		rows := count(t, primary, "SELECT COUNT(*) FROM writes")
-		if again, err := media.Upload(ctx, primary, data); err != nil || again != pic || count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
+		if again, err := media.Upload(ctx, primary, data); err != nil || again != pic ||
+			count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
 			t.Errorf("%s again: %+v, %v", name, again, err)
 		}
 	}
 	if n := count(t, primary, "SELECT MAX(length(data)) FROM media_chunks"); n > 256<<10 {
-		t.Errorf("a chunk of %d bytes", n)
+		t.Errorf("a chunk of %d bytes, want at most %d", n, 256<<10)
 	}
-	if _, _, err := stored(ctx, replica, "nothing"); !errors.Is(err, repo.NotFound) {
-		t.Errorf("got %v", err)
+	if _, _, err := stored(ctx, replica, "nothing"); !errors.Is(err, apperr.NotFound) {
+		t.Errorf("got %v, want %v", err, apperr.NotFound)
 	}
-	for _, data := range [][]byte{nil, []byte("<svg onload='x'/>"), []byte("text"), MustPNG(t)[:20], make([]byte, media.MaxBytes+1)} {
+	for _, data := range [][]byte{
+		nil, []byte("<svg onload='x'/>"), []byte("text"), MustPNG(t)[:20], make([]byte, media.MaxBytes+1),
+	} {
 		_, err := media.Upload(ctx, replica, data)
-		if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["image"] == "" {
-			t.Errorf("%.20q: %v", data, err)
+		if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["image"] == "" {
+			t.Errorf("%.20q: %v, want %v of the field image", data, err, apperr.Invalid)
 		}
 	}
 }
@@ -156,13 +171,13 @@ func TestChunksInAnyOrderAndRepeated(t *testing.T) {
 	data := MustNoise(t, 720, 2)
 	all := puts(t, data)
 	if len(all) < 3 {
-		t.Fatalf("%d chunks", len(all))
+		t.Fatalf("%d chunks, want at least 3", len(all))
 	}
 	order := rand.New(rand.NewPCG(3, 3)).Perm(len(all))
 	for i, n := range append(order[:2:2], order...) {
 		got, err := repo.Write(ctx, replica, all[n])
 		if want := i == len(order)+1; err != nil || got.Complete != want {
-			t.Errorf("%d: %+v, %v", i, got, err)
+			t.Errorf("%d: %+v, %v, want no error and Complete %v", i, got, err, want)
 		}
 		if _, _, err := stored(ctx, primary, all[0].Hash); (err == nil) != got.Complete {
 			t.Errorf("%d: half a picture is read: %v", i, err)
@@ -172,23 +187,25 @@ func TestChunksInAnyOrderAndRepeated(t *testing.T) {
 		t.Errorf("%d writes for %d chunks", n, len(all))
 	}
 	if got, err := repo.Write(ctx, replica, all[1]); err != nil || !got.Complete {
-		t.Errorf("after the end: %+v, %v", got, err)
+		t.Errorf("after the end: %+v, %v, want no error and Complete true", got, err)
 	}
 	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(got), bytes.Equal(got, data),
+			len(data))
 	}
 }
 
+// TestUploadGoesOnWhereItBrokeOff: what is stored of it, which is sent first and at one time, is not written again.
 func TestUploadGoesOnWhereItBrokeOff(t *testing.T) {
 	ctx, primary, replica := mustRepos(t)
-	data := MustNoise(t, 720, 4)
+	data := mustPad(t, 7*media.ChunkSize)
 	all := puts(t, data)
-	for _, p := range all[:2] {
+	for _, p := range all[:4] {
 		repo.MustWrite(ctx, replica, p)
 	}
 	pic, err := media.Upload(ctx, replica, data)
-	if err != nil || count(t, primary, "SELECT COUNT(*) FROM writes") != len(all) {
-		t.Errorf("got %+v, %v", pic, err)
+	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); err != nil || n != len(all) {
+		t.Errorf("got %+v, %v, %d rows, want no error and %d", pic, err, n, len(all))
 	}
 }
 
@@ -206,7 +223,8 @@ func TestManyUploadsOfOnePicture(t *testing.T) {
 	wg.Wait()
 	all := puts(t, data)
 	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(got), bytes.Equal(got, data),
+			len(data))
 	}
 	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != len(all) {
 		t.Errorf("%d chunks of %d", n, len(all))
@@ -222,40 +240,45 @@ func TestPutRefuses(t *testing.T) {
 		change func(p *media.Put)
 		fields []string
 	}{
-		"no hash":       {func(p *media.Put) { p.Hash = "" }, []string{"hash"}},
-		"upper case":    {func(p *media.Put) { p.Hash = "A" + p.Hash[1:] }, []string{"hash"}},
-		"no hex":        {func(p *media.Put) { p.Hash = "x" + p.Hash[1:] }, []string{"hash"}},
-		"size":          {func(p *media.Put) { p.Size = 0 }, []string{"size"}},
-		"too large":     {func(p *media.Put) { p.Size = media.MaxBytes + 1 }, []string{"size"}},
-		"chunks":        {func(p *media.Put) { p.Chunks = 1 << 40 }, []string{"chunks"}},
-		"number":        {func(p *media.Put) { p.N = 1 }, []string{"n"}},
-		"negative":      {func(p *media.Put) { p.N = -1 }, []string{"n"}},
-		"cut off":       {func(p *media.Put) { p.Data = p.Data[1:] }, []string{"data"}},
-		"no data":       {func(p *media.Put) { p.Data = nil }, []string{"data"}},
-		"wrong hash":    {func(p *media.Put) { p.Hash = media.Hash([]byte("x")) }, []string{"image"}},
-		"wrong type":    {func(p *media.Put) { p.Type = "text/html" }, []string{"image"}},
-		"wrong ending":  {func(p *media.Put) { p.Ext = ".html" }, []string{"image"}},
-		"wrong width":   {func(p *media.Put) { p.Width++ }, []string{"image"}},
-		"no picture":    {func(p *media.Put) { p.Data, p.Size, p.Hash = html, int64(len(html)), media.Hash(html) }, []string{"image"}},
-		"with position": {func(p *media.Put) { p.Data, p.Size, p.Hash = dirty, int64(len(dirty)), media.Hash(dirty) }, []string{"image"}},
+		"no hash":      {func(p *media.Put) { p.Hash = "" }, []string{"hash"}},
+		"upper case":   {func(p *media.Put) { p.Hash = "A" + p.Hash[1:] }, []string{"hash"}},
+		"no hex":       {func(p *media.Put) { p.Hash = "x" + p.Hash[1:] }, []string{"hash"}},
+		"size":         {func(p *media.Put) { p.Size = 0 }, []string{"size"}},
+		"too large":    {func(p *media.Put) { p.Size = media.MaxBytes + 1 }, []string{"size"}},
+		"chunks":       {func(p *media.Put) { p.Chunks = 1 << 40 }, []string{"chunks"}},
+		"number":       {func(p *media.Put) { p.N = 1 }, []string{"n"}},
+		"negative":     {func(p *media.Put) { p.N = -1 }, []string{"n"}},
+		"cut off":      {func(p *media.Put) { p.Data = p.Data[1:] }, []string{"data"}},
+		"no data":      {func(p *media.Put) { p.Data = nil }, []string{"data"}},
+		"wrong hash":   {func(p *media.Put) { p.Hash = media.Hash([]byte("x")) }, []string{"image"}},
+		"wrong type":   {func(p *media.Put) { p.Type = "text/html" }, []string{"image"}},
+		"wrong ending": {func(p *media.Put) { p.Ext = ".html" }, []string{"image"}},
+		"wrong width":  {func(p *media.Put) { p.Width++ }, []string{"image"}},
+		"no picture": {func(p *media.Put) {
+			p.Data, p.Size, p.Hash = html, int64(len(html)), media.Hash(html)
+		}, []string{"image"}},
+		"with position": {func(p *media.Put) {
+			p.Data, p.Size, p.Hash = dirty, int64(len(dirty)), media.Hash(dirty)
+		}, []string{"image"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := good
 			c.change(&p)
 			_, err := repo.Write(ctx, replica, p)
-			e := repo.AsError(err)
-			if e.Code != repo.Invalid || len(e.Fields) != len(c.fields) || e.Fields[c.fields[0]] == "" {
-				t.Errorf("got %v", err)
+			e := apperr.From(err)
+			if e.Code != apperr.Invalid || len(e.Fields) != len(c.fields) || e.Fields[c.fields[0]] == "" {
+				t.Errorf("got %v, want %v of the fields %q", err, apperr.Invalid, c.fields)
 			}
 		})
 	}
-	if n := count(t, primary, "SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks) + (SELECT COUNT(*) FROM writes)"); n != 0 {
-		t.Errorf("%d rows are left", n)
+	if n := count(t, primary,
+		"SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks) + (SELECT COUNT(*) FROM writes)"); n != 0 {
+		t.Errorf("%d rows are left, want 0", n)
 	}
 }
 
-// What was announced or stored wrongly, by whomever, must neither become public
-// nor keep the right picture out.
+// TestWrongChunksAreNoObstacle: what was announced or stored wrongly, by any client, neither
+// becomes public nor prevents the upload of the right picture.
 func TestWrongChunksAreNoObstacle(t *testing.T) {
 	data := MustNoise(t, 720, 6)
 	all := puts(t, data)
@@ -271,7 +294,7 @@ func TestWrongChunksAreNoObstacle(t *testing.T) {
 			ctx, primary, replica := mustRepos(t)
 			for _, p := range wrong() {
 				if got, err := repo.Write(ctx, replica, p); err != nil || got.Complete {
-					t.Errorf("got %+v, %v", got, err)
+					t.Errorf("got %+v, %v, want no error and Complete false", got, err)
 				}
 			}
 			pic, err := media.Upload(ctx, replica, data)
@@ -280,7 +303,8 @@ func TestWrongChunksAreNoObstacle(t *testing.T) {
 			}
 			got, read, err := stored(ctx, primary, pic.Hash)
 			if err != nil || got.Type != "image/png" || got != pic || !bytes.Equal(read, data) {
-				t.Errorf("got %+v, %v", got, err)
+				t.Errorf("got %+v, %v, %d bytes, equal: %t, want no error, %+v, a PNG, with the %d bytes", got, err, len(read),
+					bytes.Equal(read, data), pic, len(data))
 			}
 		})
 	}
@@ -288,11 +312,11 @@ func TestWrongChunksAreNoObstacle(t *testing.T) {
 	for i, p := range append([]media.Put{flipped(all[0])}, all[1:]...) {
 		got, err := repo.Write(ctx, replica, p)
 		if err != nil || got.Complete {
-			t.Errorf("%d: %+v, %v", i, got, err)
+			t.Errorf("%d: %+v, %v, want no error and Complete false", i, got, err)
 		}
 	}
 	if n := count(t, primary, "SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks)"); n != 0 {
-		t.Errorf("%d rows of a wrong picture are left", n)
+		t.Errorf("%d rows of a wrong picture are left, want 0", n)
 	}
 }
 

@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Sweep removes a picture, or the chunks there are of one, that no post has shown
-// for a day. Only the primary's Sweeper runs it.
+// Sweep is the command that removes a picture, or the chunks of an upload that broke off, when no
+// post has shown it for a day. Only the primary's Sweeper may run it.
 type Sweep struct {
 	Hash string `json:"hash"`
 }
@@ -21,14 +22,14 @@ type Swept struct {
 	Removed bool `json:"removed"`
 }
 
-// Name is "media.sweep".
+// Name returns "media.sweep".
 func (Sweep) Name() string { return "media.sweep" }
 
-// Apply removes the picture, or finds that it is in use. One whose last use has no time
-// gets this write's: its day begins now.
+// Apply removes the picture, unless it is in use. A picture whose last use has no date gets the
+// date of this write, so that its day begins now.
 func (s Sweep) Apply(ctx context.Context, tx *repo.Tx) (Swept, error) {
 	if tx.Actor().Name != repo.System {
-		return Swept{}, repo.Errorf(repo.Forbidden, "Only the primary removes pictures that are not in use.")
+		return Swept{}, apperr.Errorf(apperr.Forbidden, "Only the primary removes pictures that are not in use.")
 	}
 	now := tx.Now()
 	dated, err := changes(ctx, tx, "UPDATE media AS m SET used_at = ?3 WHERE m.hash = ?1 AND "+undated,
@@ -36,7 +37,7 @@ func (s Sweep) Apply(ctx context.Context, tx *repo.Tx) (Swept, error) {
 	if dated || err != nil {
 		return Swept{}, err
 	}
-	// The trigger media_kept lets nobody remove a complete picture.
+	// The trigger media_kept prevents that a complete picture is removed.
 	goes, err := changes(ctx, tx, "UPDATE media AS m SET complete = 0 WHERE m.hash = ?1 AND "+unused, s.Hash, before(now))
 	switch {
 	case err != nil:
@@ -51,12 +52,12 @@ func (s Sweep) Apply(ctx context.Context, tx *repo.Tx) (Swept, error) {
 
 const (
 	sweepEvery = time.Hour
-	// sweepAtOnce is how many pictures go in one turn, each in a write of its own.
+	// sweepAtOnce is how many pictures one turn removes, each in a write of its own.
 	sweepAtOnce = 100
 )
 
-// Sweeper is a task of the primary: at its start and every hour it removes the
-// pictures that no post has shown for a day.
+// Sweeper returns the primary's task that removes the pictures which no post has shown for a day,
+// at its start and every hour.
 func Sweeper(log *slog.Logger, now func() time.Time) repo.Task {
 	return func(ctx context.Context, r *repo.Repo) {
 		tick := time.NewTicker(sweepEvery)

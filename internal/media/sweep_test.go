@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// age makes a picture, or what there is of it, used and uploaded longer ago.
+// age makes the last use and upload of a picture, or of its chunks, longer ago.
 type age struct {
 	Hash string        `json:"hash"`
 	By   time.Duration `json:"by"`
@@ -21,11 +22,12 @@ type age struct {
 func (age) Name() string { return "test.age" }
 
 func (a age) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
-	_, err := tx.ExecContext(ctx, "UPDATE media SET added_at = ?1, used_at = ?1 WHERE hash = ?2", repo.FormatTime(tx.Now().Add(-a.By)), a.Hash)
+	_, err := tx.ExecContext(ctx, "UPDATE media SET added_at = ?1, used_at = ?1 WHERE hash = ?2",
+		repo.FormatTime(tx.Now().Add(-a.By)), a.Hash)
 	return "", err
 }
 
-// aDay is how long a picture stays, and a little more: an upload within the hour after
+// aDay is how long a picture stays, and a little more, because an upload less than an hour after
 // another is not noted.
 const aDay = 25*time.Hour + time.Minute
 
@@ -70,7 +72,7 @@ func TestSweeperRemovesWhatNoPostShowsForADay(t *testing.T) {
 	}
 }
 
-func TestSweepLooksAgain(t *testing.T) {
+func TestSweepChecksAgain(t *testing.T) {
 	ctx, primary, _ := mustRepos(t)
 	system := repotest.As(ctx, repo.System)
 	data := MustNoise(t, 60, 5)
@@ -78,31 +80,34 @@ func TestSweepLooksAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keeps := func(when string) {
+	expectRetained := func(when string) {
 		t.Helper()
 		if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || got.Removed {
-			t.Errorf("%s: %+v, %v", when, got, err)
+			t.Errorf("%s: %+v, %v, want no error and Removed false", when, got, err)
 		}
 	}
-	keeps("just uploaded")
+	expectRetained("just uploaded")
 	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
-	if _, err := repo.Write(ctx, primary, media.Sweep{Hash: pic.Hash}); !errors.Is(err, repo.Forbidden) {
-		t.Errorf("the operator: %v", err)
+	if _, err := repo.Write(ctx, primary, media.Sweep{Hash: pic.Hash}); !errors.Is(err, apperr.Forbidden) {
+		t.Errorf("the operator: %v, want %v", err, apperr.Forbidden)
 	}
 	if _, err := media.Upload(ctx, primary, data); err != nil {
 		t.Fatal(err)
 	}
-	keeps("uploaded again")
+	expectRetained("uploaded again")
 	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
 	repo.MustWrite(ctx, primary, show{pic.Hash})
-	keeps("in a post")
+	expectRetained("in a post")
 	rows := count(t, primary, "SELECT COUNT(*) FROM writes")
-	if _, err := media.Upload(ctx, primary, data); err != nil || count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
-		t.Errorf("what is in use was written anew: %v", err)
+	if _, err := media.Upload(ctx, primary, data); err != nil {
+		t.Errorf("what is in use, again: %v", err)
 	}
-	repo.MustWrite(ctx, primary, drop{media.Hash(nil)}) // nobody notes the time
+	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != rows {
+		t.Errorf("what is in use was written anew: %d rows, want %d", n, rows)
+	}
+	repo.MustWrite(ctx, primary, drop{media.Hash(nil)}) // the time of its last use has no date
 	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
 	if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || !got.Removed {
-		t.Errorf("in none: %+v, %v", got, err)
+		t.Errorf("in none: %+v, %v, want no error and Removed true", got, err)
 	}
 }

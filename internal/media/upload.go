@@ -4,26 +4,27 @@ import (
 	"context"
 	"sync"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// chunksAtOnce is how many chunks of one picture are on their way at a time. From 80 ms
-// away one after the other would make a picture of 10 MB wait for 43 round trips.
+// chunksAtOnce is how many chunks of one picture are sent at the same time. With a primary 80 ms away,
+// one after the other would make a picture of 10 MB wait for 43 round trips.
 const chunksAtOnce = 4
 
 // Option changes one upload.
 type Option func(*upload)
 
-// WithProgress has fn called with how many bytes of how many are stored, each time when
-// there are more. The calls come one after the other, from goroutines of the upload's.
+// WithProgress makes Upload call fn with how many bytes of how many are stored, whenever there are
+// more. The calls come one after the other, from goroutines of the upload.
 func WithProgress(fn func(stored, size int64)) Option {
 	return func(u *upload) { u.progress = fn }
 }
 
-// Upload strips a picture and stores it, each chunk in a write of its own, several of
-// them at a time: w must be safe for concurrent use. A chunk that is there already
-// changes nothing: what broke off is sent again. From its answer on the picture stays for
-// a day at the least. The errors of the content are Invalid, by the field "image".
+// Upload strips a picture and stores it, each chunk in one write, several at the same time: w must
+// be safe for concurrent use. A chunk that is stored already changes nothing, so an upload that
+// broke off can be sent again. The picture stays for at least a day after Upload has returned. It
+// fails with Invalid for the field image when the content is refused.
 func Upload(ctx context.Context, w repo.Writer, data []byte, options ...Option) (Picture, error) {
 	clean, err := Strip(data)
 	if err != nil {
@@ -40,18 +41,18 @@ func Upload(ctx context.Context, w repo.Writer, data []byte, options ...Option) 
 	for _, o := range options {
 		o(u)
 	}
-	// A second time where wrong chunks were in the way, or where chunks were removed
-	// meanwhile.
+	// The chunks are sent a second time when wrong chunks had been stored, or when chunks were
+	// removed meanwhile.
 	for range 2 {
 		done, err := u.send(ctx)
 		if done || err != nil {
 			return u.picture, err
 		}
 	}
-	return Picture{}, repo.Errorf(repo.Conflict, "The picture was removed while it was stored. Try again.")
+	return Picture{}, apperr.Errorf(apperr.Conflict, "The picture was removed while it was stored. Try again.")
 }
 
-// upload is a picture on its way.
+// upload is an upload that runs.
 type upload struct {
 	to       repo.Writer
 	picture  Picture
@@ -61,13 +62,13 @@ type upload struct {
 	mu       sync.Mutex // guards the fields below, and the calls of progress
 	next     int        // the chunk that is sent next
 	stored   int64      // bytes, in this round
-	shown    int64      // bytes that progress was told of last
+	shown    int64      // bytes in the last call of progress
 	complete bool
-	err      error // the first; a complete picture outweighs it
+	err      error // the first error; it does not count once the picture is complete
 }
 
-// send sends all chunks once, until one of them completes the picture or fails. Whatever
-// the order in which they arrive, the last of them to be stored completes it.
+// send sends all chunks once, until one of them completes the picture or fails. The last one that
+// is stored completes it, in whichever order they arrive.
 func (u *upload) send(ctx context.Context) (done bool, err error) {
 	u.next, u.stored, u.err = 0, 0, nil
 	var workers sync.WaitGroup
@@ -86,7 +87,7 @@ func (u *upload) send(ctx context.Context) (done bool, err error) {
 	return false, u.err
 }
 
-// nextChunk returns the number of the chunk to be sent next, if there is one.
+// nextChunk returns the number of the chunk that is sent next. more is false without one.
 func (u *upload) nextChunk() (n int, more bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -105,13 +106,13 @@ func (u *upload) put(n int) Put {
 	}
 }
 
-// record counts what became of chunk n.
+// record notes the result of chunk n.
 func (u *upload) record(n int, stored Stored, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
-	case u.complete: // answers to chunks before the last one come after its own
-	case err == nil && stored.Complete: // its row lasts, and with it all chunks before it
+	case u.complete: // answers to earlier chunks may come after the last one's
+	case err == nil && stored.Complete: // its row lasts, and so do all chunks before it
 		u.complete, u.stored = true, u.picture.Size
 	case err == nil:
 		u.stored += int64(len(u.chunks[n]))

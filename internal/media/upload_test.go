@@ -9,14 +9,16 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 )
 
-// far answers calls in rounds: when all that can be on their way are, they arrive
-// together. rounds is how many round trips came one after the other, most how many calls
-// were under way at once.
+// far answers calls in rounds: when all calls that can be under way are, they arrive together.
+// rounds is how many round trips came one after the other, most how many calls were under way at
+// the same time.
 type far struct {
 	repo.Writer
 	mu           sync.Mutex
@@ -37,10 +39,10 @@ func (f *far) Call(ctx context.Context, call *repo.Call) error {
 	f.mu.Lock()
 	f.running--
 	f.mu.Unlock()
-	return err //nolint:wrapcheck // as it came
+	return err
 }
 
-// arrive lets a round's calls go on, and reports whether there was one.
+// arrive completes the calls of a round, and reports whether there were any.
 func (f *far) arrive() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -54,7 +56,7 @@ func (f *far) arrive() bool {
 	return some
 }
 
-// counting stores nothing: it counts the chunks, and knows when all are there.
+// counting stores nothing. It counts the chunks, and knows when all are there.
 type counting struct {
 	mu     sync.Mutex
 	chunks map[string]bool
@@ -76,22 +78,23 @@ func (c *counting) Call(_ context.Context, call *repo.Call) error {
 	return nil
 }
 
-// mustPad makes a PNG of size bytes, most of which are one block of pixel data that no
-// decoder would like: only its length matters.
+// mustPad returns a PNG of size bytes. Most of them are one block of pixel data that no decoder
+// accepts, since only its length matters.
 func mustPad(tb testing.TB, size int) []byte {
 	tb.Helper()
 	small := MustPNG(tb)
 	const block = 12 // its length, kind and checksum, in bytes
 	end := small[len(small)-block:]
 	pad := append([]byte("IDAT"), make([]byte, size-len(small)-block)...)
-	out := binary.BigEndian.AppendUint32(bytes.Clone(small[:len(small)-block]), uint32(len(pad)-4)) // #nosec G115 -- at most MaxBytes
+	// #nosec G115 -- at most MaxBytes
+	out := binary.BigEndian.AppendUint32(bytes.Clone(small[:len(small)-block]), uint32(len(pad)-4))
 	out = append(out, pad...)
 	out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(pad))
 	return append(out, end...)
 }
 
-// TestChunksGoSideBySide: the largest picture is stored in far fewer round trips than it
-// has chunks, and progress is told of all its bytes.
+// TestChunksGoSideBySide: the largest picture is stored in far fewer round trips than it has
+// chunks, and progress counts all its bytes.
 func TestChunksGoSideBySide(t *testing.T) {
 	data := mustPad(t, media.MaxBytes)
 	chunks := len(media.Chunks(data))
@@ -120,15 +123,16 @@ func TestChunksGoSideBySide(t *testing.T) {
 			t.Errorf("%d chunks in %d round trips, %d at once; want at most %d, 4 at once", chunks, w.rounds, w.most, limit)
 		}
 		if len(shown) == 0 || shown[len(shown)-1] != int64(len(data)) {
-			t.Errorf("shown at the end: %v of %d", shown, len(data))
+			t.Errorf("shown at the end: %v of %d, want not 0 of them and %v", shown, len(data), int64(len(data)))
 		}
 	})
 }
 
-// TestAFailedChunkEndsTheUpload: no further one is sent, and its error is the upload's.
+// TestAFailedChunkEndsTheUpload: no chunk is sent after a failed one, and its error is the
+// upload's.
 func TestAFailedChunkEndsTheUpload(t *testing.T) {
 	data := mustPad(t, 10*media.ChunkSize)
-	want := repo.Errorf(repo.Unavailable, "No.")
+	want := apperr.Errorf(apperr.Unavailable, "No.")
 	c := &counting{chunks: map[string]bool{}, of: len(media.Chunks(data)), fails: func(n int) error {
 		if n < 2 {
 			return nil
@@ -136,15 +140,52 @@ func TestAFailedChunkEndsTheUpload(t *testing.T) {
 		return want
 	}}
 	if _, err := media.Upload(t.Context(), c, data); !errors.Is(err, want) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, want)
 	}
 	if len(c.chunks) != 2 {
 		t.Errorf("%d chunks were stored, want 2", len(c.chunks))
 	}
 }
 
-// TestTheLastChunkIsVerifiedOutsideTheLock: chunks that arrive together find each other
-// missing when they are prepared; the one that completes the picture is prepared again.
+// losing answers the first of some calls with an error although its chunk is stored, and the last one, a second later,
+// with Complete.
+type losing struct {
+	mu        sync.Mutex
+	calls, of int
+	lost      error
+}
+
+func (l *losing) Call(_ context.Context, call *repo.Call) error {
+	l.mu.Lock()
+	l.calls++
+	n := l.calls
+	l.mu.Unlock()
+	time.Sleep(time.Duration(n) * time.Second)
+	call.Reply.Result = []byte(`{"complete":false}`)
+	switch n {
+	case 1:
+		return l.lost
+	case l.of:
+		call.Reply.Result = []byte(`{"complete":true}`)
+	}
+	return nil
+}
+
+// TestACompletePictureOutweighsAnError: the row that completes a picture lasts, and all chunks before it, whatever was
+// answered for those.
+func TestACompletePictureOutweighsAnError(t *testing.T) {
+	data := mustPad(t, 3*media.ChunkSize)
+	synctest.Test(t, func(t *testing.T) {
+		l := &losing{of: len(media.Chunks(data)), lost: apperr.Errorf(apperr.Unavailable, "No answer.")}
+		pic, err := media.Upload(t.Context(), l, data)
+		if err != nil || pic.Hash == "" || l.calls != l.of {
+			t.Errorf("%+v, %v after %d calls of %d", pic, err, l.calls, l.of)
+		}
+	})
+}
+
+// TestTheLastChunkIsVerifiedOutsideTheLock: of chunks that arrive together each is prepared while
+// others are missing, so the one that completes the picture is prepared again.
 func TestTheLastChunkIsVerifiedOutsideTheLock(t *testing.T) {
 	ctx, primary, _ := mustRepos(t)
 	data := mustPad(t, 3*media.ChunkSize)
@@ -160,9 +201,10 @@ func TestTheLastChunkIsVerifiedOutsideTheLock(t *testing.T) {
 	})
 	got, err := repo.Write(ctx, primary, late{all[last]})
 	if err != nil || !got.Complete || prepared != 2 {
-		t.Errorf("prepared %d times: %+v, %v", prepared, got, err)
+		t.Errorf("prepared %d times: %+v, %v, want no error, Complete true and 2", prepared, got, err)
 	}
 	if _, read, err := stored(ctx, primary, all[0].Hash); err != nil || !bytes.Equal(read, data) {
-		t.Errorf("read: %v", err)
+		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(read), bytes.Equal(read, data),
+			len(data))
 	}
 }

@@ -8,38 +8,36 @@ import (
 	"blog/internal/repo"
 )
 
-// keepUnused is how long a picture stays after its last use or upload: whoever
-// uploads one writes the text around it first, and whoever takes one out of a text
-// may put it back. An upload within notedFor of the one before is not noted again,
-// so the day is counted that much longer.
+// unusedLife is how long a picture stays after its last use or upload. An author uploads a picture
+// before they write the text around it, and may show one again that they removed from a text. An
+// upload less than notedFor after the one before is not noted, so the picture may stay that much
+// longer.
 const (
-	keepUnused = 24*time.Hour + notedFor
+	unusedLife = 24*time.Hour + notedFor
 	notedFor   = time.Hour
 )
 
-// unused, with the time that before returns as ?2, is true of a picture m, or of an
-// upload that broke off, that may be removed. The release before notes its uploads in
-// added_at alone.
+// unused is a condition on a picture m, or an upload that broke off, that may be removed; ?2 is the
+// result of before. The release before notes uploads only in added_at.
 const unused = `m.added_at < ?2 AND m.used_at < ?2 AND ` + inNoPost
 
-// undated, with the same ?2, is true of a picture whose last use nobody has noted the
-// time of.
+// undated is a condition, with the same ?2, on a picture whose last use has no date.
 const undated = `m.added_at < ?2 AND m.used_at IS NULL AND ` + inNoPost
 
 const inNoPost = `NOT EXISTS (SELECT 1 FROM post_media pm WHERE pm.hash = m.hash)`
 
-func before(now time.Time) string { return repo.FormatTime(now.Add(-keepUnused)) }
+func before(now time.Time) string { return repo.FormatTime(now.Add(-unusedLife)) }
 
-// Used notes that a post shows the picture from now on, or shows it no longer. From the
-// end of its last use on a picture stays for a day.
+// Used notes that a post shows the picture from now on, or no longer shows it. The picture stays
+// for a day after its last use.
 func Used(ctx context.Context, tx *repo.Tx, hash string) error {
 	_, err := changes(ctx, tx, "UPDATE media SET used_at = ?2 WHERE hash = ?1", hash, repo.FormatTime(tx.Now()))
 	return err
 }
 
-// uploaded gives a picture that was uploaded again, or another chunk of one, its day
-// anew, and reports whether that changed anything. One that a post shows needs none.
-// It notes added_at as well, which is what the release before counts from.
+// uploaded notes that a picture, or a chunk of one, was uploaded again, so that it stays for a day,
+// and reports whether that changed anything. A picture that a post shows does not need it. It also
+// sets added_at, which the release before uses.
 func uploaded(ctx context.Context, tx *repo.Tx, hash string) (changed bool, err error) {
 	now := tx.Now()
 	return changes(ctx, tx, `
@@ -48,8 +46,8 @@ func uploaded(ctx context.Context, tx *repo.Tx, hash string) (changed bool, err 
 		hash, repo.FormatTime(now.Add(-notedFor)), repo.FormatTime(now))
 }
 
-// Redate gives pictures that came or were used after now, by a clock that was ahead, the
-// day of one that comes now. They would else never be swept.
+// Redate gives each picture that was uploaded or used later than now, under a clock that was ahead,
+// the dates of one that is uploaded now. It would otherwise not be swept for years.
 func Redate(ctx context.Context, tx *repo.Tx) error {
 	_, err := changes(ctx, tx, `
 		UPDATE media SET added_at = min(added_at, ?1), used_at = min(used_at, ?1)

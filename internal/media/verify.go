@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"io"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// verdict is what there is to say of all the chunks together.
+// verdict is the result of checking all chunks together.
 type verdict struct {
 	whole   []byte
-	refusal error // nil: the picture is what it was announced as
+	refusal error // nil when the picture is what was announced
 }
 
-// Prepare looks at the whole picture when this is the last chunk of it that is
-// missing: hashing and reading ten megabytes takes too long under the lock.
+// Prepare checks the whole picture when this is its last missing chunk. Hashing and parsing ten
+// megabytes would take too long under the lock.
 func (p Put) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Stored], error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -37,10 +38,10 @@ func (p Put) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Stored], 
 	return p, err
 }
 
-// last reports whether this is the one chunk that is missing of what was announced.
+// last reports whether this is the only chunk that is missing.
 func (p Put) last(ctx context.Context, rd repo.Reader) (bool, error) {
-	if _, err := Lookup(ctx, rd, p.Hash); !errors.Is(err, repo.NotFound) {
-		return false, err // nil: there is nothing to store
+	if _, err := Lookup(ctx, rd, p.Hash); !errors.Is(err, apperr.NotFound) {
+		return false, err // nil when there is nothing to store
 	}
 	var others int
 	err := rd.QueryRowContext(ctx, `
@@ -55,9 +56,9 @@ func (p Put) last(ctx context.Context, rd repo.Reader) (bool, error) {
 	return others >= p.Chunks-1, nil
 }
 
-// together returns the chunks that are stored with this one in its place, nil when one
-// has gone meanwhile. It reads each in a transaction of its own: one over all of a
-// picture would hold up commits. Apply compares what it returns with what is there then.
+// together returns all chunks of the picture, with this one in its place, or nil when one has been
+// removed meanwhile. It reads each chunk in a transaction of its own, because a single one over all
+// chunks would delay commits. Apply compares the result with what is stored then.
 func (p Put) together(ctx context.Context, v repo.Viewer) ([]byte, error) {
 	whole := make([]byte, p.Size)
 	for n := range int64(p.Chunks) {
@@ -78,9 +79,9 @@ func (p Put) together(ctx context.Context, v repo.Viewer) ([]byte, error) {
 	return whole, nil
 }
 
-// verdict returns why what is stored now never becomes a picture, or nil. It is
-// Prepare's, unless another chunk came in between, as it does when several are sent at
-// once: then the call is prepared again, and after that often enough it is found here.
+// verdict returns why the stored bytes never become a picture, or nil. It uses the verdict of
+// Prepare, unless another chunk was stored in between, as happens when several are sent at the same
+// time: then the call is prepared again, and after too many times the bytes are checked here.
 func (p Put) verdict(ctx context.Context, tx *repo.Tx) (refusal, err error) {
 	whole, err := read(ctx, tx, p.Hash, p.Chunks)
 	if err != nil {
@@ -95,8 +96,8 @@ func (p Put) verdict(ctx context.Context, tx *repo.Tx) (refusal, err error) {
 	return p.verify(whole), nil
 }
 
-// verify holds that bytes never become public under a type that they do not have,
-// nor with what Strip removes.
+// verify checks the bytes, so that they never become public under a type that they do not have, or
+// with anything that Strip removes.
 func (p Put) verify(whole []byte) (refusal error) {
 	if Hash(whole) != p.Hash {
 		return refuse("is not what it was announced as")

@@ -9,8 +9,7 @@ import (
 	"blog/internal/repo"
 )
 
-// late is a Put between whose Prepare and Apply something happens: what hook put
-// into the context.
+// late is a Put that calls a hook between its Prepare and its Apply. The context has the hook.
 type late struct {
 	Put media.Put `json:"put"`
 }
@@ -31,8 +30,9 @@ func (l late) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[media.St
 
 type hookKey struct{}
 
-// What Prepare has seen is no word on chunks that came after it looked.
-func TestChunksThatChangeWhileThePictureIsLookedAt(t *testing.T) {
+// TestChunksThatChangeWhileThePictureIsVerified: the verdict of Prepare does not count for chunks
+// that are stored after it.
+func TestChunksThatChangeWhileThePictureIsVerified(t *testing.T) {
 	data := MustNoise(t, 720, 9)
 	all := puts(t, data)
 	last := len(all) - 1
@@ -56,11 +56,11 @@ func TestChunksThatChangeWhileThePictureIsLookedAt(t *testing.T) {
 			put(c.before)
 			got, err := repo.Write(context.WithValue(ctx, hookKey{}, func() { put(c.meanwhile) }), primary, late{all[last]})
 			if err != nil || got.Complete != c.complete {
-				t.Errorf("got %+v, %v", got, err)
+				t.Errorf("got %+v, %v, want no error and Complete %v", got, err, c.complete)
 			}
 			_, read, err := stored(ctx, primary, all[0].Hash)
 			if (err == nil) != c.complete || c.complete && !bytes.Equal(read, data) {
-				t.Errorf("read: %v", err)
+				t.Errorf("read: %v, %d bytes, equal: %t, want complete: %t", err, len(read), bytes.Equal(read, data), c.complete)
 			}
 			if n := count(t, primary, "SELECT COUNT(*) FROM media"); !c.complete && n != 0 {
 				t.Error("what is wrong stays")

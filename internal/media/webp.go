@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// WebP container (RFC 9649): RIFF, size, WEBP, and chunks padded to even length.
+// A WebP container (RFC 9649) consists of RIFF, a size, WEBP, and chunks that are padded to even
+// length.
 const (
 	flagEXIF = 0x08
 	flagXMP  = 0x04
@@ -16,7 +17,7 @@ func isWebP(data []byte) bool {
 	return len(data) >= 12 && string(data[:4]) == "RIFF" && string(data[8:12]) == "WEBP"
 }
 
-// riff gives the chunks of a WebP file without what trails its end.
+// riff returns the chunks of a WebP file without what follows its end.
 func riff(data []byte) ([]byte, error) {
 	n := uint64(binary.LittleEndian.Uint32(data[4:]))
 	if n < 4 || n+8 > uint64(len(data)) {
@@ -25,9 +26,8 @@ func riff(data []byte) ([]byte, error) {
 	return data[12 : 8+n], nil
 }
 
-// nextRIFF reads the chunk at the start of data. The padding byte may be
-// missing behind the very last one.
-func nextRIFF(data []byte) (kind string, payload, rest []byte, err error) {
+// nextRIFF reads the chunk at the start of data. The very last one may lack its padding byte.
+func nextRIFF(data []byte) (kind string, payload, remainder []byte, err error) {
 	if len(data) < 8 {
 		return "", nil, nil, truncated("WebP")
 	}
@@ -51,7 +51,7 @@ func appendRIFF(out []byte, kind string, payload []byte) []byte {
 
 func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
-// webpSize reads the size from a VP8X, VP8 or VP8L chunk.
+// webpSize returns the size in a VP8X, VP8 or VP8L chunk.
 func webpSize(kind string, p []byte) (w, h int, err error) {
 	switch {
 	case kind == "VP8X" && len(p) >= 10:
@@ -85,14 +85,14 @@ func stripWebP(data []byte) ([]byte, error) {
 	out := append(make([]byte, 0, len(data)+1), data[:12]...)
 	s := webpStripper{out: out}
 	for len(chunks) > 0 {
-		kind, p, rest, err := nextRIFF(chunks)
+		kind, p, remainder, err := nextRIFF(chunks)
 		if err != nil {
 			return nil, err
 		}
 		if err := s.add(kind, p); err != nil {
 			return nil, err
 		}
-		chunks = rest
+		chunks = remainder
 	}
 	if s.pictures == 0 {
 		return nil, truncated("WebP")
@@ -101,11 +101,11 @@ func stripWebP(data []byte) ([]byte, error) {
 	return s.out, nil
 }
 
-// webpStripper collects the chunks that are kept.
+// webpStripper collects the retained chunks.
 type webpStripper struct {
 	out      []byte
-	first    bool // the first chunk has been seen
-	extended bool // that chunk was VP8X
+	first    bool // the first chunk was added
+	extended bool // the first chunk was VP8X
 	animated bool
 	w, h     int
 	pictures int
@@ -129,7 +129,7 @@ func (s *webpStripper) add(kind string, p []byte) error {
 	switch {
 	case kind == "VP8 " || kind == "VP8L":
 		if s.pictures > 0 {
-			return nil // only the first is shown
+			return nil // a viewer shows only the first
 		}
 		w, h, err := webpSize(kind, p)
 		if err != nil {
@@ -147,14 +147,14 @@ func (s *webpStripper) add(kind string, p []byte) error {
 		p = frame
 		s.pictures++
 	case s.extended && (kind == "ICCP" || kind == "ALPH" || kind == "ANIM"):
-	default: // EXIF, XMP and what is unknown
+	default: // EXIF, XMP and unknown chunks
 		return nil
 	}
 	s.out = appendRIFF(s.out, kind, p)
 	return nil
 }
 
-// stripFrame keeps an animation frame's header and its picture.
+// stripFrame returns the header of an animation frame and its picture.
 func stripFrame(p []byte) ([]byte, error) {
 	if len(p) < 16 {
 		return nil, truncated("WebP")
@@ -164,12 +164,12 @@ func stripFrame(p []byte) ([]byte, error) {
 	}
 	out := append([]byte{}, p[:16]...)
 	pictures := 0
-	for rest := p[16:]; len(rest) > 0; {
-		kind, q, next, err := nextRIFF(rest)
+	for remainder := p[16:]; len(remainder) > 0; {
+		kind, q, next, err := nextRIFF(remainder)
 		if err != nil {
 			return nil, err
 		}
-		rest = next
+		remainder = next
 		switch kind {
 		case "VP8 ", "VP8L":
 			w, h, err := webpSize(kind, q)

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"blog/internal/accounts"
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Create makes a post. Title is required; the slug is made from it when it is
-// left out. With Publish it is published at PublishedAt, or now.
+// Create is the command that makes a post. Title is required. An empty Slug is made from the title.
+// With Publish the post is published at PublishedAt, or now when that is nil; a date to come makes
+// it scheduled. It fails with Invalid, by field.
 type Create struct {
 	Title       string     `json:"title"`
 	Slug        string     `json:"slug,omitempty"`
@@ -22,14 +24,15 @@ type Create struct {
 	Body        string     `json:"body,omitempty"`
 	Tags        []string   `json:"tags,omitempty"`
 	Permalinks  []string   `json:"permalinks,omitempty"`
-	Author      string     `json:"author,omitempty"` // e-mail address; left out: who writes, or the first author
+	Author      string     `json:"author,omitempty"` // e-mail address or name; "": who writes, else the first user
 	PublishedAt *time.Time `json:"published_at,omitempty"`
 	Publish     bool       `json:"publish,omitempty"`
+	Pinned      bool       `json:"pinned,omitempty"`
 
 	rec *record
 }
 
-// Name is "posts.create".
+// Name returns "posts.create".
 func (Create) Name() string { return "posts.create" }
 
 // Prepare checks the fields and renders the body.
@@ -38,7 +41,7 @@ func (c Create) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], 
 	r := &record{
 		title: f.title(c.Title), description: f.description(c.Description), body: f.body(c.Body),
 		labels: f.tags(c.Tags), permalinks: f.permalinks(c.Permalinks), publishedAt: f.date(c.PublishedAt),
-		state: Draft,
+		state: Draft, pinned: c.Pinned,
 	}
 	if c.Slug != "" {
 		r.slug = f.slug(c.Slug)
@@ -53,7 +56,7 @@ func (c Create) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], 
 
 // Apply inserts the post.
 func (c Create) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
-	r := c.rec.own()
+	r := c.rec.clone()
 	var err error
 	if r.authorID, err = author(ctx, tx, c.Author); err != nil {
 		return Ref{}, err
@@ -72,15 +75,17 @@ func (c Create) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return r.ref(), nil
 }
 
-// newAnchor returns what keeps a post's footnotes apart from other posts'.
+// newAnchor returns a random prefix for the ids of a post's footnotes, which keeps them different from
+// those of other posts on the same page.
 func newAnchor() string { return strings.ToLower(rand.Text()[:8]) }
 
-// author returns the user that a new post belongs to: the one with that e-mail
-// address or name, else the user who writes, else the first there is.
+// author returns the id of the user that a new post belongs to: the user with that e-mail address
+// or name when email is not empty, otherwise the user who writes, otherwise the first user. It
+// fails with Invalid when there is no such user.
 func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 	var id int64
 	var err error
-	user, isUser := strings.CutPrefix(tx.Actor().Name, "user:")
+	user, isUser := tx.Actor().UserID()
 	switch {
 	case email != "":
 		err = tx.QueryRowContext(ctx, `
@@ -88,16 +93,18 @@ func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 			ORDER BY email = ?1 DESC, id
 			LIMIT 1`, accounts.NormalEmail(email), oneLine(email)).Scan(&id)
 		if noRows(err) {
-			return 0, repo.InvalidFields(map[string]string{"author": "is nobody here; make one with `blog user add EMAIL --name NAME --password-file FILE`"})
+			return 0, apperr.InvalidFields(map[string]string{
+				"author": "is nobody here; make one with `blog user add EMAIL --name NAME --password-file FILE`",
+			})
 		}
 	case isUser:
-		id, err = strconv.ParseInt(user, 10, 64)
+		id = user
 	default:
 		var first accounts.User
 		first, err = accounts.First(ctx, tx)
-		if id = first.ID; errors.Is(err, repo.NotFound) {
-			return 0, &repo.Error{
-				Code: repo.Invalid, Reason: NoAuthor, Message: repo.AsError(err).Message,
+		if id = first.ID; errors.Is(err, apperr.NotFound) {
+			return 0, &apperr.Error{
+				Code: apperr.Invalid, Reason: NoAuthor, Message: apperr.From(err).Message,
 				Fields: map[string]string{"author": "does not exist yet"},
 			}
 		}
@@ -108,12 +115,12 @@ func author(ctx context.Context, tx *repo.Tx, email string) (int64, error) {
 	return id, nil
 }
 
-// NoAuthor is the reason of the Invalid error of a post while nobody can be its author.
+// NoAuthor is the reason of the Invalid error for a post when the blog has no user who could be its
+// author.
 const NoAuthor = "no_author"
 
-// freeSlug makes a slug from title, with a number behind it where needed, that no
-// post has and that leads to none: a new post takes no other's old address by
-// accident.
+// freeSlug returns a slug made from title, with a number at its end where one is needed. No post
+// has that slug and no redirect uses it, so a new post never replaces another post's old address.
 func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
 	base := Slugify(title)
 	if _, problem := CheckSlug(base); problem != "" {
@@ -121,15 +128,17 @@ func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
 	}
 	taken := func(slug string) (yes bool, err error) {
 		err = tx.QueryRowContext(ctx, `
-			SELECT EXISTS (SELECT 1 FROM posts WHERE slug = ?1) OR EXISTS (SELECT 1 FROM old_slugs WHERE slug = ?1)`, slug).Scan(&yes)
+			SELECT
+				EXISTS (SELECT 1 FROM posts WHERE slug = ?1) OR
+				EXISTS (SELECT 1 FROM old_slugs WHERE slug = ?1)`, slug).Scan(&yes)
 		if err != nil {
 			return false, fmt.Errorf("look for a free slug: %w", err)
 		}
 		return yes, nil
 	}
-	// Doubling finds a free number among thousands of posts with one title in a
-	// few steps, and the search between the last two finds one after which none
-	// was taken. Gaps below it stay gaps.
+	// The loop doubles the number until a slug is free, and the search between the last two numbers
+	// then finds a free one whose predecessor is taken. That needs few steps even among thousands
+	// of posts with one title. Free numbers below it are not found, and are not needed.
 	numbered := func(n int) string {
 		if n == 1 {
 			return base
@@ -162,7 +171,7 @@ func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
 	return numbered(high), nil
 }
 
-// cut returns at most n characters of slug.
+// cut returns the first n characters of slug, without a hyphen at the end.
 func cut(slug string, n int) string {
 	if r := []rune(slug); len(r) > n {
 		slug = strings.TrimRight(string(r[:n]), "-")

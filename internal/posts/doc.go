@@ -1,22 +1,28 @@
-// Package posts owns posts: their form, the commands that change them, the
-// queries that read them, and which of them readers see.
+// Package posts owns posts: their form, the commands that change them, the queries that read them,
+// and which of them readers see.
 //
-// A post is a draft, scheduled or published, and that stored state alone decides
-// whether readers see it. When a scheduled post's date comes, the primary runs
-// posts.release (Releaser); its row in the history of writes wakes lists, feeds,
-// search and sockets like any other.
+// A post is a draft, scheduled or published, and only that stored state decides whether readers see
+// it. When the date of a scheduled post comes, the primary runs posts.release (see Releaser). Its
+// row in the history of writes updates lists, feeds, search and sockets, as every other row does.
 //
-// A command renders Markdown in Prepare, on the primary and before the lock:
-// HTML is never taken from the wire. Every command checks the revision that its
-// caller saw, so that two editors cannot overwrite each other. The revision grows
-// with what authors change: a release or a new rendering is in no one's way. Where a
+// A command renders Markdown in Prepare, on the primary and before the transaction takes its lock.
+// HTML is never read from the wire. A command of an author checks the revision that the author saw,
+// so that two editors cannot overwrite each other. Only what authors write raises the revision: a
+// release, a pin or a new rendering leaves it as it is, so an open editor can still save. When a
 // picture that Prepare found is removed before Apply, the command is prepared again.
 //
-// A post knows the file that it was imported from and the revision that this
-// made. While the two agree, the file's next version is taken and the export is
-// the file's very bytes; once they differ, the post was edited here, and an import
-// is a conflict. Giving it another slug is no such edit, since a file finds its
-// post by the old one.
+// A post remembers the file that it was imported from, the revision that the import made, and
+// whether the file pinned it. While revision and pin are still the same, an import takes the file's
+// next version and an export returns the file byte for byte. When one of them differs, the post was
+// edited on the blog, and an import fails with a Conflict. A new slug alone is no such edit,
+// because an import finds the post by its old slug.
 //
-// The package refuses: HTML of pages, requests, files.
+// A pinned post comes first in lists of cards: on the home page, on /posts and on the pages of
+// tags. These show one list, filtered or not, so a card has the same order and the same mark in
+// each. Lists that are a record by date stay sorted by date: the archive, the links between posts,
+// the site map, and the feed, whose readers sort it themselves and would report an old post as a
+// new one. Authors' lists mark pins and stay sorted by date too. A file with `pinned: true` pins
+// its post, and a file without it unpins the post.
+//
+// The package has no HTML of pages, no requests and no files.
 package posts

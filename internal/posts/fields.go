@@ -10,31 +10,34 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"blog/internal/repo"
+	"blog/internal/apperr"
 	"blog/internal/tags"
 )
 
-// Limits on what a post holds. A body is in a commit several times: as it is, as
-// HTML, as plain text, in the index (and what was there before is taken out of
-// it), and as the file that it came from. With MaxBody that is about 1 MB, beyond
-// which a commit holds up the readers of other regions (measured: size_test.go).
+// Limits of a post's fields. One commit has the body several times: as Markdown, as HTML, as plain
+// text, in the search index (which also removes the text before), and in the imported file. With a
+// body of MaxBody that is about 1 MB. A larger commit would delay readers in other regions
+// (measured in size_test.go).
 const (
 	MaxTitle       = 200       // characters
 	MaxDescription = 500       // characters
-	MaxBody        = 192 << 10 // bytes: more than 30,000 words
+	MaxBody        = 192 << 10 // bytes; more than 30,000 words
 	maxPermalinks  = 20
 )
 
-// checker collects messages by field.
+// checker collects a message for each field that is not valid. Its methods return a field as it is
+// stored.
 type checker map[string]string
 
+// note adds a message for a field that has none yet; an empty problem adds nothing.
 func (c checker) note(field, problem string) {
 	if problem != "" && c[field] == "" {
 		c[field] = problem
 	}
 }
 
-func (c checker) err() error { return repo.InvalidFields(c) }
+// err returns an Invalid error with the messages, or nil when there are none.
+func (c checker) err() error { return apperr.InvalidFields(c) }
 
 func (c checker) title(s string) string {
 	s = oneLine(s)
@@ -45,10 +48,10 @@ func (c checker) title(s string) string {
 	return s
 }
 
-// oneLine is how a text of one line is stored: NFC, single spaces.
+// oneLine returns s as a field of one line is stored: in NFC, with single spaces between words.
 func oneLine(s string) string { return norm.NFC.String(strings.Join(strings.Fields(s), " ")) }
 
-// seen reports whether a character puts ink on a page.
+// seen reports whether r is visible on a page.
 func seen(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S, unicode.Co)
 }
@@ -74,7 +77,7 @@ func (c checker) body(s string) string {
 func (c checker) tags(labels []string) []string {
 	out, err := tags.NormalizeAll(labels)
 	if err != nil {
-		c.note("tags", repo.AsError(err).Message)
+		c.note("tags", apperr.From(err).Message)
 	}
 	return out
 }
@@ -88,7 +91,7 @@ func (c checker) slug(s string) string {
 func (c checker) permalinks(paths []string) []string {
 	out := []string{}
 	seen := map[string]bool{}
-	if len(paths) > 10*maxPermalinks { // however often each comes
+	if len(paths) > 10*maxPermalinks { // even with repeated paths no honest list is this long
 		c.note("permalinks", "are more than 20")
 		return out
 	}
@@ -106,8 +109,8 @@ func (c checker) permalinks(paths []string) []string {
 	return out
 }
 
-// Years that a date may have: what lies outside is a slip of the pen, and does
-// not fit the stored form.
+// Years that a date may have. A date outside of them is a typing error, and does not fit the stored
+// form.
 const (
 	firstYear = 1900
 	lastYear  = 2999
@@ -124,6 +127,7 @@ func (c checker) date(t *time.Time) *time.Time {
 	return &u
 }
 
+// line returns what is wrong with s as a field of one line of at most limit characters, or "".
 func line(s string, limit int) string {
 	if !utf8.ValidString(s) {
 		return "is not valid text (UTF-8)"
@@ -136,7 +140,7 @@ func line(s string, limit int) string {
 		switch {
 		case unicode.IsControl(r):
 			return "has a control character"
-		case unicode.Is(unicode.Noncharacter_Code_Point, r): // which a feed cannot hold
+		case unicode.Is(unicode.Noncharacter_Code_Point, r): // a feed cannot contain it
 			return "has a character that is none"
 		case r >= 0x202a && r <= 0x202e:
 			return "has a character that turns the direction of the text around it"

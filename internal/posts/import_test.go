@@ -2,12 +2,14 @@ package posts_test
 
 import (
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/media"
 	"blog/internal/posts"
@@ -48,7 +50,8 @@ func TestImport(t *testing.T) {
 	}
 	p := w.post(ref.ID)
 	at := time.Date(2024, 5, 1, 8, 0, 0, 0, time.UTC)
-	if p.Title != "A title" || p.Description != "About it" || !p.PublishedAt.Equal(at) || p.Author != adaName || p.Body != "Some *text*." || !strings.Contains(p.HTML, "<em>") {
+	if p.Title != "A title" || p.Description != "About it" || !p.PublishedAt.Equal(at) || p.Author != adaName ||
+		p.Body != "Some *text*." || !strings.Contains(p.HTML, "<em>") {
 		t.Errorf("got %+v", p)
 	}
 	if !slices.Equal(p.Labels, []string{"go", "web-dev"}) || !slices.Equal(p.Permalinks, []string{"/old/path", "/about"}) {
@@ -56,8 +59,14 @@ func TestImport(t *testing.T) {
 	}
 	w.clock.Advance(time.Hour)
 	rows := w.rows()
-	if again := must(w, file); !again.Unchanged || w.rows() != rows || !reflect.DeepEqual(w.post(ref.ID), p) {
-		t.Errorf("twice: %+v", again)
+	if again := must(w, file); !again.Unchanged {
+		t.Errorf("twice: got %+v, want it unchanged", again)
+	}
+	if got := w.rows(); got != rows {
+		t.Errorf("twice: got %d rows, want %d", got, rows)
+	}
+	if diff := cmp.Diff(p, w.post(ref.ID)); diff != "" {
+		t.Errorf("twice (-want +got):\n%s", diff)
 	}
 	file.Force = true
 	if again := must(w, file); !again.Unchanged || w.rows() != rows {
@@ -67,7 +76,8 @@ func TestImport(t *testing.T) {
 	if got := must(w, next); got.Revision != 2 || got.Unchanged || w.post(1).Body != "Some more." {
 		t.Errorf("changed: %+v", got)
 	}
-	// Only what is no part of the post: nothing readers see, but the export needs it.
+	// A change outside the fields of a post: readers see no difference, but the export needs the
+	// file.
 	next = mustFile(t, "2024/a.md", strings.Replace(published, "other: kept", "other: changed", 1), nil)
 	next.Body = "Some more."
 	rows = w.rows()
@@ -108,7 +118,7 @@ func TestImportOfEachState(t *testing.T) {
 			}
 		})
 	}
-	w.clock.Advance(time.Hour) // what was published without a date keeps the one it got
+	w.clock.Advance(time.Hour) // a post that was published without a date keeps the date it got
 	file := mustFile(t, "no-date.md", "---\nis_draft: false\n---\nOther\n", nil)
 	if ref := must(w, file); !w.post(ref.ID).PublishedAt.Equal(now) {
 		t.Errorf("got %v", w.post(ref.ID).PublishedAt)
@@ -125,14 +135,15 @@ func TestImportNeverOverwritesAnEdit(t *testing.T) {
 	for name, f := range map[string]posts.Import{"the same file": file, "a changed file": changed} {
 		rows := w.rows()
 		_, err := try(w, f)
-		if !errors.Is(err, repo.Conflict) || !repo.HasReason(err, posts.Edited) || !strings.Contains(repo.AsError(err).Message, "--force") || w.rows() != rows {
+		if !errors.Is(err, apperr.Conflict) || !apperr.HasReason(err, posts.Edited) ||
+			!strings.Contains(apperr.From(err).Message, "--force") || w.rows() != rows {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if p := w.post(ref.ID); p.Title != "Edited here" || p.Body != "Some *text*." {
 		t.Errorf("got %+v", p)
 	}
-	// The edit is taken back: the file says what the post is.
+	// The edit is undone, so the post has what the file says.
 	must(w, posts.Update{Target: target, Revision: 2, Title: to("A title")})
 	if got := must(w, file); !got.Unchanged || got.Revision != 3 {
 		t.Errorf("equal to what is here: %+v", got)
@@ -141,7 +152,7 @@ func TestImportNeverOverwritesAnEdit(t *testing.T) {
 		t.Errorf("then changed: %+v", got)
 	}
 	must(w, posts.Unpublish{Target: target})
-	if _, err := try(w, changed); !repo.HasReason(err, posts.Edited) {
+	if _, err := try(w, changed); !apperr.HasReason(err, posts.Edited) {
 		t.Errorf("unpublished here: %v", err)
 	}
 	changed.Force = true
@@ -163,7 +174,7 @@ func TestImportOntoWhatWasMadeHere(t *testing.T) {
 	w := mustWorld(t)
 	must(w, posts.Create{Title: "Here", Slug: "a-slug", Body: "mine"})
 	_, err := try(w, mustFile(t, "a.md", published, nil))
-	if !repo.HasReason(err, posts.Edited) || w.post(1).Body != "mine" {
+	if !apperr.HasReason(err, posts.Edited) || w.post(1).Body != "mine" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -181,7 +192,7 @@ func TestImportByAnOldSlug(t *testing.T) {
 	if got := must(w, changed); got.ID != ref.ID || got.Slug != "renamed" || w.post(ref.ID).Body != "Any *text*." {
 		t.Errorf("got %+v", got)
 	}
-	// Another post lives at the old slug now: that one is meant.
+	// Another post has the old slug now, so the import is for that one.
 	other := must(w, posts.Create{Title: "Other", Slug: "a-slug"})
 	changed.Force = true
 	if got := must(w, mustForce(changed)); got.ID != other.ID {
@@ -189,7 +200,7 @@ func TestImportByAnOldSlug(t *testing.T) {
 	}
 }
 
-// mustForce is i over a post that has the permalinks of none.
+// mustForce returns i with Force and without permalinks, which another post has.
 func mustForce(i posts.Import) posts.Import {
 	i.Force, i.Permalinks = true, nil
 	return i
@@ -200,7 +211,7 @@ func TestImportRefuses(t *testing.T) {
 	good := posts.Import{Path: "a/b.md", Raw: []byte("x"), Title: "T", Slug: "t"}
 	_, err := try(w, good)
 	repotest.WantFields(t, err, "author")
-	if !repo.HasReason(err, posts.NoAuthor) || !strings.Contains(repo.AsError(err).Message, "blog user add") {
+	if !apperr.HasReason(err, posts.NoAuthor) || !strings.Contains(apperr.From(err).Message, "blog user add") {
 		t.Errorf("got %v", err)
 	}
 	w.addUser(adaEmail, adaName)
@@ -208,13 +219,18 @@ func TestImportRefuses(t *testing.T) {
 	bad.Author = "nobody"
 	_, err = try(w, bad)
 	repotest.WantFields(t, err, "author")
-	for _, path := range []string{"", ".", "../a.md", "/etc/passwd", "a/../b.md", "a//b.md", `a\b.md`, "a\x00.md", "a\n.md", strings.Repeat("x", 1001)} {
+	for _, path := range []string{
+		"", ".", "../a.md", "/etc/passwd", "a/../b.md", "a//b.md", `a\b.md`, "a\x00.md", "a\n.md", strings.Repeat("x", 1001),
+	} {
 		bad = good
 		bad.Path = path
 		_, err = try(w, bad)
 		repotest.WantFields(t, err, "path")
 	}
-	bad = posts.Import{Path: "x.md", Raw: make([]byte, 1<<20), Slug: "new", Title: "\x07", Description: strings.Repeat("x", 501), Body: "\x00", Tags: []string{"a b c", "/"}, Permalinks: []string{"/login"}, PublishedAt: &time.Time{}}
+	bad = posts.Import{
+		Path: "x.md", Raw: make([]byte, 1<<20), Slug: "new", Title: "\x07", Description: strings.Repeat("x", 501),
+		Body: "\x00", Tags: []string{"a b c", "/"}, Permalinks: []string{"/login"}, PublishedAt: &time.Time{},
+	}
 	_, err = try(w, bad)
 	repotest.WantFields(t, err, "raw", "slug", "title", "description", "body", "tags", "permalinks", "published_at")
 	ref := must(w, good)
@@ -270,11 +286,15 @@ func TestTitleFromTheHeadingIsShownOnce(t *testing.T) {
 func TestPicturesOfAnImport(t *testing.T) {
 	w := mustWorld(t)
 	one, two := mustUpload(w, 7), mustUpload(w, 8)
-	const text = "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](img/a%20b.png) ![again](img/a%20b.png) ![B](b.png) ![none](none.png)\n"
-	file := mustFile(t, "p.md", text, map[string]string{"img/a b.png": one.Hash, "b.png": two.Hash, "unused.png": two.Hash})
+	const text = "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](img/a%20b.png) ![again](img/a%20b.png) ![B](b.png) " +
+		"![none](none.png)\n"
+	file := mustFile(t, "p.md", text, map[string]string{
+		"img/a b.png": one.Hash, "b.png": two.Hash, "unused.png": two.Hash,
+	})
 	ref := must(w, file)
 	p := w.post(ref.ID)
-	if strings.Count(p.HTML, `src="/media/`+one.Hash+`/a-b.png"`) != 2 || !strings.Contains(p.HTML, `width="7"`) || !strings.Contains(p.HTML, two.Hash) || strings.Contains(p.HTML, "none.png") {
+	if strings.Count(p.HTML, `src="/media/`+one.Hash+`/a-b.png"`) != 2 || !strings.Contains(p.HTML, `width="7"`) ||
+		!strings.Contains(p.HTML, two.Hash) || strings.Contains(p.HTML, "none.png") {
 		t.Errorf("got %s", p.HTML)
 	}
 	if n := w.count("SELECT COUNT(*) FROM post_media"); n != 2 {
@@ -284,7 +304,7 @@ func TestPicturesOfAnImport(t *testing.T) {
 	if got := must(w, file); !got.Unchanged || w.rows() != rows {
 		t.Errorf("twice: %+v", got)
 	}
-	// An edit here keeps the pictures that the text still names.
+	// After an edit here the post still has the pictures that its text names.
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Body: to("Only ![B](b.png) now")})
 	if p := w.post(ref.ID); !strings.Contains(p.HTML, two.Hash) {
 		t.Errorf("got %s", p.HTML)
@@ -300,7 +320,7 @@ func TestPicturesOfAnImport(t *testing.T) {
 	if !public(one) {
 		t.Error("the file's first picture is not back")
 	}
-	// A file whose picture has changed under its name.
+	// A file whose picture has other content under the same name.
 	three := mustUpload(w, 9)
 	file = mustFile(t, "p.md", text, map[string]string{"img/a b.png": one.Hash, "b.png": three.Hash})
 	if got := must(w, file); got.Unchanged || !public(three) || public(two) {
@@ -312,18 +332,20 @@ func TestPicturesOfAnImport(t *testing.T) {
 	}
 }
 
-// TestAnImportWhosePictureIsGone: it is refused and leaves its key free, so that who has
-// the folder uploads the picture and asks again; a file that the release before sends
-// without one is not stored with a picture missing.
+// TestAnImportWhosePictureIsGone: such an import is refused and leaves its key unused, so a caller
+// that has the folder uploads the picture and repeats the import. A file that the release before
+// sends without a picture is not stored with the picture missing.
 func TestAnImportWhosePictureIsGone(t *testing.T) {
 	w := mustWorld(t)
 	pic := mustUpload(w, 7)
-	file := mustFile(t, "p.md", "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](a.png) ![none](none.png)\n", map[string]string{"a.png": pic.Hash})
+	file := mustFile(t, "p.md", "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](a.png) ![none](none.png)\n",
+		map[string]string{"a.png": pic.Hash})
 	w.sweep()
 	w.clock.Advance(26 * time.Hour)
 	w.sweep()
 	_, err := try(w, file, repo.WithKey("import"))
-	if !repo.HasReason(err, posts.PicturesGone) || repo.AsError(err).Code != repo.Conflict || w.count("SELECT COUNT(*) FROM posts") != 0 {
+	if !apperr.HasReason(err, posts.PicturesGone) || apperr.From(err).Code != apperr.Conflict ||
+		w.count("SELECT COUNT(*) FROM posts") != 0 {
 		t.Errorf("got %v", err)
 	}
 	mustUpload(w, 7)

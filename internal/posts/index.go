@@ -7,8 +7,8 @@ import (
 	"blog/internal/repo"
 )
 
-// unindex takes a post out of the search index. It must run before the row
-// changes: an external-content index forgets only the very values it was given.
+// unindex removes a post from the search index. It has to run before the row of the post changes:
+// an index with external content can remove only the exact values that it was given.
 func unindex(ctx context.Context, tx *repo.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO search (search, rowid, title, description, plain, labels)
@@ -19,7 +19,7 @@ func unindex(ctx context.Context, tx *repo.Tx, id int64) error {
 	return nil
 }
 
-// index puts a post into the search index if readers see it.
+// index adds a post to the search index if readers see the post.
 func index(ctx context.Context, tx *repo.Tx, id int64) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO search (rowid, title, description, plain, labels)
@@ -31,15 +31,18 @@ func index(ctx context.Context, tx *repo.Tx, id int64) error {
 	return nil
 }
 
-// Pages of the index's segments that are merged for each write, and at most by one transaction: so no commit ever has
-// to merge megabytes.
+// How many pages of the index's segments are merged for each write, and at most in one transaction.
+// The bound ensures that no commit has to merge megabytes.
 const (
 	mergePages    = 16
 	mergePagesMax = 48
 )
 
+// mergeIndex merges segments of the search index. writes is how many writes of the transaction
+// asked for it.
 func mergeIndex(ctx context.Context, tx *repo.Tx, writes int) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO search (search, rank) VALUES ('merge', ?)", min(mergePages*writes, mergePagesMax))
+	_, err := tx.ExecContext(ctx, "INSERT INTO search (search, rank) VALUES ('merge', ?)",
+		min(mergePages*writes, mergePagesMax))
 	if err != nil {
 		return fmt.Errorf("merge index: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"strings"
 	"testing"
 
 	"blog/internal/media"
@@ -13,7 +14,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// mustPNG makes a picture of its own for each n.
+// mustPNG returns a picture that is different for each n.
 func mustPNG(tb testing.TB, n int) []byte {
 	tb.Helper()
 	img := image.NewGray(image.Rect(0, 0, n, 3))
@@ -27,7 +28,7 @@ func mustPNG(tb testing.TB, n int) []byte {
 	return b.Bytes()
 }
 
-// mustPut is the only chunk of a small picture.
+// mustPut returns the command for the only chunk of a small picture.
 func mustPut(tb testing.TB, data []byte) media.Put {
 	tb.Helper()
 	clean, err := media.Strip(data)
@@ -38,12 +39,34 @@ func mustPut(tb testing.TB, data []byte) media.Put {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return media.Put{Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height, Size: int64(len(clean)), Chunks: 1, Data: clean}
+	return media.Put{
+		Hash: media.Hash(clean), Type: info.Type, Ext: info.Ext, Width: info.Width, Height: info.Height,
+		Size: int64(len(clean)), Chunks: 1, Data: clean,
+	}
 }
 
-// A picture that an edit takes out has a day, however long ago it was uploaded:
-// the next edit may put it back. Then it goes.
-func TestPicturesTakenOut(t *testing.T) {
+// TestPicturesOfAnotherSite: where a text shows pictures at addresses that its former site had, and
+// they are not stored, readers see the alternative text and no broken picture.
+func TestPicturesOfAnotherSite(t *testing.T) {
+	w := mustWorld(t)
+	for body, want := range map[string]string{
+		"![a map](map.png)":          `<span class="missing-image">a map</span>`,
+		"![a map](/images/map.png)":  `<span class="missing-image">a map</span>`,
+		"![a map](/images/map.png?)": `<span class="missing-image">a map</span>`,
+		"![](/images/map.png)":       "",
+		"![a map](/assets/map.svg)":  `src="/assets/map.svg"`,
+	} {
+		ref := must(w, posts.Create{Title: "T", Body: body + " Text."})
+		html := w.post(ref.ID).HTML
+		if !strings.Contains(html, want) || want == "" && strings.Contains(html, "<img") {
+			t.Errorf("%s: got %s, want %s in it", body, html, want)
+		}
+	}
+}
+
+// TestPicturesRemovedFromAPost: a picture that an edit removes stays for a day, however long ago it
+// was uploaded, because the next edit may show it again. Then it is removed.
+func TestPicturesRemovedFromAPost(t *testing.T) {
 	w := mustWorld(t)
 	system := repotest.As(t.Context(), repo.System)
 	pic := mustUpload(w, 7)
@@ -76,5 +99,21 @@ func TestPicturesTakenOut(t *testing.T) {
 	longAgo()
 	if !swept() {
 		t.Error("kept for ever")
+	}
+}
+
+// TestALinkToAPictureGetsTheStoredOne: also after an edit of the text.
+func TestALinkToAPictureGetsTheStoredOne(t *testing.T) {
+	w := mustWorld(t)
+	hash := mustUpload(w, 7).Hash
+	const text = "---\nslug: a\ndate: 2024-01-01\n---\n[![x](/img/a.png)](/img/a.png) [big](b.png) [other](c.png)\n"
+	ref := must(w, mustFile(t, "a.md", text, map[string]string{"/img/a.png": hash, "b.png": hash}))
+	for range 2 {
+		html := w.post(ref.ID).HTML
+		if strings.Count(html, `href="/media/`+hash) != 2 || !strings.Contains(html, `href="c.png"`) {
+			t.Errorf("got %s", html)
+		}
+		body := w.post(ref.ID).Body + "\n\nMore."
+		must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Body: &body})
 	}
 }

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 	"blog/internal/tags"
 )
 
-// explaining is a Reader that notes the plans of the queries it runs.
+// explaining is a Reader that notes the query plans of the queries that it runs.
 type explaining struct {
 	repo.Reader
 	w     *world
@@ -52,9 +53,8 @@ func (e explaining) QueryRowContext(ctx context.Context, query string, args ...a
 	return e.Reader.QueryRowContext(ctx, query, args...)
 }
 
-// What readers ask for on every page is read in its order from an index that
-// holds nothing else: neither all posts nor all published ones are looked at to
-// show the newest twenty.
+// TestPlansOfWhatReadersAsk: the queries of readers' pages read an index that has only what readers
+// see, in its order. None reads all posts, or all published ones, to show the newest twenty.
 func TestPlansOfWhatReadersAsk(t *testing.T) {
 	w := mustWorld(t)
 	for _, title := range []string{"One", "Two", "Three"} {
@@ -63,6 +63,10 @@ func TestPlansOfWhatReadersAsk(t *testing.T) {
 	}
 	for name, run := range map[string]func(rd repo.Reader) error{
 		"list": func(rd repo.Reader) error { _, _, err := posts.List(w.ctx, rd, posts.Filter{Limit: 20}); return err },
+		"pinned first": func(rd repo.Reader) error {
+			_, _, err := posts.List(w.ctx, rd, posts.Filter{PinnedFirst: true, Limit: 20})
+			return err
+		},
 		"tagged": func(rd repo.Reader) error {
 			_, _, err := posts.List(w.ctx, rd, posts.Filter{Labels: []string{"a"}, Limit: 20})
 			return err
@@ -79,14 +83,14 @@ func TestPlansOfWhatReadersAsk(t *testing.T) {
 			var plans []string
 			view(w, func(rd repo.Reader) (bool, error) { return true, run(explaining{rd, w, &plans}) })
 			for _, plan := range plans {
-				// Those with a tag are found by the tag, and only they are sorted.
+				// Posts with a tag are found by the tag, and only those are sorted.
 				sorted := name != "tags" && name != "tagged" && strings.Contains(plan, "USE TEMP B-TREE FOR ORDER BY")
 				scanned := name != "tags" && (strings.Contains(plan, "SCAN p;") || strings.Contains(plan, "SCAN posts;"))
 				if sorted || scanned {
 					t.Errorf("%s", plan)
 				}
 			}
-			if name == "list" && !strings.Contains(strings.Join(plans, ""), "posts_listed") {
+			if (name == "list" || name == "pinned first") && !strings.Contains(strings.Join(plans, ""), "posts_listed") {
 				t.Errorf("%q", plans)
 			}
 		})
@@ -94,7 +98,7 @@ func TestPlansOfWhatReadersAsk(t *testing.T) {
 }
 
 func notFound(err error) error {
-	if errors.Is(err, repo.NotFound) {
+	if errors.Is(err, apperr.NotFound) {
 		return nil
 	}
 	return err
@@ -122,7 +126,7 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 	repotest.WantFields(t, err, "body")
 }
 
-// counting counts the read transactions, and fails where one is opened in another.
+// counting is a Viewer that counts read transactions and fails when one is opened inside another.
 type counting struct {
 	repo.Viewer
 	tb          testing.TB
@@ -137,7 +141,8 @@ func (c *counting) View(ctx context.Context, fn func(rd repo.Reader) error) erro
 	return c.Viewer.View(ctx, fn)
 }
 
-// An open read holds up LiteFS: none may last as long as a rendering.
+// TestPreviewRendersOutsideOfReads: an open read delays LiteFS, so none may last as long as
+// rendering does.
 func TestPreviewRendersOutsideOfReads(t *testing.T) {
 	w := mustWorld(t)
 	var body strings.Builder
@@ -149,7 +154,7 @@ func TestPreviewRendersOutsideOfReads(t *testing.T) {
 	if err != nil || strings.Count(doc.HTML, "<img") != 3 {
 		t.Errorf("got %s, %v", doc.HTML, err)
 	}
-	if c.views != 4 { // the post's pictures, and each of these
+	if c.views != 4 { // one for the post's list of pictures, and one for each picture
 		t.Errorf("%d read transactions", c.views)
 	}
 }

@@ -5,23 +5,26 @@ import (
 	"fmt"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/repo"
 	"blog/internal/tags"
 )
 
-// Publish makes a post visible: at At when given, at the date that it has
-// already, or now. A date to come makes it scheduled. Revision 0 takes any.
+// Publish is the command that makes a post visible, at the date At. Without At a draft gets the
+// date that it has, or now when it has none, and a scheduled post is published now. A date to come
+// makes the post scheduled. It fails with Conflict when the post has another revision; Revision 0
+// accepts every one.
 type Publish struct {
 	Target
 	Revision int64      `json:"revision,omitempty"`
 	At       *time.Time `json:"at,omitempty"`
 }
 
-// Name is "posts.publish".
+// Name returns "posts.publish".
 func (Publish) Name() string { return "posts.publish" }
 
-// Apply changes the state.
+// Apply implements repo.Command.
 func (p Publish) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	f := checker{}
 	at := f.date(p.At)
@@ -31,57 +34,58 @@ func (p Publish) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return transition(ctx, tx, p.Target, p.Revision, func(r *record) {
 		if at != nil {
 			r.publishedAt = at
-		} else if r.state == Scheduled { // "publish" again means: do not wait
+		} else if r.state == Scheduled { // publishing a scheduled post again means not to wait for its date
 			r.publishedAt = nil
 		}
 		r.publish(tx.Now())
 	})
 }
 
-// Unpublish takes a post back to be a draft; its date stays. Revision 0 takes any.
+// Unpublish is the command that makes a post a draft again. The post retains its date. It fails
+// with Conflict when the post has another revision; Revision 0 accepts every one.
 type Unpublish struct {
 	Target
 	Revision int64 `json:"revision,omitempty"`
 }
 
-// Name is "posts.unpublish".
+// Name returns "posts.unpublish".
 func (Unpublish) Name() string { return "posts.unpublish" }
 
-// Apply changes the state.
+// Apply implements repo.Command.
 func (u Unpublish) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return transition(ctx, tx, u.Target, u.Revision, func(r *record) { r.state = Draft })
 }
 
-// Release publishes a scheduled post whose date Due has come. Only the primary's
-// Releaser runs it, with ReleaseKey.
+// Release is the command that publishes a scheduled post at its date Due. Only the primary's
+// Releaser may run it. It fails with Conflict when the post is not, or no longer, due at that date.
 type Release struct {
 	ID  int64     `json:"id"`
 	Due time.Time `json:"due"`
 }
 
-// ReleaseKey is the idempotency key of a release, derived from post and date: it
-// happens once, whichever primary gets to it.
+// ReleaseKey returns the key of a release. It depends only on post and date, so the release happens
+// once, whichever primary runs it.
 func ReleaseKey(id int64, due time.Time) string {
 	return fmt.Sprintf("release:%d:%s", id, repo.FormatTime(due))
 }
 
-// Name is "posts.release".
+// Name returns "posts.release".
 func (Release) Name() string { return "posts.release" }
 
-// Apply publishes the post, or finds that it is no longer due then.
+// Apply publishes the post if it is still scheduled for Due and that date has come.
 func (r Release) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	if tx.Actor().Name != repo.System {
-		return Ref{}, repo.Errorf(repo.Forbidden, "Only the primary releases posts.")
+		return Ref{}, apperr.Errorf(apperr.Forbidden, "Only the primary releases posts.")
 	}
 	before, err := Target{ID: r.ID}.load(ctx, tx)
 	if err != nil {
 		return Ref{}, err
 	}
 	if before.state != Scheduled || !before.publishedAt.Equal(r.Due) || r.Due.After(tx.Now()) {
-		return Ref{}, repo.Errorf(repo.Conflict, "The post is not due at %s.", repo.FormatTime(r.Due))
+		return Ref{}, apperr.Errorf(apperr.Conflict, "The post is not due at %s.", repo.FormatTime(r.Due))
 	}
-	// Nobody has edited anything: the revision stays, so that neither an editor
-	// that is open nor the file that the post came from is in conflict with this.
+	// A release is no edit, so it leaves the revision as it is: neither an open editor nor the file
+	// that the post came from has a conflict with it.
 	after := before
 	after.state = Published
 	if err := save(ctx, tx, &before, &after); err != nil {
@@ -90,18 +94,19 @@ func (r Release) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return after.ref(), nil
 }
 
-// Delete removes a post with its old slugs and permalinks. Its pictures stay for a day
-// and are then the Sweeper's (package media): somebody may have uploaded one of them for
-// a text that is not saved yet. Revision 0 takes any.
+// Delete is the command that removes a post with its old slugs and permalinks. Its pictures stay
+// for a day after that, because a text that is not saved yet may name one of them; then the Sweeper
+// of package media removes those that no post shows. It fails with Conflict when the post has
+// another revision; Revision 0 accepts every one.
 type Delete struct {
 	Target
 	Revision int64 `json:"revision,omitempty"`
 }
 
-// Name is "posts.delete".
+// Name returns "posts.delete".
 func (Delete) Name() string { return "posts.delete" }
 
-// Apply removes the post.
+// Apply implements repo.Command.
 func (d Delete) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	before, err := d.load(ctx, tx)
 	if err != nil {
@@ -133,7 +138,8 @@ func (d Delete) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	return before.ref(), nil
 }
 
-// transition changes the state of a post and nothing else.
+// transition loads the post t, applies change to it and stores the result. It fails with Conflict
+// when revision is neither 0 nor the post's.
 func transition(ctx context.Context, tx *repo.Tx, t Target, revision int64, change func(*record)) (Ref, error) {
 	before, err := t.load(ctx, tx)
 	if err != nil {
@@ -144,15 +150,5 @@ func transition(ctx context.Context, tx *repo.Tx, t Target, revision int64, chan
 	}
 	after := before
 	change(&after)
-	if after.same(&before) {
-		tx.NoChange()
-		ref := before.ref()
-		ref.Unchanged = true
-		return ref, nil
-	}
-	after.revision++
-	if err := save(ctx, tx, &before, &after); err != nil {
-		return Ref{}, err
-	}
-	return after.ref(), nil
+	return saveChange(ctx, tx, &before, &after)
 }

@@ -6,18 +6,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
 const cardColumns = `
-	p.id, p.slug, p.title, p.description, p.excerpt, u.name, p.state, p.published_at, p.updated_at, p.minutes, p.labels, p.revision`
+	p.id, p.slug, p.title, p.description, p.excerpt, u.name, p.state, p.published_at, p.updated_at,
+	p.minutes, p.labels, p.revision, COALESCE((SELECT position FROM pins WHERE post_id = p.id), 0)`
 
+// scan returns where to scan cardColumns and more columns into, and a function that converts the
+// scanned texts into the fields of c afterwards.
 func (c *Card) scan(more ...any) (into []any, finish func() error) {
 	var published *string
 	var updated, labels string
-	into = append([]any{&c.ID, &c.Slug, &c.Title, &c.Description, &c.Excerpt, &c.Author, &c.State, &published, &updated, &c.Minutes, &labels, &c.Revision}, more...)
+	into = append([]any{
+		&c.ID, &c.Slug, &c.Title, &c.Description, &c.Excerpt, &c.Author, &c.State, &published, &updated, &c.Minutes, &labels,
+		&c.Revision, &c.Pinned,
+	}, more...)
 	return into, func() error {
 		c.Labels = splitLabels(labels)
 		var err, err2 error
@@ -29,15 +37,17 @@ func (c *Card) scan(more ...any) (into []any, finish func() error) {
 	}
 }
 
-// Filter chooses posts for List. The zero Filter is all that readers see.
+// Filter chooses the posts of List and their order. The zero Filter selects all posts that readers
+// see, newest first.
 type Filter struct {
-	Labels []string // any of them
-	Hidden bool     // also drafts and scheduled posts
-	Offset int
-	Limit  int // 0: all
+	Labels      []string // posts with any of them; all posts when empty
+	Hidden      bool     // drafts and scheduled posts too, before all others
+	PinnedFirst bool     // pinned posts before all others, the newest pin first; ignored with Hidden
+	Offset      int      // number of cards to skip
+	Limit       int      // 0 means no limit
 }
 
-// List returns cards, newest first, and how many there are in all.
+// List returns the cards that f selects, and how many there are without its Limit and Offset.
 func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, err error) {
 	where, order, args, err := f.clauses()
 	if err != nil {
@@ -46,13 +56,49 @@ func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, e
 	if err = rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM posts p"+where, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("count posts: %w", err)
 	}
-	limit := f.Limit
+	limit, offset := f.Limit, max(0, f.Offset)
 	if limit == 0 {
 		limit = -1
 	}
-	rows, err := rd.QueryContext(ctx, "SELECT "+cardColumns+" FROM posts p JOIN users u ON u.id = p.author_id"+where+order+" LIMIT ? OFFSET ?", append(args, limit, max(0, f.Offset))...)
+	out := []Card{}
+	if f.PinnedFirst && !f.Hidden {
+		var pinned int
+		if out, pinned, err = listPinned(ctx, rd, where, args, limit, offset); err != nil {
+			return nil, 0, err
+		}
+		where += " AND p.id NOT IN (SELECT post_id FROM pins)"
+		offset = max(0, offset-pinned)
+		if limit > 0 {
+			limit -= len(out)
+		}
+	}
+	others, err := readCards(ctx, rd, "posts p", where+order, args, limit, offset)
+	return append(out, others...), total, err
+}
+
+// listPinned returns the pinned posts of a list, the newest pin first, from offset on, and how many
+// the list has in all. It starts from the table of pins: an ORDER BY over all posts would read
+// every post to show the first page.
+func listPinned(
+	ctx context.Context, rd repo.Reader, where string, args []any, limit, offset int,
+) (_ []Card, total int, err error) {
+	const from = "pins n CROSS JOIN posts p ON p.id = n.post_id"
+	if err = rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+from+where, args...).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("count pinned posts: %w", err)
+	}
+	list, err := readCards(ctx, rd, from, where+" ORDER BY n.position DESC", args, limit, offset)
+	return list, total, err
+}
+
+// readCards returns the cards of the posts p that from names.
+func readCards(
+	ctx context.Context, rd repo.Reader, from, clauses string, args []any, limit, offset int,
+) (_ []Card, err error) {
+	rows, err := rd.QueryContext(ctx,
+		"SELECT "+cardColumns+" FROM "+from+" JOIN users u ON u.id = p.author_id"+clauses+" LIMIT ? OFFSET ?",
+		append(slices.Clip(args), limit, offset)...)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list posts: %w", err)
+		return nil, fmt.Errorf("list posts: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	out := []Card{}
@@ -60,21 +106,21 @@ func List(ctx context.Context, rd repo.Reader, f Filter) (_ []Card, total int, e
 		var c Card
 		into, finish := c.scan()
 		if err := rows.Scan(into...); err != nil {
-			return nil, 0, fmt.Errorf("list posts: %w", err)
+			return nil, fmt.Errorf("list posts: %w", err)
 		}
 		if err := finish(); err != nil {
-			return nil, 0, fmt.Errorf("list posts: %w", err)
+			return nil, fmt.Errorf("list posts: %w", err)
 		}
 		out = append(out, c)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("list posts: %w", err)
+		return nil, fmt.Errorf("list posts: %w", err)
 	}
-	return out, total, nil
+	return out, nil
 }
 
-// After returns the posts that readers see although their date is later than t, the
-// latest first: they have come out by a clock that was ahead.
+// After returns the posts that readers see although their date is later than t, latest first. A
+// clock that was ahead has released them too early.
 func After(ctx context.Context, rd repo.Reader, t time.Time) ([]Card, error) {
 	all, _, err := List(ctx, rd, Filter{})
 	for i, c := range all {
@@ -85,12 +131,12 @@ func After(ctx context.Context, rd repo.Reader, t time.Time) ([]Card, error) {
 	return all, err
 }
 
-// clauses are written for what is asked, and not with an OR for both: only then
-// SQLite reads the list in its order from an index that has what readers see.
+// clauses returns the SQL clauses for f. Each filter has its own text instead of one condition with
+// OR, because only then SQLite reads the list in its order from the index of visible posts.
 func (f Filter) clauses() (where, order string, args []any, err error) {
 	where = " WHERE p.state = 'published'"
 	order = " ORDER BY p.published_at DESC, p.id DESC"
-	if f.Hidden { // what is not out yet stands on top
+	if f.Hidden { // what is not published yet comes first
 		where = " WHERE true"
 		order = " ORDER BY p.state = 'published', COALESCE(p.published_at, p.updated_at) DESC, p.id DESC"
 	}
@@ -108,18 +154,18 @@ func (f Filter) clauses() (where, order string, args []any, err error) {
 	return where, order, args, nil
 }
 
-// BySlug returns the post that has exactly this slug now, visible or not: a page
-// has one address. NotFound otherwise.
+// BySlug returns the post that has exactly this slug now, visible or not. It fails with NotFound
+// otherwise. Other spellings of the slug do not match, so that a page has one address.
 func BySlug(ctx context.Context, rd repo.Reader, slug string) (Post, error) {
 	return one(ctx, rd, "p.slug = ?", slug)
 }
 
-// ByID returns the post with id, visible or not. NotFound otherwise.
+// ByID returns the post with this id, visible or not. It fails with NotFound when there is none.
 func ByID(ctx context.Context, rd repo.Reader, id int64) (Post, error) {
 	return one(ctx, rd, "p.id = ?", id)
 }
 
-// Find returns the post that t names, visible or not. NotFound otherwise.
+// Find returns the post that t names, visible or not. It fails with NotFound when there is none.
 func (t Target) Find(ctx context.Context, rd repo.Reader) (Post, error) {
 	if t.ID != 0 {
 		return ByID(ctx, rd, t.ID)
@@ -137,7 +183,7 @@ func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, erro
 		JOIN users u ON u.id = p.author_id
 		WHERE `+where, arg).Scan(into...)
 	if noRows(err) {
-		return p, repo.Errorf(repo.NotFound, "There is no such post.")
+		return p, apperr.Errorf(apperr.NotFound, "There is no such post.")
 	}
 	if err != nil {
 		return p, fmt.Errorf("read post: %w", err)
@@ -155,7 +201,8 @@ func one(ctx context.Context, rd repo.Reader, where string, arg any) (Post, erro
 	return p, err
 }
 
-// VisibleCard returns the card of a post that readers see. NotFound otherwise.
+// VisibleCard returns the card of a post that readers see. It fails with NotFound when there is
+// none.
 func VisibleCard(ctx context.Context, rd repo.Reader, id int64) (Card, error) {
 	var c Card
 	into, finish := c.scan()
@@ -165,7 +212,7 @@ func VisibleCard(ctx context.Context, rd repo.Reader, id int64) (Card, error) {
 		JOIN users u ON u.id = p.author_id
 		WHERE p.id = ? AND p.state = 'published'`, id).Scan(into...)
 	if noRows(err) {
-		return c, repo.Errorf(repo.NotFound, "There is no such post.")
+		return c, apperr.Errorf(apperr.NotFound, "There is no such post.")
 	}
 	if err != nil {
 		return c, fmt.Errorf("read post: %w", err)
@@ -173,8 +220,8 @@ func VisibleCard(ctx context.Context, rd repo.Reader, id int64) (Card, error) {
 	return c, finish()
 }
 
-// Neighbours returns the visible posts just newer and just older than c, nil
-// where there is none.
+// Neighbours returns the visible posts next to c by date, newer and older. Each has only ID, Slug
+// and Title, and is nil when there is none.
 func Neighbours(ctx context.Context, rd repo.Reader, c Card) (newer, older *Card, err error) {
 	at := repo.FormatTime(c.PublishedAt)
 	newer, err = neighbour(ctx, rd, "(published_at, id) > (?, ?) ORDER BY published_at, id", at, c.ID)
@@ -187,7 +234,8 @@ func Neighbours(ctx context.Context, rd repo.Reader, c Card) (newer, older *Card
 
 func neighbour(ctx context.Context, rd repo.Reader, where, at string, id int64) (*Card, error) {
 	var c Card
-	err := rd.QueryRowContext(ctx, "SELECT id, slug, title FROM posts WHERE state = 'published' AND "+where+" LIMIT 1", at, id).Scan(&c.ID, &c.Slug, &c.Title)
+	err := rd.QueryRowContext(ctx, "SELECT id, slug, title FROM posts WHERE state = 'published' AND "+where+" LIMIT 1", at,
+		id).Scan(&c.ID, &c.Slug, &c.Title)
 	if noRows(err) {
 		return nil, nil
 	}
@@ -197,23 +245,26 @@ func neighbour(ctx context.Context, rd repo.Reader, where, at string, id int64) 
 	return &c, nil
 }
 
-// Moved returns the present slug of the visible post that had slug before. A
-// living, visible post's own slug wins: ask for that first. NotFound otherwise.
+// Moved returns the present slug of the visible post that had this slug earlier. It fails with
+// NotFound when there is none. A visible post that has the slug now comes first, so callers ask
+// BySlug before.
 func Moved(ctx context.Context, rd repo.Reader, slug string) (string, error) {
-	return visibleSlug(ctx, rd, "SELECT p.slug FROM old_slugs o JOIN posts p ON p.id = o.post_id WHERE o.slug = ? AND p.state = 'published'", slug)
+	return visibleSlug(ctx, rd,
+		"SELECT p.slug FROM old_slugs o JOIN posts p ON p.id = o.post_id WHERE o.slug = ? AND p.state = 'published'", slug)
 }
 
-// Permalink returns the slug of the visible post that path (with a leading slash,
-// without one at its end) leads to. NotFound otherwise.
+// Permalink returns the slug of the visible post that path leads to; path has a slash at its
+// beginning and none at its end. It fails with NotFound when there is none.
 func Permalink(ctx context.Context, rd repo.Reader, path string) (string, error) {
-	return visibleSlug(ctx, rd, "SELECT p.slug FROM permalinks l JOIN posts p ON p.id = l.post_id WHERE l.path = ? AND p.state = 'published'", path)
+	return visibleSlug(ctx, rd,
+		"SELECT p.slug FROM permalinks l JOIN posts p ON p.id = l.post_id WHERE l.path = ? AND p.state = 'published'", path)
 }
 
 func visibleSlug(ctx context.Context, rd repo.Reader, query, arg string) (string, error) {
 	var slug string
 	err := rd.QueryRowContext(ctx, query, arg).Scan(&slug)
 	if noRows(err) {
-		return "", repo.Errorf(repo.NotFound, "There is no such page.")
+		return "", apperr.Errorf(apperr.NotFound, "There is no such page.")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read address: %w", err)
@@ -223,14 +274,15 @@ func visibleSlug(ctx context.Context, rd repo.Reader, query, arg string) (string
 
 func permalinksOf(ctx context.Context, rd repo.Reader, id int64) ([]string, error) {
 	var list sql.NullString
-	err := rd.QueryRowContext(ctx, "SELECT json_group_array(path ORDER BY position) FROM permalinks WHERE post_id = ?", id).Scan(&list)
+	err := rd.QueryRowContext(ctx, "SELECT json_group_array(path ORDER BY position) FROM permalinks WHERE post_id = ?",
+		id).Scan(&list)
 	if err != nil {
 		return nil, fmt.Errorf("read permalinks: %w", err)
 	}
 	return splitLabels(list.String), nil
 }
 
-// Full returns the newest visible posts with their HTML, at most limit.
+// Full returns the newest visible posts, at most limit, with their cards and their HTML only.
 func Full(ctx context.Context, rd repo.Reader, limit int) (_ []Post, err error) {
 	rows, err := rd.QueryContext(ctx, `
 		SELECT `+cardColumns+`, p.html

@@ -6,27 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on what is searched for: more is cut off.
+// Limits of a search. What is beyond them is ignored.
 const (
 	maxQueryRunes = 200
 	maxTerms      = 16
 )
 
-// term is one thing that is searched for.
+// term is one word or phrase that is searched for.
 type term struct {
 	text   string
-	column string // "" for all, else a column of the index
+	column string // column of the index; "" means all
 	prefix bool
 	not    bool
 }
 
-// parsed is what is made of what somebody typed: any of groups, each of which is
-// all of its terms.
+// parsed is a parsed query: a post matches when it matches any group, and it matches a group when
+// it matches every term of the group.
 type parsed struct{ groups [][]term }
 
-// parseQuery reads words, "phrases", prefix*, title:word, tag:word, -word, and
-// the operators AND, OR, NOT (also &, |, !). Whatever is left dangling is
-// dropped: no input is an error.
+// parseQuery parses what a reader typed: words, "phrases", prefix*, title:word, tag:word, -word,
+// and the operators AND, OR and NOT (also &, | and !). It ignores what has no meaning, such as an
+// operator without a word, so no input is an error.
 func parseQuery(q string) parsed {
 	var p parsed
 	var group []term
@@ -53,8 +53,8 @@ func parseQuery(q string) parsed {
 	return p
 }
 
-// add keeps a group that searches for something: one that only excludes cannot
-// be answered from an index.
+// add appends group if it has a term that is not excluded. An index cannot answer a group that only
+// excludes.
 func (p *parsed) add(group []term) {
 	for _, t := range group {
 		if !t.not {
@@ -71,19 +71,26 @@ type token struct {
 	quoted bool
 }
 
+// term returns what t searches for. It reports false when t has no letter, number or private-use
+// character.
 func (t token) term() (term, bool) {
 	text := t.text
 	prefix := !t.quoted && strings.HasSuffix(text, "*")
 	text = strings.TrimRight(text, "*")
-	searchable := strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r) })
+	searchable := strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.Is(unicode.Co, r)
+	})
 	return term{text: text, column: t.column, prefix: prefix, not: t.minus}, searchable
 }
 
-// columns are the prefixes that limit a word to a part of a post.
+// columns returns the columns of the index by the prefixes that limit a word to them.
 func columns() map[string]string {
-	return map[string]string{"title": "title", "description": "description", "body": "plain", "text": "plain", "tag": "labels", "tags": "labels"}
+	return map[string]string{
+		"title": "title", "description": "description", "body": "plain", "text": "plain", "tag": "labels", "tags": "labels",
+	}
 }
 
+// tokens splits q into words, phrases and operators.
 func tokens(q string) []token {
 	if !utf8.ValidString(q) {
 		q = strings.ToValidUTF8(q, " ")
@@ -114,6 +121,7 @@ func tokens(q string) []token {
 	return out
 }
 
+// readToken reads one word or phrase at i. It returns the token and the index behind it.
 func readToken(runes []rune, i int) (token, int) {
 	var t token
 	if runes[i] == '-' {
@@ -142,8 +150,8 @@ func readToken(runes []rune, i int) (token, int) {
 	return t, i
 }
 
-// match returns the expression for FTS5's MATCH. Every term is quoted, so that
-// nothing that was typed is syntax.
+// match returns the expression for FTS5's MATCH. It quotes every term, so that nothing that a
+// reader typed is syntax.
 func (p parsed) match() string {
 	var groups []string
 	for _, g := range p.groups {
@@ -171,13 +179,14 @@ func (p parsed) match() string {
 	return strings.Join(groups, " OR ")
 }
 
-// unspaced reports whether a term is in a script that puts no spaces between
-// words: the index's tokenizer takes a whole run of it for one word.
+// unspaced reports whether a term is in a script that puts no spaces between words. The tokenizer
+// of the index makes a whole run of such characters one word.
 func (p parsed) unspaced() bool {
 	for _, g := range p.groups {
 		for _, t := range g {
 			if strings.ContainsFunc(t.text, func(r rune) bool {
-				return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+				return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer,
+					unicode.Myanmar)
 			}) {
 				return true
 			}
@@ -186,8 +195,8 @@ func (p parsed) unspaced() bool {
 	return false
 }
 
-// like returns the condition of a search through all texts. What was typed is in
-// the arguments only; a column is one of columns.
+// like returns the SQL condition that scans all texts, and its arguments. What a reader typed is
+// only in args; the columns in cond are those of columns().
 func (p parsed) like() (cond string, args []any) {
 	escape := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 	var groups []string

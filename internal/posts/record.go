@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/markdown"
 	"blog/internal/repo"
 	"blog/internal/tags"
 )
 
-// record is a post as the commands change it.
+// record is a post as the commands read and write it.
 type record struct {
 	id                       int64
 	slug, title, description string
@@ -22,24 +23,25 @@ type record struct {
 	publishedAt              *time.Time
 	revision                 int64
 	labels, permalinks       []string
+	pinned                   bool
 	anchor                   string
-	doc                      *rendered // nil: as stored
+	doc                      *rendered // nil when the rendered text is not to be changed
 }
 
-// own returns a copy whose changes are not seen in r: Apply may run again.
-func (r *record) own() *record {
+// clone returns a copy of r. Apply changes the copy, because Apply may run again on r.
+func (r *record) clone() *record {
 	c := *r
 	return &c
 }
 
-// Target names the post that a command is about: by ID, or by the slug that it
-// has now, in any letter case and composition.
+// Target names the post of a command: by ID, or by its present slug in any letter case and Unicode
+// composition.
 type Target struct {
 	ID   int64  `json:"id,omitempty"`
 	Post string `json:"post,omitempty"`
 }
 
-// slug returns the slug that t names as it is stored.
+// slug returns the slug that t names, in its stored form.
 func (t Target) slug() string {
 	slug, problem := CheckSlug(t.Post)
 	if problem != "" {
@@ -48,18 +50,20 @@ func (t Target) slug() string {
 	return slug
 }
 
-// load reads the post that t names. NotFound when there is none.
+// load reads the post that t names. It fails with NotFound when there is none.
 func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 	var r record
 	var published *string
 	var labels string
 	err := rd.QueryRowContext(ctx, `
-		SELECT id, slug, title, description, body, author_id, state, published_at, revision, labels, anchor
+		SELECT id, slug, title, description, body, author_id, state, published_at, revision, labels, anchor,
+			EXISTS (SELECT 1 FROM pins WHERE post_id = posts.id)
 		FROM posts
 		WHERE (?1 <> 0 AND id = ?1) OR (?1 = 0 AND slug = ?2)`, t.ID, t.slug()).
-		Scan(&r.id, &r.slug, &r.title, &r.description, &r.body, &r.authorID, &r.state, &published, &r.revision, &labels, &r.anchor)
+		Scan(&r.id, &r.slug, &r.title, &r.description, &r.body, &r.authorID, &r.state, &published, &r.revision, &labels,
+			&r.anchor, &r.pinned)
 	if noRows(err) {
-		return r, repo.Errorf(repo.NotFound, "There is no such post.")
+		return r, apperr.Errorf(apperr.NotFound, "There is no such post.")
 	}
 	if err != nil {
 		return r, fmt.Errorf("read post: %w", err)
@@ -76,7 +80,8 @@ func (t Target) load(ctx context.Context, rd repo.Reader) (record, error) {
 	return r, err
 }
 
-// loadWithMedia reads, in a transaction of its own, the post that t names and its pictures, hash by path.
+// loadWithMedia reads the post that t names and the hashes of its pictures by path, in a
+// transaction of its own.
 func (t Target) loadWithMedia(ctx context.Context, v repo.Viewer) (post record, files map[string]string, err error) {
 	err = v.View(ctx, func(rd repo.Reader) (err error) {
 		if post, err = t.load(ctx, rd); err != nil {
@@ -88,8 +93,8 @@ func (t Target) loadWithMedia(ctx context.Context, v repo.Viewer) (post record, 
 	return post, files, err
 }
 
-// publish makes the post visible at its date: now when it has none, or by the
-// primary when the date comes.
+// publish sets the state for a post that is to be visible at its date: published, or scheduled when
+// the date is later than now. A post without a date gets now.
 func (r *record) publish(now time.Time) {
 	if r.publishedAt == nil {
 		r.publishedAt = &now
@@ -100,8 +105,8 @@ func (r *record) publish(now time.Time) {
 	}
 }
 
-// settle makes the state follow a date that was changed.
-func (r *record) settle(now time.Time) {
+// updateState sets the state after a change of the date. A draft stays a draft.
+func (r *record) updateState(now time.Time) {
 	if r.state != Draft {
 		r.publish(now)
 	}
@@ -111,18 +116,33 @@ func (r *record) ref() Ref {
 	return Ref{ID: r.id, Slug: r.slug, State: r.state, Revision: r.revision}
 }
 
-// same reports whether nothing that an author wrote differs.
+// same reports whether r and o agree in everything that an author writes. A pin is not part of
+// that.
 func (r *record) same(o *record) bool {
-	dates := (r.publishedAt == nil) == (o.publishedAt == nil) && (r.publishedAt == nil || r.publishedAt.Equal(*o.publishedAt))
+	dates := (r.publishedAt == nil) == (o.publishedAt == nil) &&
+		(r.publishedAt == nil || r.publishedAt.Equal(*o.publishedAt))
 	return dates && r.slug == o.slug && r.title == o.title && r.description == o.description && r.body == o.body &&
 		r.state == o.state && r.authorID == o.authorID &&
 		slices.Equal(r.labels, o.labels) && slices.Equal(r.permalinks, o.permalinks)
 }
 
-// save stores after in place of before (nil: a new post), with everything that
-// follows from it: old slugs, tags, pictures, the index, and the topics that
-// readers of either version look at. It sets after's id; the revision is the
-// caller's to raise.
+// saveChange stores after in place of before under the next revision. When both are the same it
+// writes nothing and returns a Ref with Unchanged.
+func saveChange(ctx context.Context, tx *repo.Tx, before, after *record) (Ref, error) {
+	if after.same(before) {
+		tx.NoChange()
+		return unchanged(before), nil
+	}
+	after.revision++
+	if err := save(ctx, tx, before, after); err != nil {
+		return Ref{}, err
+	}
+	return after.ref(), nil
+}
+
+// save stores after in place of before, or as a new post when before is nil. It also updates what
+// depends on the post: old slugs, tags, the pin, pictures and the search index, and touches the
+// topics of both versions. It sets after.id. Callers raise the revision.
 func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	if err := checkUnique(ctx, tx, after); err != nil {
 		return err
@@ -134,7 +154,7 @@ func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 		if err := update(ctx, tx, after); err != nil {
 			return err
 		}
-		if err := keepOldSlug(ctx, tx, before, after); err != nil {
+		if err := storeOldSlug(ctx, tx, before, after); err != nil {
 			return err
 		}
 	} else if err := insert(ctx, tx, after); err != nil {
@@ -147,6 +167,11 @@ func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	}
 	if before == nil || !slices.Equal(before.permalinks, after.permalinks) {
 		if err := setPermalinks(ctx, tx, after); err != nil {
+			return err
+		}
+	}
+	if after.pinned != (before != nil && before.pinned) {
+		if err := storePin(ctx, tx, after); err != nil {
 			return err
 		}
 	}
@@ -163,10 +188,19 @@ func save(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	return nil
 }
 
-// touch notes what readers of the post see change. A post that nobody saw and
-// nobody sees touches nothing.
+// touch touches the topics of every page that shows r. A post that readers do not see touches
+// nothing.
 func touch(tx *repo.Tx, r *record) {
 	if r == nil || r.state != Published {
+		return
+	}
+	touchLists(tx, r)
+	tx.Touch(PostTopic(r.slug), "")
+}
+
+// touchLists touches the topics of the lists that show the post's card.
+func touchLists(tx *repo.Tx, r *record) {
+	if r.state != Published {
 		return
 	}
 	subject := Card{ID: r.id}.Subject()
@@ -174,9 +208,9 @@ func touch(tx *repo.Tx, r *record) {
 	for _, l := range r.labels {
 		tx.Touch(tags.Topic(l), subject)
 	}
-	tx.Touch(PostTopic(r.slug), "")
 }
 
+// insert inserts r at revision 1, and sets its id.
 func insert(ctx context.Context, tx *repo.Tx, r *record) error {
 	r.revision = 1
 	d := r.doc
@@ -185,28 +219,42 @@ func insert(ctx context.Context, tx *repo.Tx, r *record) error {
 			revision, labels, anchor, renderer, minutes, excerpt, headings, html, plain)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING id`,
-		r.slug, r.title, r.description, r.body, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), repo.FormatTime(tx.Now()),
-		r.revision, joinLabels(r.labels), d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain).Scan(&r.id)
+		r.slug, r.title, r.description, r.body, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()),
+		repo.FormatTime(tx.Now()),
+		r.revision, joinLabels(r.labels), d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain).
+		Scan(&r.id)
 	if err != nil {
 		return fmt.Errorf("insert post: %w", err)
 	}
 	return nil
 }
 
-// update is one statement in any case: each writes the whole long row anew.
+// update writes the post in a single statement, because every UPDATE writes the whole long row
+// again.
 func update(ctx context.Context, tx *repo.Tx, r *record) error {
-	set := `slug = ?, title = ?, description = ?, author_id = ?, state = ?, published_at = ?, updated_at = ?, revision = ?, labels = ?`
-	args := []any{r.slug, r.title, r.description, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), r.revision, joinLabels(r.labels)}
+	tx.Rewrites(rowSize * len(r.body))
+	set := `slug = ?, title = ?, description = ?, author_id = ?, state = ?, published_at = ?, updated_at = ?, revision ` +
+		`= ?, labels = ?`
+	args := []any{
+		r.slug, r.title, r.description, r.authorID, r.state, stored(r.publishedAt), repo.FormatTime(tx.Now()), r.revision,
+		joinLabels(r.labels),
+	}
 	if d := r.doc; d != nil {
 		set += `, anchor = ?, renderer = ?, minutes = ?, excerpt = ?, headings = ?, html = ?, plain = ?, body = ?`
 		args = append(args, d.anchor, markdown.Version, d.minutes, d.excerpt, d.headings, d.html, d.plain, r.body)
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE posts SET "+set+" WHERE id = ?", append(args, r.id)...); err != nil { // #nosec G202 -- constants
+	// #nosec G202 -- constants
+	if _, err := tx.ExecContext(ctx, "UPDATE posts SET "+set+" WHERE id = ?", append(args, r.id)...); err != nil {
 		return fmt.Errorf("update post: %w", err)
 	}
 	return nil
 }
 
+// rowSize is about how many times as long as its body a post's row is: it has the HTML and the
+// plain text too.
+const rowSize = 4
+
+// storeDoc stores what was rendered from a body, and leaves the rest of the post as it is.
 func storeDoc(ctx context.Context, tx *repo.Tx, id int64, d *rendered) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE posts
@@ -218,7 +266,8 @@ func storeDoc(ctx context.Context, tx *repo.Tx, id int64, d *rendered) error {
 	return nil
 }
 
-// checkUnique refuses, by field, a slug or permalink that another post has.
+// checkUnique returns an Invalid error, by field, when another post has the slug or a permalink of
+// r.
 func checkUnique(ctx context.Context, tx *repo.Tx, r *record) error {
 	c := checker{}
 	var other int64
@@ -239,20 +288,22 @@ func checkUnique(ctx context.Context, tx *repo.Tx, r *record) error {
 	return c.err()
 }
 
-// keepOldSlug makes the slug that a post had lead to it. Where that slug led to
-// another post before, only a post that readers saw there takes it over: a draft
-// that was renamed must not end another's redirect.
-func keepOldSlug(ctx context.Context, tx *repo.Tx, before, after *record) error {
+// storeOldSlug makes the slug of before lead to the post. When the slug led to another post
+// already, it changes that only if readers saw this post there: renaming a draft must not end
+// another post's redirect.
+func storeOldSlug(ctx context.Context, tx *repo.Tx, before, after *record) error {
 	if before.slug == after.slug {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM old_slugs WHERE slug = ? AND post_id = ?", after.slug, after.id); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM old_slugs WHERE slug = ? AND post_id = ?", after.slug,
+		after.id); err != nil {
 		return fmt.Errorf("drop old slug: %w", err)
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO old_slugs (slug, post_id)
 		VALUES (?, ?)
-		ON CONFLICT (slug) DO UPDATE SET post_id = excluded.post_id WHERE ?`, before.slug, after.id, before.state == Published)
+		ON CONFLICT (slug) DO UPDATE SET post_id = excluded.post_id WHERE ?`,
+		before.slug, after.id, before.state == Published)
 	if err != nil {
 		return fmt.Errorf("keep old slug: %w", err)
 	}
@@ -264,13 +315,15 @@ func setPermalinks(ctx context.Context, tx *repo.Tx, r *record) error {
 		return fmt.Errorf("clear permalinks: %w", err)
 	}
 	for i, p := range r.permalinks {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO permalinks (path, post_id, position) VALUES (?, ?, ?)", p, r.id, i); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO permalinks (path, post_id, position) VALUES (?, ?, ?)", p, r.id,
+			i); err != nil {
 			return fmt.Errorf("set permalink: %w", err)
 		}
 	}
 	return nil
 }
 
+// stored returns t as a column has it: nil, or the formatted time.
 func stored(t *time.Time) any {
 	if t == nil {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Releaser publishes scheduled posts when their date comes. It is a task of the
-// primary, and only of the primary: it sleeps until the earliest date, releases
-// at once what is overdue when it starts, and is woken by every write, since one
-// may bring an earlier date.
+// Releaser returns the primary's task that publishes scheduled posts at their date. It sleeps until
+// the earliest date and releases overdue posts when it starts. Every write wakes it, since a write
+// may bring an earlier date. now is the primary's clock.
 func Releaser(log *slog.Logger, now func() time.Time) repo.Task {
 	return func(ctx context.Context, r *repo.Repo) {
 		woken := make(wake, 1)
@@ -38,15 +38,16 @@ func Releaser(log *slog.Logger, now func() time.Time) repo.Task {
 	}
 }
 
+// Pauses of the Releaser.
 const (
 	retryRelease = time.Second
-	// longestSleep keeps a laptop's suspended timer or a stepped clock from
-	// delaying a release for long.
+	// longestSleep bounds the delay of a release after a machine was suspended or its clock was
+	// set.
 	longestSleep = time.Minute
 )
 
-// releaseDue releases what is due and returns how long until the next date, 0
-// when there is none. One post that cannot be released holds up no other.
+// releaseDue releases the posts whose date has come, and returns how long to wait for the next
+// date, or 0 when there is none. A post that cannot be released does not delay the others.
 func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (next time.Duration, err error) {
 	list, err := scheduled(ctx, r)
 	if err != nil {
@@ -61,8 +62,8 @@ func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (next t
 		}
 		err := release(ctx, r, s)
 		switch {
-		case errors.Is(err, repo.Conflict), errors.Is(err, repo.NotFound):
-			again = true // changed meanwhile, or this clock is a little ahead of the history's
+		case errors.Is(err, apperr.Conflict), errors.Is(err, apperr.NotFound):
+			again = true // the post was changed meanwhile, or this clock is a little ahead of the history's
 		case err != nil:
 			failed = append(failed, fmt.Errorf("post %d: %w", s.ID, err))
 		}
@@ -73,27 +74,28 @@ func releaseDue(ctx context.Context, r *repo.Repo, now func() time.Time) (next t
 	return next, errors.Join(failed...)
 }
 
-// release runs s under its key. Whoever chose that very key for another write
-// before must not keep the post from coming out, nor a release at the same date by a
-// clock that was ahead and has been reset since: the state decides anyway.
+// release runs s under its key, and once more under a random key when the key is used already: by
+// another write, or by an earlier release for the same date under a clock that was ahead and has
+// been set back. The stored state decides whether the post is released, so the second run is safe.
 func release(ctx context.Context, r *repo.Repo, s Release) error {
 	key := ReleaseKey(s.ID, s.Due)
 	_, receipt, err := repo.Do(ctx, r, s, repo.WithKey(key))
-	if receipt.Replayed || repo.HasReason(err, repo.KeyReused) {
+	if receipt.Replayed || apperr.HasReason(err, apperr.KeyReused) {
 		_, err = repo.Write(ctx, r, s)
 	}
 	return err
 }
 
-// atOnce is how many scheduled posts are looked at in one go.
+// atOnce is how many scheduled posts one query reads.
 const atOnce = 100
 
-// scheduled returns the releases to come, the earliest first.
+// scheduled returns the releases to come, earliest first, at most atOnce.
 func scheduled(ctx context.Context, r *repo.Repo) ([]Release, error) {
 	var list []Release
 	err := r.View(ctx, func(rd repo.Reader) (err error) {
 		list = nil
-		rows, err := rd.QueryContext(ctx, "SELECT id, published_at FROM posts WHERE state = 'scheduled' ORDER BY published_at, id LIMIT ?", atOnce)
+		rows, err := rd.QueryContext(ctx,
+			"SELECT id, published_at FROM posts WHERE state = 'scheduled' ORDER BY published_at, id LIMIT ?", atOnce)
 		if err != nil {
 			return fmt.Errorf("read scheduled posts: %w", err)
 		}
@@ -114,7 +116,7 @@ func scheduled(ctx context.Context, r *repo.Repo) ([]Release, error) {
 	return list, err
 }
 
-// wake is a tail of the feed that only says that something happened.
+// wake is a tail of the feed that signals that something was written, without saying what.
 type wake chan struct{}
 
 func (w wake) Rows(context.Context, []repo.Row)   { w.ring() }
@@ -123,6 +125,6 @@ func (w wake) Reset(context.Context, repo.Cursor) { w.ring() }
 func (w wake) ring() {
 	select {
 	case w <- struct{}{}:
-	default: // it is ringing
+	default: // a signal is waiting already
 	}
 }

@@ -8,18 +8,19 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// released is how many releases there were, of any post.
+// released returns how many releases there were, of all posts.
 func (w *world) released() int {
 	w.tb.Helper()
 	return w.count("SELECT COUNT(*) FROM writes WHERE name = 'posts.release'")
 }
 
-// releaser starts the task with the world's clock, and ends it with the test.
+// releaser runs the task with the world's clock until the test ends.
 func (w *world) releaser() {
 	w.tb.Helper()
 	ctx, cancel := context.WithCancel(repotest.As(w.tb.Context(), repo.System))
@@ -40,7 +41,8 @@ func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
 	w := mustWorld(t)
 	var ids []int64
 	for _, in := range []time.Duration{time.Hour, 2 * time.Hour, 30 * time.Hour} {
-		ids = append(ids, must(w, posts.Create{Title: "Later", Tags: []string{"a"}, Publish: true, PublishedAt: to(w.clock.Now().Add(in))}).ID)
+		ids = append(ids,
+			must(w, posts.Create{Title: "Later", Tags: []string{"a"}, Publish: true, PublishedAt: to(w.clock.Now().Add(in))}).ID)
 	}
 	w.clock.Advance(3 * time.Hour)
 	w.releaser()
@@ -52,8 +54,7 @@ func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
 	if p.Revision != 1 || !p.PublishedAt.Equal(w.clock.Now().Add(-2*time.Hour)) || !p.UpdatedAt.Equal(w.clock.Now()) {
 		t.Errorf("got %+v", p)
 	}
-	// The next date wakes nobody by itself here, since the clock stands still; a
-	// write does.
+	// The clock of the test stands still, so the next date wakes nobody. A write does.
 	w.clock.Advance(30 * time.Hour)
 	must(w, posts.Create{Title: "Wakes"})
 	repotest.Eventually(t, patience, "the third", func() bool { return w.state(ids[2]) == posts.Published })
@@ -68,13 +69,17 @@ func TestEarlierDateWakesTheReleaser(t *testing.T) {
 	w.releaser()
 	near := must(w, posts.Create{Title: "Near", Publish: true, PublishedAt: to(w.clock.Now().Add(200 * time.Millisecond))})
 	w.clock.Advance(200 * time.Millisecond)
-	repotest.Eventually(t, patience, "the near one is released", func() bool { return w.state(near.ID) == posts.Published })
+	repotest.Eventually(t, patience, "the near one is released", func() bool {
+		return w.state(near.ID) == posts.Published
+	})
 	if w.state(far.ID) != posts.Scheduled {
 		t.Error("the far one is out")
 	}
 	again := must(w, posts.Publish{Target: posts.Target{ID: far.ID}, At: to(w.clock.Now().Add(100 * time.Millisecond))})
 	w.clock.Advance(100 * time.Millisecond)
-	repotest.Eventually(t, patience, "the far one, at its new date", func() bool { return w.state(again.ID) == posts.Published })
+	repotest.Eventually(t, patience, "the far one, at its new date", func() bool {
+		return w.state(again.ID) == posts.Published
+	})
 	if n := w.released(); n != 2 {
 		t.Errorf("%d releases", n)
 	}
@@ -87,10 +92,10 @@ func TestReleaseOnceWhoeverAsks(t *testing.T) {
 	system := repotest.As(t.Context(), repo.System)
 	cmd := posts.Release{ID: ref.ID, Due: due}
 	key := repo.WithKey(posts.ReleaseKey(ref.ID, due))
-	if _, err := repo.Write(system, w.primary, cmd, key); !errors.Is(err, repo.Conflict) {
+	if _, err := repo.Write(system, w.primary, cmd, key); !errors.Is(err, apperr.Conflict) {
 		t.Errorf("before its time: %v", err)
 	}
-	if _, err := repo.Write(w.ctx, w.primary, cmd); !errors.Is(err, repo.Forbidden) {
+	if _, err := repo.Write(w.ctx, w.primary, cmd); !errors.Is(err, apperr.Forbidden) {
 		t.Errorf("by the operator: %v", err)
 	}
 	w.clock.Advance(time.Hour)
@@ -102,20 +107,20 @@ func TestReleaseOnceWhoeverAsks(t *testing.T) {
 	if err != nil || !two.Replayed || first != second || one.Cursor != two.Cursor {
 		t.Errorf("got %+v %+v, %v", second, two, err)
 	}
-	if _, err := repo.Write(system, w.primary, cmd); !errors.Is(err, repo.Conflict) {
+	if _, err := repo.Write(system, w.primary, cmd); !errors.Is(err, apperr.Conflict) {
 		t.Errorf("again, with another key: %v", err)
 	}
 }
 
-// A release's key is used up for good, so a post must never be scheduled again for
-// the very date at which it was released. It cannot: the time of a write is never
-// before that of the one before it, and that date has come by then.
+// TestSameDateAgainAfterTheRelease: the key of a release works once, so a post must never be
+// scheduled again for the date at which it was released. It cannot be: the time of a write is never
+// before that of the write before it, and by then that date has come.
 func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	w := mustWorld(t)
 	due := w.clock.Now().Add(time.Hour)
 	ref := must(w, posts.Create{Title: "Later", Publish: true, PublishedAt: &due})
 	target := posts.Target{ID: ref.ID}
-	// Taken back and scheduled for the same date before it has come.
+	// The post is unpublished and scheduled again for the same date before that date comes.
 	must(w, posts.Unpublish{Target: target})
 	if ref = must(w, posts.Publish{Target: target}); ref.State != posts.Scheduled {
 		t.Fatalf("got %+v", ref)
@@ -123,13 +128,13 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	w.clock.Advance(time.Hour)
 	w.releaser()
 	repotest.Eventually(t, patience, "released", func() bool { return w.state(ref.ID) == posts.Published })
-	// The next primary's clock is hours behind.
+	// The clock of the next primary is hours behind.
 	w.clock.Advance(-3 * time.Hour)
 	must(w, posts.Unpublish{Target: target})
 	if ref = must(w, posts.Publish{Target: target, At: &due}); ref.State != posts.Published {
 		t.Errorf("got %+v", ref)
 	}
-	// Behind, it waits for its own clock, whatever the history says.
+	// A primary whose clock is behind waits for its own clock, whatever the history has.
 	soon := must(w, posts.Publish{Target: target, At: to(due.Add(time.Millisecond))})
 	if soon.State != posts.Scheduled {
 		t.Errorf("got %+v", soon)
@@ -148,7 +153,7 @@ func TestReleaserGoesOnWhereOnePostFails(t *testing.T) {
 	first := must(w, posts.Create{Title: "First", Publish: true, PublishedAt: &due})
 	second := must(w, posts.Create{Title: "Second", Publish: true, PublishedAt: &due})
 	third := must(w, posts.Create{Title: "Third", Publish: true, PublishedAt: &due})
-	// Somebody used the second's key for something else.
+	// Another write has used the second post's key.
 	must(w, posts.Create{Title: "Squatter"}, repo.WithKey(posts.ReleaseKey(second.ID, due)))
 	w.exec("CREATE TRIGGER refuse BEFORE UPDATE ON posts WHEN new.slug = 'first' BEGIN SELECT RAISE(ABORT, 'no'); END")
 	w.clock.Advance(time.Hour)
@@ -160,8 +165,8 @@ func TestReleaserGoesOnWhereOnePostFails(t *testing.T) {
 	repotest.Eventually(t, patience, "the first, too", func() bool { return w.state(first.ID) == posts.Published })
 }
 
-// An author who edits a scheduled post while it comes out has no conflict, and
-// the file that it came from was not edited.
+// TestReleaseIsNoEdit: an author who edits a scheduled post while it is released has no conflict,
+// and its file counts as unedited.
 func TestReleaseIsNoEdit(t *testing.T) {
 	w := mustWorld(t)
 	due := w.clock.Now().Add(time.Hour)

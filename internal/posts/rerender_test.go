@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/markdown"
 	"blog/internal/media"
 	"blog/internal/posts"
@@ -28,13 +29,16 @@ func (w *world) rerender() {
 	}
 }
 
-// age makes posts look as if another release had rendered them.
+// age marks posts as rendered by another release.
 func (w *world) age(where string) {
 	w.tb.Helper()
 	for _, query := range []string{
-		"INSERT INTO search (search, rowid, title, description, plain, labels) SELECT 'delete', id, title, description, plain, labels FROM searchable WHERE " + where,
-		"UPDATE posts SET renderer = renderer + 100, html = 'old', plain = 'oldplain', excerpt = 'old', minutes = 9, headings = '[]' WHERE " + where,
-		"INSERT INTO search (rowid, title, description, plain, labels) SELECT id, title, description, plain, labels FROM searchable WHERE " + where,
+		"INSERT INTO search (search, rowid, title, description, plain, labels) SELECT 'delete', id, title, description, " +
+			"plain, labels FROM searchable WHERE " + where,
+		"UPDATE posts SET renderer = renderer + 100, html = 'old', plain = 'oldplain', excerpt = 'old', minutes = 9, " +
+			"headings = '[]' WHERE " + where,
+		"INSERT INTO search (rowid, title, description, plain, labels) SELECT id, title, description, plain, labels FROM " +
+			"searchable WHERE " + where,
 	} {
 		w.exec(query)
 	}
@@ -48,7 +52,9 @@ func (w *world) stale() int {
 func TestRendersAgainAfterAnotherRelease(t *testing.T) {
 	w := mustWorld(t)
 	pic := mustUpload(w, 5)
-	file := mustFile(t, "a.md", "---\npublished_at: 2024-05-01\ntags: [x]\n---\n## Part\n\nFresh[^1] text ![](i.png)\n\n[^1]: Note\n", map[string]string{"i.png": pic.Hash})
+	file := mustFile(t, "a.md",
+		"---\npublished_at: 2024-05-01\ntags: [x]\n---\n## Part\n\nFresh[^1] text ![](i.png)\n\n[^1]: Note\n",
+		map[string]string{"i.png": pic.Hash})
 	ref := must(w, file)
 	must(w, posts.Create{Title: "Draft", Body: "*draft*"})
 	before := []posts.Post{w.post(1), w.post(2)}
@@ -63,7 +69,8 @@ func TestRendersAgainAfterAnotherRelease(t *testing.T) {
 	}
 	w.rerender()
 	for i, p := range before {
-		if got := w.post(p.ID); got.HTML != p.HTML || got.Revision != p.Revision || !got.UpdatedAt.Equal(p.UpdatedAt) || got.Excerpt != p.Excerpt || got.Minutes != p.Minutes || !slices.Equal(got.Headings, p.Headings) {
+		if got := w.post(p.ID); got.HTML != p.HTML || got.Revision != p.Revision || !got.UpdatedAt.Equal(p.UpdatedAt) ||
+			got.Excerpt != p.Excerpt || got.Minutes != p.Minutes || !slices.Equal(got.Headings, p.Headings) {
 			t.Errorf("%d: %+v, was %+v", i, got, p)
 		}
 	}
@@ -73,7 +80,7 @@ func TestRendersAgainAfterAnotherRelease(t *testing.T) {
 	if n := w.count("SELECT COUNT(*) FROM writes WHERE name = 'posts.rerender' AND topics <> '[]'"); n != 1 {
 		t.Errorf("%d of the two touch topics", n)
 	}
-	// Neither an edit here nor one of the file.
+	// Rendering again is no edit, neither of the post nor of its file.
 	rows = w.rows()
 	if got := must(w, file); !got.Unchanged || w.rows() != rows {
 		t.Errorf("the file: %+v", got)
@@ -89,8 +96,9 @@ func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
 		must(w, posts.Create{Title: title, Body: "text", Publish: true})
 	}
 	w.age("true")
-	// What an older release took and this one does not.
-	w.exec("UPDATE posts SET body = ? WHERE slug = 'two'", "|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
+	// A body that an older release accepted and this one does not.
+	w.exec("UPDATE posts SET body = ? WHERE slug = 'two'",
+		"|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
 	w.rerender()
 	if w.stale() != 1 || w.post(2).HTML != "old" || w.post(3).HTML == "old" {
 		t.Errorf("%d are left", w.stale())
@@ -99,7 +107,8 @@ func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
 	repotest.WantFields(t, err, "body")
 }
 
-// A post that is deleted before its turn comes is done with: nothing is wrong.
+// TestRenderingAgainSkipsWhatIsDeletedMeanwhile: a post that is deleted before its turn is skipped
+// without an error.
 func TestRenderingAgainSkipsWhatIsDeletedMeanwhile(t *testing.T) {
 	w := mustWorld(t)
 	for _, title := range []string{"One", "Two"} {
@@ -124,6 +133,55 @@ func TestRenderingAgainSkipsWhatIsDeletedMeanwhile(t *testing.T) {
 	}
 }
 
+// before marks all posts as rendered by the release before.
+func (w *world) before() { w.exec("UPDATE posts SET renderer = ?", markdown.Version-1) }
+
+// TestRenderingAgainEndsBesideAnotherRelease: nodes of two releases are primary in turn during an upgrade. Each
+// renders every post once in its term and ends, also when the other's renderings appear meanwhile, and
+// the task of a node that is primary no more writes nothing.
+func TestRenderingAgainEndsBesideAnotherRelease(t *testing.T) {
+	w := mustWorld(t)
+	titles := []string{"One", "Two", "Three"}
+	for _, title := range titles {
+		must(w, posts.Create{Title: title, Body: "text", Publish: true})
+	}
+	for term := range 3 {
+		w.age("true")
+		rows := w.rows()
+		w.rerender()
+		w.rerender()
+		if n := w.rows() - rows; n != len(titles) || w.stale() != 0 {
+			t.Errorf("term %d: %d writes, %d posts are left", term, n, w.stale())
+		}
+	}
+
+	w.age("true")
+	o := w.options()
+	o.LiteFS, o.Node = true, w.node
+	o.Middleware = []repo.Middleware{func(next repo.Handler) repo.Handler {
+		return func(ctx context.Context, call *repo.Call) error {
+			err := next(ctx, call)
+			w.before() //nolint:contextcheck // it opens the file with a context of its own
+			return err
+		}
+	}}
+	rows := w.rows()
+	ctx, cancel := context.WithTimeout(repotest.As(t.Context(), repo.System), 20*time.Second)
+	defer cancel()
+	posts.Rerenderer(slog.New(slog.DiscardHandler))(ctx, repotest.MustOpen(t, o))
+	if n := w.rows() - rows; n != len(titles) || ctx.Err() != nil {
+		t.Errorf("beside the other release: %d writes, %v", n, ctx.Err())
+	}
+
+	for _, version := range []int{markdown.Version - 1, markdown.Version + 1} {
+		rows = w.rows()
+		_, err := try(w, posts.Rerender{ID: 1, Version: version})
+		if !errors.Is(err, apperr.Unavailable) || w.rows() != rows {
+			t.Errorf("version %d: %d writes, %v", version, w.rows()-rows, err)
+		}
+	}
+}
+
 func TestRenderingAgainGivesWayToAnEdit(t *testing.T) {
 	w := mustWorld(t)
 	ref := must(w, posts.Create{Title: "One", Body: "text"})
@@ -132,19 +190,19 @@ func TestRenderingAgainGivesWayToAnEdit(t *testing.T) {
 		must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Title: to("Two")})
 	})
 	_, err := repo.Write(meanwhile, w.primary, late[posts.Rerender]{posts.Rerender{ID: ref.ID, Version: markdown.Version}})
-	if !repo.HasReason(err, posts.RevisionMismatch) || w.post(ref.ID).HTML != "old" {
+	if !apperr.HasReason(err, posts.RevisionMismatch) || w.post(ref.ID).HTML != "old" {
 		t.Errorf("edited meanwhile: %v", err)
 	}
 	w.rerender()
 	if p := w.post(ref.ID); w.stale() != 0 || p.Revision != 2 || !strings.Contains(p.HTML, "text") {
 		t.Errorf("got %+v", p)
 	}
-	if _, err := try(w, posts.Rerender{ID: 99, Version: markdown.Version}); !errors.Is(err, repo.NotFound) {
+	if _, err := try(w, posts.Rerender{ID: 99, Version: markdown.Version}); !errors.Is(err, apperr.NotFound) {
 		t.Error(err)
 	}
 }
 
-// What Prepare saw may have changed by the time Apply runs.
+// TestChangedBetweenPrepareAndApply: a post can change between Prepare and Apply.
 func TestChangedBetweenPrepareAndApply(t *testing.T) {
 	w := mustWorld(t)
 	file := mustFile(t, "a.md", "---\npublished_at: 2024-05-01\n---\nText[^1]\n\n[^1]: Note\n", nil)
@@ -161,7 +219,7 @@ func TestChangedBetweenPrepareAndApply(t *testing.T) {
 	if err != nil || ref.ID != 2 || ref.Revision != 2 {
 		t.Errorf("another post meanwhile: %+v, %v", ref, err)
 	}
-	// The footnotes' ids are those that the post goes on with.
+	// The post retains the ids of its footnotes.
 	html := w.post(2).HTML
 	must(w, posts.Rerender{ID: 2, Version: markdown.Version})
 	if w.post(2).HTML != html {
@@ -171,22 +229,23 @@ func TestChangedBetweenPrepareAndApply(t *testing.T) {
 	_, err = repo.Write(hook(w.ctx, func() {
 		must(w, posts.Update{Target: posts.Target{ID: 2}, Revision: 2, Body: to("theirs")})
 	}), w.primary, late[posts.Update]{update})
-	if !repo.HasReason(err, posts.RevisionMismatch) || w.post(2).Body != "theirs" {
+	if !apperr.HasReason(err, posts.RevisionMismatch) || w.post(2).Body != "theirs" {
 		t.Errorf("edited meanwhile: %v", err)
 	}
 }
 
-// TestPicturesRemovedBetweenPrepareAndApply: another post that shows the same picture is
-// deleted, and the picture stays; a sweep removes it, and the text is rendered again.
+// TestPicturesRemovedBetweenPrepareAndApply: when another post that shows the same picture is
+// deleted, the picture stays. When a sweep removes the picture, the text is rendered again.
 func TestPicturesRemovedBetweenPrepareAndApply(t *testing.T) {
 	w := mustWorld(t)
 	with := func(pic media.Picture) string { return "![text](" + media.Address(pic.Hash, "a.png") + ")" }
 	stays, goes := mustUpload(w, 6), mustUpload(w, 7)
 	holder := must(w, posts.Create{Title: "Holder", Body: with(stays)})
 	ref := must(w, posts.Create{Title: "One"})
-	// What the picture of the holder counts from is long ago, as that of one that was
-	// uploaded years ago and shown ever since.
-	w.exec("UPDATE media SET added_at = '2020-01-01T00:00:00.000Z', used_at = '2020-01-01T00:00:00.000Z' WHERE hash = ?", stays.Hash)
+	// The dates of the holder's picture are long ago, as for a picture that was uploaded years ago
+	// and shown since then.
+	w.exec("UPDATE media SET added_at = '2020-01-01T00:00:00.000Z', used_at = '2020-01-01T00:00:00.000Z' WHERE hash = ?",
+		stays.Hash)
 	update := func(pic media.Picture, meanwhile func()) posts.Post {
 		t.Helper()
 		cmd := posts.Update{Target: posts.Target{ID: ref.ID}, Revision: ref.Revision, Body: to(with(pic))}
@@ -204,7 +263,8 @@ func TestPicturesRemovedBetweenPrepareAndApply(t *testing.T) {
 		t.Errorf("deleted with the other post: %s", p.HTML)
 	}
 	p = update(goes, func() { w.clock.Advance(26 * time.Hour); w.sweep() })
-	if strings.Contains(p.HTML, "<img") || !strings.Contains(p.HTML, "text") || w.count("SELECT COUNT(*) FROM post_media") != 0 {
+	if strings.Contains(p.HTML, "<img") || !strings.Contains(p.HTML, "text") ||
+		w.count("SELECT COUNT(*) FROM post_media") != 0 {
 		t.Errorf("swept: %s", p.HTML)
 	}
 }

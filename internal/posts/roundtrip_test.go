@@ -15,8 +15,8 @@ func (w *world) export(id int64) string {
 	return string(e.File(time.UTC))
 }
 
-// A file comes back byte for byte while nothing was edited here; what was edited
-// is in the file, and importing that changes nothing.
+// TestFilesComeBack: a file is exported byte for byte while its post is not edited here. After an
+// edit the exported file has the edit, and importing it changes nothing.
 func TestFilesComeBack(t *testing.T) {
 	for name, text := range map[string]string{
 		"plain":     published,
@@ -34,7 +34,9 @@ func TestFilesComeBack(t *testing.T) {
 				t.Errorf("it came back as %q", got)
 			}
 			for edit, u := range map[string]posts.Update{
-				"tags": {Tags: to([]string{"new"})}, "body": {Body: to("Other text.")}, "title": {Title: to("Other")}, "slug": {Slug: to("other-slug")},
+				"tags": {
+					Tags: to([]string{"new"}),
+				}, "body": {Body: to("Other text.")}, "title": {Title: to("Other")}, "slug": {Slug: to("other-slug")},
 			} {
 				before := w.post(ref.ID)
 				u.Target, u.Revision = posts.Target{ID: ref.ID}, before.Revision
@@ -59,7 +61,7 @@ func TestFilesComeBack(t *testing.T) {
 	}
 }
 
-// A post that was renamed here is exported under its new name.
+// TestRenamedAndImportedAgain: a post that was renamed here is exported under its new name.
 func TestRenamedAndImportedAgain(t *testing.T) {
 	w := mustWorld(t)
 	file := mustFile(t, "a.md", published, nil)

@@ -6,18 +6,18 @@ import (
 	"unicode"
 )
 
-// segments splits text at the marks of hits.
+// segments splits s at hitStart and hitEnd.
 func segments(s string) []Segment {
 	var out []Segment
 	for s != "" {
-		before, rest, found := strings.Cut(s, hitStart)
+		before, remainder, found := strings.Cut(s, hitStart)
 		if before = strings.ReplaceAll(before, hitEnd, ""); before != "" {
 			out = append(out, Segment{Text: before})
 		}
 		if !found {
 			break
 		}
-		hit, after, _ := strings.Cut(rest, hitEnd)
+		hit, after, _ := strings.Cut(remainder, hitEnd)
 		if hit != "" {
 			out = append(out, Segment{Text: hit, Hit: true})
 		}
@@ -26,7 +26,7 @@ func segments(s string) []Segment {
 	return out
 }
 
-// mark puts the marks of hits around every term in s.
+// mark returns s with hitStart and hitEnd around each term of groups.
 func mark(s string, groups [][]term) string {
 	runes := []rune(s)
 	in := hits(runes, groups)
@@ -43,7 +43,7 @@ func mark(s string, groups [][]term) string {
 	return b.String()
 }
 
-// hits tells of each character whether it is in a term, in any letter case.
+// hits returns for each character whether it is part of a term of groups, in any letter case.
 func hits(text []rune, groups [][]term) []bool {
 	in := make([]bool, len(text))
 	lower := lowered(text)
@@ -65,7 +65,8 @@ func hits(text []rune, groups [][]term) []bool {
 	return in
 }
 
-// lowered keeps the number of characters, which strings.ToLower need not.
+// lowered returns text in lower case with the same number of characters, which strings.ToLower does
+// not ensure.
 func lowered(text []rune) []rune {
 	out := make([]rune, len(text))
 	for i, r := range text {
@@ -74,7 +75,7 @@ func lowered(text []rune) []rune {
 	return out
 }
 
-// around cuts a piece of text about the first hit.
+// around returns the part of text around the first hit, with its hits marked.
 func around(text string, groups [][]term) string {
 	const before, after = 40, 160 // characters
 	runes := []rune(text)

@@ -11,17 +11,27 @@ import (
 	"blog/internal/repo"
 )
 
-// mustLibrary holds a few posts to be found.
+// mustLibrary returns a world with a few posts to search.
 func mustLibrary(tb testing.TB) *world {
 	tb.Helper()
 	w := mustWorld(tb)
 	for _, c := range []posts.Create{
-		{Title: "Replication by hand", Slug: "replication", Description: "How rows travel", Body: "A primary sends what it commits. Databases are replicated, and the café's résumé is read.", Tags: []string{"go", "sqlite"}},
-		{Title: "Gardening", Slug: "garden", Body: "Nothing about rows of code, only rows of tomatoes. 100% organic_food and 50% sun.", Tags: []string{"leisure"}},
+		{
+			Title: "Replication by hand", Slug: "replication", Description: "How rows travel",
+			Body: "A primary sends what it commits. Databases are replicated, and the café's résumé is read.",
+			Tags: []string{"go", "sqlite"},
+		},
+		{
+			Title: "Gardening", Slug: "garden",
+			Body: "Nothing about rows of code, only rows of tomatoes. 100% organic_food and 50% sun.", Tags: []string{"leisure"},
+		},
 		{Title: "東京の夏", Slug: "tokyo", Body: "今年の夏、東京で花火を見ました。SQLite の話ではありません。", Tags: []string{"旅行"}},
 		{Title: "ภาษาไทย", Slug: "thai", Body: "สวัสดีชาวโลก ยินดีต้อนรับ", Description: "ไทย"},
 		{Title: "Привет, мир", Slug: "privet", Body: "Реплика и первичный узел: кофе."},
-		{Title: `Quotes "and" <tags>`, Slug: "quotes", Body: "The words AND, OR and NOT are words. C++ is written here: a-b-c foo:bar `x < y`."},
+		{
+			Title: `Quotes "and" <tags>`, Slug: "quotes",
+			Body: "The words AND, OR and NOT are words. C++ is written here: a-b-c foo:bar `x < y`.",
+		},
 	} {
 		c.Publish = true
 		must(w, c)
@@ -35,7 +45,7 @@ func (w *world) search(query string) posts.Results {
 	return view(w, func(rd repo.Reader) (posts.Results, error) { return posts.Search(w.ctx, rd, query, 1) })
 }
 
-// slugs are the results' slugs, the best first.
+// slugs returns the slugs of the results, best first.
 func slugs(r posts.Results) string {
 	var out []string
 	for _, r := range r.List {
@@ -44,21 +54,33 @@ func slugs(r posts.Results) string {
 	return strings.Join(out, " ")
 }
 
-// queries gives what is found, by what was typed.
+// queries returns what each query finds.
 func queries() map[string]string {
 	return map[string]string{
-		"replication": "replication", "REPLICATION": "replication", "replicate": "replication", "databases": "replication", "cafe": "replication", "resume": "replication",
-		"tomatoes rows": "garden", "tomatoes AND rows": "garden", "tomatoes & rows": "garden", "tomatoes nothing rows zebra": "",
-		"tomatoes OR primary": "replication garden", "primary | tomatoes": "replication garden", "rows -tomatoes": "replication", "rows NOT tomatoes": "replication", "rows !tomatoes": "replication",
-		"rows -tomatoes OR tomatoes": "replication garden", `"rows of code"`: "garden", `"code of rows"`: "", `rows -"of code"`: "replication",
-		"replic*": "replication", "repli": "", "tag:go": "replication", "tag:go*": "replication", "tags:leisure": "garden", "title:gardening": "garden", "title:rows": "", "body:rows": "garden",
-		"description:rows": "replication", "text:tomatoes": "garden", `title:"by hand"`: "replication", "-title:hand rows": "garden", "unknown:rows": "",
-		"东京": "", "東京": "tokyo", "花火": "tokyo", "夏 東京": "tokyo", "東京 -夏": "", "東京 OR gardening": "tokyo garden", "東京 sqlite": "tokyo", "tag:旅行": "tokyo", "title:花火": "", `"夏、東京"`: "tokyo",
+		"replication": "replication", "REPLICATION": "replication", "replicate": "replication", "databases": "replication",
+		"cafe": "replication", "resume": "replication",
+		"tomatoes rows": "garden", "tomatoes AND rows": "garden", "tomatoes & rows": "garden",
+		"tomatoes nothing rows zebra": "",
+		"tomatoes OR primary":         "replication garden", "primary | tomatoes": "replication garden",
+		"rows -tomatoes": "replication", "rows NOT tomatoes": "replication", "rows !tomatoes": "replication",
+		"rows -tomatoes OR tomatoes": "replication garden", `"rows of code"`: "garden", `"code of rows"`: "",
+		`rows -"of code"`: "replication",
+		"replic*":         "replication", "repli": "", "tag:go": "replication", "tag:go*": "replication",
+		"tags:leisure":    "garden",
+		"title:gardening": "garden", "title:rows": "", "body:rows": "garden",
+		"description:rows": "replication", "text:tomatoes": "garden", `title:"by hand"`: "replication",
+		"-title:hand rows": "garden", "unknown:rows": "",
+		"东京": "", "東京": "tokyo", "花火": "tokyo", "夏 東京": "tokyo", "東京 -夏": "", "東京 OR gardening": "tokyo garden",
+		"東京 sqlite": "tokyo", "tag:旅行": "tokyo", "title:花火": "", `"夏、東京"`: "tokyo",
 		"ชาวโลก": "thai", "ไทย": "thai", "description:ไทย": "thai", "привет": "privet", "РЕПЛИКА": "privet",
-		"secretword": "", "hidden": "", "C++": "quotes", "a-b-c": "quotes", "foo:bar": "quotes", "AND": "", "and words": "quotes", `"and"`: "quotes garden replication",
-		"(rows)": "garden replication", "organic_food": "garden", "100%": "garden", "東%": "", "東_": "", "花!": "tokyo", "花!火": "", `quotes"`: "quotes", `"quotes`: "quotes",
-		"OR": "", "NOT": "", "-": "", "*": "", `""`: "", "-rows": "", "rows OR": "garden replication", "OR rows": "garden replication", "NOT NOT rows": "", "rows NOT": "garden replication",
-		"tag:": "", `title:""`: "", "{title}": "", "title:{x} rows": "", "NEAR(rows code)": "", "^rows": "garden replication", "rows*tomatoes": "", "'; DROP TABLE posts; --": "",
+		"secretword": "", "hidden": "", "C++": "quotes", "a-b-c": "quotes", "foo:bar": "quotes", "AND": "",
+		"and words": "quotes", `"and"`: "quotes garden replication",
+		"(rows)": "garden replication", "organic_food": "garden", "100%": "garden", "東%": "", "東_": "", "花!": "tokyo",
+		"花!火": "", `quotes"`: "quotes", `"quotes`: "quotes",
+		"OR": "", "NOT": "", "-": "", "*": "", `""`: "", "-rows": "", "rows OR": "garden replication",
+		"OR rows": "garden replication", "NOT NOT rows": "", "rows NOT": "garden replication",
+		"tag:": "", `title:""`: "", "{title}": "", "title:{x} rows": "", "NEAR(rows code)": "", "^rows": "garden replication",
+		"rows*tomatoes": "", "'; DROP TABLE posts; --": "",
 	}
 }
 
@@ -117,7 +139,9 @@ func marked(s []posts.Segment) string {
 func TestSnippets(t *testing.T) {
 	w := mustLibrary(t)
 	for query, want := range map[string][2]string{
-		"tomatoes":        {"Gardening", "Nothing about rows of code, only rows of [tomatoes]. 100% organic_food and 50% sun."},
+		"tomatoes": {
+			"Gardening", "Nothing about rows of code, only rows of [tomatoes]. 100% organic_food and 50% sun.",
+		},
 		"gardening":       {"[Gardening]", ""},
 		"travel":          {"Replication by hand", "How rows travel"},
 		"東京":              {"[東京]の夏", "今年の夏、[東京]で花火を見ました。SQLite の話ではありません。"},
@@ -136,13 +160,18 @@ func TestSnippets(t *testing.T) {
 			t.Errorf("%q: %s / %s", query, title, snippet)
 		}
 	}
-	must(w, posts.Create{Title: "Long", Body: strings.Repeat("前置き。", 100) + "花見" + strings.Repeat("。後書き", 100), Publish: true})
+	must(w, posts.Create{
+		Title: "Long", Body: strings.Repeat("前置き。", 100) + "花見" + strings.Repeat("。後書き", 100), Publish: true,
+	})
 	r := w.search("花見")
 	snippet := marked(r.List[0].Snippet)
-	if n := utf8.RuneCountInString(snippet); n > 210 || !strings.Contains(snippet, "[花見]") || !strings.HasPrefix(snippet, "…") || !strings.HasSuffix(snippet, "…") {
+	if n := utf8.RuneCountInString(snippet); n > 210 || !strings.Contains(snippet, "[花見]") ||
+		!strings.HasPrefix(snippet, "…") || !strings.HasSuffix(snippet, "…") {
 		t.Errorf("%d: %s", n, snippet)
 	}
-	must(w, posts.Create{Title: "Long words", Body: strings.Repeat("word ", 5000) + "needle " + strings.Repeat("word ", 5000), Publish: true})
+	must(w, posts.Create{
+		Title: "Long words", Body: strings.Repeat("word ", 5000) + "needle " + strings.Repeat("word ", 5000), Publish: true,
+	})
 	r = w.search("needle")
 	if snippet := marked(r.List[0].Snippet); len(snippet) > 400 || !strings.Contains(snippet, "[needle]") {
 		t.Errorf("%s", snippet)
@@ -159,7 +188,7 @@ func TestSearchPages(t *testing.T) {
 		for page, want := range map[int]int{-1: 20, 0: 20, 1: 20, 2: 3, 3: 0, 1 << 62: 20} {
 			r := view(w, func(rd repo.Reader) (posts.Results, error) { return posts.Search(w.ctx, rd, query, page) })
 			if page == 1<<62 {
-				continue // whatever it is, it is no error
+				continue // any result is right, as long as it is no error
 			}
 			if len(r.List) != want || r.Total != 23 {
 				t.Errorf("page %d of %s: %d of %d", page, query, len(r.List), r.Total)
@@ -181,8 +210,10 @@ func FuzzSearch(f *testing.F) {
 		f.Add(query)
 	}
 	for _, query := range []string{
-		"\x00", "\xff\xfe", "a\x00b*", `"` + strings.Repeat(`"`, 99), strings.Repeat("a ", 500), strings.Repeat("NOT ", 50) + "x", strings.Repeat("(", 99), "title:title:title:x",
-		"\u0345", "ᏸ", "𖿰 x", "-𖿰 x", "\U0001e900", "title:\U0001e900* OR \U0001e900", "x NOT \U0001e900", "\ue000", "東\x00京", "😀東", "a:b:c", "- - -", `-"`, `title:"`,
+		"\x00", "\xff\xfe", "a\x00b*", `"` + strings.Repeat(`"`, 99), strings.Repeat("a ", 500),
+		strings.Repeat("NOT ", 50) + "x", strings.Repeat("(", 99), "title:title:title:x",
+		"\u0345", "ᏸ", "𖿰 x", "-𖿰 x", "\U0001e900", "title:\U0001e900* OR \U0001e900", "x NOT \U0001e900", "\ue000", "東\x00京",
+		"😀東", "a:b:c", "- - -", `-"`, `title:"`,
 	} {
 		f.Add(query)
 	}
@@ -198,7 +229,8 @@ func FuzzSearch(f *testing.F) {
 		}
 		for _, r := range r.List {
 			text := marked(r.Title) + marked(r.Snippet)
-			if strings.ContainsAny(text, "\x00\x02\x03") || !utf8.ValidString(text) || strings.Contains(text, "secretword") || r.Slug == "hidden" {
+			if strings.ContainsAny(text, "\x00\x02\x03") || !utf8.ValidString(text) || strings.Contains(text, "secretword") ||
+				r.Slug == "hidden" {
 				t.Fatalf("%q: %q", query, text)
 			}
 		}

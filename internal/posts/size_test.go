@@ -8,18 +8,19 @@ import (
 	"strings"
 	"testing"
 
+	"blog/internal/markdown"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// mustDeleteMode opens a database as LiteFS has it: every commit is in the file
-// itself, page by page.
+// mustDeleteMode opens a database in the journal mode that LiteFS needs: every commit writes the
+// pages of the file itself.
 func mustDeleteMode(tb testing.TB) *world {
 	tb.Helper()
 	w := blank(tb)
 	o := w.options()
-	o.LiteFS, o.Node = true, repotest.NewSeat(repotest.Primary())
+	o.LiteFS, o.Node = true, repotest.NewNode(repotest.Primary())
 	r := repotest.MustOpen(tb, o)
 	w.primary, w.replica = r, r
 	repotest.Eventually(tb, patience, "a schema", func() bool {
@@ -34,8 +35,8 @@ func mustDeleteMode(tb testing.TB) *world {
 	return w
 }
 
-// changed runs f and returns how many bytes of pages differ afterwards: what
-// LiteFS sends to every region, before compression.
+// changed runs f and returns how many bytes of pages differ afterwards. LiteFS sends these,
+// compressed, to every region.
 func (w *world) changed(f func()) int {
 	w.tb.Helper()
 	before, err := os.ReadFile(w.path)
@@ -57,13 +58,13 @@ func (w *world) changed(f func()) int {
 	return n
 }
 
-// prose is a text of size bytes with a vocabulary of its own.
+// prose returns a text of size bytes with many different words.
 func prose(seed uint64, size int) string {
 	r := rand.New(rand.NewPCG(seed, 7))
 	var b strings.Builder
 	for b.Len() < size-200 {
 		for range 12 {
-			// Few words are frequent and many are rare, as in a language.
+			// As in a language, few words are frequent and many are rare.
 			n := int(20_000 * r.Float64() * r.Float64() * r.Float64())
 			fmt.Fprintf(&b, "w%sord%d ", string(rune('a'+n%26)), n)
 		}
@@ -72,14 +73,14 @@ func prose(seed uint64, size int) string {
 	return b.String()
 }
 
-// code is a text that becomes as much HTML as is allowed.
+// code returns a text whose HTML is as long as it may be.
 func code(size int) string {
 	line := "x := f(a, 1) + \"s\"\n"
 	return "```go\n" + strings.Repeat(line, size/len(line)) + "```\n"
 }
 
-// A transaction of much more than 1 MB holds up the reads of every replica while
-// it arrives.
+// TestCommitsStaySmall: a transaction of much more than 1 MB delays the readers of every replica
+// while it arrives.
 func TestCommitsStaySmall(t *testing.T) {
 	const limit = 1_200_000 // bytes
 	w := mustDeleteMode(t)
@@ -103,15 +104,23 @@ func TestCommitsStaySmall(t *testing.T) {
 	}))
 	report("unpublish the longest", w.changed(func() { must(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}}) }))
 	report("publish the longest", w.changed(func() { must(w, posts.Publish{Target: posts.Target{ID: ref.ID}}) }))
-	file := posts.Import{Path: "x.md", Raw: []byte("---\n" + strings.Repeat("#", 60<<10) + "\n---\n" + body), Title: "File", Slug: "file", Body: body, PublishedAt: to(w.clock.Now())}
+	file := posts.Import{
+		Path: "x.md", Raw: []byte("---\n" + strings.Repeat("#", 60<<10) + "\n---\n" + body), Title: "File", Slug: "file",
+		Body: body, PublishedAt: to(w.clock.Now()),
+	}
 	report("import the longest", w.changed(func() { must(w, file) }))
 	file.Body = other
 	file.Raw = append([]byte("x"), file.Raw...)
 	report("import it again", w.changed(func() { must(w, file) }))
+	const version = markdown.Version
 	report("render it again", w.changed(func() {
-		if _, err := repo.Write(repotest.As(w.ctx, repo.System), w.primary, posts.Rerender{ID: 2, Version: 1}); err != nil {
+		again := posts.Rerender{ID: 2, Version: version}
+		if _, err := repo.Write(repotest.As(w.ctx, repo.System), w.primary, again); err != nil {
 			t.Error(err)
 		}
+	}))
+	report("create short paragraphs", w.changed(func() {
+		must(w, posts.Create{Title: "Short", Body: strings.Repeat("a\n\n", posts.MaxBody/3), Publish: true})
 	}))
 	size := posts.MaxBody
 	for ; size > 1000; size = size * 9 / 10 {
@@ -121,11 +130,14 @@ func TestCommitsStaySmall(t *testing.T) {
 		}
 		repotest.WantFields(t, err, "body")
 	}
-	report(fmt.Sprintf("create %d KB of code", size>>10), w.changed(func() { ref = must(w, posts.Create{Title: "Code", Body: code(size), Publish: true}) }))
+	report(fmt.Sprintf("create %d KB of code", size>>10), w.changed(func() {
+		ref = must(w, posts.Create{Title: "Code", Body: code(size), Publish: true})
+	}))
 	report("delete the longest", w.changed(func() { must(w, posts.Delete{Target: posts.Target{Post: "longer"}}) }))
 }
 
-// The index merges in small steps, so that no commit has to merge megabytes.
+// TestIndexMergesInSmallSteps: the index merges in small steps, so that no commit has to merge
+// megabytes.
 func TestIndexMergesInSmallSteps(t *testing.T) {
 	w := mustDeleteMode(t)
 	largest, over := 0, 0

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxSlug is the longest slug, in characters.
+// maxSlug is the length of the longest slug, in characters.
 const maxSlug = 100
 
-// ReservedSlugs are names below /posts/ that are no posts.
+// ReservedSlugs returns the names below /posts/ that cannot be slugs of posts.
 func ReservedSlugs() []string { return []string{"new", "feed", "page", "feed.xml"} }
 
-// ReservedRoots are the first segments of the site's own addresses: no permalink
-// may begin with one. The router's test holds the list complete.
+// ReservedRoots returns the first segments of the site's own addresses. No permalink may begin with
+// one of them. A test of the router checks that the list is complete.
 func ReservedRoots() []string {
 	return []string{
 		"account", "admin", "archive", "assets", "favicon.ico", "feed.xml", "health", "internal", "live", "login", "logout",
@@ -24,15 +24,15 @@ func ReservedRoots() []string {
 	}
 }
 
-// fold returns s as slugs and labels are compared: NFC and lower case. Lower
-// case can compose where upper case could not (J̌), hence NFC behind it as well.
+// fold returns s in the form in which slugs and labels are compared: NFC and lower case. Lower case
+// can compose where upper case cannot (J̌), so NFC follows as well.
 func fold(s string) string {
 	return norm.NFC.String(strings.ToLower(norm.NFC.String(strings.ToValidUTF8(s, " "))))
 }
 
-// Slugify makes a slug from a title: NFC, lower case, letters and digits of every
-// script, everything else a single hyphen, at most 100 characters. It is "" when
-// nothing is left, else CheckSlug takes it as it is (or as a reserved one).
+// Slugify returns the slug of a title: NFC, lower case, letters and digits of every script, one
+// hyphen for everything between them, at most 100 characters. It returns "" when nothing remains.
+// CheckSlug accepts any other result, unless it is reserved.
 func Slugify(title string) string {
 	var b strings.Builder
 	n, dash := 0, false
@@ -50,7 +50,7 @@ func Slugify(title string) string {
 			b.WriteRune(r)
 			n++
 		case r == '\'', r == '’', r == '\u200c', r == '\u200d', r == '\u00ad', unicode.IsMark(r):
-			// it's -> its; joiners and soft hyphens are parts of words
+			// it's becomes its; joiners and soft hyphens are parts of words
 		default:
 			dash = true
 		}
@@ -58,8 +58,8 @@ func Slugify(title string) string {
 	return norm.NFC.String(b.String())
 }
 
-// CheckSlug returns the stored form of a slug that a person wrote, or what is
-// wrong with it in problem.
+// CheckSlug returns the stored form of a slug that a person wrote. When the slug is not valid,
+// problem says why.
 func CheckSlug(slug string) (stored, problem string) {
 	if !utf8.ValidString(slug) {
 		return "", "is not valid text (UTF-8)"
@@ -87,8 +87,8 @@ func CheckSlug(slug string) (stored, problem string) {
 	return s, ""
 }
 
-// CheckPermalink returns the stored form of a permalink, a path with a leading
-// slash and none at its end, or what is wrong with it in problem.
+// CheckPermalink returns the stored form of a permalink: a path with a slash at its beginning and
+// none at its end. When the permalink is not valid, problem says why.
 func CheckPermalink(path string) (stored, problem string) {
 	if !utf8.ValidString(path) {
 		return "", "is not valid text (UTF-8)"

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
 )
@@ -46,7 +47,7 @@ func titles() map[string]string {
 func TestSlugify(t *testing.T) {
 	for title, want := range titles() {
 		got := posts.Slugify(title)
-		if got != want && title != "İstanbul" { // whose small i has or has not a second dot
+		if got != want && title != "İstanbul" { // its lower case may have a second dot or not
 			t.Errorf("%q: %q, want %q", title, got, want)
 		}
 	}
@@ -62,7 +63,8 @@ func TestCheckSlug(t *testing.T) {
 		}
 	}
 	for _, slug := range []string{
-		"", " ", "new", "NEW", "feed.xml", "a b", "a/b", "../x", "..", ".", "-a", "_a", ".a", "a.", "a-", "a..b", "a?b", "a#b", "a%20b",
+		"", " ", "new", "NEW", "feed.xml", "a b", "a/b", "../x", "..", ".", "-a", "_a", ".a", "a.", "a-", "a..b", "a?b",
+		"a#b", "a%20b",
 		"\u0301a", "a\u200bb", "a\u202eb", "a\x00b", "\xff", "🎉", strings.Repeat("é", 101), `a"b`, "a<b",
 	} {
 		if got, problem := posts.CheckSlug(slug); got != "" || problem == "" {
@@ -73,7 +75,8 @@ func TestCheckSlug(t *testing.T) {
 
 func TestCheckPermalink(t *testing.T) {
 	for path, want := range map[string]string{
-		"/about": "/about", "about/": "/about", " /2020/05/old-post.html ": "/2020/05/old-post.html", "/über/uns": "/über/uns",
+		"/about": "/about", "about/": "/about", " /2020/05/old-post.html ": "/2020/05/old-post.html",
+		"/über/uns":   "/über/uns",
 		"/u\u0308ber": "/über", "//double//": "/double", "/.well-known/x": "/.well-known/x", "/a:b": "/a:b",
 	} {
 		if got, problem := posts.CheckPermalink(path); got != want || problem != "" {
@@ -81,7 +84,8 @@ func TestCheckPermalink(t *testing.T) {
 		}
 	}
 	for _, path := range []string{
-		"", "/", "///", "/posts", "/Posts/x", "/feed.xml", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/a%20b", `/a\b`, "/a b", "/a<b>",
+		"", "/", "///", "/posts", "/Posts/x", "/feed.xml", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/a%20b", `/a\b`,
+		"/a b", "/a<b>",
 		"/a\x00", "/a\nb", "/\xff", "/a\u202eb", "/" + strings.Repeat("x", 300), "/a\u00a0b",
 	} {
 		if got, problem := posts.CheckPermalink(path); got != "" || problem == "" {
@@ -133,7 +137,9 @@ func TestSlugsThatCollide(t *testing.T) {
 			t.Errorf("got %s, want %s", ref.Slug, want)
 		}
 	}
-	for title, want := range map[string]string{"New": "post-new", "🎉": "post", "Feed.xml": "feed-xml", "Page": "post-page"} {
+	for title, want := range map[string]string{
+		"New": "post-new", "🎉": "post", "Feed.xml": "feed-xml", "Page": "post-page",
+	} {
 		if ref := must(w, posts.Create{Title: title}); ref.Slug != want {
 			t.Errorf("%s: %s", title, ref.Slug)
 		}
@@ -143,8 +149,8 @@ func TestSlugsThatCollide(t *testing.T) {
 	}
 }
 
-// leads checks where each address leads, as a page would ask; "" is nowhere.
-func (w *world) leads(want map[string]string) {
+// redirects checks where each address leads, as a page asks; "" means nowhere.
+func (w *world) redirects(want map[string]string) {
 	w.tb.Helper()
 	for slug, to := range want {
 		got, err := tryView(w, func(rd repo.Reader) (string, error) {
@@ -158,7 +164,7 @@ func (w *world) leads(want map[string]string) {
 			p, err := posts.BySlug(w.ctx, rd, moved)
 			return "moved to " + p.Title, err
 		})
-		if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, repo.NotFound) {
+		if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, apperr.NotFound) {
 			w.tb.Errorf("%s leads to %q, want %q; %v", slug, got, to, err)
 		}
 	}
@@ -179,41 +185,42 @@ func TestOldSlugs(t *testing.T) {
 	a := create("A", "a", true)
 	rename(a, "b")
 	rename(a, "c")
-	w.leads(map[string]string{"a": "moved to A", "b": "moved to A", "c": "A", "d": ""})
-	rename(a, "a") // taken back
-	w.leads(map[string]string{"a": "A", "b": "moved to A", "c": "moved to A"})
+	w.redirects(map[string]string{"a": "moved to A", "b": "moved to A", "c": "A", "d": ""})
+	rename(a, "a") // renamed back
+	w.redirects(map[string]string{"a": "A", "b": "moved to A", "c": "moved to A"})
 	rename(a, "c")
 
-	// A draft takes a's old address, hides nothing by that, and gives it back.
+	// A draft gets a's old address. That hides no page, and renaming the draft frees the address
+	// again.
 	d := create("Draft", "a", false)
-	w.leads(map[string]string{"a": "moved to A"})
+	w.redirects(map[string]string{"a": "moved to A"})
 	rename(d, "elsewhere")
-	w.leads(map[string]string{"a": "moved to A", "elsewhere": ""})
+	w.redirects(map[string]string{"a": "moved to A", "elsewhere": ""})
 	rename(d, "a")
 	must(w, posts.Publish{Target: d})
-	w.leads(map[string]string{"a": "Draft", "c": "A"}) // a living post's own slug wins
+	w.redirects(map[string]string{"a": "Draft", "c": "A"}) // the slug of an existing post comes before a redirect
 	rev[d.ID] = w.post(d.ID).Revision
 	rename(d, "z")
-	w.leads(map[string]string{"a": "moved to Draft", "b": "moved to A"}) // who lived there last
+	w.redirects(map[string]string{"a": "moved to Draft", "b": "moved to A"}) // the newest visible post at that slug
 
 	must(w, posts.Unpublish{Target: a})
-	w.leads(map[string]string{"b": "", "c": "", "a": "moved to Draft"})
+	w.redirects(map[string]string{"b": "", "c": "", "a": "moved to Draft"})
 	must(w, posts.Delete{Target: d})
-	w.leads(map[string]string{"a": "", "z": ""})
-	// What is made of a title takes no other's old address.
+	w.redirects(map[string]string{"a": "", "z": ""})
+	// A slug made from a title never uses another post's old address.
 	if ref := must(w, posts.Create{Title: "B", Publish: true}); ref.Slug != "b-2" {
 		t.Errorf("got %s", ref.Slug)
 	}
 	must(w, posts.Publish{Target: a})
-	w.leads(map[string]string{"b": "moved to A"})
+	w.redirects(map[string]string{"b": "moved to A"})
 	if got := must(w, posts.Create{Title: "B", Slug: "b", Publish: true}); got.Slug != "b" {
 		t.Errorf("got %s", got.Slug)
 	}
-	w.leads(map[string]string{"b": "B"})
+	w.redirects(map[string]string{"b": "B"})
 }
 
-// A person at a keyboard names a post in any letter case and composition; an
-// address is one.
+// TestFindByWhatSomebodyTyped: commands find a post by its slug in any letter case and composition.
+// An address has to be exact.
 func TestFindByWhatSomebodyTyped(t *testing.T) {
 	w := mustWorld(t)
 	ref := must(w, posts.Create{Title: "T", Slug: "über"})
@@ -224,11 +231,15 @@ func TestFindByWhatSomebodyTyped(t *testing.T) {
 		}
 	}
 	for _, target := range []posts.Target{{}, {ID: 9}, {Post: "uber"}, {Post: "\xff"}} {
-		if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return target.Find(w.ctx, rd) }); !errors.Is(err, repo.NotFound) {
+		if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) {
+			return target.Find(w.ctx, rd)
+		}); !errors.Is(err, apperr.NotFound) {
 			t.Errorf("%+v: %v", target, err)
 		}
 	}
-	if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return posts.BySlug(w.ctx, rd, "Über") }); !errors.Is(err, repo.NotFound) {
+	if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) {
+		return posts.BySlug(w.ctx, rd, "Über")
+	}); !errors.Is(err, apperr.NotFound) {
 		t.Errorf("another address: %v", err)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Update changes what is given of a post and leaves the rest. Revision is the one
-// that the caller saw: with another one in the database nothing changes and the
-// error is a Conflict. For an operator, 0 means the one that there is.
+// Update is the command that changes the given fields of a post and leaves the others. Revision is
+// the one that the caller saw. When the post has another revision, Update changes nothing and fails
+// with Conflict. An operator may send 0, which accepts every revision.
 type Update struct {
 	Target
 	Revision    int64      `json:"revision"`
@@ -21,10 +22,11 @@ type Update struct {
 	Tags        *[]string  `json:"tags,omitempty"`
 	Permalinks  *[]string  `json:"permalinks,omitempty"`
 	PublishedAt *time.Time `json:"published_at,omitempty"`
-	// ClearDate takes a draft's date away; with Publish the post gets that moment's.
+	// ClearDate removes the date of a draft. With Publish the post gets the time of the write as
+	// its date.
 	ClearDate bool `json:"clear_date,omitempty"`
-	// Publish, when given, also publishes the post (or schedules it, by its
-	// date) or makes it a draft.
+	// Publish also changes the state when it is not nil: true publishes the post, or schedules it
+	// when its date is to come, and false makes it a draft.
 	Publish *bool `json:"publish,omitempty"`
 
 	doc     *rendered
@@ -37,10 +39,10 @@ type checkedUpdate struct {
 	date                           *time.Time
 }
 
-// Name is "posts.update".
+// Name returns "posts.update".
 func (Update) Name() string { return "posts.update" }
 
-// Prepare checks the fields and renders the body if it is given.
+// Prepare checks the given fields, and renders the body if it is given.
 func (u Update) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], error) {
 	f := checker{}
 	if u.Revision < 0 {
@@ -61,7 +63,7 @@ func (u Update) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], 
 		return nil, err
 	}
 	if u.Revision != 0 && before.revision != u.Revision {
-		return nil, conflict(before.revision) // it never comes back to that one
+		return nil, conflict(before.revision) // a post never gets an earlier revision again
 	}
 	doc, err := render(ctx, v, u.checked.body, before.anchor, files)
 	u.doc = &doc
@@ -70,13 +72,15 @@ func (u Update) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[Ref], 
 
 const revisionNeeded = "is needed: the revision of the post that was edited"
 
+// given checks *from and stores the result in *to, unless from is nil.
 func given[T any](from, to *T, check func(T) T) {
 	if from != nil {
 		*to = check(*from)
 	}
 }
 
-// Apply stores the changes.
+// Apply stores the changes. It fails with Invalid when the date is cleared and the post would not
+// be a draft.
 func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	before, err := u.load(ctx, tx)
 	if err != nil {
@@ -84,50 +88,48 @@ func (u Update) Apply(ctx context.Context, tx *repo.Tx) (Ref, error) {
 	}
 	switch {
 	case u.Revision == 0 && tx.Actor().Name != repo.Operator:
-		return Ref{}, repo.InvalidFields(map[string]string{"revision": revisionNeeded})
+		return Ref{}, apperr.InvalidFields(map[string]string{"revision": revisionNeeded})
 	case u.Revision != 0 && before.revision != u.Revision:
 		return Ref{}, conflict(before.revision)
 	}
 	after := u.merge(before)
 	if after.publishedAt == nil && u.Publish == nil && before.state != Draft {
-		return Ref{}, repo.InvalidFields(map[string]string{"published_at": "cannot be empty, since the post is " + string(before.state) + ": give a date, or unpublish it"})
+		return Ref{}, apperr.InvalidFields(map[string]string{
+			"published_at": "cannot be empty, since the post is " + string(before.state) + ": give a date, or unpublish it",
+		})
 	}
 	if u.Publish != nil && !*u.Publish {
 		after.state = Draft
 	} else if u.Publish != nil {
 		after.publish(tx.Now())
 	} else {
-		after.settle(tx.Now())
+		after.updateState(tx.Now())
 	}
-	if after.same(&before) {
-		tx.NoChange()
-		ref := before.ref()
-		ref.Unchanged = true
-		return ref, nil
+	ref, err := saveChange(ctx, tx, &before, &after)
+	if err != nil || ref.Unchanged {
+		return ref, err
 	}
-	after.revision++
-	if err := save(ctx, tx, &before, &after); err != nil {
-		return Ref{}, err
-	}
-	return after.ref(), renamed(ctx, tx, &before, &after)
+	return ref, renamed(ctx, tx, &before, &after)
 }
 
-// renamed keeps a post that got another slug, and nothing else, the one that its
-// file says: an import finds it by the old slug and has nothing to overwrite.
+// renamed raises the revision stored for the file of a post to after's when only the slug has
+// changed. The post then still counts as the unedited post of its file: an import finds it by the
+// old slug and overwrites nothing.
 func renamed(ctx context.Context, tx *repo.Tx, before, after *record) error {
-	other := before.own()
+	other := before.clone()
 	other.slug = after.slug
 	if !after.same(other) {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE imports SET revision = ? WHERE post_id = ? AND revision = ?", after.revision, after.id, before.revision)
+	_, err := tx.ExecContext(ctx, "UPDATE imports SET revision = ? WHERE post_id = ? AND revision = ?", after.revision,
+		after.id, before.revision)
 	if err != nil {
-		return fmt.Errorf("keep file of renamed post: %w", err)
+		return fmt.Errorf("store the revision of a renamed post: %w", err)
 	}
 	return nil
 }
 
-// merge returns before with what is given in its place.
+// merge returns before with the given fields of u in place of its own.
 func (u Update) merge(before record) record {
 	after := before
 	if u.Title != nil {

@@ -11,14 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/media"
 	"blog/internal/posts"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// releaseBefore does to pictures what the commands of the release before do. It may be
-// primary beside this one.
+// releaseBefore does to pictures what the commands of the release before do. A node of that release
+// may be primary while this release runs on others.
 type releaseBefore struct {
 	Do   string `json:"do"`
 	Post int64  `json:"post,omitempty"`
@@ -34,9 +35,10 @@ func (b releaseBefore) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 		return err
 	}
 	switch b.Do {
-	case "delete": // of a draft, which is in no index
+	case "delete": // of a draft, which is not in the index
 		var pictures string
-		err := tx.QueryRowContext(ctx, "SELECT COALESCE(group_concat(hash, ' '), '') FROM post_media WHERE post_id = ?", b.Post).Scan(&pictures)
+		err := tx.QueryRowContext(ctx, "SELECT COALESCE(group_concat(hash, ' '), '') FROM post_media WHERE post_id = ?",
+			b.Post).Scan(&pictures)
 		if err != nil {
 			return "", err
 		}
@@ -44,23 +46,26 @@ func (b releaseBefore) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 			return "", err
 		}
 		for _, hash := range strings.Fields(pictures) {
-			if err := run("DELETE FROM media WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM post_media WHERE hash = ?1)", hash); err != nil {
+			if err := run("DELETE FROM media WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM post_media WHERE hash = ?1)",
+				hash); err != nil {
 				return "", err
 			}
 		}
-	case "upload": // of what is there
+	case "upload": // of a picture that is stored already
 		return "", run(`
 			UPDATE media SET added_at = ?
 			WHERE hash = ? AND added_at < ? AND NOT EXISTS (SELECT 1 FROM post_media pm WHERE pm.hash = media.hash)`,
 			repo.FormatTime(now), b.Hash, repo.FormatTime(now.Add(-time.Hour)))
 	case "sweep":
-		return "", run("DELETE FROM media AS m WHERE m.hash = ? AND m.added_at < ? AND NOT EXISTS (SELECT 1 FROM post_media pm WHERE pm.hash = m.hash)",
-			b.Hash, repo.FormatTime(now.Add(-24*time.Hour)))
+		return "",
+			run("DELETE FROM media AS m WHERE m.hash = ? AND m.added_at < ? AND NOT EXISTS (SELECT 1 FROM post_media pm WHERE "+
+				"pm.hash = m.hash)",
+				b.Hash, repo.FormatTime(now.Add(-24*time.Hour)))
 	}
 	return "", nil
 }
 
-// sweep runs the command for every picture there is.
+// sweep runs the command for each stored picture.
 func (w *world) sweep() {
 	w.tb.Helper()
 	hashes := view(w, func(rd repo.Reader) (s string, err error) {
@@ -74,24 +79,24 @@ func (w *world) sweep() {
 	}
 }
 
-// album is the model of the walk: when each picture was last used or uploaded, and what
+// album is the model of the walk: when each picture was last used or uploaded, and which pictures
 // each post shows.
 type album struct {
 	w        *world
 	r        *rand.Rand
 	pictures []album1
-	shown    map[int64][]int // by post: numbers in pictures
+	shown    map[int64][]int // numbers of pictures by post
 	revision map[int64]int64
 }
 
 type album1 struct {
 	hash string
-	last time.Time // zero: never
+	last time.Time // zero when never
 }
 
 func (a *album) used(n int) { a.pictures[n].last = a.w.clock.Now() }
 
-// mustLive reports whether picture n has to be there.
+// mustLive reports whether picture n has to be stored.
 func (a *album) mustLive(n int) bool {
 	for _, list := range a.shown {
 		for _, m := range list {
@@ -109,7 +114,7 @@ func (a *album) upload() {
 	a.used(n)
 }
 
-// text names some pictures.
+// text returns a body that names some pictures, and their numbers.
 func (a *album) text() (body string, named []int) {
 	for n, p := range a.pictures {
 		if p.hash != "" && a.r.IntN(3) == 0 {
@@ -120,7 +125,7 @@ func (a *album) text() (body string, named []int) {
 	return body + fmt.Sprint(a.r.Uint32()), named
 }
 
-// post is one that there is, 0 when there is none.
+// post returns the id of an existing post, or 0 when there is none.
 func (a *album) post() int64 {
 	ids := slices.Sorted(maps.Keys(a.shown))
 	if len(ids) == 0 {
@@ -129,7 +134,7 @@ func (a *album) post() int64 {
 	return ids[a.r.IntN(len(ids))]
 }
 
-// saved checks that the post shows what had to be there when it was saved, and notes it.
+// saved checks that the post shows the pictures that were stored when it was saved, and notes them.
 func (a *album) saved(step int, ref posts.Ref, named []int) {
 	a.w.tb.Helper()
 	html := a.w.post(ref.ID).HTML
@@ -138,7 +143,8 @@ func (a *album) saved(step int, ref posts.Ref, named []int) {
 		has := strings.Contains(html, a.pictures[n].hash)
 		noted := a.w.count("SELECT COUNT(*) FROM post_media WHERE post_id = ? AND hash = ?", ref.ID, a.pictures[n].hash) == 1
 		if has != noted || a.mustLive(n) && !has {
-			a.w.tb.Fatalf("step %d: picture %d in the page is %v, in post_media %v, has to be there %v", step, n, has, noted, a.mustLive(n))
+			a.w.tb.Fatalf("step %d: picture %d in the page is %v, in post_media %v, has to be there %v", step, n, has, noted,
+				a.mustLive(n))
 		}
 		if has {
 			shown = append(shown, n)
@@ -157,7 +163,7 @@ func (a *album) dropped(id int64) {
 	delete(a.shown, id)
 }
 
-// meanwhile is what another does between a save's Prepare and its Apply.
+// meanwhile runs what another author does between Prepare and Apply of a save.
 func (a *album) meanwhile() {
 	if a.r.IntN(2) == 0 {
 		a.w.clock.Advance(time.Duration(a.r.IntN(30)) * time.Hour)
@@ -190,7 +196,7 @@ func (a *album) step(step int) {
 		switch {
 		case err == nil:
 			a.saved(step, ref, named)
-		case repo.AsError(err).Code != repo.NotFound: // deleted meanwhile
+		case apperr.From(err).Code != apperr.NotFound: // deleted meanwhile
 			w.tb.Fatalf("step %d: %v", step, err)
 		}
 	case 5:
@@ -216,17 +222,21 @@ func (a *album) step(step int) {
 	}
 }
 
-// TestPicturesStayADay walks at random through uploads, saves, deletions and sweeps, of
-// this release and of the one before, also between a save's Prepare and its Apply: what a
-// post shows, or somebody has used or uploaded within a day, is there; what nobody has
-// goes in the end.
+// TestPicturesStayADay walks at random through uploads, saves, deletions and sweeps of this release
+// and the one before, also between Prepare and Apply of a save. A picture that a post shows, or
+// that was used or uploaded within a day, is stored; a picture that nothing needs is removed in the
+// end.
 func TestPicturesStayADay(t *testing.T) {
 	w := mustWorld(t)
-	a := &album{w: w, r: rand.New(rand.NewPCG(7, 8)), pictures: make([]album1, 5), shown: map[int64][]int{}, revision: map[int64]int64{}}
+	a := &album{
+		w: w, r: rand.New(rand.NewPCG(7, 8)), pictures: make([]album1, 5), shown: map[int64][]int{},
+		revision: map[int64]int64{},
+	}
 	for i := range 250 {
 		a.step(i)
 		for n, p := range a.pictures {
-			whole := w.count("SELECT COUNT(*) FROM media m JOIN media_chunks c ON c.hash = m.hash WHERE m.hash = ? AND m.complete = 1", p.hash) == 1
+			whole := w.count("SELECT COUNT(*) FROM media m JOIN media_chunks c ON c.hash = m.hash WHERE m.hash = ? AND "+
+				"m.complete = 1", p.hash) == 1
 			if a.mustLive(n) && !whole {
 				t.Fatalf("step %d: picture %d is gone", i, n)
 			}
@@ -236,7 +246,7 @@ func TestPicturesStayADay(t *testing.T) {
 	for id := range a.shown {
 		must(w, posts.Delete{Target: posts.Target{ID: id}})
 	}
-	for range 2 { // the first gives a day to those whose last use has no time
+	for range 2 { // the first sweep notes the present time for pictures without a last use
 		w.clock.Advance(26 * time.Hour)
 		w.sweep()
 	}

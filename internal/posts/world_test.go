@@ -19,14 +19,14 @@ import (
 type world struct {
 	tb      testing.TB
 	path    string
-	node    *repotest.Seat // the replica's
+	node    *repotest.Node // of the replica
 	clock   *repotest.Clock
 	primary *repo.Repo
 	replica *repo.Repo
-	ctx     context.Context //nolint:containedctx // of the test, as the operator
+	ctx     context.Context
 }
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for something that has to happen.
 const patience = 20 * time.Second
 
 const (
@@ -34,7 +34,8 @@ const (
 	adaName  = "Ada Lovelace"
 )
 
-// mustWorld has one author. At its end the search index agrees with the posts.
+// mustWorld returns a world with one author. At the end of the test it checks that the search index
+// agrees with the posts.
 func mustWorld(tb testing.TB) *world {
 	tb.Helper()
 	w := mustEmpty(tb)
@@ -50,17 +51,17 @@ func mustEmpty(tb testing.TB) *world {
 	return w
 }
 
-// blank is a world before its first node.
+// blank returns a world without a node.
 func blank(tb testing.TB) *world {
 	tb.Helper()
 	return &world{
 		tb: tb, path: filepath.Join(tb.TempDir(), "blog.db"), ctx: repotest.As(tb.Context(), repo.Operator),
-		// Calls carry real deadlines, so the clock starts at the real time.
+		// Calls have real deadlines, so the clock starts at the real time.
 		clock: repotest.NewClock(time.Now().UTC().Truncate(time.Second)),
 	}
 }
 
-// options are those of every node.
+// options returns the options of every node.
 func (w *world) options() repo.Options {
 	return repo.Options{Path: w.path, Registry: registry(w.tb), Now: w.clock.Now, Authorize: accounts.Authorize}
 }
@@ -75,17 +76,17 @@ func registry(tb testing.TB) *repo.Registry {
 
 func (w *world) addUser(email, name string) {
 	w.tb.Helper()
-	w.exec("INSERT INTO users (email, name, password_hash, created_at) VALUES (?, ?, 'x', '2026-01-01T00:00:00.000Z')", email, name)
+	w.exec("INSERT INTO users (email, name, password_hash, created_at) VALUES (?, ?, 'x', '2026-01-01T00:00:00.000Z')",
+		email, name)
 }
 
-// exec changes the file beside the repository: for what no command does.
+// exec changes the database without a command, for what no command does.
 func (w *world) exec(query string, args ...any) {
 	w.tb.Helper()
 	repotest.MustExec(w.tb, w.path, query, args...)
 }
 
-// checkIndex compares the index with what readers see, row by row and value by
-// value.
+// checkIndex compares the search index with the visible posts, row by row and value by value.
 func (w *world) checkIndex() {
 	w.tb.Helper()
 	w.exec("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
@@ -118,7 +119,7 @@ func (w *world) count(query string, args ...any) int {
 	})
 }
 
-// rows is how many writes there were.
+// rows returns how many writes there were.
 func (w *world) rows() int { return w.count("SELECT COUNT(*) FROM writes") }
 
 // post returns a post by id.
@@ -127,14 +128,18 @@ func (w *world) post(id int64) posts.Post {
 	return view(w, func(rd repo.Reader) (posts.Post, error) { return posts.ByID(w.ctx, rd, id) })
 }
 
-// touched returns the topics of the newest write, sorted, "topic subject".
+// touched returns the topics of the newest write, each as "topic subject", sorted.
 func (w *world) touched() []string {
 	w.tb.Helper()
 	newest := view(w, func(rd repo.Reader) (string, error) {
 		var s string
 		err := rd.QueryRowContext(w.ctx, `
 			SELECT COALESCE(group_concat(trim((value ->> 't') || ' ' || COALESCE(value ->> 's', '')), ', '), '')
-			FROM (SELECT value FROM json_each((SELECT topics FROM writes ORDER BY seq DESC LIMIT 1)) ORDER BY value ->> 't')`).Scan(&s)
+			FROM (
+				SELECT value
+				FROM json_each((SELECT topics FROM writes ORDER BY seq DESC LIMIT 1))
+				ORDER BY value ->> 't'
+			)`).Scan(&s)
 		return s, err
 	})
 	if newest == "" {
@@ -155,7 +160,7 @@ func must[R any](w *world, cmd repo.Command[R], opts ...repo.Option) R {
 	return r
 }
 
-// try runs a command on the replica.
+// try runs a command on the replica and returns its error.
 func try[R any](w *world, cmd repo.Command[R], opts ...repo.Option) (R, error) {
 	w.tb.Helper()
 	return repo.Write(w.ctx, w.replica, cmd, opts...)
@@ -163,8 +168,8 @@ func try[R any](w *world, cmd repo.Command[R], opts ...repo.Option) (R, error) {
 
 func to[T any](v T) *T { return &v }
 
-// late is a command between whose Prepare and Apply something happens: what hook
-// put into the context of a write on the primary.
+// late is a command that calls a hook between its Prepare and its Apply. The context of a write on
+// the primary has the hook.
 type late[C interface {
 	repo.Command[posts.Ref]
 	repo.Preparer[posts.Ref]

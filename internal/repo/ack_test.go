@@ -10,34 +10,37 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
-// keeper is a Durability that holds all answers until the test lets them go, but for those
+// heldDurability is a Durability that holds all answers until the test lets them go, but for those
 // that rest on rows that everybody has.
-type keeper struct {
+type heldDurability struct {
 	mu      sync.Mutex
 	waiting int
 	open    chan struct{}
 	lasting int64 // the newest such row
 }
 
-func (k *keeper) Lead(_ context.Context, over <-chan struct{}) (repo.Term, error) {
-	return keeperTerm{k, over}, nil
+func (k *heldDurability) BeginTerm(_ context.Context, over <-chan struct{}) (repo.Term, error) {
+	return heldTerm{k, over}, nil
 }
 
-// keeperTerm is a term of a keeper's.
-type keeperTerm struct {
-	*keeper
+// heldTerm is a term of a heldDurability.
+type heldTerm struct {
+	*heldDurability
 	over <-chan struct{}
 }
 
-func (keeperTerm) End() {}
+func (heldTerm) End() {}
 
-func (k keeperTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
+func (k heldTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance, error) {
 	k.mu.Lock()
 	if seen.Seq <= k.lasting {
 		k.mu.Unlock()
@@ -55,18 +58,18 @@ func (k keeperTerm) Await(ctx context.Context, seen repo.Cursor) (repo.Assurance
 	}
 }
 
-func (k keeperTerm) Confirm(ctx context.Context, newest repo.Cursor) (repo.Assurance, error) {
+func (k heldTerm) Confirm(ctx context.Context, newest repo.Cursor) (repo.Assurance, error) {
 	return k.Await(ctx, newest)
 }
 
-// set makes the row at seq the newest that lasts.
-func (k *keeper) set(seq int64) {
+// set makes the row at seq the newest durable one.
+func (k *heldDurability) set(seq int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.lasting = seq
 }
 
-func (k *keeper) count() int {
+func (k *heldDurability) count() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.waiting
@@ -75,8 +78,8 @@ func (k *keeper) count() int {
 // TestTooManyWait: a thousand calls wait, without holding the writing connection; one
 // more is refused at once, and nothing is done for it.
 func TestTooManyWait(t *testing.T) {
-	k := &keeper{open: make(chan struct{})}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	k := &heldDurability{open: make(chan struct{})}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
 	o.Durability = k
 	r := repotest.MustOpen(t, o)
 	const most = 1000
@@ -91,7 +94,8 @@ func TestTooManyWait(t *testing.T) {
 		}()
 	}
 	repotest.Eventually(t, patience, "all wait", func() bool { return k.count() == most })
-	if _, err := repo.Write(operator(), r, put{Item: "one more"}); !repo.HasReason(err, repo.Overloaded) || repo.AsError(err).RetryAfter == 0 {
+	if _, err := repo.Write(operator(), r, put{Item: "one more"}); !apperr.HasReason(err, apperr.Overloaded) ||
+		apperr.From(err).RetryAfter == 0 {
 		t.Errorf("one more: %v", err)
 	}
 	close(k.open)
@@ -110,8 +114,8 @@ func TestTooManyWait(t *testing.T) {
 
 // TestARefusalOfAnEmptyDatabase rests on no row, but another node may have been elected and have some.
 func TestARefusalOfAnEmptyDatabase(t *testing.T) {
-	k := &keeper{open: make(chan struct{}), lasting: -1}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	k := &heldDurability{open: make(chan struct{}), lasting: -1}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
 	o.Durability = k
 	r := repotest.MustOpen(t, o)
 	refused := make(chan error, 1)
@@ -121,13 +125,13 @@ func TestARefusalOfAnEmptyDatabase(t *testing.T) {
 	repotest.WantFields(t, <-refused, "item")
 }
 
-// doubter refuses in Prepare where there are two items, after it has been let go.
+// doubter refuses in Prepare when there are two items, after goOn is closed.
 type doubter struct{}
 
 func (doubter) Name() string { return "items.doubter" }
 func (d doubter) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int], error) {
 	close(prepared.entered)
-	<-prepared.look
+	<-prepared.goOn
 	var n int
 	err := v.View(ctx, func(rd repo.Reader) error {
 		return rd.QueryRowContext(ctx, "SELECT COUNT(*) FROM items").Scan(&n)
@@ -135,46 +139,44 @@ func (d doubter) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int],
 	if err != nil || n < 2 {
 		return d, err
 	}
-	return nil, repo.Errorf(repo.Conflict, "there are %d", n)
+	return nil, apperr.Errorf(apperr.Conflict, "there are %d", n)
 }
 func (doubter) Apply(context.Context, *repo.Tx) (int, error) { return 0, nil }
 
-// prepared is what holds the one doubter of a test, which makes it anew: a command has no state.
-var prepared struct{ entered, look chan struct{} }
+// prepared has the channels of the one doubter of a test, since a command has no state. Each test makes them anew.
+var prepared struct{ entered, goOn chan struct{} }
 
-// TestARefusalOfPrepareRestsOnWhatItSaw: a row that came after the first look, and that
+// TestARefusalOfPrepareDependsOnWhatItSaw, in a bubble of synctest: a row that came after the first read, and that
 // nobody else has yet.
-func TestARefusalOfPrepareRestsOnWhatItSaw(t *testing.T) {
-	prepared.entered, prepared.look = make(chan struct{}), make(chan struct{})
-	k := &keeper{open: make(chan struct{}), lasting: 1}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
-	o.Durability = k
-	o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[put](), repo.Register[doubter]()})
-	r := repotest.MustOpen(t, o)
-	MustPut(t, r, "lasting")
-	refused, written := make(chan error, 1), make(chan error, 1)
-	go func() { _, err := repo.Write(operator(), r, doubter{}); refused <- err }()
-	<-prepared.entered
-	go func() { _, err := repo.Write(operator(), r, put{Item: "on this disk alone"}); written <- err }()
-	repotest.Eventually(t, patience, "it is there", func() bool { return k.count() == 1 })
-	close(prepared.look)
-	select {
-	case err := <-refused:
-		t.Fatalf("told before the row lasts: %v", err)
-	case <-time.After(100 * time.Millisecond):
-	}
-	close(k.open)
-	if err := <-refused; repo.AsError(err).Code != repo.Conflict {
-		t.Error(err)
-	}
-	if err := <-written; err != nil {
-		t.Error(err)
-	}
+func TestARefusalOfPrepareDependsOnWhatItSaw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		prepared.entered, prepared.goOn = make(chan struct{}), make(chan struct{})
+		k := &heldDurability{open: make(chan struct{}), lasting: 1}
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
+		o.Durability = k
+		o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[put](), repo.Register[doubter]()})
+		r := repotest.MustOpen(t, o)
+		MustPut(t, r, "lasting")
+		refused, written := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := repo.Write(operator(), r, doubter{}); refused <- err }()
+		<-prepared.entered
+		go func() { _, err := repo.Write(operator(), r, put{Item: "on this disk alone"}); written <- err }()
+		repotest.Eventually(t, patience, "it is there", func() bool { return k.count() == 1 })
+		close(prepared.goOn)
+		mustStillWait(t, refused, "refused before the row lasts")
+		close(k.open)
+		if err := <-refused; apperr.From(err).Code != apperr.Conflict {
+			t.Error(err)
+		}
+		if err := <-written; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-// TestARefusalSaysWhatItRestsOn: the same on the primary and through a replica, whose own log line has it as well.
-func TestARefusalSaysWhatItRestsOn(t *testing.T) {
-	c := MustCluster(t, func(o *repo.Options) { o.Durability = repotest.Rests(repo.Alone) })
+// TestARefusalNamesItsAssurance: the same on the primary and through a replica, whose own log line has it as well.
+func TestARefusalNamesItsAssurance(t *testing.T) {
+	c := MustCluster(t, func(o *repo.Options) { o.Durability = repotest.Assured(repo.Alone) })
 	j := &repotest.Journal{}
 	o := options(t, c.path, c.node)
 	o.LiteFS, o.Middleware = true, []repo.Middleware{repo.Log(j.JSON(), c.node)}
@@ -184,14 +186,15 @@ func TestARefusalSaysWhatItRestsOn(t *testing.T) {
 		want := repo.Alone
 		ctx, cancel := context.WithTimeout(operator(), patience)
 		_, here, err := repo.Do(ctx, c.primary, fail{How: how})
-		if code := repo.AsError(err).Code; code == repo.Unavailable || code == repo.Internal {
+		if code := apperr.From(err).Code; code == apperr.Unavailable || code == apperr.Internal {
 			want = "" // it is no word on what is there
 		}
 		before := len(j.String())
 		_, there, rerr := repo.Do(ctx, replica, fail{How: how})
 		cancel()
 		if err == nil || rerr == nil || here.Assurance != want || there.Assurance != want {
-			t.Errorf("%s: on the primary %v resting on %q, through a replica %v resting on %q, want %q", how, err, here.Assurance, rerr, there.Assurance, want)
+			t.Errorf("%s: on the primary %v resting on %q, through a replica %v resting on %q, want %q", how, err,
+				here.Assurance, rerr, there.Assurance, want)
 		}
 		if line := j.String()[before:]; !strings.Contains(line, fmt.Sprintf(`"durability":%q`, want)) {
 			t.Errorf("%s: the replica's log says %s", how, line)
@@ -199,17 +202,19 @@ func TestARefusalSaysWhatItRestsOn(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfOtherReleases: an older one does not say what they rest on, and a newer one may have another word for it.
+// TestRefusalsOfOtherReleases: an older one does not say what they rest on, and a newer one may have another word for
+// it.
 func TestRefusalsOfOtherReleases(t *testing.T) {
 	for said, want := range map[string]repo.Assurance{"": "", `,"durability":"three","colour":"red"`: "three"} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusConflict)
 			_, _ = io.WriteString(w, `{"cursor":"0","error":{"code":"conflict","message":"No."}`+said+`}`)
 		}))
-		tr := repo.NewTransport(repotest.Secret)
-		call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
-		err := tr.Send(t.Context(), s.URL, repo.PathSuper, call)
-		if repo.AsError(err).Code != repo.Conflict || call.Reply.Assurance != want {
+		tr := transport.NewClient(repotest.Secret)
+		call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator},
+			Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
+		err := repo.Send(t.Context(), tr, s.URL, repo.PathSuper, call)
+		if apperr.From(err).Code != apperr.Conflict || call.Reply.Assurance != want {
 			t.Errorf("%s: %v resting on %q, want %q", said, err, call.Reply.Assurance, want)
 		}
 		tr.Close()

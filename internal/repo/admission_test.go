@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -38,7 +39,8 @@ func mustBegin(tb testing.TB, c *cluster, path string, length int) *rawCall {
 	if length < 0 {
 		size = "Transfer-Encoding: chunked"
 	}
-	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n%s\r\n\r\n", path, bearer(tb, repotest.Secret), size)
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n%s\r\n\r\n", path,
+		bearer(tb, repotest.Secret), size)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -46,14 +48,14 @@ func mustBegin(tb testing.TB, c *cluster, path string, length int) *rawCall {
 }
 
 // mustAnswer reads the answer: its status, whether it says when to come back, and its error.
-func (r *rawCall) mustAnswer(tb testing.TB) (status int, retry bool, e repo.Error) {
+func (r *rawCall) mustAnswer(tb testing.TB) (status int, retry bool, e apperr.Error) {
 	tb.Helper()
 	res, err := http.ReadResponse(r.answers, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	var out struct{ Error repo.Error }
+	var out struct{ Error apperr.Error }
 	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
 		tb.Fatal(err)
 	}
@@ -61,22 +63,25 @@ func (r *rawCall) mustAnswer(tb testing.TB) (status int, retry bool, e repo.Erro
 }
 
 // TestBodiesAreCountedBeforeTheyAreRead: by the length that is announced, or by the
-// largest where none is. What does not fit is refused without one byte of it.
+// largest allowed one when none is. A body that does not fit is refused before one byte of it is read.
 func TestBodiesAreCountedBeforeTheyAreRead(t *testing.T) {
 	for _, path := range []string{repo.PathSuper, repo.PathCall} {
 		t.Run(path, func(t *testing.T) {
 			c := MustCluster(t)
 			c.primary.SetBodies(2 * repo.MaxWire)
 			known, unknown := mustBegin(t, c, path, repo.MaxWire-1000), mustBegin(t, c, path, -1)
-			repotest.Eventually(t, patience, "both are counted", func() bool { return c.primary.HeldBodies() == 2*repo.MaxWire-1000 })
+			repotest.Eventually(t, patience, "both are counted",
+				func() bool { return c.primary.HeldBodies() == 2*repo.MaxWire-1000 })
 			for _, length := range []int{1001, -1} {
 				status, retry, e := mustBegin(t, c, path, length).mustAnswer(t)
-				if e.Code != repo.Unavailable || e.Reason != repo.Overloaded || status != http.StatusServiceUnavailable || !retry {
-					t.Errorf("a body of %d: %d, %v, says when to come back: %v", length, status, &e, retry)
+				if e.Code != apperr.Unavailable || e.Reason != apperr.Overloaded || status != http.StatusServiceUnavailable ||
+					!retry {
+					t.Errorf("a body of %d: %d, %v, says when to come back: %v, want Code %v, Reason %v, %d and true", length, status,
+						&e, retry, apperr.Unavailable, apperr.Overloaded, http.StatusServiceUnavailable)
 				}
 			}
 			if status, e := post(t, c.server.URL+path, bearer(t, repotest.Secret), envelope("", "")); status != http.StatusOK {
-				t.Errorf("one that fits: %d, %v", status, &e)
+				t.Errorf("one that fits: %d, %v, want %d", status, &e, http.StatusOK)
 			}
 			for _, held := range []net.Conn{known, unknown} {
 				if err := held.Close(); err != nil {
@@ -88,7 +93,7 @@ func TestBodiesAreCountedBeforeTheyAreRead(t *testing.T) {
 	}
 }
 
-// TestARefusedBodyResetsNoConnection: who sends all of a body first reads the refusal
+// TestARefusedBodyResetsNoConnection: a caller that sends all of a body first reads the refusal
 // afterwards, and may use the connection again.
 func TestARefusedBodyResetsNoConnection(t *testing.T) {
 	c := MustCluster(t)
@@ -98,38 +103,41 @@ func TestARefusedBodyResetsNoConnection(t *testing.T) {
 		if _, err := r.Write(bytes.Repeat([]byte("x"), repo.MaxWire)); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, e := r.mustAnswer(t); e.Reason != repo.Overloaded {
-			t.Errorf("got %v", &e)
+		if _, _, e := r.mustAnswer(t); e.Reason != apperr.Overloaded {
+			t.Errorf("got %v, want Reason %v", &e, apperr.Overloaded)
 		}
 		small := envelope("", "")
-		_, err := fmt.Fprintf(r, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s", repo.PathSuper, bearer(t, repotest.Secret), len(small), small)
+		_, err := fmt.Fprintf(r, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s",
+			repo.PathSuper, bearer(t, repotest.Secret), len(small), small)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if status, _, e := r.mustAnswer(t); status != http.StatusOK {
-			t.Errorf("the same connection again: %d %v", status, &e)
+			t.Errorf("the same connection again: %d %v, want %d", status, &e, http.StatusOK)
 		}
 	}
-	// Of a larger one not all is read past: the answer says that the connection ends.
+	// A larger one is not read to its end: the answer says that the connection ends.
 	r := mustBegin(t, c, repo.PathSuper, 2*repo.MaxWire)
 	res, err := http.ReadResponse(r.answers, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err = res.Body.Close(); err != nil || !res.Close || res.StatusCode != http.StatusUnprocessableEntity {
-		t.Errorf("too large a body: %d, closes %v, %v", res.StatusCode, res.Close, err)
+		t.Errorf("too large a body: %d, closes %v, %v, want no error, true and %d", res.StatusCode, res.Close, err,
+			http.StatusUnprocessableEntity)
 	}
 	// This program's own transport, through a replica.
 	_, err = repo.Write(operator(), c.replica, put{Item: "a", Value: strings.Repeat("v", 1<<20)})
-	if e := repo.AsError(err); e.Reason != repo.Overloaded || e.RetryAfter == 0 {
-		t.Errorf("through a replica: %v", err)
+	if e := apperr.From(err); e.Reason != apperr.Overloaded || e.RetryAfter == 0 {
+		t.Errorf("through a replica: %v, Reason %v, RetryAfter %v, want Reason %v and RetryAfter not 0", err, e.Reason,
+			e.RetryAfter, apperr.Overloaded)
 	}
 }
 
-// TestBodiesOfOwnCallsAreCounted: what this node's pages ask, as long as it is under way.
-func TestBodiesOfOwnCallsAreCounted(t *testing.T) {
-	k := &keeper{open: make(chan struct{})}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+// TestBodiesOfLocalCallsAreCounted: the body of a call of this node's pages counts as long as the call is under way.
+func TestBodiesOfLocalCallsAreCounted(t *testing.T) {
+	k := &heldDurability{open: make(chan struct{})}
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
 	o.Durability = k
 	r := repotest.MustOpen(t, o)
 	r.SetBodies(1000)
@@ -140,14 +148,14 @@ func TestBodiesOfOwnCallsAreCounted(t *testing.T) {
 		first <- err
 	}()
 	repotest.Eventually(t, patience, "it waits", func() bool { return k.count() == 1 })
-	if _, err := repo.Write(operator(), r, large); !repo.HasReason(err, repo.Overloaded) {
-		t.Errorf("a second: %v", err)
+	if _, err := repo.Write(operator(), r, large); !apperr.HasReason(err, apperr.Overloaded) {
+		t.Errorf("a second: %v, want the reason %v", err, apperr.Overloaded)
 	}
 	close(k.open)
 	if err := <-first; err != nil {
 		t.Error(err)
 	}
 	if _, err := repo.Write(operator(), r, large); err != nil || r.HeldBodies() != 0 {
-		t.Errorf("when there is room again: %v, %d bytes are counted", err, r.HeldBodies())
+		t.Errorf("when there is room again: %v, %d bytes are counted, want no error and 0", err, r.HeldBodies())
 	}
 }

@@ -5,19 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"runtime/debug"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
+	"blog/internal/sqlite"
 )
 
-// Bounds of one batch. LiteFS takes a transaction in under a lock that keeps a replica's readers out, and
-// sends it whole, so a batch stays well under 1 MB of pages.
+// Bounds of one batch. LiteFS applies a transaction under a lock that holds a replica's readers back, and
+// sends it whole, so a batch has well under 1 MB of pages.
 const (
 	maxBatchCalls = 64
 	maxBatchBytes = 512 << 10
-	// maxBatchTime is for how long a batch takes further calls in: those that are in it already wait for them.
+	// maxBatchTime is for how long a batch admits further calls: those that are in it already wait for them. It and the
+	// next are longer on a machine that is slow: pace.
 	maxBatchTime = 50 * time.Millisecond
 	// sharedApplyLimit is for how long one Apply may run beside others. It is checked between statements.
 	sharedApplyLimit = 100 * time.Millisecond
@@ -29,39 +30,48 @@ type batch struct {
 	conn  *sql.Conn
 	tx    *sql.Tx
 	began time.Time
-	pages int64 // of the database when the batch began
 
-	calls  []*queuedCall // that have run, in order; they are answered at the end
-	rows   int           // calls with a row
-	last   Cursor        // newest row of the batch
-	bytes  int64         // of pages written so far, about
-	bulk   int64         // of those, by calls of the bulk queue
-	upkeep map[string]upkeep
+	pages    int64 // of the database when the batch began
+	pageSize int64 // bytes
+
+	calls   []*queuedCall // that have run, in order; they are answered at the end
+	running *queuedCall   // nil: none
+	rows    int           // calls with a row
+	last    Cursor        // newest row of the batch
+	bytes   int64         // of pages written so far, about
+	bulk    int64         // of those, by calls of the bulk queue
+	upkeep  map[string]upkeep
 }
 
-// errEnded says that SQLite has ended the batch's transaction by itself, or that it cannot go on. Nothing of it
-// is saved: who has run in it runs again.
+// errEnded says that SQLite has ended the batch's transaction by itself, or that the transaction cannot go on.
+// Nothing of it is saved, and its calls run again.
 var errEnded = errors.New("the transaction of the batch has ended")
 
-// open begins a batch's transaction. ctx, here and below, is no caller's: it lasts as long as the committer.
+// open begins a batch and its transaction. ctx, here and below, is that of the committer, and no caller's.
 func (c *committer) open(ctx context.Context) (*batch, error) {
+	began := time.Now()
 	conn, tx, err := c.begin(ctx)
-	if code := primaryCode(sqliteCode(err)); code == int(sqlite3.ErrError) {
+	if sqlite.IsGeneric(err) {
 		conn, tx, err = c.begin(ctx) // on another connection: a failure had left a transaction open on that one
 	}
 	c.repo.noteBegin(err)
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	b := &batch{c: c, conn: conn, tx: tx, began: time.Now(), upkeep: map[string]upkeep{}}
-	if err := tx.QueryRowContext(ctx, "PRAGMA page_count").Scan(&b.pages); err != nil {
+	b := &batch{c: c, conn: conn, tx: tx, began: c.repo.timeStage(StageBegin, began), upkeep: map[string]upkeep{}}
+	err = tx.QueryRowContext(ctx, "PRAGMA page_count").Scan(&b.pages)
+	if err == nil {
+		err = tx.QueryRowContext(ctx, "PRAGMA page_size").Scan(&b.pageSize)
+	}
+	if err != nil {
+		c.repo.noteUnwritten(b.began, err)
 		b.abandon()
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	return b, nil
 }
 
-// begin begins a transaction. Where that fails the connection is closed, and the next one is another.
+// begin begins a transaction. When that fails it closes the connection, so that the next try has another.
 func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 	conn, err := c.term.db.Conn(ctx)
 	if err != nil {
@@ -69,39 +79,40 @@ func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		discard(conn)
+		sqlite.Discard(conn)
 		_ = conn.Close()
 		return nil, nil, err
 	}
 	return conn, tx, nil
 }
 
-// abandon rolls the batch back. Where SQLite cannot, closing the connection does.
+// abandon rolls the batch back. When SQLite cannot, it closes the connection, which does.
 func (b *batch) abandon() {
 	if err := b.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
-		discard(b.conn)
+		sqlite.Discard(b.conn)
 	}
 	b.close()
 }
 
-// close gives the connection back to the pool; it may have been discarded.
+// close returns the connection to the pool; it may have been discarded.
 func (b *batch) close() {
 	_ = b.conn.Close()
 }
 
-// hasRoomFor reports whether the batch takes a further call in.
+// hasRoomFor reports whether the batch admits t.
 func (b *batch) hasRoomFor(t *queuedCall) bool {
 	switch n := len(b.calls); {
 	case n == 0:
 		return true
-	case t.alone, b.calls[n-1].alone, n == maxBatchCalls, time.Since(b.began) > b.c.repo.batchTime:
+	case t.alone, b.calls[n-1].alone, n == maxBatchCalls,
+		time.Since(b.began) > b.c.pace.admission(b.c.repo.batchTime):
 		return false
 	}
 	return b.bytes+t.pages() <= maxBatchBytes
 }
 
-// pages is about how many bytes of pages a call will change. A text is stored, rendered and indexed, while a piece of
-// a picture is stored as it is.
+// pages returns about how many bytes of pages a call will change. A text is stored, rendered and indexed, a piece of a
+// picture only stored.
 func (t *queuedCall) pages() int64 {
 	if t.bulk {
 		return int64(t.size)
@@ -109,20 +120,22 @@ func (t *queuedCall) pages() int64 {
 	return 4 * int64(t.size)
 }
 
-// run carries one call out in a savepoint of its own. The error is errEnded where the transaction is over for those
-// that have run before; what the call itself answers is in the turn, which counts as run only then.
+// run runs one call in a savepoint of its own, and sets its error. It fails with errEnded when the transaction has
+// ended for the calls before as well; t then counts as not run.
 func (b *batch) run(ctx context.Context, t *queuedCall) error {
+	began := b.c.repo.timeStage(StageQueue, t.queued)
 	if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
-		return b.end(t, t.exec.refusal(err))
+		return b.end(t, t.exec.repo.failApply(err))
 	}
-	// An interrupted statement ends the whole transaction, so it is when it has run for long, and not at a caller's word.
-	statement, cancel := context.WithTimeout(ctx, applyLimit)
+	// An interrupted statement ends the whole transaction. So a statement is interrupted when it has run for long,
+	// and not when its caller goes away.
+	statement, cancel := context.WithTimeout(ctx, b.c.repo.applyTime)
 	defer cancel()
-	x := &Tx{tx: b.tx, conn: b.conn, call: t.exec.call, guard: t.guard(len(b.calls) == 0)}
+	x := &Tx{tx: b.tx, conn: b.conn, call: t.exec.call, guard: t.guard(b.sharedLimit())}
 	x.statement = func(context.Context) context.Context { return statement }
 	err := t.exec.apply(t.ctx, x, t.apply) //nolint:contextcheck // the caller ends it between statements, and no statement
 	x.end()
-	if cerr := b.closeRows(); cerr != nil || b.over() {
+	if cerr := sqlite.CloseRows(b.conn); cerr != nil || b.hasEnded() {
 		return b.end(t, errors.Join(err, cerr))
 	}
 	if errors.Is(x.stopped, errTooSlow) {
@@ -130,36 +143,39 @@ func (b *batch) run(ctx context.Context, t *queuedCall) error {
 		return b.undo(ctx)
 	}
 	if x.stopped != nil { // Apply may have overlooked it
-		err = t.exec.refusal(x.stopped)
+		err = t.exec.repo.failApply(x.stopped)
 	}
-	if err != nil || !t.exec.own {
+	if err != nil || !t.exec.hasRow {
 		if uerr := b.undo(ctx); uerr != nil {
-			return b.end(t, t.exec.refusal(uerr))
+			return b.end(t, t.exec.repo.failApply(uerr))
 		}
 	} else if _, rerr := b.tx.ExecContext(ctx, "RELEASE call"); rerr != nil {
-		return b.end(t, t.exec.refusal(rerr))
+		return b.end(t, t.exec.repo.failApply(rerr))
 	}
 	written := b.bytes
-	if err == nil && t.exec.own {
-		if written = b.written(ctx); b.over() { // by an error of reading, which no statement has told
+	if err == nil && t.exec.hasRow {
+		if written = b.written(ctx); b.hasEnded() { // by an error while reading rows, which no statement has returned
 			return b.end(t, nil)
 		}
 	}
-	t.err = err
+	t.err, t.ran = err, b.c.repo.timeStage(StageApply, began)
+	if err == nil && t.exec.hasRow {
+		b.c.pace.applied(t.ran.Sub(began))
+	}
 	b.note(t, x, written)
 	return nil
 }
 
-// end says that the transaction is over, at the call t. Where t is the first nobody else has anything to do with it,
-// and it is answered; otherwise all run again, and t alone.
+// end handles a transaction that has ended at the call t. If t is the first of the batch it is answered. Otherwise end
+// fails with errEnded: all run again, and t runs alone.
 func (b *batch) end(t *queuedCall, why error) error {
 	t.alone = true // and in this batch nobody comes after it: SAVEPOINT would begin another transaction
 	if len(b.calls) > 0 {
 		return errors.Join(errEnded, why)
 	}
-	t.exec.own = false
+	t.exec.hasRow, t.ran = false, time.Now()
 	if t.err = why; why == nil {
-		t.err = t.exec.refusal(errRolledBack)
+		t.err = t.exec.repo.failApply(errRolledBack)
 	}
 	b.calls = append(b.calls, t)
 	return nil
@@ -168,28 +184,38 @@ func (b *batch) end(t *queuedCall, why error) error {
 // errTooSlow says that an Apply has taken more than sharedApplyLimit beside others.
 var errTooSlow = errors.New("this write takes too long to be carried out beside others")
 
-// guard says when a call may run no further statement: its caller has gone, or it is too slow for those that have run
-// before it in the same batch. The first of a batch has time.
-func (t *queuedCall) guard(first bool) func() error {
-	until := time.Now().Add(sharedApplyLimit)
+// sharedLimit is for how long the next call may run, 0 if there is no limit: the first of a batch may be slow.
+func (b *batch) sharedLimit() time.Duration {
+	if len(b.calls) == 0 {
+		return 0
+	}
+	return b.c.pace.shared()
+}
+
+// guard returns a function that fails when a call may run no further statement: its caller has gone, or it has run for
+// longer than limit, unless that is 0, which is too slow for the calls before it in the same batch.
+func (t *queuedCall) guard(limit time.Duration) func() error {
+	until := time.Now().Add(limit)
 	return func() error {
 		if t.ctx.Err() != nil {
 			return whyEnded(t.ctx)
 		}
-		if !first && time.Now().After(until) {
+		if limit > 0 && time.Now().After(until) {
 			return errTooSlow
 		}
 		return nil
 	}
 }
 
-// note counts a call that has run, after which so many bytes of pages have been written.
+// note adds a call that has run to the batch. written is how many bytes of pages have been written by now.
 func (b *batch) note(t *queuedCall, x *Tx, written int64) {
 	b.calls = append(b.calls, t)
 	t.dependsOnBatch = b.rows > 0
-	if t.err != nil || !t.exec.own {
+	if t.err != nil || !t.exec.hasRow {
 		return
 	}
+	// Pages that a long row has left behind are taken for the next one: neither journal nor file shows that.
+	written = max(written, b.bytes+max(t.pages(), x.rewritten))
 	b.rows++
 	b.last, t.dependsOnBatch = t.exec.seen, true
 	if t.bulk {
@@ -202,7 +228,17 @@ func (b *batch) note(t *queuedCall, x *Tx, written int64) {
 	}
 }
 
-// undo takes back what the call under way has done.
+// unwritten returns an error that has kept a call of the batch from being written, nil where none has.
+func (b *batch) unwritten() error {
+	for _, t := range b.calls {
+		if isUnwritten(t.err) {
+			return t.err
+		}
+	}
+	return nil
+}
+
+// undo rolls back what the call under way has done.
 func (b *batch) undo(ctx context.Context) error {
 	if _, err := b.tx.ExecContext(ctx, "ROLLBACK TO call; RELEASE call"); err != nil {
 		return errors.Join(errEnded, err)
@@ -210,59 +246,47 @@ func (b *batch) undo(ctx context.Context) error {
 	return nil
 }
 
-// over reports whether SQLite has ended the transaction by itself: it does at an interrupted statement, an I/O
+// hasEnded reports whether SQLite has ended the transaction by itself: it does at an interrupted statement, an I/O
 // error, a full disk and OR ROLLBACK.
-func (b *batch) over() bool { return autocommit(b.conn) }
-
-// closeRows closes the rows that a call has left open: an unread RETURNING would make RELEASE and COMMIT fail.
-func (b *batch) closeRows() error {
-	err := b.conn.Raw(func(c any) error {
-		w, ok := c.(*writingConn)
-		if !ok {
-			return fmt.Errorf("the writing connection is a %T", c)
-		}
-		return w.closeRows()
-	})
-	if err != nil {
-		return fmt.Errorf("close rows: %w", err)
-	}
-	return nil
-}
+func (b *batch) hasEnded() bool { return sqlite.Autocommit(b.conn) }
 
 // written is about how many bytes of pages the transaction has changed so far: in the rollback journal each page
-// that was there before is kept once, and what came to the end of the file is not. A plain file has a write-ahead
+// that was there before is stored once, and what came to the end of the file is not. A plain file has a write-ahead
 // log instead, which does not say it and does not need the bound.
 func (b *batch) written(ctx context.Context) int64 {
-	var pages, size int64
-	if err := b.tx.QueryRowContext(ctx, "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size").Scan(&pages, &size); err != nil {
+	var pages int64
+	if err := b.tx.QueryRowContext(ctx, "PRAGMA page_count").Scan(&pages); err != nil {
 		return maxBatchBytes // the next statement says what is wrong
 	}
-	n := (pages - b.pages) * size
+	n := (pages - b.pages) * b.pageSize
 	if b.c.repo.primary.litefs {
-		if info, err := os.Stat(b.c.repo.path + "-journal"); err == nil {
-			n += info.Size()
+		switch size, err := knownSize(b.c.repo.path + "-journal"); {
+		case err == nil:
+			n += size
+		case !errors.Is(err, fs.ErrNotExist): // it says nothing about the size: the batch ends here
+			return maxBatchBytes
 		}
 	}
 	return max(n, b.bytes)
 }
 
-// maintain does once for all calls what each of them would have to do: see Tx.Upkeep. What fails is undone by
-// itself; the next batch does it.
+// maintain runs each upkeep that calls of the batch have asked for, and pruning, once: see Tx.Upkeep. An upkeep that
+// fails is undone by itself; the next batch does it. maintain fails with errEnded when the transaction has ended.
 func (b *batch) maintain(ctx context.Context, call *Call) error {
 	b.upkeep["prune"] = upkeep{prune, b.rows}
 	for name, u := range b.upkeep {
 		if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 			return errors.Join(errEnded, err)
 		}
-		statement, cancel := context.WithTimeout(ctx, applyLimit)
+		statement, cancel := context.WithTimeout(ctx, b.c.repo.applyTime)
 		x := &Tx{tx: b.tx, conn: b.conn, call: call, statement: func(context.Context) context.Context { return statement }}
 		err := x.maintain(statement, u)
 		x.end()
 		cancel()
-		if cerr := b.closeRows(); cerr != nil {
+		if cerr := sqlite.CloseRows(b.conn); cerr != nil {
 			return errors.Join(errEnded, cerr)
 		}
-		if b.over() {
+		if b.hasEnded() {
 			return errors.Join(errEnded, err)
 		}
 		if err != nil {

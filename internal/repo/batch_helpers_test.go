@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -24,11 +25,19 @@ type odd struct {
 
 func (odd) Name() string { return "items.odd" }
 
-// retained is what the last odd of the kind "retain" has kept of its transaction.
-var retained *repo.Tx //nolint:gochecknoglobals // one test has it, and does not run beside others
+// retained is what the last odd of the kind "retain" has retained of its transaction.
+var retained *repo.Tx // one test has it, and does not run beside others
 
 // callerGoes ends the context of the caller of an odd of the kind "its caller goes".
-var callerGoes func() //nolint:gochecknoglobals // one test has it, and does not run beside others
+var callerGoes func() // one test has it, and does not run beside others
+
+// roleChanges changes the role in an odd of the kind "the role changes".
+var roleChanges func() // one test has it, and does not run beside others
+
+// endless is a statement that writes, and takes many seconds where nothing interrupts it.
+const endless = `
+	DELETE FROM items
+	WHERE (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 30000000) SELECT MAX(n) FROM c) < 0`
 
 func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 	const insert = "INSERT INTO items (name, value) VALUES (?, '') RETURNING id"
@@ -41,7 +50,7 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 		return 0, err
 	case "unread rows, refused":
 		_, err := tx.QueryContext(ctx, insert, o.Item) //nolint:sqlclosecheck,rowserrcheck // this is the fault
-		return 0, errors.Join(err, repo.Errorf(repo.Conflict, "No."))
+		return 0, errors.Join(err, apperr.Errorf(apperr.Conflict, "No."))
 	}
 	var id int64
 	if err := tx.QueryRowContext(ctx, insert, o.Item).Scan(&id); err != nil {
@@ -68,7 +77,7 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 	case "end the goroutine":
 		runtime.Goexit()
 	case "refuse":
-		return 0, repo.Errorf(repo.Conflict, "No.")
+		return 0, apperr.Errorf(apperr.Conflict, "No.")
 	case "end":
 		_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('end', '')")
 		return 0, err
@@ -84,7 +93,8 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 		return 0, err
 	case "upkeep":
 		tx.Upkeep("test", func(ctx context.Context, tx *repo.Tx, writes int) error {
-			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('upkeep', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", fmt.Sprint(writes))
+			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('upkeep', ?) ON CONFLICT (name) DO UPDATE "+
+				"SET value = excluded.value", fmt.Sprint(writes))
 			return err
 		})
 	case "bad upkeep":
@@ -92,6 +102,19 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('bad', '')")
 			return errors.Join(err, errors.New("bad upkeep"))
 		})
+	case "endless":
+		_, err := tx.ExecContext(ctx, endless)
+		return 0, err
+	case "endless upkeep":
+		tx.Upkeep("endless", func(ctx context.Context, tx *repo.Tx, _ int) error {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('upkeep', '')"); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, endless)
+			return err
+		})
+	case "the role changes":
+		roleChanges()
 	case "ending upkeep":
 		tx.Upkeep("ending", func(ctx context.Context, tx *repo.Tx, _ int) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('end', '')")
@@ -101,7 +124,7 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 	return id, nil
 }
 
-// piece is put of the bulk queue.
+// piece is put as a bulk command.
 type piece put
 
 func (piece) Name() string { return "items.piece" }
@@ -112,13 +135,13 @@ func (p piece) Apply(ctx context.Context, tx *repo.Tx) (putResult, error) {
 	return put(p).Apply(ctx, tx)
 }
 
-// answer is what a write of a line gave.
+// answer is the answer to a write of a line.
 type answer struct {
 	receipt repo.Receipt
 	err     error
 }
 
-// line is a primary whose committer is held, so that what is asked of it comes into one batch.
+// line is a primary whose committer is blocked, so that the calls of a test are in one batch.
 type line struct {
 	*testing.T
 	r       *repo.Repo
@@ -131,17 +154,18 @@ type line struct {
 }
 
 // MustHold returns a primary with a trigger that ends the transaction of an item called "end", and whose committer
-// is held.
+// is blocked.
 func MustHold(t *testing.T, change ...func(*repo.Options)) *line {
 	t.Helper()
 	l := &line{T: t, path: filepath.Join(t.TempDir(), "blog.db"), commit: (*sql.Tx).Commit}
-	o := options(t, l.path, repotest.NewSeat(repotest.Primary()))
+	o := options(t, l.path, repotest.NewNode(repotest.Primary()))
 	for _, f := range change {
 		f(&o)
 	}
 	l.r = repotest.MustOpen(t, o)
 	repo.MustWrite(operator(), l.r, idle{Item: "x"}) // waits for the schema, and leaves nothing
-	repotest.MustExec(t, l.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT RAISE(ROLLBACK, 'over'); END")
+	repotest.MustExec(t, l.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT "+
+		"RAISE(ROLLBACK, 'over'); END")
 	l.r.SetBatchTime(time.Hour)
 	l.r.SetCommit(func(tx *sql.Tx) error { l.commits++; return l.commit(tx) })
 	l.hold()
@@ -156,7 +180,7 @@ func (l *line) hold() {
 	}
 }
 
-// ask has a command wait as the last in its queue.
+// ask adds a command to the end of its queue.
 func ask[R any](l *line, cmd repo.Command[R], opts ...repo.Option) *answer {
 	l.Helper()
 	return askWithin(operator(), l, cmd, opts...)
@@ -167,7 +191,7 @@ func askWithin[R any](ctx context.Context, l *line, cmd repo.Command[R], opts ..
 	return l.await(func(a *answer) { _, a.receipt, a.err = repo.Do(ctx, l.r, cmd, opts...) })
 }
 
-// askOnce is ask of the primary's end of the chain, where nobody asks again when the outcome is unknown.
+// askOnce is ask without Forward: nobody asks again when the outcome is not known.
 func askOnce[R any](l *line, cmd repo.Command[R], key string) *answer {
 	l.Helper()
 	body, err := json.Marshal(cmd)
@@ -190,14 +214,14 @@ func (l *line) await(do func(a *answer)) *answer {
 	return a
 }
 
-// run lets the committer go on until everybody has an answer.
+// run unblocks the committer and waits until all calls are answered.
 func (l *line) run() {
 	l.Helper()
 	l.release()
 	l.wait.Wait()
 }
 
-// succeeded checks that calls were carried out, each with a row, in this order.
+// succeeded checks that calls were executed, each with a row, in this order.
 func (l *line) succeeded(as ...*answer) {
 	l.Helper()
 	last := int64(0)

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-func TestBatchKeepsTheOrderOfArrival(t *testing.T) {
+func TestBatchHasTheOrderOfArrival(t *testing.T) {
 	l := MustHold(t)
 	for i := range 40 {
 		ask(l, put{Item: fmt.Sprint(i)})
@@ -49,10 +51,10 @@ func TestBatchIsBounded(t *testing.T) {
 	}
 }
 
-// TestBatchTakesNoCallInForLong: those that are in it wait for those that come.
-func TestBatchTakesNoCallInForLong(t *testing.T) {
+// TestBatchAdmitsCallsForABoundedTime: calls that are in a batch wait for those that are admitted later.
+func TestBatchAdmitsCallsForABoundedTime(t *testing.T) {
 	l := MustHold(t)
-	l.r.SetBatchTime(0)
+	l.r.SetBatchTime(-time.Hour) // however slow this machine is
 	for i := range 3 {
 		ask(l, put{Item: fmt.Sprint(i)})
 	}
@@ -61,6 +63,36 @@ func TestBatchTakesNoCallInForLong(t *testing.T) {
 	if l.commits != 3 {
 		t.Errorf("%d commits for 3 calls, want one for each", l.commits)
 	}
+}
+
+// TestBatchesOfASlowDisk, in a bubble of synctest: on a machine where a COMMIT takes longer than a batch usually admits
+// calls, those that come meanwhile share the next. Else each had a COMMIT of its own, and the more wait the less is
+// done.
+func TestBatchesOfASlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustHold(t)
+		l.r.SetBatchTime(-repo.MaxBatchTime / 2) // by itself no batch admits a second call
+		l.commit = func(tx *sql.Tx) error {
+			time.Sleep(4 * repo.MaxBatchTime)
+			return tx.Commit()
+		}
+		commits := func(calls int) int {
+			l.commits, l.answers = 0, nil
+			for i := range calls {
+				ask(l, put{Item: fmt.Sprint(i)})
+			}
+			l.run()
+			l.succeeded(l.answers...)
+			return l.commits
+		}
+		if n := commits(2); n != 2 {
+			t.Errorf("%d commits of 2 calls before it is known how long one takes, want one for each", n)
+		}
+		l.hold()
+		if n := commits(5); n != 1 {
+			t.Errorf("%d commits of 5 calls, want 1", n)
+		}
+	})
 }
 
 // TestJobsComeFirst: the canary and the rollback for readers do not wait for the calls that wait.
@@ -98,7 +130,7 @@ func TestJobsComeFirst(t *testing.T) {
 	l.succeeded(first, second)
 }
 
-// TestBulkCallsStandAside: of two queues that wait each goes on in its own order, and bulk has the smaller part.
+// TestBulkCallsStandAside: when both queues wait, each is served in its order, and bulk calls get the smaller part.
 func TestBulkCallsStandAside(t *testing.T) {
 	l := MustHold(t)
 	value := strings.Repeat("x", repo.MaxBatchBytes/8)
@@ -127,7 +159,8 @@ func TestPruningIsBounded(t *testing.T) {
 	repotest.MustExec(t, l.path, `
 		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
-		SELECT 'old ' || i, x'', randomblob(32), 'items.put', 'operator', '[]', 'null', '2020-01-01T00:00:00.000Z' FROM n`, old)
+		SELECT 'old ' || i, x'', randomblob(32), 'items.put', 'operator', '[]', 'null', '2020-01-01T00:00:00.000Z'
+		FROM n`, old)
 	for i := range 40 {
 		ask(l, put{Item: fmt.Sprint(i)})
 	}
@@ -138,7 +171,7 @@ func TestPruningIsBounded(t *testing.T) {
 	}
 }
 
-// TestLargeBulkCallGetsItsTurn: one that leaves others no half of a batch is not passed over for ever.
+// TestLargeBulkCallGetsItsTurn: a bulk call larger than half of a batch does not wait for ever.
 func TestLargeBulkCallGetsItsTurn(t *testing.T) {
 	l := MustHold(t)
 	large := ask(l, piece{Item: "large", Value: strings.Repeat("x", repo.MaxBatchBytes-20<<10)})
@@ -153,7 +186,7 @@ func TestLargeBulkCallGetsItsTurn(t *testing.T) {
 	}
 }
 
-// TestBulkCallsDoNotFillABatch: where the next of the others does not fit, bulk calls do not take its place.
+// TestBulkCallsDoNotFillABatch: when the next of the other calls does not fit, no bulk call goes in its place.
 func TestBulkCallsDoNotFillABatch(t *testing.T) {
 	l := MustHold(t)
 	var pieces []*answer

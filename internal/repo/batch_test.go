@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
-// TestOddCallsReachNobodyElse: whatever one call of a batch does, the others are carried out, once.
+// TestOddCallsReachNobodyElse: whatever one call of a batch does, the others are executed once.
 func TestOddCallsReachNobodyElse(t *testing.T) {
 	for how, fails := range map[string]bool{
 		"unread row": false, "unread rows": false, "unread rows, refused": true, "slow": false,
@@ -60,7 +62,7 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 	}
 }
 
-// TestRetainedTx: who keeps a Tx beyond its Apply does not write into the part of the call that runs then.
+// TestRetainedTx: a Tx that is retained beyond its Apply does not write into the part of the call that runs then.
 func TestRetainedTx(t *testing.T) {
 	l := MustHold(t)
 	first := ask(l, odd{Item: "first", How: "retain"})
@@ -76,7 +78,7 @@ func TestRetainedTx(t *testing.T) {
 	}
 }
 
-// TestUpkeepOnceABatch: what many calls ask for is done once, and the refused ask for nothing.
+// TestUpkeepOnceABatch: an upkeep that many calls ask for runs once, and refused calls ask for none.
 func TestUpkeepOnceABatch(t *testing.T) {
 	l := MustHold(t)
 	for i := range 5 {
@@ -89,7 +91,8 @@ func TestUpkeepOnceABatch(t *testing.T) {
 	}
 }
 
-// TestAnswersOfABatchThatWasNotCommitted: nothing of it is told, refusals and replays that rest on its rows included.
+// TestAnswersOfABatchThatWasNotCommitted: nothing of it is answered, refusals and replays that rest on its rows
+// included.
 func TestAnswersOfABatchThatWasNotCommitted(t *testing.T) {
 	undone := func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), deleteFailed) }
 	done := func(tx *sql.Tx) error { return errors.Join(tx.Commit(), deleteFailed) }
@@ -99,11 +102,12 @@ func TestAnswersOfABatchThatWasNotCommitted(t *testing.T) {
 		reason string
 	}{
 		"done":         {done, 1 << 30, ""},
-		"undone":       {undone, 1 << 30, repo.OutcomeUnknown},
-		"undone, full": {undone, 4096, repo.DiskFull},
+		"undone":       {undone, 1 << 30, apperr.OutcomeUnknown},
+		"undone, full": {undone, 4096, apperr.DiskFull},
 		"SQLite is full": {func(tx *sql.Tx) error {
-			return errors.Join(tx.Rollback(), sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: sqlite3.ErrNoExtended(sqlite3.ErrFull)})
-		}, 1 << 30, repo.DiskFull},
+			return errors.Join(tx.Rollback(),
+				sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: sqlite3.ErrNoExtended(sqlite3.ErrFull)})
+		}, 1 << 30, apperr.DiskFull},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := MustHold(t, func(o *repo.Options) { o.LiteFS = true })
@@ -116,15 +120,15 @@ func TestAnswersOfABatchThatWasNotCommitted(t *testing.T) {
 			last := askOnce(l, put{Item: "last"}, "last")
 			l.commit = c.commit
 			l.run()
-			if repo.AsError(before.err).Code != repo.Conflict {
+			if apperr.From(before.err).Code != apperr.Conflict {
 				t.Errorf("before the first row: %v", before.err)
 			}
 			for i, a := range []*answer{first, refused, reused, idle, last} {
-				own := []error{nil, repo.Conflict, repo.Conflict, nil, nil}[i]
+				want := []error{nil, apperr.Conflict, apperr.Conflict, nil, nil}[i]
 				switch {
-				case c.reason == "" && !errors.Is(a.err, own):
-					t.Errorf("call %d: %v, want %v", i, a.err, own)
-				case c.reason != "" && !repo.HasReason(a.err, c.reason):
+				case c.reason == "" && !errors.Is(a.err, want):
+					t.Errorf("call %d: %v, want %v", i, a.err, want)
+				case c.reason != "" && !apperr.HasReason(a.err, c.reason):
 					t.Errorf("call %d: %v, want %s", i, a.err, c.reason)
 				}
 			}
@@ -139,7 +143,7 @@ func TestAnswersOfABatchThatWasNotCommitted(t *testing.T) {
 	}
 }
 
-// TestCallerThatHasGone: a call whose caller does not wait any more is taken out of the line; nothing was done.
+// TestCallerThatHasGone: a call whose caller does not wait any more is removed from its queue; nothing was done.
 func TestCallerThatHasGone(t *testing.T) {
 	l := MustHold(t)
 	ctx, leave := context.WithCancel(operator())
@@ -149,16 +153,16 @@ func TestCallerThatHasGone(t *testing.T) {
 	repotest.Eventually(t, patience, "one has gone", func() bool { return l.r.Waiting() == 1 })
 	l.run()
 	l.succeeded(stays)
-	if !errors.Is(gone.err, repo.Unavailable) || repo.HasReason(gone.err, repo.OutcomeUnknown) {
-		t.Errorf("who has gone: %v", gone.err)
+	if !errors.Is(gone.err, apperr.Unavailable) || apperr.HasReason(gone.err, apperr.OutcomeUnknown) {
+		t.Errorf("who has gone: %v, want %v and not the reason %v", gone.err, apperr.Unavailable, apperr.OutcomeUnknown)
 	}
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
 	}
 }
 
-// TestCallerThatGoesInsideAStatement ends neither the statement, nor with it the transaction: the others of the batch do
-// not run again.
+// TestCallerThatGoesInsideAStatement ends neither the statement, nor with it the transaction: the others of the batch
+// do not run again.
 func TestCallerThatGoesInsideAStatement(t *testing.T) {
 	j := &repotest.Journal{}
 	l := MustHold(t, func(o *repo.Options) { o.Logger = j.JSON() })
@@ -172,7 +176,7 @@ func TestCallerThatGoesInsideAStatement(t *testing.T) {
 		t.Error("the call whose caller has gone is carried out")
 	}
 	if text := j.String(); strings.Contains(text, "has ended by itself") {
-		t.Errorf("the caller has ended the transaction:\n%s", text)
+		t.Errorf("the caller has ended the transaction, want without %q:\n%s", "has ended by itself", text)
 	}
 }
 
@@ -215,8 +219,8 @@ func TestCommitThatHangs(t *testing.T) {
 		t.Fatal("the callers wait for a COMMIT although their time is up")
 	}
 	for i, a := range l.answers {
-		if !repo.HasReason(a.err, repo.OutcomeUnknown) {
-			t.Errorf("call %d: %v, want %s", i, a.err, repo.OutcomeUnknown)
+		if !apperr.HasReason(a.err, apperr.OutcomeUnknown) {
+			t.Errorf("call %d: %v, want %s", i, a.err, apperr.OutcomeUnknown)
 		}
 	}
 	l.commit = (*sql.Tx).Commit
@@ -227,7 +231,7 @@ func TestCommitThatHangs(t *testing.T) {
 	}
 }
 
-// TestTransactionLeftOpen: what a failure has left open on the connection costs no call.
+// TestTransactionLeftOpen: a transaction that a failure has left open on the connection fails no call.
 func TestTransactionLeftOpen(t *testing.T) {
 	c := MustCluster(t)
 	if err := c.primary.ExecOnWriter(t.Context(), "BEGIN"); err != nil {
@@ -247,14 +251,39 @@ func TestApplyThatEndsItsGoroutine(t *testing.T) {
 	leave()
 	l.wait.Wait()
 	if gone.err == nil || behind.err == nil {
-		t.Errorf("got %v and %v", gone.err, behind.err)
+		t.Errorf("got %v and %v, want an error and an error", gone.err, behind.err)
 	}
 	if l.r.Canary(t.Context()) == nil {
 		t.Error("the canary finds nothing wrong with a primary that writes no more")
 	}
 }
 
-// TestDeadlineThatPassesInTheQueue: a call is not carried out when its turn comes too late for its sender.
+// TestApplyThatEndsItsGoroutineAnswersItsBatch, in a bubble of synctest: the calls before it in its batch, itself and
+// those behind are answered at once, although nobody's time is up, and nothing of the batch is saved.
+func TestApplyThatEndsItsGoroutineAnswersItsBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustHold(t)
+		askOnce(l, put{Item: "before"}, "before")
+		askOnce(l, odd{Item: "gone", How: "end the goroutine"}, "gone")
+		askOnce(l, put{Item: "behind"}, "behind")
+		l.release()
+		synctest.Wait()
+		if n := l.r.Calls(); n != 0 {
+			t.Fatalf("%d calls have no answer", n)
+		}
+		for i, a := range l.answers {
+			if !apperr.HasReason(a.err, apperr.NotNow) {
+				t.Errorf("call %d: %v, want %s", i, a.err, apperr.NotNow)
+			}
+		}
+		repotest.MustExec(t, l.path, "BEGIN IMMEDIATE; ROLLBACK") // nobody has the lock any more
+		if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != 0 {
+			t.Errorf("%d items, want none", n)
+		}
+	})
+}
+
+// TestDeadlineThatPassesInTheQueue: a call is not executed when its turn comes after its deadline.
 func TestDeadlineThatPassesInTheQueue(t *testing.T) {
 	t.Parallel()
 	l := MustHold(t)
@@ -267,10 +296,32 @@ func TestDeadlineThatPassesInTheQueue(t *testing.T) {
 	a := l.await(func(*answer) { answered = l.r.SuperCall(operator(), call) })
 	repotest.Eventually(t, patience, "it is too late", func() bool { return time.Since(call.Deadline) > lateness })
 	l.run()
-	if a.err != nil || !repo.HasReason(answered, repo.Expired) {
-		t.Errorf("got %v, want %s", answered, repo.Expired)
+	if a.err != nil || !apperr.HasReason(answered, apperr.Expired) {
+		t.Errorf("got %v, want %s", answered, apperr.Expired)
 	}
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != 0 {
 		t.Errorf("%d rows, want none", n)
+	}
+}
+
+// TestAStatementThatDoesNotEnd is interrupted: in an Apply the call is refused, and an upkeep is left to a later batch.
+func TestAStatementThatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	for how, want := range map[string]string{"endless": "", "endless upkeep": "long"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			l := MustHold(t)
+			l.r.SetApplyTime(time.Second)
+			long := askOnce(l, odd{Item: "long", How: how}, "long")
+			l.run()
+			if refused := apperr.HasReason(long.err, apperr.NotNow); refused != (want == "") || !refused && long.err != nil {
+				t.Errorf("the answer: %v", long.err)
+			}
+			query := "SELECT COALESCE(GROUP_CONCAT(name), '') = '" + want + "' FROM items"
+			if MustCount(t, l.r, query) != 1 {
+				t.Errorf("the items are not %q alone", want)
+			}
+			repo.MustWrite(operator(), l.r, put{Item: "after"})
+		})
 	}
 }

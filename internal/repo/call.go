@@ -5,18 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"blog/internal/apperr"
+	"blog/internal/litefs"
+	"blog/internal/transport"
 )
 
-// DefaultDeadline is how long a write may take when its caller sets no deadline:
-// longer than an election.
-const DefaultDeadline = 30 * time.Second
-
-// Call is a command on its way: what goes over the wire, and the Reply that
-// comes back.
+// Call is one request to run a command, as it goes over the wire, and its Reply.
 type Call struct {
 	Name      string          `json:"name"`
 	Key       string          `json:"key"`
@@ -26,16 +26,18 @@ type Call struct {
 	Body      json.RawMessage `json:"body"`
 
 	Reply Reply `json:"-"`
+
+	role litefs.State // of this node when it made the newest attempt; Unknown before the first
 }
 
-// Reply is what a carried-out (or replayed) call gives. After a refusal only
+// Reply is the answer to a call that was executed or replayed. After a refusal only
 // Cursor, the newest row that the refusing transaction saw, and Assurance are set.
 type Reply struct {
 	Result   json.RawMessage `json:"result,omitempty"`
 	Cursor   Cursor          `json:"cursor"`
 	Replayed bool            `json:"replayed,omitempty"`
-	// Assurance is what the answer rests on, a refusal's too. "" when it rests on
-	// no row, or comes from an older release.
+	// Assurance says how many copies the answer rests on, a refusal's too. It is "" when
+	// the answer rests on no row, or comes from an older release.
 	Assurance Assurance `json:"durability,omitempty"`
 }
 
@@ -55,6 +57,18 @@ const (
 
 	userPrefix = "user:"
 )
+
+// User returns the user with that id as an actor. session is the SHA-256 of the token of its session, in hex.
+func User(id int64, session string) Actor {
+	return Actor{Name: userPrefix + strconv.FormatInt(id, 10), Session: session}
+}
+
+// UserID returns the id of the user that acts, false when the actor is none.
+func (a Actor) UserID() (int64, bool) {
+	num, ok := strings.CutPrefix(a.Name, userPrefix)
+	id, err := strconv.ParseInt(num, 10, 64)
+	return id, ok && err == nil && id > 0
+}
 
 type ctxKey int
 
@@ -91,10 +105,11 @@ func newCall(ctx context.Context, name string, body []byte) *Call {
 	if !ok {
 		deadline = time.Now().Add(DefaultDeadline)
 	}
-	return &Call{Name: name, Key: NewKey(), Actor: ActorOf(ctx), Deadline: deadline.UTC(), RequestID: RequestID(ctx), Body: body}
+	return &Call{Name: name, Key: NewKey(), Actor: ActorOf(ctx), Deadline: deadline.UTC(), RequestID: RequestID(ctx),
+		Body: body}
 }
 
-// digest tells whether two calls with one key ask for the same. The session is
+// digest is equal for two calls with one key exactly if they ask for the same. The session is
 // not part of it: a retry after signing in again is still the same request.
 func digest(name string, actor Actor, canonicalBody []byte) []byte {
 	h := sha256.New()
@@ -109,15 +124,15 @@ func digest(name string, actor Actor, canonicalBody []byte) []byte {
 // command, in bytes: a media chunk in base64 and the longest post fit.
 const (
 	maxKey  = 200
-	maxBody = 4 << 20
+	maxBody = transport.MaxMessage - 64<<10
 )
 
-// check refuses what no node would carry out. It runs before a call travels too:
+// check refuses a call that no node would execute. It runs before a call is sent as well:
 // a key with a line break must not become a header.
 func (c *Call) check() error {
 	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
 	if c.Key == "" || len(c.Key) > maxKey || !utf8.ValidString(c.Key) || strings.ContainsFunc(c.Key, hidden) {
-		return InvalidFields(map[string]string{"key": "must be 1 to 200 bytes of printable text"})
+		return apperr.InvalidFields(map[string]string{"key": "must be 1 to 200 bytes of printable text"})
 	}
 	if len(c.Body) > maxBody {
 		return errTooLarge()
@@ -126,13 +141,15 @@ func (c *Call) check() error {
 }
 
 func errTooLarge() error {
-	return &Error{Code: Invalid, Reason: TooLarge, Message: fmt.Sprintf("This is too large: a write has %d bytes at the most.", maxBody)}
+	return &apperr.Error{Code: apperr.Invalid, Reason: apperr.TooLarge,
+		Message: fmt.Sprintf("This is too large: a write has %d bytes at the most.", maxBody)}
 }
 
-// signedIn reports whether the actor is a user, and known whether it is an actor
-// at all: what is neither is refused, so that an empty name is no operator.
+// signedIn reports whether the actor is a user.
 func (a Actor) signedIn() bool { return a.Session != "" || strings.HasPrefix(a.Name, userPrefix) }
 
+// known reports whether the actor is one at all. Any other is refused: an empty name is no operator.
 func (a Actor) known() bool {
-	return strings.HasPrefix(a.Name, userPrefix) || a.Name == Operator || a.Name == System || a.Name == Visitor
+	_, isUser := a.UserID()
+	return isUser || a.Name == Operator || a.Name == System || a.Name == Visitor
 }

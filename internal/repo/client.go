@@ -3,33 +3,30 @@ package repo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/backoff"
+	"blog/internal/transport"
 )
 
-// Client is the Writer of the command line: it hands calls to the private
-// listener of this machine's server, which sends them down its own chain.
+// Client is the Writer of the command line: it sends calls to the private listener of
+// this machine's server, which sends them down its chain.
 type Client struct {
 	base      string
-	transport *Transport
+	transport *transport.Client
 }
 
 // NewClient returns a client of the private listener at base, such as
 // http://127.0.0.1:4001.
-func NewClient(base string, t *Transport) *Client {
+func NewClient(base string, t *transport.Client) *Client {
 	return &Client{base: strings.TrimSuffix(base, "/"), transport: t}
 }
 
-// maxGrace is how much longer than the server a client waits: the server's "no
-// primary could take this" comes at the deadline and has to travel.
-const maxGrace = time.Second
-
-// Call carries call to the server. When nothing listens there the error is
-// Unavailable with reason NoServer. When an answer was lost it asks again with
-// the same key until the deadline, then says OutcomeUnknown.
+// Call sends call to the server. When nothing listens there the error is Unavailable with
+// reason NoServer. When an answer was lost Call sends the call again, with the same key, until
+// the deadline; then the reason is OutcomeUnknown.
 func (c *Client) Call(ctx context.Context, call *Call) error {
 	if limit, ok := ctx.Deadline(); ok && !limit.After(call.Deadline) {
 		call.Deadline = limit.Add(-min(maxGrace, time.Until(limit)/10)).UTC()
@@ -40,24 +37,21 @@ func (c *Client) Call(ctx context.Context, call *Call) error {
 	pauses := backoff.New(firstPause, lastPause)
 	for {
 		call.Reply = Reply{}
-		err := c.transport.Send(ctx, c.base, PathCall, call)
+		err := Send(ctx, c.transport, c.base, PathCall, call)
 		switch {
-		case HasReason(err, OutcomeUnknown):
+		case apperr.HasReason(err, apperr.OutcomeUnknown):
 			unknown = err
-		case unknown != nil && AsError(err).Code == Unavailable:
-			// Such as a server that is starting again: it says nothing about
-			// what it did with the call before.
-		case errors.Is(err, errNotSent) && ctx.Err() == nil:
-			return unavailable(NoServer, fmt.Sprintf("No server answers at %s: start it with `blog serve`.", c.base), time.Second, err)
+		case unknown != nil && apperr.From(err).Code == apperr.Unavailable:
+			// Such as from a server that is starting again: it says nothing about
+			// what the server has done with the call before.
+		case errors.Is(err, transport.ErrNotSent) && ctx.Err() == nil:
+			return fail(atServer, err, call.Key, c.base)
 		default:
 			return err
 		}
-		rest(ctx, pauses.Next(), nil)
+		pause(ctx, pauses.Next(), nil)
 		if ctx.Err() != nil || time.Now().After(call.Deadline) {
-			return &Error{
-				Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 5, cause: unknown,
-				Message: "The server did not answer in time, so it is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
-			}
+			return fail(atServer, unknown, call.Key)
 		}
 	}
 }

@@ -8,10 +8,11 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// put writes one item and touches the topics it is told to.
+// put writes one item and touches the topics that it names.
 type put struct {
 	Item   string   `json:"item"`
 	Value  string   `json:"value,omitempty"`
@@ -28,7 +29,7 @@ func (put) Name() string { return "items.put" }
 
 func (p put) Apply(ctx context.Context, tx *repo.Tx) (putResult, error) {
 	if strings.TrimSpace(p.Item) == "" {
-		return putResult{}, repo.InvalidFields(map[string]string{"item": "must not be empty"})
+		return putResult{}, apperr.InvalidFields(map[string]string{"item": "must not be empty"})
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO items (name, value)
@@ -45,7 +46,7 @@ func (p put) Apply(ctx context.Context, tx *repo.Tx) (putResult, error) {
 	return res, err
 }
 
-// remove is another command with the wire form of put, and a result of nothing.
+// remove is another command with the wire form of put, and an empty result.
 type remove put
 
 func (remove) Name() string { return "items.remove" }
@@ -55,14 +56,14 @@ func (c remove) Apply(ctx context.Context, tx *repo.Tx) (*putResult, error) {
 	return nil, err
 }
 
-// fail writes an item and then goes wrong in the way it is told to.
+// fail writes an item and then fails in the way that How names.
 type fail struct {
 	How string `json:"how"`
 }
 
 func (fail) Name() string { return "items.fail" }
 
-// waysToFail are what fail knows.
+// waysToFail are all values of How.
 func waysToFail() []string {
 	return []string{
 		"invalid", "empty fields", "not found", "bare code", "wrapped code", "conflict", "unauthorized", "forbidden",
@@ -76,29 +77,30 @@ func (f fail) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	}
 	switch f.How {
 	case "invalid":
-		return "", repo.InvalidFields(map[string]string{"title": "is needed", "slug": "is \"taken\" <b>"})
+		return "", apperr.InvalidFields(map[string]string{"title": "is needed", "slug": "is \"taken\" <b>"})
 	case "empty fields":
-		return "", &repo.Error{Code: repo.Invalid, Message: "m", Fields: map[string]string{}}
+		return "", &apperr.Error{Code: apperr.Invalid, Message: "m", Fields: map[string]string{}}
 	case "not found":
-		return "", fmt.Errorf("item 12: %w", repo.Errorf(repo.NotFound, "There is no item %q.", "twelve"))
+		return "", fmt.Errorf("item 12: %w", apperr.Errorf(apperr.NotFound, "There is no item %q.", "twelve"))
 	case "bare code":
-		return "", repo.NotFound
+		return "", apperr.NotFound
 	case "wrapped code":
-		return "", fmt.Errorf("item 12: %w", repo.NotFound)
+		return "", fmt.Errorf("item 12: %w", apperr.NotFound)
 	case "conflict":
-		return "", &repo.Error{Code: repo.Conflict, Reason: "stale", Message: "It has changed.", Fields: map[string]string{"revision": "7"}}
+		return "", &apperr.Error{Code: apperr.Conflict, Reason: "stale", Message: "It has changed.",
+			Fields: map[string]string{"revision": "7"}}
 	case "unauthorized":
-		return "", repo.Errorf(repo.Unauthorized, "Sign in again.")
+		return "", apperr.Errorf(apperr.Unauthorized, "Sign in again.")
 	case "forbidden":
-		return "", repo.Errorf(repo.Forbidden, "Not yours.")
+		return "", apperr.Errorf(apperr.Forbidden, "Not yours.")
 	case "unavailable":
-		return "", &repo.Error{Code: repo.Unavailable, Reason: "full", Message: "Later.", RetryAfter: 7}
+		return "", &apperr.Error{Code: apperr.Unavailable, Reason: "full", Message: "Later.", RetryAfter: 7}
 	case "internal":
 		return "", errors.New("the secret path /srv/x is gone")
 	case "duplicate":
 		_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'again')")
 		if err != nil {
-			return "", repo.Errorf(repo.Conflict, "There is one already.")
+			return "", apperr.Errorf(apperr.Conflict, "There is one already.")
 		}
 		return "", err
 	case "no such table":
@@ -114,7 +116,7 @@ func (f fail) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	return "", fmt.Errorf("no way to fail: %q", f.How)
 }
 
-// guess does its slow work before the lock: it counts what there is.
+// guess counts the items in its Prepare.
 type guess struct {
 	Item string `json:"item"`
 
@@ -125,7 +127,7 @@ func (guess) Name() string { return "items.guess" }
 
 func (g guess) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int], error) {
 	if g.Item == "bad" {
-		return nil, repo.InvalidFields(map[string]string{"item": "cannot be rendered"})
+		return nil, apperr.InvalidFields(map[string]string{"item": "cannot be rendered"})
 	}
 	if g.Item == "panic" {
 		panic("in Prepare")
@@ -139,7 +141,27 @@ func (g guess) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[int], e
 
 func (g guess) Apply(context.Context, *repo.Tx) (int, error) { return g.found, nil }
 
-// loud is open to visitors, and overlooks an error that ended its transaction.
+// create is put, whose Prepare refuses an item that is there already.
+type create put
+
+func (create) Name() string { return "items.create" }
+
+func (c create) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[putResult], error) {
+	var there bool
+	err := v.View(ctx, func(rd repo.Reader) error {
+		return rd.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM items WHERE name = ?)", c.Item).Scan(&there)
+	})
+	if err == nil && there {
+		err = apperr.Errorf(apperr.Conflict, "there is such an item")
+	}
+	return c, err
+}
+
+func (c create) Apply(ctx context.Context, tx *repo.Tx) (putResult, error) {
+	return put(c).Apply(ctx, tx)
+}
+
+// loud is open to visitors, and ignores an error that has ended its transaction.
 type loud struct {
 	Query string `json:"query,omitempty"`
 }
@@ -153,7 +175,8 @@ func (l loud) Apply(ctx context.Context, tx *repo.Tx) (bool, error) {
 		_, _ = tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('half', 'done')")
 		var id int64
 		_ = tx.QueryRowContext(ctx, "INSERT INTO items (name, value) VALUES ('more', 'done') RETURNING id").Scan(&id)
-		if rows, err := tx.QueryContext(ctx, "INSERT INTO items (name, value) VALUES ('most', 'done') RETURNING id"); err == nil {
+		if rows, err := tx.QueryContext(ctx,
+			"INSERT INTO items (name, value) VALUES ('most', 'done') RETURNING id"); err == nil {
 			defer func() { _ = rows.Close() }()
 			for rows.Next() {
 				_ = rows.Scan(&id)
@@ -164,7 +187,7 @@ func (l loud) Apply(ctx context.Context, tx *repo.Tx) (bool, error) {
 	return true, nil
 }
 
-// idle finds nothing to do, after having done something.
+// idle answers NoChange after it has changed something.
 type idle struct {
 	Item string `json:"item"`
 }

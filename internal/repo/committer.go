@@ -7,18 +7,22 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"blog/internal/sqlite"
 )
 
-// committer is the one goroutine that writes: group commit. It takes waiting calls in the order of their arrival,
-// runs each in a savepoint of one transaction and commits once for all of them. A call that waits for nobody is
-// committed at once: a batch is what has come while the one before was being committed.
+// committer is the one goroutine that writes: group commit. It runs waiting calls in the order of their arrival, each
+// in a savepoint of one transaction, and commits once for all of them. A call beside which none waits is committed at
+// once: a batch is what has arrived while the one before was committed.
 //
-// Each call keeps its own key, row, mark, time and refusal, and nobody is told anything before COMMIT has
-// succeeded. It does not wait for acknowledgements: the caller does.
+// Each call has its own key, row, mark, time and refusal, and is answered only after COMMIT has succeeded. The
+// committer does not wait for acknowledgements: the caller does.
 type committer struct {
 	repo *Repo
 	term *term
 
+	underWay    *batch // before its COMMIT
+	pace        pace
 	skipUpkeep  bool // the next batch is without upkeep, which has ended the one before
 	bulkSkipped bool // bulk calls have waited for the whole of the batch before
 
@@ -42,6 +46,9 @@ type queuedCall struct {
 	size  int  // of its body, bytes
 	alone bool // it has run beside others and must not any more
 
+	queued time.Time // when it arrived
+	ran    time.Time // when its savepoint was released or undone
+
 	done           chan struct{} // closed when what is below is the answer
 	err            error
 	dependsOnBatch bool // the answer rests on rows of its batch
@@ -58,9 +65,10 @@ func newCommitter(r *Repo, t *term) *committer {
 	return &committer{repo: r, term: t, wake: make(chan struct{}, 1), finished: make(chan struct{})}
 }
 
-// write waits for a call's turn and its COMMIT. When ctx ends before the turn has come nothing was done.
+// write puts a call into its queue and returns its answer after its COMMIT. When ctx ends before the call's turn has
+// come, nothing was done.
 func (c *committer) write(ctx context.Context, t *queuedCall) error {
-	t.ctx, t.done = ctx, make(chan struct{})
+	t.ctx, t.done, t.queued = ctx, make(chan struct{}), time.Now()
 	if !c.enqueue(func() {
 		if t.bulk {
 			c.bulk = append(c.bulk, t)
@@ -68,7 +76,7 @@ func (c *committer) write(ctx context.Context, t *queuedCall) error {
 			c.calls = append(c.calls, t)
 		}
 	}) {
-		return c.gone()
+		return c.refusal()
 	}
 	select {
 	case <-t.done:
@@ -76,7 +84,7 @@ func (c *committer) write(ctx context.Context, t *queuedCall) error {
 	case <-ctx.Done():
 	}
 	if c.withdraw(t) {
-		return c.repo.begun(whyEnded(ctx))
+		return c.repo.failApply(whyEnded(ctx))
 	}
 	// It runs, and sees that ctx has ended, or it is being committed.
 	late := time.NewTimer(commitGrace)
@@ -85,22 +93,18 @@ func (c *committer) write(ctx context.Context, t *queuedCall) error {
 	case <-t.done:
 		return t.err
 	case <-late.C:
-		return unknown(t.exec.call.Key, whyEnded(ctx))
+		return fail(atCommit, whyEnded(ctx), t.exec.call.Key)
 	}
 }
 
-// commitGrace is for how long a caller whose time is up waits for a COMMIT that has its call in it: a proper one takes
-// milliseconds, and one that hangs holds nobody.
-const commitGrace = 2 * time.Second
-
-// whyEnded is why ctx has ended, as an error that is known for it.
+// whyEnded returns why ctx has ended, as an error that is also ctx's.
 func whyEnded(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }
 
-// runJob has do done by the committer between two batches, before all calls that wait.
+// runJob has the committer run do between two batches, before all calls that wait.
 func (c *committer) runJob(ctx context.Context, do func(ctx context.Context, db *sql.DB) error) error {
 	e := &job{ctx: ctx, do: do, done: make(chan error, 1)}
 	if !c.enqueue(func() { c.jobs = append(c.jobs, e) }) {
-		return c.gone()
+		return c.refusal()
 	}
 	select {
 	case err := <-e.done:
@@ -110,24 +114,17 @@ func (c *committer) runJob(ctx context.Context, do func(ctx context.Context, db 
 	}
 }
 
-func errLeaving() error {
-	return unavailable(NotNow, "The primary is leaving.", time.Second, nil)
-}
-
-// errLost says that nobody writes any more although the term lasts. The canary tells it, and the node ends.
-var errLost = errors.New("a command has ended the goroutine that writes")
-
-// gone is why the committer takes nothing in.
-func (c *committer) gone() error {
+// refusal returns why the committer accepts nothing.
+func (c *committer) refusal() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost {
-		return unavailable(NotNow, "The primary cannot write; nothing was saved.", time.Second, errLost)
+		return fail(atStart, errWriterEnded, "")
 	}
-	return errLeaving()
+	return fail(atStart, errLeaving, "")
 }
 
-// enqueue adds to a queue, and reports whether the committer still works.
+// enqueue calls add, which adds to a queue, and wakes the committer. It reports false when the committer is closed.
 func (c *committer) enqueue(add func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,7 +139,7 @@ func (c *committer) enqueue(add func()) bool {
 	return true
 }
 
-// withdraw takes a call out of its queue. It reports false where its turn has come.
+// withdraw removes a call from its queue. It reports false when the call's turn has come.
 func (c *committer) withdraw(t *queuedCall) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,7 +152,7 @@ func (c *committer) withdraw(t *queuedCall) bool {
 	return false
 }
 
-// Close ends the committer after the batch under way. Calls that wait are told to ask again.
+// Close ends the committer after the batch under way. Calls that wait are refused, to be asked again.
 func (c *committer) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -174,7 +171,8 @@ func (c *committer) run(ctx context.Context) {
 		c.mu.Lock()
 		c.closed, c.lost = true, !c.closed
 		c.mu.Unlock()
-		c.refuseAll(c.gone())
+		c.refuseUnderWay(c.refusal())
+		c.refuseAll(c.refusal())
 	}()
 	for {
 		c.runJobs()
@@ -211,29 +209,14 @@ func (c *committer) runJobs() {
 	}
 }
 
-// refuseAll answers everybody who waits.
-func (c *committer) refuseAll(err error) {
-	c.mu.Lock()
-	waiting := slices.Concat(c.again, c.calls, c.bulk)
-	jobs := c.jobs
-	c.again, c.calls, c.bulk, c.jobs = nil, nil, nil, nil
-	c.mu.Unlock()
-	for _, t := range waiting {
-		t.answer(err)
-	}
-	for _, e := range jobs {
-		e.done <- err
-	}
-}
-
 // answer ends a call's wait.
 func (t *queuedCall) answer(err error) {
 	t.err = err
 	close(t.done)
 }
 
-// next takes the call out of its queue whose turn it is in b, nil when there is none, or b does not take it in.
-// Bulk calls get at most half of a batch's bytes while others wait.
+// next removes the call whose turn it is in b from its queue and returns it, nil when there is none or b does not admit
+// it. Bulk calls get at most half of a batch's bytes while others wait.
 func (c *committer) next(b *batch) *queuedCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -260,8 +243,8 @@ func (c *committer) next(b *batch) *queuedCall {
 	return nil
 }
 
-// bulkIsDue reports whether a bulk call goes before others that wait: after each of theirs, as long as bulk calls have no
-// more than half of the batch's bytes; and before all of them, however large it is, where none has found its way into
+// bulkIsDue reports whether a bulk call goes before others that wait. One goes after each of theirs, as long as bulk
+// calls have no more than half of the batch's bytes. One goes before all of them, however large it is, if none was in
 // the batch before.
 func (c *committer) bulkIsDue(b *batch) bool {
 	if n := len(b.calls); n == 0 {
@@ -279,15 +262,16 @@ func (b *batch) leavesHalf(waiting []*queuedCall) bool {
 
 // commitBatch runs what waits, as far as it fits into one batch, and commits it.
 func (c *committer) commitBatch(ctx context.Context) {
-	if err := c.ready(); err != nil {
+	if err := c.checkTerm(); err != nil {
 		c.refuseAll(err) // then the next primary is asked, and nobody waits for this one
 		return
 	}
 	b, err := c.open(ctx)
 	if err != nil {
-		c.refuseAll(c.repo.begun(err))
+		c.refuseAll(c.repo.failApply(err))
 		return
 	}
+	c.underWay = b
 	for {
 		t := c.next(b)
 		if t == nil {
@@ -297,7 +281,10 @@ func (c *committer) commitBatch(ctx context.Context) {
 			t.answer(err)
 			continue
 		}
-		if err := b.run(ctx, t); err != nil {
+		b.running = t
+		err := b.run(ctx, t)
+		b.running = nil
+		if err != nil {
 			c.repeat(b, err, t)
 			return
 		}
@@ -312,30 +299,32 @@ func (c *committer) commitBatch(ctx context.Context) {
 	c.finish(ctx, b)
 }
 
-// due refuses a call whose turn comes too late.
+// due fails for a call whose turn comes too late.
 func (c *committer) due(t *queuedCall) error {
 	if t.ctx.Err() != nil {
-		return c.repo.begun(whyEnded(t.ctx))
+		return c.repo.failApply(whyEnded(t.ctx))
 	}
 	if time.Since(t.exec.call.Deadline) > lateness {
-		return errExpired()
+		return fail(atStart, errExpired, "")
 	}
-	return c.ready()
+	return c.checkTerm()
 }
 
-// ready says whether the committer's term is still the present one.
-func (c *committer) ready() error {
-	t, err := c.repo.primary.ready()
+// checkTerm fails when the committer's term is not the present one any more.
+func (c *committer) checkTerm() error {
+	t, err := c.repo.primary.currentTerm()
 	if err == nil && t != c.term {
-		err = unavailable(NotNow, "The primary has changed meanwhile; nothing was saved.", time.Second, errRoleChanged)
+		err = fail(atStart, errRoleChanged, "")
 	}
 	return err
 }
 
-// repeat has everybody run again who has run in a transaction that has ended; ended is the one at which it did, nil
-// where it was at none.
+// repeat queues all calls again that have run in a transaction that has ended. ended is the call at which it did, nil
+// when it was at none.
 func (c *committer) repeat(b *batch, why error, ended *queuedCall) {
-	c.repo.log.Warn("a transaction has ended by itself; its writes are carried out again", "writes", len(b.calls), "err", why)
+	c.underWay = nil
+	c.repo.log.Warn("a transaction has ended by itself; its writes are carried out again", "writes", len(b.calls),
+		"err", why)
 	b.abandon()
 	calls := b.calls
 	if ended != nil {
@@ -353,21 +342,30 @@ func (c *committer) requeue(calls ...*queuedCall) {
 // finish commits a batch and answers its calls.
 func (c *committer) finish(ctx context.Context, b *batch) {
 	if b.rows == 0 {
+		c.underWay = nil
+		c.repo.noteUnwritten(b.began, b.unwritten())
 		b.abandon()
 		b.answer()
 		return
 	}
 	if !c.skipUpkeep {
-		if err := b.maintain(ctx, b.calls[len(b.calls)-1].exec.call); err != nil {
+		began := time.Now()
+		err := b.maintain(ctx, b.calls[len(b.calls)-1].exec.call)
+		c.repo.timeStage(StageUpkeep, began)
+		if err != nil {
 			c.skipUpkeep = true // once: the next batch is without
 			c.repeat(b, err, nil)
 			return
 		}
 	}
-	c.skipUpkeep = false
+	c.skipUpkeep, c.underWay = false, nil
+	began := time.Now()
 	err := c.repo.commitCounted(b.tx)
-	if err != nil {
-		discard(b.conn)
+	took := c.repo.timeStage(StageCommit, began).Sub(began)
+	if err == nil {
+		c.pace.committed(took)
+	} else {
+		sqlite.Discard(b.conn)
 	}
 	b.close()
 	c.repo.node.Notify() // not held back: who may read a row need not wait for its acknowledgement
@@ -380,6 +378,7 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 // answer ends the waits of all calls of the batch.
 func (b *batch) answer() {
 	for _, t := range b.calls {
+		b.c.repo.timeStage(StageShare, t.ran)
 		close(t.done)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"blog/internal/apperr"
 )
 
 // Mark names one execution in one history: SHA-256 of the mark of the row
@@ -48,7 +50,7 @@ func ParseCursor(s string) (Cursor, error) {
 			return c, nil
 		}
 	}
-	return Cursor{}, Errorf(Invalid, "Not a cursor: %.80q.", s)
+	return Cursor{}, apperr.Errorf(apperr.Invalid, "Not a cursor: %.80q.", s)
 }
 
 // MarshalJSON writes the opaque form.

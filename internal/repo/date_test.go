@@ -29,7 +29,7 @@ func (c reset) Apply(ctx context.Context, tx *repo.Tx) (string, error) {
 	return redate(c).Apply(ctx, tx)
 }
 
-// heard is what Dated was told.
+// heard is what Dated has received.
 type heard struct {
 	mu    sync.Mutex
 	at    []time.Time
@@ -58,8 +58,8 @@ func (h *heard) last() (at, reset time.Time) {
 }
 
 // TestOnlyOneCommandGoesBack: whatever the clock says, dates of rows go back by
-// clock.reset alone; both nodes' clocks are told of each row's date, and of that one that
-// it goes back. Keys of before stay known.
+// clock.reset alone; both nodes' clocks receive each row's date, and of that one that
+// it goes back. Keys from before are still honoured.
 func TestOnlyOneCommandGoesBack(t *testing.T) {
 	start := time.Now().UTC().Truncate(time.Second)
 	now := repotest.NewClock(start.Add(time.Hour))
@@ -109,13 +109,13 @@ func TestOnlyOneCommandGoesBack(t *testing.T) {
 	MustPut(t, c.primary, "2")
 	late, early := repo.FormatTime(start.Add(time.Hour)), repo.FormatTime(start)
 	if got := dates(); !slices.Equal(got, []string{late, late}) {
-		t.Errorf("before: %v", got)
+		t.Errorf("before: %v, want %v", got, []string{late, late})
 	}
 	if at, err := repo.Write(operator(), c.primary, reset{}); err != nil || at != early {
-		t.Errorf("got %s, %v", at, err)
+		t.Errorf("got %s, %v, want no error and %v", at, err, early)
 	}
 	if got := dates(); !slices.Equal(got, []string{early, early, early}) {
-		t.Errorf("after: %v", got)
+		t.Errorf("after: %v, want %v", got, []string{early, early, early})
 	}
 	for name, h := range map[string]*heard{"the primary": &primary, "a replica": &replica} {
 		repotest.Eventually(t, patience, name+" is told", func() bool {
@@ -128,7 +128,7 @@ func TestOnlyOneCommandGoesBack(t *testing.T) {
 	}
 }
 
-// TestDatedAtTheStart: who opens a database is told its newest date before anything is
+// TestDatedAtTheStart: Dated receives the newest date of a database before anything is
 // written.
 func TestDatedAtTheStart(t *testing.T) {
 	c := MustCluster(t)

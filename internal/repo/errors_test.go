@@ -2,17 +2,20 @@ package repo_test
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
 // seen is what a caller may see of an error.
-func seen(err error) repo.Error {
-	e := repo.AsError(err)
-	return repo.Error{Code: e.Code, Reason: e.Reason, Message: e.Message, Fields: e.Fields, Key: e.Key, Primary: e.Primary, RetryAfter: e.RetryAfter}
+func seen(err error) apperr.Error {
+	e := apperr.From(err)
+	return apperr.Error{Code: e.Code, Reason: e.Reason, Message: e.Message, Fields: e.Fields, Key: e.Key,
+		Primary: e.Primary, RetryAfter: e.RetryAfter}
 }
 
 func TestErrorsAreEqualOnEveryNode(t *testing.T) {
@@ -24,7 +27,8 @@ func TestErrorsAreEqualOnEveryNode(t *testing.T) {
 			if local == nil || !reflect.DeepEqual(seen(local), seen(forwarded)) {
 				t.Errorf("here      %#v\nforwarded %#v", seen(local), seen(forwarded))
 			}
-			if repo.AsError(local).Code == repo.Internal && strings.Contains(seen(local).Message+seen(forwarded).Message, "secret path") {
+			if apperr.From(local).Code == apperr.Internal &&
+				strings.Contains(seen(local).Message+seen(forwarded).Message, "secret path") {
 				t.Error("an internal error gives something away")
 			}
 		}
@@ -35,7 +39,8 @@ func TestErrorsAreEqualOnEveryNode(t *testing.T) {
 			return err
 		}))
 	}
-	for name, ctx := range map[string]context.Context{"visitor": context.Background(), "nobody": as(""), "somebody": as("root")} {
+	for name, ctx := range map[string]context.Context{"visitor": context.Background(), "nobody": as(""),
+		"somebody": as("root")} {
 		t.Run(name, write(ctx, func(ctx context.Context, r *repo.Repo) error {
 			_, err := repo.Write(ctx, r, put{Item: "a"})
 			return err
@@ -66,26 +71,43 @@ func TestErrorsAreEqualOnEveryNode(t *testing.T) {
 		return err
 	}))
 	if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items)"); n != 0 {
-		t.Errorf("%d rows of refused writes", n)
+		t.Errorf("%d rows of refused writes, want 0", n)
 	}
 	repo.MustWrite(operator(), c.replica, put{Item: "still works"})
+}
+
+// TestOnlyErrorsWithCodesLeave: whatever an Apply fails with, what super returns is itself an error as it comes out of
+// the wire, and no other that has one inside.
+func TestOnlyErrorsWithCodesLeave(t *testing.T) {
+	c := MustCluster(t)
+	for _, how := range waysToFail() {
+		_, err := c.primary.Super(operator(), fail{}.Name(), "key", []byte(`{"how":"`+how+`"}`))
+		e, ok := err.(*apperr.Error) //nolint:errorlint // it is to be one, and not to have one inside
+		if !ok || !reflect.DeepEqual(seen(e), seen(overTheWire(t, e))) {
+			t.Errorf("%s: %T %v", how, err, err)
+		}
+	}
+}
+
+// overTheWire is e as another node reads it.
+func overTheWire(t *testing.T, e *apperr.Error) *apperr.Error {
+	t.Helper()
+	sent, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &apperr.Error{}
+	if err := json.Unmarshal(sent, got); err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 func TestVisitorMayOnlyWhatIsPublic(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
 		t.Helper()
 		if ok, err := repo.Write(context.Background(), r, loud{}); !ok || err != nil {
-			t.Errorf("public: %v, %v", ok, err)
+			t.Errorf("public: %v, %v, want true and no error", ok, err)
 		}
 	})
-}
-
-func TestErrorText(t *testing.T) {
-	err := repo.Errorf(repo.NotFound, "no %s: %w", "x", context.Canceled)
-	if got := err.Error(); strings.Count(got, "context canceled") != 1 {
-		t.Errorf("%q says its cause more than once", got)
-	}
-	if e := repo.AsError(context.DeadlineExceeded); e.Code != repo.Unavailable {
-		t.Errorf("a context's end is %v", e.Code)
-	}
 }

@@ -4,18 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"blog/internal/transport"
 )
-
-// Gate lets the tests walk through a gate whose clock and timer are theirs.
-type Gate struct{ g *gate }
-
-func NewGate(now func() time.Time, after func(time.Duration, func())) Gate {
-	return Gate{&gate{now: now, after: after}}
-}
-
-func (g Gate) Enter(ctx context.Context) error { return g.g.enter(ctx) }
-func (g Gate) Pass()                           { g.g.pass() }
-func (g Gate) Leave()                          { g.g.leave() }
 
 // SetFree sets how much room r finds on its disk.
 func (r *Repo) SetFree(bytes uint64) {
@@ -25,25 +16,16 @@ func (r *Repo) SetFree(bytes uint64) {
 // SetCommit replaces COMMIT.
 func (r *Repo) SetCommit(commit func(tx *sql.Tx) error) { r.commit = commit }
 
-// LookConns is the constant of the pool, LooksInUse how many of them are taken, and LooksWaited how often one was
-// waited for.
-const LookConns = lookConns
+// ReservedInUse is how many connections of ViewReserved's pool are in use, ReservedWaited how often one was waited for.
+func (r *Repo) ReservedInUse() int    { return r.db.ReservedStats().InUse }
+func (r *Repo) ReservedWaited() int64 { return r.db.ReservedStats().WaitCount }
 
-func (r *Repo) LooksInUse() int    { return r.looks.Stats().InUse }
-func (r *Repo) LooksWaited() int64 { return r.looks.Stats().WaitCount }
-
-// ReadConns is the constant of the pool.
-const ReadConns = readConns
-
-// GiveUp makes all connections of the pools be of a history that was given up.
-func (r *Repo) GiveUp() { r.rewritten.Add(1) }
-
-// LongestRun is the constant of the gate.
-const LongestRun = longestRun
+// DiscardHistory makes all connections of the pools those of a history that was given up.
+func (r *Repo) DiscardHistory() { r.db.DiscardHistory() }
 
 // ExecOnWriter runs a statement on the connection that writes, between two batches.
 func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
-	t, err := r.primary.ready()
+	t, err := r.primary.currentTerm()
 	if err != nil {
 		return err
 	}
@@ -53,9 +35,9 @@ func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
 	})
 }
 
-// HoldWriter keeps the committer from its next batch until what it returns is called.
+// HoldWriter blocks the committer before its next batch until the function that it returns is called.
 func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
-	t, err := r.primary.ready()
+	t, err := r.primary.currentTerm()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +51,7 @@ func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
 
 // Waiting is how many calls wait for the committer.
 func (r *Repo) Waiting() int {
-	t, err := r.primary.ready()
+	t, err := r.primary.currentTerm()
 	if err != nil {
 		return 0
 	}
@@ -79,9 +61,12 @@ func (r *Repo) Waiting() int {
 	return len(c.calls) + len(c.bulk) + len(c.again)
 }
 
+// Calls is how many calls have no answer yet.
+func (r *Repo) Calls() int { return int(r.waiting.Load()) }
+
 // Jobs is how many jobs wait for the committer.
 func (r *Repo) Jobs() int {
-	t, err := r.primary.ready()
+	t, err := r.primary.currentTerm()
 	if err != nil {
 		return 0
 	}
@@ -91,24 +76,32 @@ func (r *Repo) Jobs() int {
 	return len(c.jobs)
 }
 
-// TransactionWord is the function.
-func TransactionWord(query string) string { return transactionWord(query) }
-
-// ReadableWithin bounds the wait for the own copy.
-const ReadableWithin = readableWithin
-
 // Bounds of a batch.
 const (
 	MaxBatchCalls    = maxBatchCalls
 	MaxBatchBytes    = maxBatchBytes
+	MaxBatchTime     = maxBatchTime
 	SharedApplyLimit = sharedApplyLimit
 	PruneMost        = pruneMost
 )
 
-// SetBatchTime sets for how long a batch takes further calls in.
+// SetBatchTime sets for how long a batch admits further calls.
 func (r *Repo) SetBatchTime(d time.Duration) { r.batchTime = d }
 
-// Super gives a command to the end of the chain alone: nobody asks again.
+// SetApplyTime sets for how long one Apply, or one upkeep, may run.
+func (r *Repo) SetApplyTime(d time.Duration) { r.applyTime = d }
+
+// Pace returns the bounds of a batch after a COMMIT and Applies that took so long.
+func Pace(commit time.Duration, applies ...time.Duration) (admission, shared time.Duration) {
+	p := pace{}
+	p.committed(commit)
+	for _, took := range applies {
+		p.applied(took)
+	}
+	return p.admission(maxBatchTime), p.shared()
+}
+
+// Super gives a command to super, without the rest of the chain: nobody asks again.
 func (r *Repo) Super(ctx context.Context, name, key string, body []byte) (Reply, error) {
 	call := newCall(ctx, name, body)
 	call.Key = key
@@ -127,24 +120,30 @@ func (r *Repo) SetOpenWriter(change func(open OpenWriter) OpenWriter) {
 	r.primary.open = change(r.primary.open)
 }
 
-// Take begins a term, as follow does. The role that the repository knows must not be the primary's meanwhile.
-func (r *Repo) Take(ctx context.Context, over <-chan struct{}) error {
-	return r.primary.take(ctx, over)
+// BeginTerm begins a term, as follow does. The role that the repository knows must not be the primary's meanwhile.
+func (r *Repo) BeginTerm(ctx context.Context, over <-chan struct{}) error {
+	return r.primary.beginTerm(ctx, over)
 }
 
-// Drop ends the term.
-func (r *Repo) Drop() error { return r.primary.drop() }
+// EndTerm ends the term.
+func (r *Repo) EndTerm() error { return r.primary.endTerm() }
+
+// Refusals are the causes of refusals that are asked again.
+type Refusals struct{ r refusals }
+
+// Due is whether err is to be logged at now, and how many were not before it.
+func (r *Refusals) Due(err error, now time.Time) (skipped int, due bool) { return r.r.due(err, now) }
 
 // MaxWire is the largest call on the wire, in bytes.
-const MaxWire = maxWire
+const MaxWire = transport.MaxMessage
 
 // SetBodies sets how many bytes the bodies of r's calls may have at a time.
-func (r *Repo) SetBodies(limit int64) { r.bodies.limit = limit }
+func (r *Repo) SetBodies(limit int64) { r.bodies.SetLimit(limit) }
 
 // HeldBodies is how many bytes they have now.
-func (r *Repo) HeldBodies() int64 { return r.bodies.held.Load() }
+func (r *Repo) HeldBodies() int64 { return r.bodies.Held() }
 
-// Readiness is what /readyz asks, with a read of the test's own.
+// Readiness is a readiness whose read is the test's.
 type Readiness struct{ r *readiness }
 
 func NewReadiness(ctx context.Context, read func(ctx context.Context) error) Readiness {
@@ -159,5 +158,38 @@ func (r Readiness) Find(ctx context.Context) (time.Time, error) {
 
 func (r Readiness) Close() { r.r.close() }
 
-// Once carries a call out here and gives its first answer: nothing asks again.
-func (r *Repo) Once(ctx context.Context, call *Call) error { return r.super(ctx, call) }
+// Rule is what one rule says, by the names of its parts.
+type Rule struct{ Phase, When, Reason, Next string }
+
+// Rules returns all rules.
+func Rules() []Rule {
+	out := make([]Rule, 0, len(rules))
+	for _, r := range rules {
+		out = append(out, Rule{string(r.phase), r.when.name, r.reason, string(r.next)})
+	}
+	return out
+}
+
+// Fail is fail.
+func Fail(p string, err error, key string, more ...any) error {
+	return fail(phase(p), err, key, more...)
+}
+
+// IsAskedAgain is isAskedAgain.
+func IsAskedAgain(err error) bool { return isAskedAgain(err) }
+
+// The errors that say how far a call has come.
+var (
+	ErrNotPrimary  = errNotPrimary
+	ErrStarting    = errStarting
+	ErrLeaving     = errLeaving
+	ErrNoPrimary   = errNoPrimary
+	ErrTooMany     = errTooMany
+	ErrExpired     = errExpired
+	ErrNoCommand   = errNoCommand
+	ErrNoField     = errNoField
+	ErrRoleChanged = errRoleChanged
+	ErrWriterEnded = errWriterEnded
+	ErrRolledBack  = errRolledBack
+	ErrNoRoom      = errNoRoom
+)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -25,10 +26,11 @@ func hooked(t *testing.T, hook func(ctx context.Context) error) *cluster {
 func empty(t *testing.T, c *cluster, key string) {
 	t.Helper()
 	if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items)"); n != 0 {
-		t.Errorf("%d rows were left", n)
+		t.Errorf("%d rows were left, want 0", n)
 	}
-	if _, receipt, err := repo.Do(operator(), c.primary, put{Item: "free"}, repo.WithKey(key)); err != nil || receipt.Replayed {
-		t.Errorf("the key afterwards: %+v, %v", receipt, err)
+	if _, receipt, err := repo.Do(operator(), c.primary, put{Item: "free"}, repo.WithKey(key)); err != nil ||
+		receipt.Replayed {
+		t.Errorf("the key afterwards: %+v, %v, want no error and Replayed false", receipt, err)
 	}
 }
 
@@ -56,8 +58,11 @@ func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
 			}()
 			<-entered
 			cancel()
-			if e := repo.AsError(<-done); e.Code != repo.Unavailable || (where == "primary") != (e.Reason == repo.NoPrimary) || (where == "replica") != (e.Reason == repo.OutcomeUnknown) {
-				t.Errorf("got %v", e)
+			if e := apperr.From(<-done); e.Code != apperr.Unavailable ||
+				(where == "primary") != (e.Reason == apperr.NoPrimary) ||
+				(where == "replica") != (e.Reason == apperr.OutcomeUnknown) {
+				t.Errorf("on the %s: got %v, want %v, %s on the primary and %s on the replica", where, e, apperr.Unavailable,
+					apperr.NoPrimary, apperr.OutcomeUnknown)
 			}
 			<-left
 			empty(t, c, "k")
@@ -66,10 +71,10 @@ func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
 }
 
 // Callers go away at every moment of a write. Here, where the disk is sound, each
-// of them must be told exactly what happened.
+// of them must get the answer that says exactly what happened.
 func TestOutcomeIsKnownWheneverTheCallerGoesAway(t *testing.T) {
 	c := MustCluster(t)
-	told := map[bool]int{}
+	answers := map[bool]int{}
 	for i := range 300 {
 		ctx, cancel := context.WithCancel(operator())
 		timer := time.AfterFunc(time.Duration(i%100)*15*time.Microsecond, cancel)
@@ -77,24 +82,26 @@ func TestOutcomeIsKnownWheneverTheCallerGoesAway(t *testing.T) {
 		_, err := repo.Write(ctx, c.primary, put{Item: key}, repo.WithKey(key))
 		timer.Stop()
 		cancel()
-		if err != nil && (repo.AsError(err).Code != repo.Unavailable || repo.HasReason(err, repo.OutcomeUnknown)) {
-			t.Errorf("%s: %v", key, err)
+		if err != nil && (apperr.From(err).Code != apperr.Unavailable || apperr.HasReason(err, apperr.OutcomeUnknown)) {
+			t.Errorf("%s: %v, want no error, or %v and a known outcome", key, err, apperr.Unavailable)
 		}
-		rows := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes WHERE key = ?1) + (SELECT COUNT(*) FROM items WHERE name = ?1)", key)
+		rows := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes WHERE key = ?1) + (SELECT COUNT(*) FROM items "+
+			"WHERE name = ?1)", key)
 		if want := map[bool]int{true: 2, false: 0}[err == nil]; rows != want {
 			t.Errorf("%s: %d rows after %v", key, rows, err)
 		}
-		told[err == nil]++
+		answers[err == nil]++
 	}
-	t.Logf("%d saved, %d not", told[true], told[false])
+	t.Logf("%d saved, %d not", answers[true], answers[false])
 }
 
 func TestDeadlineInsideTheTransaction(t *testing.T) {
 	c := hooked(t, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	ctx, cancel := context.WithTimeout(as("user:1"), 100*time.Millisecond)
 	defer cancel()
-	if _, err := repo.Write(ctx, c.primary, put{Item: "a"}, repo.WithKey("k")); repo.AsError(err).Code != repo.Unavailable || repo.HasReason(err, repo.OutcomeUnknown) {
-		t.Errorf("got %v", err)
+	if _, err := repo.Write(ctx, c.primary, put{Item: "a"},
+		repo.WithKey("k")); apperr.From(err).Code != apperr.Unavailable || apperr.HasReason(err, apperr.OutcomeUnknown) {
+		t.Errorf("got %v, want %v and a known outcome", err, apperr.Unavailable)
 	}
 	empty(t, c, "k")
 }
@@ -109,7 +116,8 @@ func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
 		done <- err
 	}()
 	<-entered
-	if _, err := repo.Write(within(t, 100*time.Millisecond), c.replica, put{Item: "hasty"}); repo.AsError(err).Code != repo.Unavailable {
+	if _, err := repo.Write(within(t, 100*time.Millisecond), c.replica,
+		put{Item: "hasty"}); apperr.From(err).Code != apperr.Unavailable {
 		t.Errorf("behind a slow write: %v", err)
 	}
 	close(goOn)
@@ -118,39 +126,43 @@ func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
 	}
 	repo.MustWrite(operator(), c.primary, put{Item: "after"})
 	// The hasty one was called off before its turn came, or its caller would
-	// have been told that nobody knows.
+	// have got an unknown outcome.
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes WHERE result LIKE '%operator%'"); n > 2 {
-		t.Errorf("%d rows", n)
+		t.Errorf("%d rows, want at most 2", n)
 	}
 }
 
 func TestTransactionThatEndedByItself(t *testing.T) {
 	c := MustCluster(t)
-	repotest.MustExec(t, c.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT RAISE(ROLLBACK, 'over'); END")
-	_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, odd{Item: "odd", How: "end, overlooked"}, repo.WithKey("k"))
-	if repo.AsError(err).Code != repo.Unavailable {
+	repotest.MustExec(t, c.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT "+
+		"RAISE(ROLLBACK, 'over'); END")
+	_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, odd{Item: "odd", How: "end, overlooked"},
+		repo.WithKey("k"))
+	if apperr.From(err).Code != apperr.Unavailable {
 		t.Errorf("got %v", err)
 	}
 	empty(t, c, "k")
 }
 
-// TestApplyEndsNoTransaction: it would be another call's as well.
+// TestApplyEndsNoTransaction: the transaction is that of other calls as well.
 func TestApplyEndsNoTransaction(t *testing.T) {
 	c := MustCluster(t)
 	for _, query := range []string{
-		"ROLLBACK", "commit", "\ufeffCOMMIT", "SELECT 1; \ufeff RELEASE call", " -- a comment\n COMMIT", "/* one */ END;", "BEGIN IMMEDIATE", "SAVEPOINT other", "RELEASE call",
+		"ROLLBACK", "commit", "\ufeffCOMMIT", "SELECT 1; \ufeff RELEASE call", " -- a comment\n COMMIT", "/* one */ END;",
+		"BEGIN IMMEDIATE", "SAVEPOINT other", "RELEASE call",
 		"ROLLBACK TO call", "DELETE FROM items; COMMIT", "INSERT OR ROLLBACK INTO writes (seq, key) VALUES (1, NULL)",
 		"insert or /* so */ rollback into writes (seq, key) values (1, null)",
 		"PRAGMA defer_foreign_keys = 1", "VACUUM", "ATTACH ':memory:' AS other",
 	} {
 		_, err := repo.Write(operator(), c.primary, loud{Query: query})
-		if err == nil || repo.AsError(err).Code != repo.Internal {
+		if err == nil || apperr.From(err).Code != apperr.Internal {
 			t.Errorf("%s: got %v, want it to be refused", query, err)
 		}
 	}
 	empty(t, c, "k")
 	for _, query := range []string{
-		"INSERT INTO items (name, value) VALUES ('COMMIT', '; ROLLBACK'), ('it''s; END', '')", "/* ; COMMIT */ DELETE FROM items -- ; END",
+		"INSERT INTO items (name, value) VALUES ('COMMIT', '; ROLLBACK'), ('it''s; END', '')",
+		"/* ; COMMIT */ DELETE FROM items -- ; END",
 		"UPDATE items SET value = CASE WHEN 1 THEN 'OR' ELSE \"name\" END",
 	} {
 		if _, err := repo.Write(operator(), c.primary, loud{Query: query}); err != nil {
@@ -161,21 +173,22 @@ func TestApplyEndsNoTransaction(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	c := MustCluster(t)
-	// The limit belongs to the connection, which is thrown away after the fault.
+	// The limit is the connection's, which is discarded after the error.
 	if err := c.primary.ExecOnWriter(t.Context(), "PRAGMA max_page_count = 1"); err != nil {
 		t.Fatal(err)
 	}
 	large := put{Item: "large", Value: strings.Repeat("x", 100_000)}
 	_, err := repo.Write(operator(), c.replica, large, repo.WithKey("k"))
-	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.DiskFull || e.RetryAfter < 1 {
-		t.Errorf("got %v", err)
+	if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.DiskFull || e.RetryAfter < 1 {
+		t.Errorf("got %v, Code %v, Reason %v, RetryAfter %v, want Code %v, Reason %v and RetryAfter at least 1", err, e.Code,
+			e.Reason, e.RetryAfter, apperr.Unavailable, apperr.DiskFull)
 	}
 	if _, receipt, err := repo.Do(operator(), c.replica, large, repo.WithKey("k")); err != nil || receipt.Replayed {
-		t.Errorf("with room again: %+v, %v", receipt, err)
+		t.Errorf("with room again: %+v, %v, want no error and Replayed false", receipt, err)
 	}
 }
 
-// TestDiskFullUnderLiteFS: its mount says "I/O error" of a full disk, as it does where the role is lost.
+// TestDiskFullUnderLiteFS: LiteFS's mount says "I/O error" on a full disk, and also when the role is lost.
 func TestDiskFullUnderLiteFS(t *testing.T) {
 	for _, c := range []struct {
 		free uint64
@@ -188,8 +201,8 @@ func TestDiskFullUnderLiteFS(t *testing.T) {
 			ctx = within(t, 300*time.Millisecond)
 		}
 		_, err := repo.Write(ctx, nodes.replica, fail{How: "io"}, repo.WithKey("k"))
-		if e := repo.AsError(err); e.Code != repo.Unavailable || (e.Reason == repo.DiskFull) != c.full {
-			t.Errorf("with %d bytes left: %v", c.free, err)
+		if e := apperr.From(err); e.Code != apperr.Unavailable || (e.Reason == apperr.DiskFull) != c.full {
+			t.Errorf("with %d bytes left: %v, want %v, for a full disk: %t", c.free, err, apperr.Unavailable, c.full)
 		}
 		empty(t, nodes, "k")
 	}
@@ -199,12 +212,12 @@ func TestPanicWedgesNothing(t *testing.T) {
 	c := MustCluster(t)
 	for _, r := range []*repo.Repo{c.primary, c.replica} {
 		_, err := repo.Write(operator(), r, fail{How: "panic"}, repo.WithKey("k"))
-		if e := repo.AsError(err); err == nil || e.Code != repo.Internal || strings.Contains(e.Message, "secret path") {
-			t.Errorf("got %v", e)
+		if e := apperr.From(err); err == nil || e.Code != apperr.Internal || strings.Contains(e.Message, "secret path") {
+			t.Errorf("got %v, %v, want an error, Code %v and Message without %q", e, err, apperr.Internal, "secret path")
 		}
 	}
 	if log := c.log.String(); !strings.Contains(log, "panicked") || !strings.Contains(log, "commands_test.go") {
-		t.Error("the primary's log has no stack")
+		t.Errorf("the primary's log has no stack: %v, want with %q and with %q", log, "panicked", "commands_test.go")
 	}
 	empty(t, c, "k")
 }

@@ -7,32 +7,34 @@ import (
 	"sync"
 	"time"
 
+	"blog/internal/apperr"
+	"blog/internal/backoff"
 	"blog/internal/litefs"
 )
 
-// Tail is told of each change of this node's own copy, in order and one at a
-// time. What it is told of can be read here already. It must be quick, since
-// answers to writes wait for it, and must not write: that would wait for itself.
+// Tail is notified of each change of this node's copy, in order and one at a time. What it is
+// notified of can be read here already. It must be quick, since answers to writes wait for it,
+// and must not write: the answer would wait for the tail, and the tail for the answer.
 type Tail interface {
 	// Rows is called with new rows, oldest first.
 	Rows(ctx context.Context, rows []Row)
-	// Reset is called when the history up to the last row told was rewritten, or when
-	// the tail itself panicked over what it was told: everything derived from that is
-	// void. now is the newest row of the history as it is. A tail that panics here is
-	// reset again before it is told of anything else.
+	// Reset is called when the history up to the last row was rewritten, or when the tail has
+	// panicked: everything derived from earlier rows is void. now is the newest row of the
+	// history as it is. A tail that panics here is reset again before anything else.
 	Reset(ctx context.Context, now Cursor)
 }
 
-// Feed tails the table writes of this node's copy. It polls nothing: LiteFS's
-// events, or the write itself, wake it.
+// Feed reads the table writes of this node's copy as rows arrive, and notifies its tails. It does
+// not poll: LiteFS's events, or a write of this process, wake it.
 type Feed struct {
 	repo *Repo
 
 	mu      sync.Mutex
 	pos     Cursor
+	recent  recentRows
 	started bool
-	turn    <-chan struct{} // the role's Changed under which was read what is told, or was told last
-	follows bool            // under it, as a replica, something has come
+	term    <-chan struct{} // the node's Changed under which the newest notification was read
+	follows bool            // under it, as a replica, this node has received something
 	moved   chan struct{}   // closed and replaced at each change of pos
 	tails   []*attached
 	ended   chan struct{} // closed when run has returned
@@ -41,15 +43,15 @@ type Feed struct {
 // attached gives a tail an identity, whatever its type.
 type attached struct {
 	Tail
-	broken bool // it panicked, and has not been reset since; only the feed's goroutine asks
+	broken bool // it has panicked, and has not been reset since; only the feed's goroutine uses it
 }
 
 func newFeed(r *Repo) *Feed {
 	return &Feed{repo: r, moved: make(chan struct{}), ended: make(chan struct{})}
 }
 
-// Attach adds a tail, which is told of everything after the returned position.
-// Tails are told in the order in which they were attached.
+// Attach adds a tail, which is notified of everything after the returned position.
+// Tails are notified in the order in which they were attached.
 func (f *Feed) Attach(t Tail) Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,68 +59,72 @@ func (f *Feed) Attach(t Tail) Cursor {
 	return f.pos
 }
 
-// Detach takes t, which must be comparable, out again. A call of t that is under
-// way may end after Detach has returned.
+// Detach removes t, which must be comparable. A call of t that is under way may end after
+// Detach has returned.
 func (f *Feed) Detach(t Tail) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tails = slices.DeleteFunc(f.tails, func(a *attached) bool { return a.Tail == t })
 }
 
-// Position is the newest row that all tails have been told of.
+// Position returns the newest row of which all tails have been notified.
 func (f *Feed) Position() Cursor {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.pos
 }
 
-// Term is, for a tail that is being told, the node's Changed under which what it is told
-// was read: no change of the role lies between the two. Where it is closed the role has
-// changed since, and what is told may be of a history that is given up.
+// Term returns, to a tail that is being notified, the node's Changed under which the rows were
+// read: no change of the role lies between the two. When it is closed the role has changed
+// since, and the rows may be of a history that is given up.
 func (f *Feed) Term() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.turn
+	return f.term
 }
 
-// Wait waits until all tails have been told of the row at c, or until this node knows
-// that c is in another history, and reports Here or Elsewhere; when ctx or the feed ends
-// before that it reports Ahead. That a row is in another history is known to a replica to
-// which something has come from its primary: until then this node's may be the history
-// that is given up. A primary knows it of a row that it does not have, also of one that is
-// ahead of all its rows, once what it has is confirmed like the answer to a write.
+// Wait returns Here when all tails have been notified of the row at c, Elsewhere when this node
+// knows that c is in another history, and Ahead when ctx or the feed ends before that.
+//
+// A replica knows that a row is in another history when it has received something from its
+// primary since it has its role: until then its own history may be the one that is given up. A
+// primary knows it of every row that it does not have, even of one ahead of all its rows, once
+// its newest row is confirmed like the answer to a write.
 func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	for {
-		turned := f.repo.node.Changed()
+		changed := f.repo.node.Changed()
 		primary := f.repo.node.Role().State == litefs.Primary
 		f.mu.Lock()
 		pos, moved, started := f.pos, f.moved, f.started
-		follows := f.follows && f.turn == turned
+		recent := primary && f.term == changed && pos.Seq >= c.Seq && f.recent.has(c)
+		follows := f.follows && f.term == changed
 		f.mu.Unlock()
-		if c.Zero() || pos == c {
+		// In the term of a primary the history only grows, so what its feed has read in it stays. primary is of that
+		// term only if changed is still open.
+		if c.Zero() || pos == c || recent && !isClosed(changed) {
 			return Here
 		}
 		if started && pos.Seq >= c.Seq {
-			// Ahead although the position is past it: the history was cut short a
-			// moment ago, and the feed is about to see that.
+			// The place can be Ahead although the position is past it: the history was cut
+			// short a moment ago, and the feed is about to find that.
 			switch place, newest, err := f.locate(ctx, c); {
 			case err != nil:
 			case place == Here:
 				return Here
-			case place == Elsewhere && (follows || primary && f.repo.confirmed(ctx, newest, turned)):
+			case place == Elsewhere && (follows || primary && f.repo.isConfirmed(ctx, newest, changed)):
 				return Elsewhere
 			}
 		}
 		var ask <-chan time.Time
 		if primary {
-			ask = time.After(untoldAfter)
+			ask = time.After(checkRowAfter)
 		}
 		select {
 		case <-moved:
-		case <-turned:
+		case <-changed:
 		case <-ask:
 			place, newest, err := f.locate(ctx, c)
-			if err == nil && place != Here && f.repo.confirmed(ctx, newest, turned) {
+			if err == nil && place != Here && f.repo.isConfirmed(ctx, newest, changed) {
 				return Elsewhere
 			}
 		case <-ctx.Done():
@@ -129,28 +135,24 @@ func (f *Feed) Wait(ctx context.Context, c Cursor) Place {
 	}
 }
 
-// untoldAfter is when a primary looks whether it has the row that is waited for at all: by
-// then its feed has told of all that it wrote before, so who waits for that pays nothing.
-const untoldAfter = 200 * time.Millisecond
-
-// locate says where c stands in this node's copy: Here, Elsewhere or Ahead. newest is the
-// newest row of the copy.
+// locate returns where c stands in this node's copy, Here, Elsewhere or Ahead, and the newest
+// row of the copy. A row that was pruned is Here.
 func (f *Feed) locate(ctx context.Context, c Cursor) (place Place, newest Cursor, err error) {
-	err = f.repo.Look(ctx, func(rd Reader) error {
+	err = f.repo.ViewReserved(ctx, func(rd Reader) error {
 		if newest, err = Newest(ctx, rd); err != nil {
 			return err
 		}
 		place, err = Locate(ctx, rd, c)
 		return err
 	})
-	if place == Forgotten { // pruned, so long past
+	if place == Forgotten {
 		place = Here
 	}
 	return place, newest, err
 }
 
-// How soon a failed read of the tail is tried again: with no event to come, a
-// database that was locked would else stay unread.
+// How soon a failed read is tried again. If no event comes, a database that was locked would
+// otherwise stay unread.
 const (
 	rereadFirst = 100 * time.Millisecond
 	rereadLast  = 5 * time.Second
@@ -160,10 +162,10 @@ func (f *Feed) run(ctx context.Context) {
 	defer close(f.ended)
 	wake, cancel := f.repo.node.Subscribe()
 	defer cancel()
-	pause := rereadFirst
+	pauses := backoff.New(rereadFirst, rereadLast)
 	for {
-		turned := f.repo.node.Changed()
-		more, err := f.step(ctx, turned)
+		changed := f.repo.node.Changed()
+		more, err := f.step(ctx, changed)
 		if ctx.Err() != nil {
 			return
 		}
@@ -173,41 +175,40 @@ func (f *Feed) run(ctx context.Context) {
 		var again <-chan time.Time
 		switch {
 		case err == nil && f.repair(ctx):
-			pause = rereadFirst
-		case err == nil: // a tail could not be reset
-			again = time.After(pause)
-			pause = min(2*pause, rereadLast)
-		case HasReason(err, NoDatabase): // there is nothing to try: its arrival is an event
+			pauses.Reset()
+		case err == nil: // a tail cannot be reset
+			again = time.After(pauses.Next())
+		case apperr.HasReason(err, apperr.NoDatabase): // an event comes when it arrives
 		default:
-			if AsError(err).Code != Unavailable {
+			if apperr.From(err).Code != apperr.Unavailable {
 				f.repo.log.Error("read the change feed", "err", err)
 			}
-			again = time.After(pause)
-			pause = min(2*pause, rereadLast)
+			again = time.After(pauses.Next())
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-wake:
-		case <-turned:
+		case <-changed:
 		case <-again:
 		}
 	}
 }
 
-// stepRows is how many rows are read at a time: a read must stay short.
+// stepRows is how many rows are read at a time: a read must be short.
 const stepRows = 500
 
-// step reads what is new, in the same transaction that checks that the last row
-// told is still the same row. turn is the role's Changed, taken before.
-func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err error) {
+// step reads the rows after the feed's position and notifies the tails. The same transaction
+// checks that the row at the position is still the same. term is the node's Changed from before
+// the read. step reports whether the next step should follow at once.
+func (f *Feed) step(ctx context.Context, term <-chan struct{}) (more bool, err error) {
 	replica := f.repo.node.Role().State == litefs.Replica
 	pos, started := f.Position(), f.isStarted()
 	var rows []Row
 	var newest Cursor
 	var at time.Time // of newest
 	rewritten := false
-	err = f.repo.Look(ctx, func(rd Reader) error {
+	err = f.repo.ViewReserved(ctx, func(rd Reader) error {
 		var last head
 		last, err = newestRow(ctx, rd)
 		if newest, at = last.cursor, last.at; err != nil || newest == pos || !started {
@@ -217,8 +218,8 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 		if lerr != nil {
 			return lerr
 		}
-		// A fresh snapshot may have pruned the row at pos: what lies between
-		// cannot be told either.
+		// A new snapshot may lack the row at pos, because it was pruned: then the rows
+		// in between cannot be listed either.
 		if rewritten = place != Here; rewritten {
 			return nil
 		}
@@ -231,38 +232,40 @@ func (f *Feed) step(ctx context.Context, turn <-chan struct{}) (more bool, err e
 	if err != nil {
 		return false, err
 	}
-	select {
-	case <-turn: // what was read may be of the term before or of this one: it is read again
+	if isClosed(term) { // the rows may be of the term before or of this one: they are read again
 		return true, nil
-	default:
 	}
-	f.look(turn, replica && (rewritten || len(rows) > 0))
-	f.repo.dated(at, rewritten || slices.ContainsFunc(rows, Row.redated))
+	f.noteRead(term, replica && (rewritten || len(rows) > 0), !started || rewritten)
+	f.repo.dated(at, rewritten || slices.ContainsFunc(rows, Row.isRedated))
 	switch {
 	case !started && newest.Zero():
-		f.move(ctx, newest, func(Tail) {}) // nothing has happened yet
+		f.moveTo(ctx, newest, func(Tail) {}) // nothing has happened yet
 	case !started, rewritten:
 		if rewritten {
 			f.repo.log.Warn("the history of writes was rewritten", "had", pos.Seq, "now", newest.Seq)
-			if f.repo.rewritten != nil {
-				f.repo.rewritten.Add(1)
-			}
+			f.repo.db.DiscardHistory()
 		}
-		// Who was attached before the start has missed what came until now.
-		f.move(ctx, newest, func(t Tail) { t.Reset(ctx, newest) })
+		// A tail that was attached before the start has missed everything until now.
+		f.moveTo(ctx, newest, func(t Tail) { t.Reset(ctx, newest) })
 	case len(rows) > 0:
-		f.move(ctx, rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
+		f.addRecent(rows) // first: a caller that is woken by the move asks for them
+		f.moveTo(ctx, rows[len(rows)-1].Cursor, func(t Tail) { t.Rows(ctx, rows) })
 	}
 	return len(rows) == stepRows, nil
 }
 
-// look notes a look under a role. What the first one finds may be this node's own: what
-// it wrote as primary is there before it is none.
-func (f *Feed) look(turn <-chan struct{}, came bool) {
+// noteRead records a read under the role of term; received says that this node, as a replica,
+// has found something new in it. What the first read under a role finds may be this node's own
+// write: a row that it committed as primary is there before its next role begins. rewritten says that the rows before
+// are of another history: none of them is recent under term.
+func (f *Feed) noteRead(term <-chan struct{}, received, rewritten bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.follows = f.turn == turn && (f.follows || came)
-	f.turn = turn
+	f.follows = f.term == term && (f.follows || received)
+	f.term = term
+	if rewritten {
+		f.recent = recentRows{}
+	}
 }
 
 func (f *Feed) isStarted() bool {
@@ -271,13 +274,29 @@ func (f *Feed) isStarted() bool {
 	return f.started
 }
 
-// move tells all tails and then goes to position to. A tail that is attached
-// meanwhile got the old position, so it is told as well.
-func (f *Feed) move(ctx context.Context, to Cursor, tell func(Tail)) {
-	told := map[*attached]bool{}
+// recentRows are cursors of the rows that tails were notified of last, each at the remainder of its sequence number.
+// With them the callers that wait for rows of one batch need no read transaction each.
+type recentRows [512]Cursor
+
+func (r *recentRows) has(c Cursor) bool {
+	return c.Seq > 0 && r[c.Seq%int64(len(r))] == c
+}
+
+func (f *Feed) addRecent(rows []Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, row := range rows {
+		f.recent[row.Cursor.Seq%int64(len(f.recent))] = row.Cursor
+	}
+}
+
+// moveTo notifies all tails and then sets the position to to. A tail that is attached
+// meanwhile got the old position, so it is notified as well.
+func (f *Feed) moveTo(ctx context.Context, to Cursor, notify func(Tail)) {
+	notified := map[*attached]bool{}
 	for {
 		f.mu.Lock()
-		next := slices.IndexFunc(f.tails, func(a *attached) bool { return !told[a] })
+		next := slices.IndexFunc(f.tails, func(a *attached) bool { return !notified[a] })
 		if next < 0 {
 			f.pos, f.started = to, true
 			close(f.moved)
@@ -287,25 +306,25 @@ func (f *Feed) move(ctx context.Context, to Cursor, tell func(Tail)) {
 		}
 		t := f.tails[next]
 		f.mu.Unlock()
-		told[t] = true
-		f.tell(ctx, t, to, tell)
+		notified[t] = true
+		f.notify(ctx, t, to, notify)
 	}
 }
 
-// tell calls tell with a tail. One that panics has lost what it was told, so it is reset
-// to the position to instead. One that has not been reset yet gets no rows: it lacks those
-// before them.
-func (f *Feed) tell(ctx context.Context, t *attached, to Cursor, tell func(Tail)) {
+// notify notifies one tail. A tail that panics has lost a notification, so it is reset to the
+// position to instead. A tail that has panicked and has not been reset yet gets no rows: it lacks
+// those before them.
+func (f *Feed) notify(ctx context.Context, t *attached, to Cursor, notify func(Tail)) {
 	if !t.broken {
-		t.broken = !f.survives(t.Tail, tell)
+		t.broken = !f.notifySafely(t.Tail, notify)
 	}
 	if t.broken {
-		t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, to) })
+		t.broken = !f.notifySafely(t.Tail, func(t Tail) { t.Reset(ctx, to) })
 	}
 }
 
-// repair resets the tails that have panicked and could not be reset yet. It reports
-// whether all are whole.
+// repair resets the tails that have panicked and could not be reset yet. It reports whether no
+// such tail is left.
 func (f *Feed) repair(ctx context.Context) bool {
 	f.mu.Lock()
 	tails, at := slices.Clone(f.tails), f.pos
@@ -313,21 +332,21 @@ func (f *Feed) repair(ctx context.Context) bool {
 	whole := true
 	for _, t := range tails {
 		if t.broken {
-			t.broken = !f.survives(t.Tail, func(t Tail) { t.Reset(ctx, at) })
+			t.broken = !f.notifySafely(t.Tail, func(t Tail) { t.Reset(ctx, at) })
 		}
 		whole = whole && !t.broken
 	}
 	return whole
 }
 
-// survives reports whether tell did not panic: one page that cannot be rendered must not
-// take the node down, again and again, at the same row.
-func (f *Feed) survives(t Tail, tell func(Tail)) (whole bool) {
+// notifySafely calls notify and reports whether it has returned without a panic: one page that
+// cannot be rendered must not end the process, again and again, at the same row.
+func (f *Feed) notifySafely(t Tail, notify func(Tail)) (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.repo.log.Error("a tail of the change feed panicked", "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	tell(t)
+	notify(t)
 	return true
 }

@@ -15,7 +15,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// tape is a tail that keeps what it is told.
+// tape is a tail that records its notifications.
 type tape struct {
 	mu     sync.Mutex
 	rows   []repo.Row
@@ -54,7 +54,7 @@ func (k *tape) resetTo() []repo.Cursor {
 	return slices.Clone(k.resets)
 }
 
-func TestFeedTellsEveryRowInOrder(t *testing.T) {
+func TestFeedNotifiesOfEveryRowInOrder(t *testing.T) {
 	c := MustCluster(t)
 	MustPut(t, c.primary, "before")
 	k := &tape{}
@@ -71,7 +71,8 @@ func TestFeedTellsEveryRowInOrder(t *testing.T) {
 		wg.Go(func() {
 			r := []*repo.Repo{c.primary, c.replica}[w%2]
 			for i := range each {
-				if _, err := repo.Write(operator(), r, put{Item: fmt.Sprintf("%d-%d", w, i), Topics: []string{"posts"}}); err != nil {
+				if _, err := repo.Write(operator(), r,
+					put{Item: fmt.Sprintf("%d-%d", w, i), Topics: []string{"posts"}}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -89,14 +90,16 @@ func TestFeedTellsEveryRowInOrder(t *testing.T) {
 		}
 	}
 	if int64(len(seqs)) != last.Seq-from.Seq || last.Seq != writers*each+2 || len(k.resetTo()) != 0 {
-		t.Errorf("told of %d rows, %d resets", len(seqs), len(k.resetTo()))
+		t.Errorf("told of %d rows to row %d, %d resets, want %d rows to row %d and none", len(seqs), last.Seq,
+			len(k.resetTo()), last.Seq-from.Seq, writers*each+2)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	row := k.rows[len(k.rows)-1]
 	want := []repo.Touch{{Topic: "posts", Subject: "last"}, {Topic: "tag:x", Subject: "last"}}
-	if row.Name != "items.put" || row.Actor != repo.Operator || !slices.Equal(row.Touches, want) || row.At.IsZero() || len(row.Result) == 0 {
-		t.Errorf("got %+v", row)
+	if row.Name != "items.put" || row.Actor != repo.Operator || !slices.Equal(row.Touches, want) || row.At.IsZero() ||
+		len(row.Result) == 0 {
+		t.Errorf("got %+v, want items.put by %s with the touches %v, a time and a result", row, repo.Operator, want)
 	}
 }
 
@@ -108,17 +111,20 @@ func TestFeedReadsManyRowsInSteps(t *testing.T) {
 	c.node.Notify()
 	repotest.Eventually(t, patience, "all rows are told", func() bool { return len(k.seqs()) == 1_700 })
 	if !slices.IsSorted(k.seqs()) || len(k.resetTo()) != 0 {
-		t.Error("out of order")
+		t.Errorf("in order: %t, resets to %v, want true and none", slices.IsSorted(k.seqs()), k.resetTo())
 	}
 }
 
 func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 	for name, rewrite := range map[string][]string{
-		"other mark":  {"UPDATE writes SET mark = randomblob(32) WHERE seq = 3"},
-		"cut short":   {"DELETE FROM writes WHERE seq = 3", "DELETE FROM topics WHERE seq = 3"},
-		"emptied":     {"DELETE FROM writes", "DELETE FROM topics"},
-		"a later one": {"UPDATE writes SET mark = randomblob(32)", "INSERT INTO writes SELECT 4, 'x', digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 3"},
-		"a gap":       {"INSERT INTO writes SELECT 9, 'x', digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 3"},
+		"other mark": {"UPDATE writes SET mark = randomblob(32) WHERE seq = 3"},
+		"cut short":  {"DELETE FROM writes WHERE seq = 3", "DELETE FROM topics WHERE seq = 3"},
+		"emptied":    {"DELETE FROM writes", "DELETE FROM topics"},
+		"a later one": {"UPDATE writes SET mark = randomblob(32)",
+			"INSERT INTO writes SELECT 4, 'x', digest, randomblob(32), name, actor, topics, result, at FROM writes " +
+				"WHERE seq = 3"},
+		"a gap": {"INSERT INTO writes SELECT 9, 'x', digest, randomblob(32), name, actor, topics, result, at FROM " +
+			"writes WHERE seq = 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := MustCluster(t)
@@ -134,9 +140,10 @@ func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 			repotest.Eventually(t, patience, "a reset", func() bool { return len(k.resetTo()) == 1 })
 			newest, err := view(t, c.replica, repo.Newest)
 			if err != nil || k.resetTo()[0] != newest {
-				t.Errorf("reset to %v, newest is %v, %v", k.resetTo()[0], newest, err)
+				t.Errorf("reset to %v, newest is %v, %v, want no error and %v", k.resetTo()[0], newest, err, newest)
 			}
-			repotest.Eventually(t, patience, "the feed stands there", func() bool { return c.replica.Feed().Position() == newest })
+			repotest.Eventually(t, patience, "the feed stands there",
+				func() bool { return c.replica.Feed().Position() == newest })
 			if name != "a gap" {
 				wait, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
@@ -147,7 +154,7 @@ func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 			next := MustPut(t, c.replica, "next")
 			if name == "other mark" || name == "a later one" {
 				if seqs := k.seqs(); !slices.Equal(seqs, []int64{next.Seq}) {
-					t.Errorf("told of %v afterwards", seqs)
+					t.Errorf("told of %v afterwards, want %v", seqs, []int64{next.Seq})
 				}
 			}
 		})
@@ -161,7 +168,8 @@ func TestFeedWait(t *testing.T) {
 	two := MustPut(t, c.replica, "2")
 	other := one
 	other.Mark[5] ^= 1
-	for cursor, want := range map[repo.Cursor]repo.Place{{}: repo.Here, one: repo.Here, two: repo.Here, other: repo.Elsewhere} {
+	for cursor, want := range map[repo.Cursor]repo.Place{{}: repo.Here, one: repo.Here, two: repo.Here,
+		other: repo.Elsewhere} {
 		if got := feed.Wait(t.Context(), cursor); got != want {
 			t.Errorf("%v: %v, want %v", cursor, got, want)
 		}
@@ -169,7 +177,7 @@ func TestFeedWait(t *testing.T) {
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if got := feed.Wait(short, repo.Cursor{Seq: 9}); got != repo.Ahead {
-		t.Errorf("a row to come: %v", got)
+		t.Errorf("a row to come: %v, want %v", got, repo.Ahead)
 	}
 	// A primary that was cut off may have written what is given up when it is back, so
 	// its history counts when something has come to it.
@@ -178,30 +186,30 @@ func TestFeedWait(t *testing.T) {
 		short, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		if got := feed.Wait(short, other); got != repo.Ahead {
-			t.Errorf("another history, and the role has just become %v: %v", role, got)
+			t.Errorf("another history, and the role has just become %v: %v, want %v", role, got, repo.Ahead)
 		}
 	}
 	got := make(chan repo.Place, 1)
 	go func() { got <- feed.Wait(context.Background(), other) }()
 	MustPut(t, c.primary, "3")
 	if place := <-got; place != repo.Elsewhere {
-		t.Errorf("another history, and a row has come: %v", place)
+		t.Errorf("another history, and a row has come: %v, want %v", place, repo.Elsewhere)
 	}
 	go func() { got <- feed.Wait(context.Background(), repo.Cursor{Seq: 4}) }()
 	MustPut(t, c.primary, "4")
 	if place := <-got; place != repo.Elsewhere {
-		t.Errorf("a row that turns out to be another: %v", place)
+		t.Errorf("a row that turns out to be another: %v, want %v", place, repo.Elsewhere)
 	}
 }
 
-// TestAPrimaryKnowsWhatIsGivenUp: a row that it does not have is in another history, also one that is ahead of all of its
-// rows, as soon as what it has is confirmed and not before: it may have been replaced.
+// TestAPrimaryKnowsWhatIsGivenUp: a row that it does not have is in another history, also one that is ahead of all of
+// its rows, as soon as what it has is confirmed and not before: it may have been replaced.
 func TestAPrimaryKnowsWhatIsGivenUp(t *testing.T) {
 	t.Parallel()
-	k := &keeper{open: make(chan struct{}), lasting: 2}
+	k := &heldDurability{open: make(chan struct{}), lasting: 2}
 	o := options(t, filepath.Join(t.TempDir(), "blog.db"), nil)
-	seat := repotest.NewSeat(repotest.Primary())
-	o.Node, o.Durability, o.LiteFS = seat, k, true
+	node := repotest.NewNode(repotest.Primary())
+	o.Node, o.Durability, o.LiteFS = node, k, true
 	r := repotest.MustOpen(t, o)
 	repotest.Eventually(t, patience, "it leads", func() bool { return r.Writing().State == repo.WriteFit })
 	one := MustPut(t, r, "1")
@@ -243,7 +251,7 @@ func TestTails(t *testing.T) {
 	var once sync.Once
 	first.onRows = func([]repo.Row) {
 		once.Do(func() {
-			feed.Attach(late) // attached while a row is being told: told of it as well
+			feed.Attach(late) // attached during the notification of a row: notified of it as well
 			panic("a tail's fault")
 		})
 	}
@@ -251,7 +259,7 @@ func TestTails(t *testing.T) {
 	MustPut(t, c.primary, "1")
 	MustPut(t, c.primary, "2")
 	if a, b := first.seqs(), late.seqs(); !slices.Equal(a, []int64{1, 2}) || !slices.Equal(b, []int64{1, 2}) {
-		t.Errorf("told %v and %v", a, b)
+		t.Errorf("told %v and %v, want %v and %v", a, b, []int64{1, 2}, []int64{1, 2})
 	}
 	if a, b := first.resetTo(), late.resetTo(); len(a) != 1 || a[0].Seq != 1 || len(b) != 0 {
 		t.Errorf("reset to %v and %v, want the one that lost row 1 to it, and only that one", a, b)
@@ -259,7 +267,7 @@ func TestTails(t *testing.T) {
 	feed.Detach(first)
 	MustPut(t, c.primary, "3")
 	if a, b := first.seqs(), late.seqs(); len(a) != 2 || len(b) != 3 {
-		t.Errorf("after Detach: %v and %v", a, b)
+		t.Errorf("after Detach: %v and %v, want 2 of them and 3 of them", a, b)
 	}
 }
 
@@ -267,7 +275,7 @@ func TestTailAttachedBeforeTheDatabaseArrives(t *testing.T) {
 	p := MustPair(t)
 	MustPut(t, p.a, "1")
 	path := t.TempDir() + "/late.db"
-	node := repotest.NewSeat(repotest.Unknown())
+	node := repotest.NewNode(repotest.Unknown())
 	o := options(t, path, node)
 	o.LiteFS = true
 	r := repotest.MustOpen(t, o)
@@ -275,30 +283,32 @@ func TestTailAttachedBeforeTheDatabaseArrives(t *testing.T) {
 	r.Feed().Attach(k)
 	repotest.MustExec(t, p.path, "VACUUM INTO ?", path)
 	node.Notify()
-	repotest.Eventually(t, patience, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+	repotest.Eventually(t, patience, "a reset to what is there",
+		func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
 }
 
 // A file that is there and cannot be opened, as when file descriptors have run
-// out: when that ends no event tells.
+// out: no event comes when that ends.
 func TestFeedTriesAgainWhatItCannotOpen(t *testing.T) {
 	t.Parallel() // it is tried every 5 s
 	p := MustPair(t)
 	MustPut(t, p.a, "1")
 	dir := t.TempDir()
 	path, ready := filepath.Join(dir, "late.db"), filepath.Join(dir, "ready.db")
-	if err := os.Symlink(path, path); err != nil { // there, and leads nowhere
+	if err := os.Symlink(path, path); err != nil { // there, and points nowhere
 		t.Fatal(err)
 	}
-	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
+	o := options(t, path, repotest.NewNode(repotest.Unknown()))
 	o.LiteFS = true
 	r := repotest.MustOpen(t, o)
 	k := &tape{}
 	r.Feed().Attach(k)
 	repotest.MustExec(t, p.path, "VACUUM INTO ?", ready)
-	// In one step: a look between a removal and a rename would find a database
-	// that has not arrived yet, and wait for the event that tells of it.
+	// In one step: a read between a removal and a rename would find a database
+	// that has not arrived yet, and wait for the event of its arrival.
 	if err := os.Rename(ready, path); err != nil {
 		t.Fatal(err)
 	}
-	repotest.Eventually(t, patience, "a reset to what is there", func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
+	repotest.Eventually(t, patience, "a reset to what is there",
+		func() bool { return len(k.resetTo()) == 1 && k.resetTo()[0].Seq == 1 })
 }

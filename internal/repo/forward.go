@@ -5,15 +5,17 @@ import (
 	"log/slog"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/backoff"
 	"blog/internal/litefs"
+	"blog/internal/transport"
 )
 
-// Forward carries a call to the primary, wherever that is: to next when this
-// node is it, over the private listener when another is, and by waiting within
-// the call's deadline when nobody is. It asks again, with the same key, whenever
-// nothing was done or it is not known whether it was; the key makes that safe.
-func Forward(node Node, t *Transport, log *slog.Logger) Middleware {
+// Forward sends a call to the primary: to next when this node is the primary, and to the
+// private listener of another node when that is. When no primary is known it waits for one,
+// until the call's deadline. It sends the call again, with the same key, when nothing was done
+// or the outcome is not known (see rules); the key makes that safe.
+func Forward(node Node, t *transport.Client, log *slog.Logger) Middleware {
 	return func(next Handler) Handler {
 		return func(ctx context.Context, call *Call) error {
 			ctx, cancel := context.WithDeadline(ctx, call.Deadline)
@@ -26,7 +28,7 @@ func Forward(node Node, t *Transport, log *slog.Logger) Middleware {
 
 type forwarding struct {
 	node      Node
-	transport *Transport
+	transport *transport.Client
 	log       *slog.Logger
 	next      Handler
 	unknown   error // the last attempt whose outcome is not known
@@ -37,8 +39,8 @@ type forwarding struct {
 const (
 	firstPause = 25 * time.Millisecond
 	lastPause  = time.Second
-	// afterChange is how long calls that have waited for a primary are spread over when
-	// there is one: it would else get those of all nodes in the same moment.
+	// afterChange is the time over which calls that waited for a primary are spread when
+	// there is one. Without it the primary would get those of all nodes at the same moment.
 	afterChange = 100 * time.Millisecond
 )
 
@@ -47,27 +49,26 @@ func (f *forwarding) run(ctx context.Context, call *Call) error {
 	for {
 		changed := f.node.Changed()
 		err := f.attempt(ctx, call, f.node.Role())
-		if !again(err) {
-			return f.settle(call, err)
+		if !isAskedAgain(err) {
+			return f.finish(call, err)
 		}
 		f.last = err
-		if HasReason(err, OutcomeUnknown) {
+		if apperr.HasReason(err, apperr.OutcomeUnknown) {
 			f.unknown = err
 		}
-		if rest(ctx, pauses.Next(), changed) {
+		if pause(ctx, pauses.Next(), changed) {
 			pauses.Reset()
-			rest(ctx, backoff.Spread(afterChange, nil), nil)
+			pause(ctx, backoff.Spread(afterChange, nil), nil)
 		}
 		if ctx.Err() != nil {
-			return f.gaveUp(call)
+			return f.giveUp(call)
 		}
 	}
 }
 
-// rest waits for pause, and less when ctx ends or early is closed, and reports
-// the latter.
-func rest(ctx context.Context, pause time.Duration, early <-chan struct{}) bool {
-	wait := time.NewTimer(pause)
+// pause waits for d, or until ctx ends or early is closed. It reports whether early was closed.
+func pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	wait := time.NewTimer(d)
 	defer wait.Stop()
 	select {
 	case <-early:
@@ -78,56 +79,44 @@ func rest(ctx context.Context, pause time.Duration, early <-chan struct{}) bool 
 	return false
 }
 
-// again reports the errors after which the same call is sent once more: nothing
-// was done and soon may be, or nobody knows.
-func again(err error) bool {
-	for _, reason := range []string{WrongPrimary, NoPrimary, NotNow, Busy, OutcomeUnknown} {
-		if HasReason(err, reason) {
-			return true
-		}
-	}
-	return false
-}
-
-// settle gives the last word of the primary. After an attempt whose outcome is
-// unknown only a command's own answer is one: "I do not know this command", or
-// "your deadline is past", says nothing about what the attempt before has done.
-func (f *forwarding) settle(call *Call, err error) error {
+// finish returns what the primary's answer err is to the caller. After an attempt whose outcome
+// is not known only a definite answer counts: "this release does not know the command", or "the
+// deadline is past", says nothing about what the attempt before has done.
+func (f *forwarding) finish(call *Call, err error) error {
 	if err == nil {
 		return nil
 	}
-	e := AsError(err)
-	if f.unknown != nil && (e.Code == Unavailable || e.Code == Internal || e.Reason == BadSecret) {
+	refusedHere := apperr.HasReason(err, apperr.BadSecret) // this node, and not who is signed in at it
+	if f.unknown != nil && (refusedHere || !isDefinite(err)) {
 		f.last = err
-		return f.gaveUp(call)
+		return f.giveUp(call)
 	}
-	if e.Reason == BadSecret {
-		// It is this node that was refused, not the one who is signed in here.
+	if refusedHere {
 		f.log.Error("the primary refuses this node's CLUSTER_SECRET", "primary", f.node.Role().URL)
-		return unavailable(BadSecret, "This node and the primary do not trust each other; nothing was saved. Their operator has to set the same CLUSTER_SECRET on both.", 30*time.Second, err)
+		return fail(atSend, err, call.Key)
 	}
 	return err
 }
 
 func (f *forwarding) attempt(ctx context.Context, call *Call, role litefs.Role) error {
+	call.role = role.State
 	switch role.State {
 	case litefs.Primary:
 		return f.next(ctx, call)
 	case litefs.Replica:
 		err := f.send(ctx, role, role.URL, call)
-		// A refusal that names the primary is followed once; if that one is not
-		// it either, this node's own events have to say who is.
-		if e := AsError(err); err != nil && e.Reason == WrongPrimary && e.Primary != "" && e.Primary != role.URL {
+		// A refusal that names the primary is followed once. If that node is not the
+		// primary either, this node's events have to say who is.
+		if e := apperr.From(err); err != nil && e.Reason == apperr.WrongPrimary && e.Primary != "" && e.Primary != role.URL {
 			return f.send(ctx, role, e.Primary, call)
 		}
 		return err
 	}
-	return unavailable(NoPrimary, "No primary is known.", lastPause, nil)
+	return fail(atSend, errNoPrimary, call.Key)
 }
 
-// send ends an attempt early when another node than url becomes primary under
-// it: a frozen one would else hold the call until its deadline. from is the role
-// that led to url.
+// send makes one attempt at url, and ends it early when another node becomes primary: a frozen
+// primary would otherwise hold the call until its deadline. from is the role that named url.
 func (f *forwarding) send(ctx context.Context, from litefs.Role, url string, call *Call) error {
 	actx, cancel := context.WithCancel(ctx)
 	gone := make(chan struct{})
@@ -146,24 +135,14 @@ func (f *forwarding) send(ctx context.Context, from litefs.Role, url string, cal
 		}
 	}()
 	defer func() { cancel(); <-gone }()
-	return f.transport.Send(actx, url, PathSuper, call)
+	return Send(actx, f.transport, url, PathSuper, call)
 }
 
-func (f *forwarding) gaveUp(call *Call) error {
+// giveUp returns the answer for when no further attempt is made.
+func (f *forwarding) giveUp(call *Call) error {
 	call.Reply = Reply{}
 	if f.unknown != nil {
-		why := "The primary did not answer in time"
-		if HasReason(f.last, DiskFull) {
-			why = "The primary's disk is full"
-		}
-		return &Error{
-			Code: Unavailable, Reason: OutcomeUnknown, Key: call.Key, RetryAfter: 5, cause: f.unknown,
-			Message: why + ", so it is not known whether this was saved. Ask again with the same key: it is carried out once at the most.",
-		}
+		return apperr.From(fail(afterUnknown, f.last, call.Key)).WithCause(f.unknown)
 	}
-	e := AsError(f.last)
-	return &Error{
-		Code: Unavailable, Reason: NoPrimary, Key: call.Key, RetryAfter: 5, cause: f.last,
-		Message: "No primary could take this in time; nothing was saved. Try again in a moment. (" + e.Message + ")",
-	}
+	return fail(atDeadline, f.last, call.Key, apperr.From(f.last).Message)
 }

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
 // within returns the operator's context with a deadline of d.
@@ -21,8 +23,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// cutting carries calls out at h and cuts the connection instead of answering,
-// for as long as cut says so.
+// cutting has h execute calls, and cuts the connection instead of answering
+// as long as cut is set.
 func cutting(t *testing.T, h http.Handler, cut func(n int64) bool) *httptest.Server {
 	t.Helper()
 	var n atomic.Int64
@@ -45,14 +47,16 @@ func cutting(t *testing.T, h http.Handler, cut func(n int64) bool) *httptest.Ser
 
 func refusing(t *testing.T, err error) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { repo.WriteReply(w, repo.Reply{}, err) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		transport.WriteError(w, err)
+	}))
 	t.Cleanup(s.Close)
 	return s
 }
 
 func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 	c := MustCluster(t)
-	// The third node takes the replica for the primary; the replica knows better.
+	// The third node sends to the replica as if it were the primary; the replica refuses.
 	wrong := httptest.NewServer(repo.NewHandler(c.replica, repotest.Secret, c.log.JSON()))
 	t.Cleanup(wrong.Close)
 	o := options(t, c.path, c.node.Beside(repotest.Replica(wrong.URL)))
@@ -61,13 +65,15 @@ func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 	if _, err := repo.Write(operator(), third, put{Item: "a"}); err != nil {
 		t.Errorf("not followed: %v", err)
 	}
-	// What comes in as a forwarded call goes no further.
-	tr := repo.NewTransport(repotest.Secret)
+	// A forwarded call is not forwarded again.
+	tr := transport.NewClient(repotest.Secret)
 	defer tr.Close()
-	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator}, Body: []byte(`{"item":"b"}`), Deadline: time.Now().Add(time.Minute)}
-	err := tr.Send(t.Context(), wrong.URL, repo.PathSuper, call)
-	if e := repo.AsError(err); e.Reason != repo.WrongPrimary || e.Primary != c.server.URL {
-		t.Errorf("the replica said %v, names %q", err, repo.AsError(err).Primary)
+	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator},
+		Body: []byte(`{"item":"b"}`), Deadline: time.Now().Add(time.Minute)}
+	err := repo.Send(t.Context(), tr, wrong.URL, repo.PathSuper, call)
+	if e := apperr.From(err); e.Reason != apperr.WrongPrimary || e.Primary != c.server.URL {
+		t.Errorf("the replica said %v, names %q, Reason %v, Primary %v, want Reason %v and Primary %v", err,
+			apperr.From(err).Primary, e.Reason, e.Primary, apperr.WrongPrimary, c.server.URL)
 	}
 }
 
@@ -75,8 +81,10 @@ func TestNoPrimary(t *testing.T) {
 	c := MustCluster(t)
 	c.node.Set(repotest.Unknown())
 	_, receipt, err := repo.Do(within(t, 100*time.Millisecond), c.replica, put{Item: "a"})
-	if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.NoPrimary || e.RetryAfter < 1 || receipt.Key == "" {
-		t.Errorf("got %v", err)
+	if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.NoPrimary || e.RetryAfter < 1 ||
+		receipt.Key == "" {
+		t.Errorf("got %v, again after %d s, key %q, want %v, %s, at least 1 s and a key", err, e.RetryAfter, receipt.Key,
+			apperr.Unavailable, apperr.NoPrimary)
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -100,7 +108,7 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	c.node.Set(repotest.Replica(s.URL))
 	_, receipt, err := repo.Do(within(t, 20*time.Second), c.replica, put{Item: "a"})
 	if err != nil || !receipt.Replayed || receipt.Seq != 1 {
-		t.Errorf("got %+v, %v", receipt, err)
+		t.Errorf("got %+v, %v, want no error, Replayed true and Seq 1", receipt, err)
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
@@ -111,11 +119,13 @@ func TestOutcomeUnknown(t *testing.T) {
 	c := MustCluster(t)
 	good := c.server.Config.Handler
 	for name, then := range map[string]http.Handler{
-		"cut for ever":       good,
-		"then expired":       refusing(t, &repo.Error{Code: repo.Unavailable, Reason: repo.Expired, Message: "late"}).Config.Handler,
-		"then other release": refusing(t, &repo.Error{Code: repo.Unavailable, Reason: repo.UnknownCommand, Message: "what?"}).Config.Handler,
-		"then internal":      refusing(t, http.ErrBodyNotAllowed).Config.Handler,
-		"then no JSON":       http.NotFoundHandler(),
+		"cut for ever": good,
+		"then expired": refusing(t,
+			&apperr.Error{Code: apperr.Unavailable, Reason: apperr.Expired, Message: "late"}).Config.Handler,
+		"then other release": refusing(t,
+			&apperr.Error{Code: apperr.Unavailable, Reason: apperr.UnknownCommand, Message: "what?"}).Config.Handler,
+		"then internal": refusing(t, http.ErrBodyNotAllowed).Config.Handler,
+		"then no JSON":  http.NotFoundHandler(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var once atomic.Bool
@@ -131,13 +141,15 @@ func TestOutcomeUnknown(t *testing.T) {
 			c.node.Set(repotest.Replica(both.URL))
 			cmd := put{Item: name}
 			_, receipt, err := repo.Do(within(t, time.Second), c.replica, cmd)
-			e := repo.AsError(err)
-			if e.Code != repo.Unavailable || e.Reason != repo.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key || e.RetryAfter < 1 {
-				t.Errorf("got %v with key %q, receipt %+v", err, e.Key, receipt)
+			e := apperr.From(err)
+			if e.Code != apperr.Unavailable || e.Reason != apperr.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key ||
+				e.RetryAfter < 1 {
+				t.Errorf("got %v with key %q, again after %d s, receipt %+v, want %v, %s, at least 1 s and the receipt's key", err,
+					e.Key, e.RetryAfter, receipt, apperr.Unavailable, apperr.OutcomeUnknown)
 			}
 			c.node.Set(repotest.Replica(c.server.URL))
 			if _, receipt, err = repo.Do(operator(), c.replica, cmd, repo.WithKey(e.Key)); err != nil || !receipt.Replayed {
-				t.Errorf("asked again: %+v, %v", receipt, err)
+				t.Errorf("asked again: %+v, %v, want no error and Replayed true", receipt, err)
 			}
 		})
 	}
@@ -168,9 +180,9 @@ func TestFrozenPrimaryIsLeftWhenTheRoleChanges(t *testing.T) {
 	}
 }
 
-func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
+func TestAnswerWaitsForTheLocalCopy(t *testing.T) {
 	c := MustCluster(t)
-	apart := repotest.NewSeat(repotest.Replica(c.server.URL)) // nothing wakes its feed but the test
+	apart := repotest.NewNode(repotest.Replica(c.server.URL)) // nothing wakes its feed but the test
 	o := options(t, c.path, apart)
 	o.LiteFS = true
 	far := repotest.MustOpen(t, o)
@@ -184,16 +196,18 @@ func TestAnswerWaitsForTheOwnCopy(t *testing.T) {
 		done <- answer{receipt, err}
 	}
 	go write("a")
-	repotest.Eventually(t, patience, "the primary has the row", func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
+	repotest.Eventually(t, patience, "the primary has the row",
+		func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
 	apart.Notify()
 	if a := <-done; a.err != nil || far.Feed().Position() != a.receipt.Cursor {
-		t.Errorf("answered at %v with %+v, %v", far.Feed().Position(), a.receipt, a.err)
+		t.Errorf("answered at %v with %+v, %v, want no error and %v", far.Feed().Position(), a.receipt, a.err,
+			a.receipt.Cursor)
 	}
 	began := time.Now()
 	go write("b")
 	a := <-done
 	if a.err != nil || a.receipt.Seq != 2 {
-		t.Errorf("never woken: %+v, %v", a.receipt, a.err)
+		t.Errorf("never woken: %+v, %v, want no error and Seq 2", a.receipt, a.err)
 	}
 	if far.Feed().Position().Seq != 1 {
 		t.Error("something else woke the feed: the bound was not tried")

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/transport"
 )
 
 // patience is how long a test waits for what must come.
@@ -33,14 +35,16 @@ func schemaTo(tb testing.TB, n int) fstest.MapFS {
 func registry(tb testing.TB) *repo.Registry {
 	tb.Helper()
 	return repotest.MustRegistry(tb, []repo.Registration{
-		repo.Register[put](), repo.Register[fail](), repo.Register[guess](), repo.Register[loud](), repo.Register[remove](), repo.Register[idle](),
+		repo.Register[put](), repo.Register[fail](), repo.Register[guess](), repo.Register[loud](),
+		repo.Register[remove](), repo.Register[idle](),
+		repo.Register[create](),
 		repo.Register[odd](), repo.Register[piece](),
 	})
 }
 
 func options(tb testing.TB, path string, node repo.Node) repo.Options {
 	tb.Helper()
-	t := repo.NewTransport(repotest.Secret)
+	t := transport.NewClient(repotest.Secret)
 	tb.Cleanup(t.Close)
 	return repo.Options{
 		Path: path, Node: node, Registry: registry(tb), Migrations: schemaTo(tb, 2), Transport: t,
@@ -53,7 +57,7 @@ func options(tb testing.TB, path string, node repo.Node) repo.Options {
 type cluster struct {
 	path             string
 	primary, replica *repo.Repo
-	node             *repotest.Seat // the replica's
+	node             *repotest.Node // the replica's
 	server           *httptest.Server
 	log              *repotest.Journal // the primary's
 }
@@ -61,7 +65,7 @@ type cluster struct {
 func MustCluster(tb testing.TB, change ...func(*repo.Options)) *cluster {
 	tb.Helper()
 	c := &cluster{path: filepath.Join(tb.TempDir(), "blog.db"), log: &repotest.Journal{}}
-	node := repotest.NewSeat(repotest.Primary())
+	node := repotest.NewNode(repotest.Primary())
 	o := options(tb, c.path, node)
 	o.Logger = c.log.JSON()
 	for _, f := range change {
@@ -75,6 +79,17 @@ func MustCluster(tb testing.TB, change ...func(*repo.Options)) *cluster {
 	o.LiteFS = true
 	c.replica = repotest.MustOpen(tb, o)
 	return c
+}
+
+// mustStillWait, in a bubble of synctest, fails when something comes on c although everybody waits for the test.
+func mustStillWait[T any](t *testing.T, c <-chan T, what string) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case got := <-c:
+		t.Fatalf("%s: %v", what, got)
+	default:
+	}
 }
 
 func MustCount(tb testing.TB, r *repo.Repo, query string, args ...any) int {

@@ -55,14 +55,14 @@ type Place int
 
 // The places.
 const (
-	Here      Place = iota // in this history, as far as what is kept can tell
+	Here      Place = iota // in this history, as far as the rows that are stored show
 	Ahead                  // newer than this copy: it may still arrive
-	Elsewhere              // another history: this seq has another mark here
-	Forgotten              // its row is no longer kept
+	Elsewhere              // in another history: this seq has another mark here
+	Forgotten              // its row has been pruned
 )
 
-// Locate says where c stands. A cursor whose row was pruned is still Here when a
-// topic's newest position is that cursor.
+// Locate returns where c stands in rd's copy. A cursor whose row was pruned is still Here
+// when it is the newest position of a topic.
 func Locate(ctx context.Context, rd Reader, c Cursor) (Place, error) {
 	if c.Zero() {
 		return Here, nil
@@ -93,19 +93,18 @@ func Locate(ctx context.Context, rd Reader, c Cursor) (Place, error) {
 	return Forgotten, nil
 }
 
-// ErrResync says that what came after a cursor cannot be told: it is in another
-// history, or too much or no longer kept.
-var ErrResync = errors.New("history after this cursor cannot be told")
+// ErrResync says that the rows after a cursor cannot be listed: the cursor is in another
+// history, or the rows are too many, or some of them have been pruned.
+var ErrResync = errors.New("the history after this cursor cannot be listed")
 
-// maxReplay is how many rows After reads at the most: past that, fetching the
-// page again is less work for everybody.
+// maxReplay is how many rows After reads at the most. Beyond that it is less work to fetch the
+// page again.
 const maxReplay = 2_000
 
-// After returns the writes after c that touched one of the topics, oldest first,
-// with only those touches. A cursor whose topics have not been touched since is
-// current, however old it is: also when its own row is no longer kept, so that
-// nothing here can tell whether it was in this history. ErrResync when it cannot
-// be told. One View must cover it.
+// After returns the writes after c that touched one of the topics, oldest first, with only
+// those touches. A cursor whose topics have not been touched since is current, however old it
+// is, even if its row was pruned, so that nothing here shows whether it was in this history.
+// After fails with ErrResync when the rows cannot be listed. rd must be one View.
 func After(ctx context.Context, rd Reader, c Cursor, topics []string) ([]Row, error) {
 	place, err := Locate(ctx, rd, c)
 	if err != nil {
@@ -125,7 +124,7 @@ func After(ctx context.Context, rd Reader, c Cursor, topics []string) ([]Row, er
 	if err != nil {
 		return nil, err
 	}
-	// The oldest row found tells whether everything after c is still kept.
+	// The oldest row found shows whether a row after c has been pruned.
 	if len(rows) > maxReplay || len(rows) == 0 || rows[0].Cursor.Seq != c.Seq+1 {
 		return nil, ErrResync
 	}

@@ -45,7 +45,10 @@ func locate(t *testing.T, r *repo.Repo, c repo.Cursor) repo.Place {
 // after returns the seqs of the rows, or -1 for ErrResync.
 func after(t *testing.T, r *repo.Repo, c repo.Cursor, topics ...string) []int64 {
 	t.Helper()
-	rows, err := view(t, r, func(ctx context.Context, rd repo.Reader) ([]repo.Row, error) { return repo.After(ctx, rd, c, topics) })
+	rows, err := view(t, r, func(ctx context.Context, rd repo.Reader) ([]repo.Row,
+		error) {
+		return repo.After(ctx, rd, c, topics)
+	})
 	if errors.Is(err, repo.ErrResync) {
 		return []int64{-1}
 	}
@@ -96,13 +99,20 @@ func TestPlacesAndWhatComesAfter(t *testing.T) {
 	ahead := repo.Cursor{Seq: 9, Mark: one.Mark}
 	zero := repo.Cursor{}
 
-	for cursor, want := range map[repo.Cursor]repo.Place{zero: repo.Here, one: repo.Here, three: repo.Here, other: repo.Elsewhere, ahead: repo.Ahead} {
+	for cursor, want := range map[repo.Cursor]repo.Place{zero: repo.Here, one: repo.Here, three: repo.Here,
+		other: repo.Elsewhere, ahead: repo.Ahead} {
 		if got := locate(t, c.replica, cursor); got != want {
 			t.Errorf("%v is at %v, want %v", cursor, got, want)
 		}
 	}
-	if newestOf(t, r, "a") != one || newestOf(t, r, "b", "a") != two || newestOf(t, r, "nothing") != zero {
-		t.Error("wrong newest positions of topics")
+	if got := newestOf(t, r, "a"); got != one {
+		t.Errorf("the newest of a is %v, want %v", got, one)
+	}
+	if got := newestOf(t, r, "b", "a"); got != two {
+		t.Errorf("the newest of b and a is %v, want %v", got, two)
+	}
+	if got := newestOf(t, r, "nothing"); got != zero {
+		t.Errorf("the newest of nothing is %v, want %v", got, zero)
 	}
 	for _, x := range []struct {
 		after  repo.Cursor
@@ -153,8 +163,8 @@ func TestMarksChainAndNowNeverGoesBack(t *testing.T) {
 	}
 }
 
-// TestMarksOfTwoHistories differ at one seq, although one call of one key was carried out in both: after a failover the
-// new primary may run what the old one has run, and the results need not be the same.
+// TestMarksOfTwoHistories: they differ at one seq, although both executed one call of one key. After a failover the
+// new primary may run what the old one has run, with other results.
 func TestMarksOfTwoHistories(t *testing.T) {
 	var marks []repo.Mark
 	for range 2 {
@@ -180,7 +190,8 @@ func MustFill(t *testing.T, path string, last int, at func(i int) time.Time) {
 	for i := 1; i <= last; i++ {
 		_, err := tx.ExecContext(t.Context(), `
 			INSERT INTO writes (seq, key, digest, mark, name, actor, topics, result, at)
-			VALUES (?, ?, x'00', randomblob(32), 'items.put', 'operator', '[]', '{}', ?)`, i, fmt.Sprint("fill-", i), repo.FormatTime(at(i)))
+			VALUES (?, ?, x'00', randomblob(32), 'items.put', 'operator', '[]', '{}', ?)`,
+			i, fmt.Sprint("fill-", i), repo.FormatTime(at(i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,8 +220,11 @@ func TestPruning(t *testing.T) {
 			t.Errorf("%d rows in the end, want 10000", n)
 		}
 		// The topic's position outlives its row: a page on it is current.
-		if newestOf(t, c.primary, "old topic") != first || locate(t, c.primary, first) != repo.Here {
-			t.Error("the topic has lost its position")
+		if got := newestOf(t, c.primary, "old topic"); got != first {
+			t.Errorf("the topic's newest is %v, want %v", got, first)
+		}
+		if got := locate(t, c.primary, first); got != repo.Here {
+			t.Errorf("the topic's newest is %v, want %v", got, repo.Here)
 		}
 		gone := repo.Cursor{Seq: 5}
 		if locate(t, c.primary, gone) != repo.Forgotten {

@@ -15,13 +15,13 @@ import (
 
 // TestCallsThatWaitedDoNotComeAtOnce: when a primary is found, those that have waited for
 // it are spread over a tenth of a second; and while there is none, each tries again at
-// times of its own.
+// its own random times.
 func TestCallsThatWaitedDoNotComeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seat := repotest.NewSeat(repotest.Unknown())
+		node := repotest.NewNode(repotest.Unknown())
 		var mu sync.Mutex
 		var arrived []time.Time
-		handler := repo.Forward(seat, nil, slog.New(slog.DiscardHandler))(func(context.Context, *repo.Call) error {
+		handler := repo.Forward(node, nil, slog.New(slog.DiscardHandler))(func(context.Context, *repo.Call) error {
 			mu.Lock()
 			defer mu.Unlock()
 			arrived = append(arrived, time.Now())
@@ -38,7 +38,7 @@ func TestCallsThatWaitedDoNotComeAtOnce(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		begun := time.Now()
-		seat.Set(repotest.Primary())
+		node.Set(repotest.Primary())
 		running.Wait()
 		slices.SortFunc(arrived, time.Time.Compare)
 		most, run := 0, 0
@@ -52,7 +52,8 @@ func TestCallsThatWaitedDoNotComeAtOnce(t *testing.T) {
 		}
 		first, last := arrived[0].Sub(begun), arrived[calls-1].Sub(begun)
 		if most > 3 || last-first < 60*time.Millisecond || last > 100*time.Millisecond {
-			t.Errorf("%d of %d calls came in one moment, the first after %v, the last after %v", most, calls, first, last)
+			t.Errorf("%d of %d calls came in one moment, the first after %v, the last after %v, want at most 3, over at least "+
+				"60ms, until at most 100ms", most, calls, first, last)
 		}
 	})
 }

@@ -9,10 +9,12 @@ import (
 	"log/slog"
 
 	"github.com/pressly/goose/v3"
+
+	"blog/internal/sqlite"
 )
 
-// schema knows the migrations of this release. They only go forward, run on the
-// node that may write, before it takes writes, and are safe for the release before.
+// schema has the migrations of this release. They only go forward, run on the node that
+// may write, before it accepts writes, and are safe for the release before.
 type schema struct {
 	migrations fs.FS
 	want       int64 // the newest version
@@ -61,7 +63,7 @@ func (s schema) migrate(ctx context.Context, db *sql.DB, log *slog.Logger) error
 func (s schema) have(ctx context.Context, rd Reader) (int64, error) {
 	var v sql.NullInt64
 	err := rd.QueryRowContext(ctx, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1").Scan(&v)
-	if missingTable(err) {
+	if sqlite.IsMissingTable(err) {
 		return 0, nil
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
@@ -20,7 +21,7 @@ func TestSameKeySameAnswerOneRow(t *testing.T) {
 		cmd := put{Item: "a", Value: "1", Topics: []string{"posts"}}
 		first, receipt, err := repo.Do(operator(), r, cmd, repo.WithKey("k1"))
 		if err != nil || receipt.Replayed || receipt.Seq != 1 || receipt.Key != "k1" {
-			t.Fatalf("first: %+v, %v", receipt, err)
+			t.Fatalf("first: %+v, %v, want no error, Replayed false, Seq 1 and Key %q", receipt, err, "k1")
 		}
 		for _, again := range []*repo.Repo{c.primary, c.replica} {
 			res, second, err := repo.Do(operator(), again, cmd, repo.WithKey("k1"))
@@ -43,7 +44,7 @@ func TestKeyReusedForSomethingElse(t *testing.T) {
 		_, actor := repo.Write(as(repo.System), r, cmd, repo.WithKey("k1"))
 		_, command := repo.Write(operator(), r, remove(cmd), repo.WithKey("k1"))
 		for name, err := range map[string]error{"body": body, "actor": actor, "command": command} {
-			if !errors.Is(err, repo.Conflict) || !repo.HasReason(err, repo.KeyReused) {
+			if !errors.Is(err, apperr.Conflict) || !apperr.HasReason(err, apperr.KeyReused) {
 				t.Errorf("other %s: %v, want key_reused", name, err)
 			}
 		}
@@ -57,18 +58,20 @@ func TestRefusalLeavesNothingAndFreesTheKey(t *testing.T) {
 	eachNode(t, func(t *testing.T, c *cluster, r *repo.Repo) {
 		t.Helper()
 		for _, how := range waysToFail() {
-			if how == "unavailable" || how == "panic" { // in TestErrorsAreEqual
+			if how == "unavailable" || how == "panic" { // in TestErrorsAreEqualOnEveryNode
 				continue
 			}
 			if _, err := repo.Write(operator(), r, fail{How: how}, repo.WithKey("k1")); err == nil {
 				t.Errorf("%s: no error", how)
 			}
 		}
-		if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items) + (SELECT COUNT(*) FROM topics)"); n != 0 {
-			t.Errorf("refusals left %d rows", n)
+		if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items) + (SELECT "+
+			"COUNT(*) FROM topics)"); n != 0 {
+			t.Errorf("refusals left %d rows, want 0", n)
 		}
-		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k1")); err != nil || receipt.Replayed || receipt.Seq != 1 {
-			t.Errorf("corrected input: %+v, %v", receipt, err)
+		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k1")); err != nil || receipt.Replayed ||
+			receipt.Seq != 1 {
+			t.Errorf("corrected input: %+v, %v, want no error, Replayed false and Seq 1", receipt, err)
 		}
 	})
 }
@@ -79,7 +82,7 @@ func TestResultOfNothing(t *testing.T) {
 		for range 2 {
 			res, err := repo.Write(operator(), r, remove{Item: "a"}, repo.WithKey("k"))
 			if res != nil || err != nil {
-				t.Errorf("got %v, %v", res, err)
+				t.Errorf("got %v, %v, want nil and no error", res, err)
 			}
 		}
 	})
@@ -90,18 +93,20 @@ func TestPrepareRunsBeforeTheLock(t *testing.T) {
 		t.Helper()
 		repo.MustWrite(operator(), r, put{Item: "a"})
 		if n, err := repo.Write(operator(), r, guess{Item: "x"}); n != 101 || err != nil {
-			t.Errorf("got %d, %v", n, err)
+			t.Errorf("got %d, %v, want 101 and no error", n, err)
 		}
-		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || receipt.Replayed || err != nil {
-			t.Errorf("got %d, %+v, %v", n, receipt, err)
+		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || receipt.Replayed ||
+			err != nil {
+			t.Errorf("got %d, %+v, %v, want 101, Replayed false and no error", n, receipt, err)
 		}
 		repo.MustWrite(operator(), r, put{Item: "b"})
-		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || !receipt.Replayed || err != nil {
-			t.Errorf("asked again: %d, %+v, %v", n, receipt, err)
+		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || !receipt.Replayed ||
+			err != nil {
+			t.Errorf("asked again: %d, %+v, %v, want 101, Replayed true and no error", n, receipt, err)
 		}
 		_, err := repo.Write(operator(), r, guess{Item: "bad"})
-		if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["item"] == "" {
-			t.Errorf("got %v", err)
+		if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["item"] == "" {
+			t.Errorf("got %v, want %v of the field item", err, apperr.Invalid)
 		}
 	})
 }
@@ -111,12 +116,13 @@ func TestBadKeys(t *testing.T) {
 		t.Helper()
 		for _, key := range []string{"a\nb", "\x00", "\xff", string(make([]byte, 201))} {
 			_, err := repo.Write(operator(), r, put{Item: "a"}, repo.WithKey(key))
-			if e := repo.AsError(err); e.Code != repo.Invalid || e.Fields["key"] == "" {
-				t.Errorf("key %q: %v", key, err)
+			if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["key"] == "" {
+				t.Errorf("key %q: %v, want %v of the field key", key, err, apperr.Invalid)
 			}
 		}
-		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("Schlüssel 鍵 1")); err != nil || receipt.Key != "Schlüssel 鍵 1" {
-			t.Errorf("got %+v, %v", receipt, err)
+		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("Schlüssel 鍵 1")); err != nil ||
+			receipt.Key != "Schlüssel 鍵 1" {
+			t.Errorf("got %+v, %v, want no error and Key %q", receipt, err, "Schlüssel 鍵 1")
 		}
 	})
 }
@@ -124,8 +130,8 @@ func TestBadKeys(t *testing.T) {
 func TestMustWritePanics(t *testing.T) {
 	c := MustCluster(t)
 	defer func() {
-		if err, ok := recover().(error); !ok || !errors.Is(err, repo.Invalid) {
-			t.Errorf("recovered %v", err)
+		if err, ok := recover().(error); !ok || !errors.Is(err, apperr.Invalid) {
+			t.Errorf("recovered %v, %v, want true and %v", err, ok, apperr.Invalid)
 		}
 	}()
 	repo.MustWrite(operator(), c.primary, put{})
@@ -162,6 +168,6 @@ func TestSameKeyAtTheSameTime(t *testing.T) {
 		}
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 || fresh != 1 {
-		t.Errorf("%d rows, carried out %d times", n, fresh)
+		t.Errorf("%d rows, carried out %d times, want 1 and 1", n, fresh)
 	}
 }

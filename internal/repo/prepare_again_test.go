@@ -9,10 +9,10 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// stubborn is a command whose Apply never agrees with its Prepare.
+// stubborn is a command whose Apply always wants another Prepare.
 type stubborn struct{}
 
-// stubbornly counts what became of the one stubborn of these tests.
+// stubbornly counts the Prepares and Applies of the one stubborn of a test.
 var stubbornly struct{ prepared, applied, last int }
 
 func (stubborn) Name() string { return "items.stubborn" }
@@ -34,7 +34,7 @@ func (stubborn) Apply(ctx context.Context, tx *repo.Tx) (int, error) {
 	return stubbornly.prepared, nil
 }
 
-// eager is one without a Prepare.
+// eager is a stubborn without a Prepare.
 type eager struct{}
 
 func (eager) Name() string { return "items.eager" }
@@ -51,7 +51,7 @@ func TestPrepareAgain(t *testing.T) {
 	})
 	got, receipt, err := repo.Do(operator(), c.primary, stubborn{})
 	if err != nil || got != 3 || stubbornly.applied != 3 || stubbornly.last != 1 || receipt.Seq != 1 {
-		t.Errorf("got %d, %+v, %v after %+v", got, receipt, err, stubbornly)
+		t.Errorf("got %d, %+v, %v after %+v, want no error, 3, applied 3, last 1 and Seq 1", got, receipt, err, stubbornly)
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM items"); n != 1 {
 		t.Errorf("%d rows of the command, want 1", n)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -27,7 +28,7 @@ func (p prober) Prepare(ctx context.Context, v repo.Viewer) (repo.Command[string
 	if err != nil || saw == "" {
 		return p, err
 	}
-	return nil, repo.Errorf(repo.Conflict, "%s", saw)
+	return nil, apperr.Errorf(apperr.Conflict, "%s", saw)
 }
 
 func (prober) Apply(_ context.Context, tx *repo.Tx) (string, error) { tx.NoChange(); return "", nil }
@@ -36,7 +37,7 @@ func (prober) Apply(_ context.Context, tx *repo.Tx) (string, error) { tx.NoChang
 // Prepare is probed.
 func MustProbe(t *testing.T, path string) func(ctx context.Context, probe func(v repo.Viewer) (string, error)) error {
 	t.Helper()
-	o := indexed(t, path, repotest.NewSeat(repotest.Primary()))
+	o := indexed(t, path, repotest.NewNode(repotest.Primary()))
 	o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[put](), repo.Register[prober]()})
 	_, missing := os.Stat(path)
 	r := repotest.MustOpen(t, o)
@@ -58,7 +59,7 @@ func names(ctx context.Context, v repo.Viewer) (list string, err error) {
 }
 
 // TestPrepareReadsWhatIsThere: nothing that Prepare has read outlives its transaction, as for every other reader. The
-// two copies have equal headers, so that SQLite would go on with the pages that it has.
+// two copies have equal headers, so SQLite would use the pages in its cache.
 func TestPrepareReadsWhatIsThere(t *testing.T) {
 	one, other := MustHistories(t)
 	path := filepath.Join(t.TempDir(), "blog.db")
@@ -68,23 +69,24 @@ func TestPrepareReadsWhatIsThere(t *testing.T) {
 	probe := MustProbe(t, path)
 	err := probe(operator(), func(v repo.Viewer) (string, error) {
 		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, one) {
-			t.Errorf("opening it has changed the file, so that nothing is tried: %v", err)
+			t.Errorf("the file has %d bytes, equal: %t, %v, want no error and those of before it was opened", len(now),
+				bytes.Equal(now, one), err)
 		}
 		if before, err := names(operator(), v); err != nil || before != "a1 common" {
-			t.Errorf("at first it reads %q, %v", before, err)
+			t.Errorf("at first it reads %q, %v, want no error and %q", before, err, "a1 common")
 		}
 		if err := os.WriteFile(path, other, 0o600); err != nil {
 			t.Error(err)
 		}
 		return names(operator(), v)
 	})
-	if e := repo.AsError(err); e.Message != "b1 b2 common" {
+	if e := apperr.From(err); e.Message != "b1 b2 common" {
 		t.Errorf("then it reads %q, want the items of the other history", e.Message)
 	}
 }
 
-// TestPrepareWaitsForARollback: what could not be committed is rolled back before a read of Prepare has its answer, and
-// nothing has to be prepared a second time.
+// TestPrepareWaitsForARollback: a transaction that could not be committed is rolled back before a read of Prepare
+// ends, and nothing has to be prepared a second time.
 func TestPrepareWaitsForARollback(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "blog.db")
 	probe := MustProbe(t, path)
@@ -95,12 +97,12 @@ func TestPrepareWaitsForARollback(t *testing.T) {
 		}
 		return names(operator(), v)
 	})
-	if e := repo.AsError(err); e.Message != "common" || times.Load() != 1 {
+	if e := apperr.From(err); e.Message != "common" || times.Load() != 1 {
 		t.Errorf("it reads %q after it was prepared %d times, want %q after one", e.Message, times.Load(), "common")
 	}
 }
 
-// TestPrepareEndsItsReads: with the call, whatever context the queries are given.
+// TestPrepareEndsItsReads: they end with the call, whatever context the queries have.
 func TestPrepareEndsItsReads(t *testing.T) {
 	probe := MustProbe(t, filepath.Join(t.TempDir(), "blog.db"))
 	ctx, cancel := context.WithTimeout(operator(), 100*time.Millisecond)
@@ -112,12 +114,12 @@ func TestPrepareEndsItsReads(t *testing.T) {
 			return rd.QueryRowContext(context.Background(), endless).Scan(&n)
 		})
 	})
-	if !repo.HasReason(err, repo.NoPrimary) {
+	if !apperr.HasReason(err, apperr.NoPrimary) {
 		t.Errorf("the author is told %v, want that nothing was saved", err)
 	}
 }
 
-// TestPrepareReadsInNoRead: a transaction would be open during what comes between the two.
+// TestPrepareReadsInNoRead: a transaction would be open between the two reads.
 func TestPrepareReadsInNoRead(t *testing.T) {
 	probe := MustProbe(t, filepath.Join(t.TempDir(), "blog.db"))
 	err := probe(operator(), func(v repo.Viewer) (string, error) {
@@ -126,16 +128,16 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 			return err
 		})
 	})
-	if err == nil || repo.AsError(err).Code != repo.Internal {
-		t.Errorf("a read inside a read gives %v", err)
+	if err == nil || apperr.From(err).Code != apperr.Internal {
+		t.Errorf("a read inside a read gives %v, want an error of the code %v", err, apperr.Internal)
 	}
 	err = probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) })
-	if got := repo.AsError(err).Message; got != "common" {
+	if got := apperr.From(err).Message; got != "common" {
 		t.Errorf("the next one reads %q, want %q", got, "common")
 	}
 }
 
-// unheard has a Prepare that nobody would call.
+// unheard has a Prepare with a signature that Register does not know.
 type unheard struct{ put }
 
 func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], error) {
@@ -147,4 +149,24 @@ func TestRegistryRefusesAPrepareThatIsNone(t *testing.T) {
 	if _, err := repo.NewRegistry([]repo.Registration{repo.Register[unheard]()}); err == nil {
 		t.Error("registered, and its Prepare would never be called")
 	}
+}
+
+// TestARetryWhosePrepareRefuses: a call that was carried out is answered with its row, also where what it did keeps it
+// from being prepared again.
+func TestARetryWhosePrepareRefuses(t *testing.T) {
+	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
+		t.Helper()
+		first, receipt, err := repo.Do(operator(), r, create{Item: "a"}, repo.WithKey("k"))
+		if err != nil || receipt.Replayed {
+			t.Fatalf("the first time: %+v, %v, want no error and Replayed false", receipt, err)
+		}
+		again, receipt, err := repo.Do(operator(), r, create{Item: "a"}, repo.WithKey("k"))
+		if err != nil || !receipt.Replayed || again != first {
+			t.Errorf("asked again: %+v, %+v, %v, want %+v and replayed", again, receipt, err, first)
+		}
+		_, err = repo.Write(operator(), r, create{Item: "a"})
+		if apperr.From(err).Code != apperr.Conflict {
+			t.Errorf("by another call: %v, want a conflict", err)
+		}
+	})
 }

@@ -6,54 +6,63 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/litefs"
+	"blog/internal/sqlite"
 )
 
 // primary owns the term of this node, and with it the one writing connection. A term
-// exists only while this node is primary, and nothing outside super can reach it. take
-// is called by one goroutine at a time: Open's, then follow's.
+// exists only while this node is primary, and only super can reach it. beginTerm is called
+// by one goroutine at a time: first by that of Open, then by that of follow.
 type primary struct {
 	repo   *Repo
 	litefs bool
 	tasks  []Task
 	open   func(ctx context.Context, path, journal string) (*sql.DB, error) // the writing connection
 
-	mu    sync.Mutex // guards the fields below; never held across I/O
-	term  *term      // nil: not (yet) primary
-	cause error      // why term is nil although the role is primary
-	over  bool       // retired: nothing is written here any more
+	mu        sync.Mutex // guards the fields below; never held across I/O
+	term      *term      // nil: not (yet) primary
+	cause     error      // why term is nil although the role is primary
+	isRetired bool       // nothing is written here any more
 }
 
 func newPrimary(r *Repo, underLiteFS bool, tasks []Task) *primary {
-	return &primary{repo: r, litefs: underLiteFS, tasks: tasks, open: openWriter}
+	return &primary{repo: r, litefs: underLiteFS, tasks: tasks, open: sqlite.OpenWriter}
 }
 
-// retakeEvery is how soon opening the writing connection is tried again after a failure.
-const retakeEvery = time.Second
+// retryTermEvery is how soon opening the writing connection is tried again after a failure.
+const retryTermEvery = time.Second
 
-// follow opens and closes the writing connection as the role changes. After each
-// change it begins anew, even when this node is primary before and after: another
-// may have been so in between, with another history.
+// follow begins and ends terms as the role changes, until ctx ends. After each change it
+// ends the term and begins another, even when this node is primary before and after: another
+// node may have been primary in between, with another history.
 func (p *primary) follow(ctx context.Context) {
+	trouble := &termTrouble{log: p.repo.log}
 	for first := true; ctx.Err() == nil; first = false {
 		changed := p.repo.node.Changed()
 		if !first {
-			if err := p.drop(); err != nil {
+			if err := p.endTerm(); err != nil {
 				p.repo.log.Error("close writing connection", "err", err)
 			}
 		}
-		p.lead(ctx, changed)
+		p.followTerm(ctx, changed, trouble)
 	}
 }
 
-// lead has a term, where this node is primary, until the role changes.
-func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
+// followTerm begins a term if this node is primary, and returns when the role changes or
+// ctx ends. A term that cannot be begun is tried again after retryTermEvery.
+func (p *primary) followTerm(ctx context.Context, changed <-chan struct{}, trouble *termTrouble) {
 	for {
 		var err error
-		if p.repo.node.Role().State == litefs.Primary {
-			err = p.take(ctx, changed)
+		role := p.repo.node.Role().State
+		if role == litefs.Primary {
+			err = p.beginTerm(ctx, changed)
+		}
+		if p.holdsTerm() || role == litefs.Replica {
+			trouble.ended(time.Now(), role == litefs.Primary)
 		}
 		select {
 		case <-ctx.Done():
@@ -64,8 +73,8 @@ func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 		}
 		var again <-chan time.Time
 		if err != nil {
-			p.repo.log.Error("cannot take writes", "err", err)
-			again = time.After(retakeEvery)
+			trouble.failed(ctx, time.Now(), err)
+			again = time.After(retryTermEvery)
 		}
 		select {
 		case <-ctx.Done():
@@ -77,18 +86,18 @@ func (p *primary) lead(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// take begins a term and starts the tasks. It does nothing when that has been done.
-// Calls that come meanwhile are told that the primary is starting; they do not wait
-// here. over is closed when the role ends.
-func (p *primary) take(ctx context.Context, over <-chan struct{}) error {
+// beginTerm begins a term and starts the tasks. It does nothing when there is a term already.
+// Calls that come meanwhile do not wait here: they are refused, because the primary is
+// starting. over is closed when the role ends.
+func (p *primary) beginTerm(ctx context.Context, over <-chan struct{}) error {
 	if p.holdsTerm() || p.retired() {
 		return nil
 	}
-	t, err := p.begin(ctx, over)
+	t, err := p.openTerm(ctx, over)
 	p.repo.writing.opened(time.Now(), err)
 	p.mu.Lock()
 	p.term, p.cause = t, err
-	retired := p.over // meanwhile: what waits for a standby still needs the term
+	retired := p.isRetired // since the term was opened; calls that wait for a standby still need it
 	if t != nil && !retired {
 		t.start(t.ctx, p.repo, p.tasks) //nolint:contextcheck // the term's context comes from ctx and ends with the role
 	}
@@ -112,13 +121,13 @@ func (p *primary) holdsTerm() bool {
 func (p *primary) retired() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.over
+	return p.isRetired
 }
 
-// retire ends writing for good. What has been written goes on waiting for a standby.
+// retire ends writing for good. Calls that are committed go on waiting for a standby.
 func (p *primary) retire() error {
 	p.mu.Lock()
-	p.over = true
+	p.isRetired = true
 	t := p.term
 	p.mu.Unlock()
 	if t == nil {
@@ -127,23 +136,24 @@ func (p *primary) retire() error {
 	return t.stop()
 }
 
-// begin begins a term. Where a step fails, what the steps before have begun is ended.
-func (p *primary) begin(ctx context.Context, over <-chan struct{}) (*term, error) {
+// openTerm returns a new term. When a step of its beginning fails, openTerm ends what the
+// steps before have begun.
+func (p *primary) openTerm(ctx context.Context, over <-chan struct{}) (*term, error) {
 	t := newTerm(ctx, over)
-	if err := p.fill(t); err != nil { //nolint:contextcheck // the term's context comes from ctx and ends with the role
+	if err := p.fillTerm(t); err != nil { //nolint:contextcheck // the term's context comes from ctx and ends with the role
 		return nil, errors.Join(err, t.end())
 	}
 	return t, nil
 }
 
-// fill asks whether this node may lead, opens the writing connection and brings the
-// schema up. What it has begun is in t, whether it fails or not. It fails when the role
-// ends meanwhile.
-func (p *primary) fill(t *term) error {
+// fillTerm begins the term of Durability, opens the writing connection and migrates the
+// schema. What it has begun is in t, whether it fails or not. It fails when the role ends
+// meanwhile.
+func (p *primary) fillTerm(t *term) error {
 	var err error
 	if d := p.repo.durability; d != nil {
-		if t.lead, err = p.askToLead(t.ctx, d, t.over); err != nil {
-			return fmt.Errorf("this node may not lead: %w", err)
+		if t.durability, err = p.beginDurability(t.ctx, d, t.over); err != nil {
+			return fmt.Errorf("this node may not begin a term: %w", err)
 		}
 	}
 	if t.db, err = p.open(t.ctx, p.repo.path, p.journal()); err != nil {
@@ -157,22 +167,23 @@ func (p *primary) fill(t *term) error {
 	return nil
 }
 
-// askToLead asks d, twice where what is left of a transaction of an earlier term keeps
-// d from reading the database.
-func (p *primary) askToLead(ctx context.Context, d Durability, over <-chan struct{}) (Term, error) {
-	lead, err := d.Lead(ctx, over)
-	if !rollingBack(err) {
-		return lead, err
+// beginDurability begins d's term. It tries twice when the leftover of a transaction of an
+// earlier term keeps d from reading the database.
+func (p *primary) beginDurability(ctx context.Context, d Durability, over <-chan struct{}) (Term, error) {
+	durability, err := d.BeginTerm(ctx, over)
+	if !sqlite.IsRollingBack(err) {
+		return durability, err
 	}
-	if err := p.settle(ctx); err != nil {
+	if err := p.rollBackLeftover(ctx); err != nil {
 		return nil, err
 	}
-	return d.Lead(ctx, over)
+	return d.BeginTerm(ctx, over)
 }
 
-// settle has what is left of a transaction of an earlier term rolled back. Lead looks
-// into the database once it has seen that this node may write, and cannot before this.
-func (p *primary) settle(ctx context.Context) error {
+// rollBackLeftover opens a writing connection for a moment, so that SQLite rolls back what a
+// transaction of an earlier term has left. Durability reads the database when a term begins,
+// and cannot before this.
+func (p *primary) rollBackLeftover(ctx context.Context) error {
 	db, err := p.open(ctx, p.repo.path, p.journal())
 	if err != nil {
 		return err
@@ -186,22 +197,22 @@ func (p *primary) settle(ctx context.Context) error {
 
 func (p *primary) journal() string {
 	if p.litefs {
-		return journalDelete
+		return sqlite.JournalDelete
 	}
-	return journalWAL
+	return sqlite.JournalWAL
 }
 
-// drop ends the term.
-func (p *primary) drop() error {
-	t := p.leave()
+// endTerm ends the term, if there is one.
+func (p *primary) endTerm() error {
+	t := p.detachTerm()
 	if t == nil {
 		return nil
 	}
 	return t.end()
 }
 
-// leave makes the term nobody's but the caller's, who ends it. It returns nil when there is none.
-func (p *primary) leave() *term {
+// detachTerm removes the term and returns it, nil when there is none. The caller ends it.
+func (p *primary) detachTerm() *term {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.term
@@ -209,12 +220,12 @@ func (p *primary) leave() *term {
 	return t
 }
 
-// ready returns the term in which a call may start here; or where the primary is, or
-// that it is starting.
-func (p *primary) ready() (*term, error) {
+// currentTerm returns the term in which a call may start here. It fails when another node is
+// primary, with that node's address, and when this one is starting or has retired.
+func (p *primary) currentTerm() (*term, error) {
 	role := p.repo.node.Role()
 	if role.State != litefs.Primary {
-		err := unavailable(WrongPrimary, "This node is not the primary.", time.Second, nil)
+		err := apperr.From(fail(atStart, errNotPrimary, ""))
 		err.Primary = role.URL
 		return nil, err
 	}
@@ -222,17 +233,22 @@ func (p *primary) ready() (*term, error) {
 	defer p.mu.Unlock()
 	t := p.term
 	switch {
-	case p.over:
-		return nil, errLeaving()
-	case t == nil, t.ended(): // another has been primary meanwhile, or may have been
-		return nil, unavailable(NotNow, "The primary is starting.", time.Second, p.cause)
+	case p.isRetired:
+		return nil, fail(atStart, errLeaving, "")
+	case t == nil, t.isOver(): // after a term that is over another node may have been primary
+		cause := errStarting
+		if p.cause != nil {
+			cause = fmt.Errorf("%w: %w", errStarting, p.cause)
+		}
+		return nil, fail(atStart, cause, "")
 	}
 	return t, nil
 }
 
-// check has an immediate transaction opened and ended: does the writing connection work?
-func (p *primary) check(ctx context.Context) error {
-	t, err := p.ready()
+// checkWriter has the committer begin and end an immediate transaction. It fails when the
+// writing connection cannot do that.
+func (p *primary) checkWriter(ctx context.Context) error {
+	t, err := p.currentTerm()
 	if err != nil {
 		return err
 	}
@@ -240,20 +256,27 @@ func (p *primary) check(ctx context.Context) error {
 		tx, err := db.BeginTx(ctx, nil)
 		p.repo.noteBegin(err)
 		if err != nil {
-			return p.repo.begun(err)
+			return p.repo.failApply(err)
 		}
 		return tx.Rollback()
 	})
 }
 
-// Canary fails where this node is primary and SQLite or LiteFS keeps it from beginning
-// a transaction. That it has no time for one is no failure, nor that it is starting.
+// Canary fails when this node is primary and SQLite or LiteFS keeps it from beginning
+// a transaction, or a lack of file descriptors keeps it from beginning its term, wherever
+// that shows. It does not fail when the writer has no time for one, or is starting.
 func (r *Repo) Canary(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	err := r.primary.check(ctx)
-	if sqliteCode(err) == 0 && !errors.Is(err, errLost) || diskFull(err) {
-		return nil
+	err := r.primary.checkWriter(ctx)
+	broken := sqlite.Code(err) != 0 && !sqlite.IsFull(err)
+	if broken || errors.Is(err, errWriterEnded) || noDescriptors(err) {
+		return err
 	}
-	return err
+	return nil
+}
+
+// noDescriptors reports that this process, or its machine, has no file descriptor left.
+func noDescriptors(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }

@@ -3,21 +3,22 @@ package repo
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+
+	"blog/internal/sqlite"
 )
 
-// ReadOnly reads a database that another process may be writing: the command
-// line beside its server.
+// ReadOnly reads a database that another process may be writing, as the command line does
+// beside its server.
 type ReadOnly struct{ repo *Repo }
 
 // OpenReader opens the database at path for reading alone. Nothing is touched
 // until the first View.
 func OpenReader(path string) (*ReadOnly, error) {
-	reads, err := openReads(path, readConns, new(atomic.Int64)) // it may be LiteFS's
+	db, err := sqlite.Open(path, sqlite.Options{LiteFS: true}) // it may be LiteFS's
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	return &ReadOnly{&Repo{path: path, reads: reads}}, nil
+	return &ReadOnly{&Repo{db: db}}, nil
 }
 
 // View is Repo.View.
@@ -26,9 +27,4 @@ func (o *ReadOnly) View(ctx context.Context, fn func(rd Reader) error) error {
 }
 
 // Close closes the database.
-func (o *ReadOnly) Close() error {
-	if err := o.repo.reads.Close(); err != nil {
-		return fmt.Errorf("close read pool: %w", err)
-	}
-	return nil
-}
+func (o *ReadOnly) Close() error { return o.repo.db.Close() }

@@ -7,26 +7,28 @@ import (
 	"sync"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/litefs"
+	"blog/internal/sqlite"
 )
 
-// Health is what /readyz and `blog status` say of the database here.
+// Health is the state of the database here, for /readyz and `blog status`.
 type Health struct {
 	SchemaHave int64
 	SchemaWant int64
-	// Ready says that readers can be served here: there is a database whose schema is usable, that of this release,
-	// of the one before it, or a newer one. Whether anything can be written is another question: see Writing.
+	// Ready says that readers can be served here: there is a database, and its schema is that of this release, of the
+	// one before it, or a newer one. Whether anything can be written is in Writing.
 	Ready bool
-	// Reason is why it is not ready, which may give away what is of no concern to
-	// strangers; or what is missing although it is, which does not.
+	// Reason is why the node is not ready, which strangers must not see; or what is missing
+	// although it is ready, which they may.
 	Reason  string
 	Seen    time.Time // when the database was read for this
 	Writing Writing
 }
 
-// Health says whether readers can be served here and what was last seen of writing. It never waits for the writing
-// connection. The database is read once for all who ask at the same time, and not again within a second; who has waited
-// a second for that is told what was found up to 10 s ago. A replica that knows no primary is ready, and says so.
+// Health returns whether readers can be served here, and what was last seen of writing. It never waits for the writing
+// connection. One read of the database answers all callers within a second; a caller that has waited a second for it
+// gets the result of a read up to 10 s ago. A replica that knows no primary is ready, and says so.
 func (r *Repo) Health(ctx context.Context) Health {
 	f := r.readiness.find(ctx)
 	h := Health{
@@ -49,7 +51,7 @@ func (r *Repo) Health(ctx context.Context) Health {
 	return h
 }
 
-// missing says what a usable schema of another release lacks, or this release.
+// missing says what is not shown because the schema is another release's, "" when it is this one's.
 func (h Health) missing() string {
 	switch {
 	case h.SchemaHave < h.SchemaWant:
@@ -64,24 +66,23 @@ func (h Health) missing() string {
 
 const (
 	// readLimit bounds the read that readiness rests on: longer than SQLite waits for a lock.
-	readLimit = busyTimeout + 2*time.Second
-	// readyFor is for how long what was found is given to others, however many ask.
+	readLimit = sqlite.BusyTimeout + 2*time.Second
+	// readyFor is for how long one read answers all callers.
 	readyFor = time.Second
-	// readyWait is how long who asks waits for a read, where the one before it was good and is not older than
-	// readyOld: a commit may have the database locked, which is over before a reader's own patience is.
+	// readyWait is how long a caller waits for a read when the one before it succeeded within readyOld: a commit may
+	// have the database locked, and that is over before a reader gives up.
 	readyWait = time.Second
-	readyOld  = viewLimit
+	readyOld  = sqlite.ViewLimit
 )
 
-// found is what a read of the database has found.
+// found is the result of one read of the database.
 type found struct {
 	at     time.Time // when it ended
 	schema int64
 	err    error
 }
 
-// readiness reads the database for all who ask whether this node is ready: one read at a time, and none within
-// readyFor of the last one.
+// readiness reads the database for all callers of Health: one read at a time, and none within readyFor of the last one.
 type readiness struct {
 	read func(ctx context.Context) found
 
@@ -101,7 +102,7 @@ func newReadiness(ctx context.Context, read func(ctx context.Context) found) *re
 
 var errClosed = errors.New("the database has been closed")
 
-// find returns what the newest read has found, or why there is none: ctx has ended, or close was called.
+// find returns the result of the newest read. It fails when ctx ends or close was called.
 func (r *readiness) find(ctx context.Context) found {
 	last, reading := r.begin() //nolint:contextcheck // the read is for all who ask, and outlives the first of them
 	if reading == nil {
@@ -130,7 +131,8 @@ func (r *readiness) find(ctx context.Context) found {
 	}
 }
 
-// begin returns the last read, and the one that is to be waited for: nil where the last is new enough.
+// begin returns the last result, and a channel that is closed when the read under way has ended, which it begins if
+// need be. The channel is nil when the last result is new enough.
 func (r *readiness) begin() (found, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,25 +167,25 @@ func (r *readiness) close() {
 	r.works.Wait()
 }
 
-// readSchema reads what readiness rests on.
+// readSchema reads the schema's version and the newest row, without which nothing can be shown.
 func (r *Repo) readSchema(ctx context.Context) (f found) {
-	f.err = r.Look(ctx, func(rd Reader) (err error) {
+	f.err = r.ViewReserved(ctx, func(rd Reader) (err error) {
 		if f.schema, err = r.schema.have(ctx, rd); err != nil || f.schema == 0 {
 			return err
 		}
 		_, err = newestRow(ctx, rd) // nothing is shown without it
 		return err
 	})
-	if HasReason(f.err, NoDatabase) {
+	if apperr.HasReason(f.err, apperr.NoDatabase) {
 		f.schema = 0
 	}
 	return f
 }
 
-// Schema returns the schema that the database here has, 0 when there is none yet.
+// Schema returns the version of the schema here, 0 when there is none yet.
 func (r *Repo) Schema(ctx context.Context) (int64, error) {
 	f := r.readiness.find(ctx)
-	if HasReason(f.err, NoDatabase) {
+	if apperr.HasReason(f.err, apperr.NoDatabase) {
 		return 0, nil
 	}
 	return f.schema, f.err

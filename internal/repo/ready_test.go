@@ -45,7 +45,7 @@ func TestReadyWhileTheWriterIsHeld(t *testing.T) {
 	}
 }
 
-// TestOneReadForAllWhoAsk, by the clock of a bubble: those who ask at the same time, and within a second.
+// TestOneReadForAllWhoAsk, in a bubble of synctest: one read answers all callers within a second.
 func TestOneReadForAllWhoAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reads := 0
@@ -62,7 +62,7 @@ func TestOneReadForAllWhoAsk(t *testing.T) {
 			for range 1000 {
 				all.Go(func() {
 					if at, err := r.Find(t.Context()); err != nil || time.Since(at) > time.Second {
-						t.Errorf("found at %s: %v", at, err)
+						t.Errorf("found at %s: %v, want no error and at most %v", at, err, time.Second)
 					}
 				})
 			}
@@ -77,7 +77,7 @@ func TestOneReadForAllWhoAsk(t *testing.T) {
 	})
 }
 
-// TestReadinessWhileAReadHangs, by the clock of a bubble: who asks is told of the last good one, which must not be old.
+// TestReadinessWhileAReadHangs, in a bubble of synctest: a caller gets the last good result, which must not be old.
 func TestReadinessWhileAReadHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := false
@@ -90,13 +90,13 @@ func TestReadinessWhileAReadHangs(t *testing.T) {
 			return errLate
 		})
 		defer r.Close()
-		ask := func(what string, took, age time.Duration, want error) {
+		ask := func(what string, elapsed, age time.Duration, want error) {
 			t.Helper()
 			start := time.Now()
 			at, err := r.Find(t.Context())
-			if got := time.Since(start); got != took || time.Since(at) != age || !errors.Is(err, want) {
+			if got := time.Since(start); got != elapsed || time.Since(at) != age || !errors.Is(err, want) {
 				t.Errorf("%s: %v, found %s ago, after %s; want %v, %s ago, after %s",
-					what, err, time.Since(at), got, want, age, took)
+					what, err, time.Since(at), got, want, age, elapsed)
 			}
 		}
 		ask("a sound one", 0, 0, nil)
@@ -118,7 +118,7 @@ func TestReadinessWhileAReadHangs(t *testing.T) {
 		defer cancel()
 		time.Sleep(time.Second)
 		if _, err := r.Find(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("who does not wait is told %v", err)
+			t.Errorf("who does not wait is told %v, want %v", err, context.DeadlineExceeded)
 		}
 	})
 }

@@ -10,25 +10,30 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/sqlite"
 )
 
-// deleteFailed is what SQLite says when LiteFS does not take the end of a transaction.
+// deleteFailed is SQLite's error when LiteFS refuses the end of a transaction.
 var deleteFailed = sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrDelete}
 
-// TestCommitThatFails: where the disk is full the row itself says what has become of it, and the author is told. Where it
-// is not the role may be in doubt, and the same call is made again; as for a plain file, in whose log more may be than is seen.
+// TestCommitThatFails, in bubbles of synctest: on a full disk the row itself shows the outcome, and the author gets it.
+// When it is not full the role may be in doubt, and the same call is made again; so on a plain file, whose log may have
+// more than is read.
 func TestCommitThatFails(t *testing.T) {
 	const little, plenty = 4096, 1 << 30
 	undone := func(tx *sql.Tx) error { return errors.Join(tx.Rollback(), deleteFailed) }
 	done := func(tx *sql.Tx) error { return errors.Join(tx.Commit(), deleteFailed) }
 	full := func(tx *sql.Tx) error {
-		return errors.Join(tx.Rollback(), sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: sqlite3.ErrNoExtended(sqlite3.ErrFull)})
+		return errors.Join(tx.Rollback(),
+			sqlite3.Error{Code: sqlite3.ErrFull, ExtendedCode: sqlite3.ErrNoExtended(sqlite3.ErrFull)})
 	}
 	for name, c := range map[string]struct {
 		commit func(tx *sql.Tx) error
@@ -37,69 +42,73 @@ func TestCommitThatFails(t *testing.T) {
 		reason string // "" for done
 		again  bool   // the same call is made again
 	}{
-		"undone, no room":         {undone, little, false, repo.DiskFull, false},
-		"undone, with room":       {undone, plenty, false, repo.OutcomeUnknown, true},
+		"undone, no room":         {undone, little, false, apperr.DiskFull, false},
+		"undone, with room":       {undone, plenty, false, apperr.OutcomeUnknown, true},
 		"done, no room":           {done, little, false, "", false},
 		"done, with room":         {done, plenty, false, "", false},
-		"SQLite says it is full":  {full, plenty, false, repo.DiskFull, false},
-		"a plain file, no room":   {undone, little, true, repo.OutcomeUnknown, true},
-		"a plain file, with room": {undone, plenty, true, repo.OutcomeUnknown, true},
+		"SQLite says it is full":  {full, plenty, false, apperr.DiskFull, false},
+		"a plain file, no room":   {undone, little, true, apperr.OutcomeUnknown, true},
+		"a plain file, with room": {undone, plenty, true, apperr.OutcomeUnknown, true},
 		"a plain file, done":      {done, little, true, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
-			o.LiteFS = !c.plain
-			r := repotest.MustOpen(t, o)
-			before := MustPut(t, r, "before")
-			r.SetFree(c.free)
-			tries := 0
-			r.SetCommit(func(tx *sql.Tx) error { tries++; return c.commit(tx) })
-			_, receipt, err := repo.Do(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
-			rows := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name = 'a'")
-			if c.reason == "" {
-				if err != nil || receipt.Seq != before.Seq+1 || receipt.Replayed != c.again || tries != 1 || rows != 1 {
-					t.Errorf("got %+v, %v after %d tries, want done", receipt, err, tries)
+			synctest.Test(t, func(t *testing.T) {
+				o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
+				o.LiteFS = !c.plain
+				r := repotest.MustOpen(t, o)
+				before := MustPut(t, r, "before")
+				r.SetFree(c.free)
+				tries := 0
+				r.SetCommit(func(tx *sql.Tx) error { tries++; return c.commit(tx) })
+				_, receipt, err := repo.Do(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
+				rows := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name = 'a'")
+				if c.reason == "" {
+					if err != nil || receipt.Seq != before.Seq+1 || receipt.Replayed != c.again || tries != 1 || rows != 1 {
+						t.Errorf("got %+v, %v after %d tries, want done", receipt, err, tries)
+					}
+					return
 				}
-				return
-			}
-			if !repo.HasReason(err, c.reason) || (tries > 1) != c.again || rows != 0 {
-				t.Errorf("got %v after %d tries, with %d rows, want %s", err, tries, rows, c.reason)
-			}
-			r.SetCommit((*sql.Tx).Commit)
-			if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k")); err != nil || receipt.Replayed {
-				t.Errorf("the key afterwards: %+v, %v", receipt, err)
-			}
+				if !apperr.HasReason(err, c.reason) || (tries > 1) != c.again || rows != 0 {
+					t.Errorf("got %v after %d tries, with %d rows, want %s", err, tries, rows, c.reason)
+				}
+				r.SetCommit((*sql.Tx).Commit)
+				if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k")); err != nil || receipt.Replayed {
+					t.Errorf("the key afterwards: %+v, %v", receipt, err)
+				}
+			})
 		})
 	}
 }
 
-// TestCommitThatFailsAsTheRoleDoes: neither that a row is there nor that it is not is anything to tell once the role has
-// changed.
+// TestCommitThatFailsAsTheRoleDoes, in bubbles of synctest: neither that a row is there nor that it is not is an answer
+// once the role has changed.
 func TestCommitThatFailsAsTheRoleDoes(t *testing.T) {
 	for name, end := range map[string]func(tx *sql.Tx) error{"undone": (*sql.Tx).Rollback, "done": (*sql.Tx).Commit} {
-		t.Run(name, func(t *testing.T) { commitFailsAsTheRoleDoes(t, end) })
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { commitFailsAsTheRoleDoes(t, end) })
+		})
 	}
 }
 
 func commitFailsAsTheRoleDoes(t *testing.T, end func(tx *sql.Tx) error) {
 	t.Helper()
-	seat := repotest.NewSeat(repotest.Primary())
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), seat)
+	node := repotest.NewNode(repotest.Primary())
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
 	o.LiteFS = true
 	r := repotest.MustOpen(t, o)
 	MustPut(t, r, "before")
 	r.SetFree(4096)
 	r.SetCommit(func(tx *sql.Tx) error {
-		seat.Set(repotest.Unknown())
+		node.Set(repotest.Unknown())
 		return errors.Join(end(tx), deleteFailed)
 	})
 	_, err := repo.Write(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
-	if !repo.HasReason(err, repo.OutcomeUnknown) {
+	if !apperr.HasReason(err, apperr.OutcomeUnknown) {
 		t.Errorf("got %v", err)
 	}
 }
 
-// MustLeave puts what a transaction that did not come to its end leaves behind into the files of an open database.
+// MustLeave puts the leftover of a transaction that did not end into the files of an open database.
 func MustLeave(t *testing.T, path string) {
 	t.Helper()
 	there := filepath.Join(t.TempDir(), "there.db")
@@ -116,8 +125,9 @@ func MustLeave(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 200 { // more than it keeps in memory
-		if _, err := db.ExecContext(t.Context(), "INSERT INTO items (name, value) VALUES (?, ?)", fmt.Sprint("half", i), strings.Repeat("x", 1000)); err != nil {
+	for i := range 200 { // more than SQLite has in memory
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO items (name, value) VALUES (?, ?)", fmt.Sprint("half", i),
+			strings.Repeat("x", 1000)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -132,14 +142,14 @@ func MustLeave(t *testing.T, path string) {
 	}
 }
 
-// looking is a Durability that looks at the database before it lets anybody lead.
-type looking struct {
-	*keeper
+// readingDurability is a Durability that reads the database before it begins a term.
+type readingDurability struct {
+	*heldDurability
 	repo *repo.Repo
 	mu   sync.Mutex
 }
 
-func (l *looking) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
+func (l *readingDurability) BeginTerm(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
 	l.mu.Lock()
 	r := l.repo
 	l.mu.Unlock()
@@ -148,19 +158,19 @@ func (l *looking) Lead(ctx context.Context, over <-chan struct{}) (repo.Term, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
-	err := r.Look(ctx, func(rd repo.Reader) error { _, err := repo.Newest(ctx, rd); return err })
+	err := r.ViewReserved(ctx, func(rd repo.Reader) error { _, err := repo.Newest(ctx, rd); return err })
 	if err != nil {
 		return nil, err
 	}
-	return l.keeper.Lead(ctx, over)
+	return l.heldDurability.BeginTerm(ctx, over)
 }
 
-// TestANewTermAfterATransactionThatDidNotEnd: without a writing connection nobody rolls back, and before that Lead looks
-// into the database.
+// TestANewTermAfterATransactionThatDidNotEnd: without a writing connection nobody rolls back, and before that BeginTerm
+// reads the database.
 func TestANewTermAfterATransactionThatDidNotEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "blog.db")
-	seat := repotest.NewSeat(repotest.Primary())
-	o := options(t, path, seat)
+	node := repotest.NewNode(repotest.Primary())
+	o := options(t, path, node)
 	o.LiteFS = true
 	first, err := repo.Open(t.Context(), o)
 	if err != nil {
@@ -170,8 +180,8 @@ func TestANewTermAfterATransactionThatDidNotEnd(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	seat.Set(repotest.Unknown())
-	l := &looking{keeper: &keeper{lasting: 1 << 20}}
+	node.Set(repotest.Unknown())
+	l := &readingDurability{heldDurability: &heldDurability{lasting: 1 << 20}}
 	o.Durability = l
 	r := repotest.MustOpen(t, o)
 	l.mu.Lock()
@@ -181,52 +191,51 @@ func TestANewTermAfterATransactionThatDidNotEnd(t *testing.T) {
 		t.Fatalf("%d items at first", n)
 	}
 	MustLeave(t, path)
-	seat.Set(repotest.Primary())
+	node.Set(repotest.Primary())
 	MustPut(t, r, "next")
 	if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
 		t.Errorf("%d items", n)
 	}
 }
 
-// TestReadsAfterATransactionThatDidNotEnd: who only reads cannot roll it back. A primary does, before its readers have
-// their answer; a replica waits for LiteFS to do it.
+// TestReadsAfterATransactionThatDidNotEnd, in a bubble of synctest: a reading connection cannot roll it back. A primary
+// does, before its readers have their answer; a replica waits for LiteFS to do it.
 func TestReadsAfterATransactionThatDidNotEnd(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "blog.db")
-	seat := repotest.NewSeat(repotest.Primary())
-	o := options(t, path, seat)
-	o.LiteFS = true
-	r := repotest.MustOpen(t, o)
-	MustPut(t, r, "whole")
-	items := func() int { return MustCount(t, r, "SELECT COUNT(*) FROM items") }
-	if n := items(); n != 1 {
-		t.Fatalf("%d items at first", n)
-	}
-	MustLeave(t, path)
-	var readers sync.WaitGroup
-	for range 5 * repo.ReadConns { // the rollback needs a moment in which none of them looks
-		readers.Go(func() {
-			if n := items(); n != 1 {
-				t.Errorf("%d items on the primary", n)
-			}
-		})
-	}
-	readers.Wait()
-	if _, err := os.Stat(path + "-journal"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the journal: %v", err)
-	}
-	MustPut(t, r, "next")
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "blog.db")
+		node := repotest.NewNode(repotest.Primary())
+		o := options(t, path, node)
+		o.LiteFS = true
+		r := repotest.MustOpen(t, o)
+		MustPut(t, r, "whole")
+		items := func() int { return MustCount(t, r, "SELECT COUNT(*) FROM items") }
+		if n := items(); n != 1 {
+			t.Fatalf("%d items at first", n)
+		}
+		MustLeave(t, path)
+		var readers sync.WaitGroup
+		for range 5 * sqlite.ReadConns { // the rollback needs a moment in which none of them reads
+			readers.Go(func() {
+				if n := items(); n != 1 {
+					t.Errorf("%d items on the primary", n)
+				}
+			})
+		}
+		readers.Wait()
+		if _, err := os.Stat(path + "-journal"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the journal: %v", err)
+		}
+		MustPut(t, r, "next")
 
-	seat.Set(repotest.Replica("http://primary.example"))
-	MustLeave(t, path)
-	counted := make(chan int, 1)
-	go func() { counted <- items() }()
-	select {
-	case n := <-counted:
-		t.Fatalf("%d items on a replica, with the journal there", n)
-	case <-time.After(100 * time.Millisecond):
-	}
-	repotest.MustExec(t, path, "BEGIN IMMEDIATE; ROLLBACK") // as LiteFS does
-	if n := <-counted; n != 2 {
-		t.Errorf("%d items on the replica", n)
-	}
+		node.Set(repotest.Replica("http://primary.example"))
+		MustLeave(t, path)
+		counted := make(chan int, 1)
+		go func() { counted <- items() }()
+		time.Sleep(time.Second) // it has tried many times
+		mustStillWait(t, counted, "items on a replica, with the journal there")
+		repotest.MustExec(t, path, "BEGIN IMMEDIATE; ROLLBACK") // as LiteFS does
+		if n := <-counted; n != 2 {
+			t.Errorf("%d items on the replica", n)
+		}
+	})
 }

@@ -1,180 +1,130 @@
 package repo
 
 import (
-	"bytes"
 	"encoding"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
-	"unicode/utf8"
+
+	jsonv1 "encoding/json"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1compat "github.com/go-json-experiment/json/v1"
+
+	"blog/internal/apperr"
 )
 
-// decode is strict, because a release must never half-apply a write of a newer
-// one, and because equal commands must have equal digests: a field that C does
-// not have, one in other letter case, one that comes twice, null where C has no
-// nil, text that is not UTF-8, or anything behind the end is refused.
-// encoding/json alone would let the last five pass.
+// strictly reads what encoding/json writes, by the strict rules of encoding/json/v2: it refuses a name that comes
+// twice, a name in other letter case, text that is not UTF-8, anything behind the end, a name that the type does not
+// have, an array that is shorter or longer than the type, and null where the type has no nil.
+var strictly = json.JoinOptions(
+	jsonv1compat.DefaultOptionsV1(), // such as a time.Duration as a number
+	jsonv1compat.ReportErrorsWithLegacySemantics(false),
+	jsonv1compat.UnmarshalArrayFromAnyLength(false),
+	json.MatchCaseInsensitiveNames(false),
+	jsontext.AllowDuplicateNames(false),
+	jsontext.AllowInvalidUTF8(false),
+	json.RejectUnknownMembers(true),
+	json.WithUnmarshalers(json.UnmarshalFromFunc(refuseNull)),
+)
+
+// namesOnly are strictly without the types of values: only a name that the type does not have is an error of these.
+var namesOnly = json.JoinOptions(strictly, json.WithUnmarshalers(json.UnmarshalFromFunc(skipMisfit)))
+
+var errNull = errors.New("null where there must be a value")
+
+// decode returns the C that body is exactly. It is strict, because a release must never half-apply a write of a newer
+// one, and because equal commands must have equal digests. What does not fit is Invalid, with a message by field where
+// it is one field that does not; a field that C does not have is Unavailable, whatever else does not fit.
 func decode[C any](body []byte) (C, error) {
-	var c C
-	if !utf8.Valid(body) || !json.Valid(body) {
-		return c, Errorf(Invalid, "The command's body is not JSON in UTF-8.")
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := checkValue(d, reflect.TypeFor[C](), ""); err != nil {
-		return c, err
-	}
-	if err := json.Unmarshal(body, &c); err != nil {
-		return c, wireError(err)
+	var c, zero C
+	if err := json.Unmarshal(body, &c, strictly); err != nil {
+		var ignored C
+		if unknown := json.Unmarshal(body, &ignored, namesOnly); errors.Is(unknown, json.ErrUnknownName) {
+			err = unknown
+		}
+		return zero, errDecode(err)
 	}
 	return c, nil
 }
 
-func wireError(err error) error {
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) && typ.Field != "" {
-		return &Error{Code: Invalid, Message: "A field has the wrong type.", Fields: map[string]string{typ.Field: "must be " + typ.Type.String()}, cause: err}
+// refuseNull fails where d is at a null that the type behind the pointer v cannot hold, and leaves everything else to
+// the rules of the package.
+func refuseNull(d *jsontext.Decoder, v any) error {
+	if d.PeekKind() == 'n' && !nullable(reflect.TypeOf(v).Elem()) {
+		return errNull
 	}
-	return &Error{Code: Invalid, Message: "The command's body does not fit the command.", cause: err}
+	return errors.ErrUnsupported
 }
 
-// checkValue reads one value from d and checks its shape against t. A nil t is
-// checked for double keys only. d holds valid JSON, so its own errors say that
-// this function is wrong.
-func checkValue(d *json.Decoder, t reflect.Type, path string) error {
-	token, err := d.Token()
-	if err != nil {
-		return fmt.Errorf("walk the command's body: %w", err)
+// skipMisfit skips a value that has no names of t's, the type behind the pointer v, and leaves the others to the rules
+// of the package.
+func skipMisfit(d *jsontext.Decoder, v any) error {
+	t := reflect.TypeOf(v).Elem()
+	fits := false
+	switch t.Kind() {
+	case reflect.Pointer:
+		fits = d.PeekKind() != 'n'
+	case reflect.Struct, reflect.Map:
+		fits = d.PeekKind() == '{'
+	case reflect.Slice, reflect.Array:
+		fits = d.PeekKind() == '['
+	case reflect.String:
+		fits = d.PeekKind() == '"' // the name of a map's element, too
 	}
-	t, nullable := shape(t)
-	switch token {
-	case nil:
-		if !nullable {
-			return InvalidFields(map[string]string{orWhole(path): "must not be null"})
-		}
-	case json.Delim('{'):
-		return checkObject(d, t, path)
-	case json.Delim('['):
-		var elem reflect.Type
-		if t != nil && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) {
-			elem = t.Elem()
-		}
-		for d.More() {
-			if err = checkValue(d, elem, path); err != nil {
-				return err
-			}
-		}
-		_, err = d.Token()
+	if fits && !decodesItself(t) {
+		return errors.ErrUnsupported
 	}
-	return err
+	return d.SkipValue()
 }
 
-func checkObject(d *json.Decoder, t reflect.Type, path string) error {
-	var fields map[string]reflect.Type
-	var elem reflect.Type
-	if t != nil {
-		switch t.Kind() {
-		case reflect.Struct:
-			fields = wireFields(t)
-		case reflect.Map:
-			elem = t.Elem()
-		}
+// nullable reports whether null is a value of t. What a type that decodes itself would make of null is not asked.
+func nullable(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return true
+	case reflect.Slice, reflect.Map:
+		return !decodesItself(t)
 	}
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return fmt.Errorf("walk the command's body: %w", err)
-		}
-		name, _ := token.(string)
-		at := strings.TrimPrefix(path+"."+name, ".")
-		if seen[name] {
-			return InvalidFields(map[string]string{at: "comes twice"})
-		}
-		seen[name] = true
-		of := elem
-		if fields != nil {
-			var known bool
-			if of, known = fields[name]; !known {
-				return unknownField(at)
-			}
-		}
-		if err := checkValue(d, of, at); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
+	return false
 }
 
-// unknownField is Unavailable and not Invalid: a newer release wrote it, and the
-// caller's input is right.
-func unknownField(path string) error {
-	return &Error{Code: Unavailable, Reason: UnknownCommand, RetryAfter: 5, Message: fmt.Sprintf("This release does not know the field %.80q of the command.", path)}
+func decodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(reflect.TypeFor[jsonv1.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-func orWhole(path string) string {
-	if path == "" {
+func errDecode(err error) error {
+	var syntactic *jsontext.SyntacticError
+	var semantic *json.SemanticError
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic):
+		return apperr.InvalidFields(map[string]string{fieldName(syntactic.JSONPointer): "comes twice"})
+	case errors.As(err, &syntactic), !errors.As(err, &semantic):
+		return (&apperr.Error{Code: apperr.Invalid, Message: "The command's body is not JSON in UTF-8."}).WithCause(err)
+	case errors.Is(err, json.ErrUnknownName):
+		// Not Invalid: a newer release wrote it, and the caller's input is right.
+		return fail(atStart, errNoField, "", fieldName(semantic.JSONPointer))
+	case errors.Is(err, errNull):
+		return apperr.InvalidFields(map[string]string{fieldName(semantic.JSONPointer): "must not be null"})
+	case semantic.JSONPointer == "" || semantic.GoType == nil:
+		return (&apperr.Error{Code: apperr.Invalid, Message: "The command's body does not fit the command."}).WithCause(err)
+	}
+	fields := map[string]string{fieldName(semantic.JSONPointer): "must be " + semantic.GoType.String()}
+	refused := &apperr.Error{Code: apperr.Invalid, Message: "A field has the wrong type.", Fields: fields}
+	return refused.WithCause(err)
+}
+
+// fieldName returns how a message names what is at p: the names and indexes that lead there, such as "tags.0", or
+// "body" for the whole.
+func fieldName(p jsontext.Pointer) string {
+	var tokens []string
+	for token := range p.Tokens() {
+		tokens = append(tokens, token)
+	}
+	if len(tokens) == 0 {
 		return "body"
 	}
-	return path
-}
-
-// shape follows t to what its JSON is checked against, nil for a type that
-// decodes itself or can be anything, and says whether null is a value of it.
-func shape(t reflect.Type) (_ reflect.Type, nullable bool) {
-	for t != nil {
-		if own := reflect.PointerTo(t); own.Implements(reflect.TypeFor[json.Unmarshaler]()) || own.Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
-			return nil, nullable
-		}
-		switch t.Kind() {
-		case reflect.Pointer:
-			t, nullable = t.Elem(), true
-			continue
-		case reflect.Interface:
-			return nil, true
-		case reflect.Slice, reflect.Map:
-			return t, true
-		}
-		return t, nullable
-	}
-	return nil, true
-}
-
-// wireFields returns the types of t's fields by their exact JSON names.
-func wireFields(t reflect.Type) map[string]reflect.Type {
-	out := map[string]reflect.Type{}
-	var inner []reflect.Type
-	for f := range t.Fields() {
-		tag := f.Tag.Get("json")
-		name, _, _ := strings.Cut(tag, ",")
-		switch {
-		case tag == "-":
-		case f.Anonymous && name == "":
-			embedded := f.Type
-			if embedded.Kind() == reflect.Pointer {
-				embedded = embedded.Elem()
-			}
-			if embedded.Kind() == reflect.Struct {
-				inner = append(inner, embedded)
-			} else if f.IsExported() {
-				out[f.Name] = f.Type
-			}
-		case !f.IsExported():
-		case name == "":
-			out[f.Name] = f.Type
-		default:
-			out[name] = f.Type
-		}
-	}
-	for _, e := range inner {
-		for name, ft := range wireFields(e) {
-			if _, hidden := out[name]; !hidden {
-				out[name] = ft
-			}
-		}
-	}
-	return out
+	return strings.Join(tokens, ".")
 }

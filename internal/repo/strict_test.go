@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -34,6 +34,8 @@ type rich struct {
 	Position repo.Cursor       `json:"position"`
 	Texts    map[string]string `json:"texts,omitempty"`
 	Data     []byte            `json:"data,omitempty"`
+	Pause    time.Duration     `json:"pause,omitempty"`
+	Fixed    [3]byte           `json:"fixed,omitzero"`
 
 	prepared string
 }
@@ -43,7 +45,7 @@ func (rich) Name() string { return "items.rich" }
 func (c rich) Apply(context.Context, *repo.Tx) (string, error) { return c.Plain + c.prepared, nil }
 
 func TestStrictShapes(t *testing.T) {
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Primary()))
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
 	g, err := repo.NewRegistry([]repo.Registration{repo.Register[rich]()})
 	if err != nil {
 		t.Fatal(err)
@@ -52,25 +54,28 @@ func TestStrictShapes(t *testing.T) {
 	r := repotest.MustOpen(t, o)
 	three := 3
 	full := rich{
-		Base: Base{ID: 1}, Plain: "p", When: time.Now().UTC(), Maybe: &three, List: []Base{{ID: 2}}, Map: map[string]Base{"any Name": {ID: 3}},
-		Any: map[string]any{"Free": []any{1, nil}}, Raw: json.RawMessage(`{"a":null}`), Texts: map[string]string{"x": "y"}, Data: []byte{1, 2},
+		Base: Base{ID: 1}, Plain: "p", When: time.Now().UTC(), Maybe: &three, List: []Base{{ID: 2}},
+		Map: map[string]Base{"any Name": {ID: 3}},
+		Any: map[string]any{"Free": []any{1, nil}}, Raw: json.RawMessage(`{"a":null}`), Texts: map[string]string{"x": "y"},
+		Data:  []byte{1, 2},
+		Pause: time.Second, Fixed: [3]byte{1, 2, 3},
 	}
 	if res, err := repo.Write(operator(), r, full); res != "p" || err != nil {
-		t.Errorf("got %q, %v", res, err)
+		t.Errorf("got %q, %v, want %q and no error", res, err, "p")
 	}
 	for body, want := range map[string]string{
 		`{"id":1,"Plain":"x","position":"0"}`: "",
 		`{}`:                                  "",
 		`{"maybe":null,"list":null,"map":null,"any":null,"data":null}`: "",
 		`{"texts":{"A":"1","a":"2"}}`:                                  "",
-		`{"ID":1}`:                                                     repo.UnknownCommand,
-		`{"Hidden":1}`:                                                 repo.UnknownCommand,
-		`{"-":1}`:                                                      repo.UnknownCommand,
-		`{"Base":{"id":1}}`:                                            repo.UnknownCommand,
-		`{"plain":"x"}`:                                                repo.UnknownCommand,
-		`{"prepared":"x"}`:                                             repo.UnknownCommand,
-		`{"list":[{"id":1},{"Id":2}]}`:                                 repo.UnknownCommand,
-		`{"map":{"x":{"Id":2}}}`:                                       repo.UnknownCommand,
+		`{"ID":1}`:                                                     apperr.UnknownCommand,
+		`{"Hidden":1}`:                                                 apperr.UnknownCommand,
+		`{"-":1}`:                                                      apperr.UnknownCommand,
+		`{"Base":{"id":1}}`:                                            apperr.UnknownCommand,
+		`{"plain":"x"}`:                                                apperr.UnknownCommand,
+		`{"prepared":"x"}`:                                             apperr.UnknownCommand,
+		`{"list":[{"id":1},{"Id":2}]}`:                                 apperr.UnknownCommand,
+		`{"map":{"x":{"Id":2}}}`:                                       apperr.UnknownCommand,
 		`{"map":{"x":{"id":2},"x":{"id":2}}}`:                          "invalid",
 		`{"any":{"x":1,"x":2}}`:                                        "invalid",
 		`{"raw":{"x":1,"x":2}}`:                                        "invalid",
@@ -81,24 +86,113 @@ func TestStrictShapes(t *testing.T) {
 		`{"position":"1-x"}`:                                           "invalid",
 		`{"texts":{"x":1}}`:                                            "invalid",
 		`{"data":"%"}`:                                                 "invalid",
+		`{"fixed":[1,2,3,null]}`:                                       "invalid",
+		`{"fixed":[1,2]}`:                                              "invalid",
 		strings.Repeat(`{"any":`, 20_000):                              "invalid",
 		`{"any":` + strings.Repeat(`[`, 20_000) + strings.Repeat(`]`, 20_000) + `}`: "invalid",
 	} {
 		_, err := repo.Write(operator(), r, rich{}, func(c *repo.Call) { c.Body = json.RawMessage(body) })
-		e := repo.AsError(err)
+		e := apperr.From(err)
 		switch want {
 		case "":
 			if err != nil {
 				t.Errorf("%.60s: %v", body, err)
 			}
 		case "invalid":
-			if err == nil || e.Code != repo.Invalid {
-				t.Errorf("%.60s: %v", body, err)
+			if err == nil || e.Code != apperr.Invalid {
+				t.Errorf("%.60s: %v, want %v", body, err, apperr.Invalid)
 			}
 		default:
 			if err == nil || e.Reason != want {
-				t.Errorf("%.60s: %v", body, err)
+				t.Errorf("%.60s: %v, want the reason %s", body, err, want)
 			}
+		}
+	}
+}
+
+// TestBodyRefusalsNameTheField: what does not fit is named from the command's body down, an element by its index.
+func TestBodyRefusalsNameTheField(t *testing.T) {
+	t.Parallel()
+	registry, err := repo.NewRegistry([]repo.Registration{repo.Register[rich]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ body, field, message string }{
+		{`null`, "body", "must not be null"},
+		{`{"id":null}`, "id", "must not be null"},
+		{`{"when":null}`, "when", "must not be null"},
+		{`{"list":[{"id":1},null]}`, "list.1", "must not be null"},
+		{`{"map":{"a b":{"id":null}}}`, "map.a b.id", "must not be null"},
+		{`{"texts":{"x":null}}`, "texts.x", "must not be null"},
+		{`{"maybe":1,"maybe":1}`, "maybe", "comes twice"},
+		{`{"any":[{"x":1,"\u0078":1}]}`, "any.0.x", "comes twice"},
+		{`{"raw":{"x":{"y":1,"y":2}}}`, "raw.x.y", "comes twice"},
+		{`{"id":"1"}`, "id", "must be int64"},
+		{`{"list":[{"id":true}]}`, "list.0.id", "must be int64"},
+		{`{"when":"yesterday"}`, "when", "must be time.Time"},
+		{`{"position":"1-x"}`, "position", "must be repo.Cursor"},
+		{`{"Plain":{}}`, "Plain", "must be string"},
+	} {
+		_, err = registry.Digest(&repo.Call{Name: "items.rich", Body: json.RawMessage(c.body)})
+		e := apperr.From(err)
+		if !errors.Is(err, apperr.Invalid) {
+			t.Errorf("%s: got %v, want a refusal as invalid", c.body, err)
+		} else if want := map[string]string{c.field: c.message}; !maps.Equal(e.Fields, want) {
+			t.Errorf("%s: got %q, want %q", c.body, e.Fields, want)
+		}
+	}
+	for _, body := range []string{"", "{", "{}{}", "{}x", "{\"Plain\":\"\xff\"}", `{"Plain":"\ud800"}`, "\ufeff{}"} {
+		_, err = registry.Digest(&repo.Call{Name: "items.rich", Body: json.RawMessage(body)})
+		if e := apperr.From(err); !errors.Is(err, apperr.Invalid) || e.Message != "The command's body is not JSON in UTF-8." {
+			t.Errorf("%q: got %v, want a refusal of the whole body", body, err)
+		}
+	}
+	// A field that this release does not know counts first, wherever it is: a newer release may have changed others too,
+	// and its refusal as invalid would say that an attempt before has done nothing.
+	for _, body := range []string{
+		`{"id":"1","list":[{"id":1},{"Id":2}]}`, `{"id":1.5,"when":{},"maybe":"x","list":[{"id":null},{"Id":2}]}`,
+		`{"position":7,"map":[],"texts":{"x":1,"y":2},"data":{},"fixed":"AQID","any":{"x":1},"list":[null,{"Id":2}]}`,
+	} {
+		_, err = registry.Digest(&repo.Call{Name: "items.rich", Body: json.RawMessage(body)})
+		if want := `This release does not know the field "list.1.Id" of the command.`; apperr.From(err).Message != want {
+			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+	_, err = registry.Digest(&repo.Call{Name: "items.rich", Body: json.RawMessage(`{"list":[{"id":1},{"Id":2}]}`)})
+	if want := `This release does not know the field "list.1.Id" of the command.`; apperr.From(err).Message != want {
+		t.Errorf("an unknown field: got %v, want %s", err, want)
+	}
+}
+
+// TestSpellingsHaveOneDigest: a body that is accepted has the digest of what it says, however it is spelled: who sends
+// a call again in another spelling gets the stored result, and not key_reused.
+func TestSpellingsHaveOneDigest(t *testing.T) {
+	t.Parallel()
+	registry, err := repo.NewRegistry([]repo.Registration{repo.Register[rich]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(body string) (string, error) {
+		sum, derr := registry.Digest(&repo.Call{Name: "items.rich", Body: json.RawMessage(body)})
+		return string(sum), derr
+	}
+	want, err := digest(`{"id":1,"Plain":"Z","when":"2026-11-30T12:00:00Z","position":"0"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"id":1,"Plain":"Z","when":"2026-11-30T12:00:00\u005a","position":"0"}`,
+		`{"id":1,"Plain":"\u005a","when":"2026-11-30T12:00:00.000Z","position":"0"}`,
+		`{"id":1,"Plain":"Z","when":"2026-11-30T12:00:00+00:00","position":"0"}`,
+		`{"position":"\u0030", "\u0069d":1, "when":"\u0032026-11-30T12:00:00Z", "Plain":"Z", "list":null}`,
+	} {
+		if got, err := digest(body); got != want || err != nil {
+			t.Errorf("%s has another digest, %v, %v, want %v and no error", body, err, got, want)
+		}
+	}
+	for _, when := range []string{"2026-11-30t12:00:00z", "2026-11-30 12:00:00Z", "2026-11-30T12:00:00"} {
+		if _, err := digest(`{"id":1,"Plain":"Z","when":"` + when + `","position":"0"}`); !errors.Is(err, apperr.Invalid) {
+			t.Errorf("%s: %v, want %v", when, err, apperr.Invalid)
 		}
 	}
 }
@@ -110,14 +204,14 @@ func TestNoChange(t *testing.T) {
 		for range 2 {
 			res, receipt, err := repo.Do(operator(), r, idle{Item: "b"}, repo.WithKey("k"))
 			if res != "b" || err != nil || receipt.Cursor != newest || receipt.Replayed {
-				t.Errorf("got %q, %+v, %v", res, receipt, err)
+				t.Errorf("got %q, %+v, %v, want %q, no error, Cursor %v and Replayed false", res, receipt, err, "b", newest)
 			}
 		}
 		if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) * 10 + (SELECT COUNT(*) FROM items)"); n != 11 {
-			t.Errorf("%d: something was written", n)
+			t.Errorf("%d: something was written, want 11", n)
 		}
 		if _, receipt, err := repo.Do(operator(), r, put{Item: "b"}, repo.WithKey("k")); err != nil || receipt.Seq != 2 {
-			t.Errorf("the key afterwards: %+v, %v", receipt, err)
+			t.Errorf("the key afterwards: %+v, %v, want no error and Seq 2", receipt, err)
 		}
 	})
 }
@@ -134,7 +228,7 @@ func TestOpenReader(t *testing.T) {
 		return rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n)
 	})
 	if n != 1 || err != nil {
-		t.Errorf("got %d, %v", n, err)
+		t.Errorf("got %d, %v, want 1 and no error", n, err)
 	}
 	err = r.View(t.Context(), func(rd repo.Reader) error {
 		return rd.QueryRowContext(t.Context(), "DELETE FROM items RETURNING id").Scan(&n)
@@ -153,42 +247,7 @@ func TestOpenReader(t *testing.T) {
 	err = none.View(t.Context(), func(rd repo.Reader) error {
 		return rd.QueryRowContext(t.Context(), "SELECT 1").Scan(&n)
 	})
-	if !repo.HasReason(err, repo.NoDatabase) {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestAsk(t *testing.T) {
-	log := new(repotest.Journal).JSON()
-	s := httptest.NewServer(repo.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		switch req.URL.Path {
-		case "/good":
-			_, _ = w.Write([]byte(`{"role":"primary"}`))
-		case "/refused":
-			repo.WriteReply(w, repo.Reply{}, repo.Errorf(repo.NotFound, "Nothing here."))
-		default:
-			http.NotFound(w, req)
-		}
-	}), repotest.Secret, log))
-	defer s.Close()
-	var got struct{ Role string }
-	good, bad := repo.NewTransport(repotest.Secret), repo.NewTransport("another")
-	defer good.Close()
-	defer bad.Close()
-	if err := good.Ask(t.Context(), s.URL+"/", "/good", &got); err != nil || got.Role != "primary" {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	if err := good.Ask(t.Context(), s.URL, "/refused", &got); !errors.Is(err, repo.NotFound) {
-		t.Errorf("refused: %v", err)
-	}
-	if err := good.Ask(t.Context(), s.URL, "/other", &got); err == nil {
-		t.Error("a plain 404 is no answer")
-	}
-	if err := bad.Ask(t.Context(), s.URL, "/good", &got); !repo.HasReason(err, repo.BadSecret) {
-		t.Errorf("another secret: %v", err)
-	}
-	s.Close()
-	if err := good.Ask(t.Context(), s.URL, "/good", &got); !repo.HasReason(err, repo.NoServer) {
-		t.Errorf("no server: %v", err)
+	if !apperr.HasReason(err, apperr.NoDatabase) {
+		t.Errorf("got %v, want the reason %v", err, apperr.NoDatabase)
 	}
 }

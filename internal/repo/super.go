@@ -8,22 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"blog/internal/apperr"
+	"blog/internal/litefs"
+	"blog/internal/sqlite"
 )
 
-// lateness is how far past its deadline a call may arrive and still be run:
-// the clocks of two nodes may differ by that much.
-const lateness = 2 * time.Second
-
-// applyLimit bounds the time that one Apply may hold the writing connection,
+// maxApplyTime bounds the time that one Apply, or one upkeep, may hold the writing connection,
 // however far away its caller's deadline is.
-const applyLimit = 15 * time.Second
+const maxApplyTime = 15 * time.Second
 
-// super is the end of the chain: it carries out a call here, on the primary. Its
-// error is always an *Error, so that a caller here and one across the wire see
-// the same.
+// super is the end of the chain: it executes a call here, on the primary. Its error is
+// always an *apperr.Error, so that a caller here and one across the wire get the same.
 func (r *Repo) super(ctx context.Context, call *Call) error {
-	if err := r.carryOut(ctx, call); err != nil {
-		e := AsError(err)
+	if err := r.execute(ctx, call); err != nil {
+		e := apperr.From(err)
 		if len(e.Fields) == 0 && e.Fields != nil {
 			plain := *e
 			plain.Fields = nil // as it would come out of the wire
@@ -34,29 +33,35 @@ func (r *Repo) super(ctx context.Context, call *Call) error {
 	return nil
 }
 
-func (r *Repo) carryOut(ctx context.Context, call *Call) error {
+// execute checks a call, executes it in the present term, and waits until its answer may be given.
+func (r *Repo) execute(ctx context.Context, call *Call) error {
 	call.Reply = Reply{}
 	if err := call.check(); err != nil {
 		return err
 	}
-	// Deadlines are contexts' and therefore the system's time, not r.now's.
+	// Deadlines are those of contexts, and so of the system's time, not of r.now's.
 	if time.Since(call.Deadline) > lateness {
-		return errExpired()
+		return fail(atStart, errExpired, "")
 	}
 	command, ok := r.registry.byName[call.Name]
 	if !ok {
-		return unavailable(UnknownCommand, fmt.Sprintf("This release does not know the command %.80q.", call.Name), 5*time.Second, nil)
+		return fail(atStart, errNoCommand, "", call.Name)
 	}
 	if !call.Actor.known() || (call.Actor.Name == Visitor && !command.public) {
-		return Errorf(Unauthorized, "Sign in first.")
+		return apperr.Errorf(apperr.Unauthorized, "Sign in first.")
 	}
-	canon, err := command.canonical(call.Body)
+	began := time.Now()
+	content, err := command.decode(call.Body)
 	if err != nil {
 		return err
 	}
-	// The call belongs to this term from here on: after any change of the role, however
-	// short, its row may be gone.
-	t, err := r.primary.ready()
+	sum, err := call.digest(content)
+	if err != nil {
+		return err
+	}
+	// The call belongs to this term from here on: its row may be gone after any change of
+	// the role, however short.
+	t, err := r.primary.currentTerm()
 	if err != nil {
 		return err
 	}
@@ -65,160 +70,153 @@ func (r *Repo) carryOut(ctx context.Context, call *Call) error {
 		return err
 	}
 	defer leave()
-	run := &execution{repo: r, call: call, bulk: command.bulk, term: t, digest: digest(call.Name, call.Actor, canon)}
-	err = run.do(ctx, command)
-	if err != nil && restsOnNothing(err) && !run.looked {
+	run := &execution{repo: r, call: call, bulk: command.bulk, term: t, digest: sum}
+	r.timeStage(StageDecode, began)
+	err = run.do(ctx, command, content)
+	committed := time.Now()
+	if err != nil && !isDefinite(err) && !run.verified {
 		return err
 	}
-	if ackErr := r.acknowledge(ctx, call, t, run.seen, run.own); ackErr != nil {
+	if ackErr := r.acknowledge(ctx, call, t, run.seen, run.hasRow); ackErr != nil {
 		return ackErr
 	}
+	r.timeStage(StageAcknowledge, committed)
 	return err
 }
 
-func errExpired() error {
-	return unavailable(Expired, "The call came after its deadline and was not carried out.", time.Second, nil)
-}
-
-// received carries out what another node sent. It ends with Abandon.
+// received executes a call that another node has sent. It ends with Abandon.
 func (r *Repo) received(ctx context.Context, call *Call) error {
-	ctx, cancel := r.patient(ctx)
+	ctx, cancel := r.untilAbandoned(ctx)
 	defer cancel()
 	return r.super(ctx, call)
 }
 
-// execution is one call's way through Prepare, Apply and COMMIT.
+// execution is one call's course through Prepare, Apply and COMMIT.
 type execution struct {
-	repo   *Repo
-	call   *Call
-	digest []byte
-	bulk   bool   // it is behind calls that are not, when both wait
-	term   *term  // the one in which the call came
-	seen   Cursor // the newest row that the answer rests on
-	own    bool   // it is this call's own
-	last   head   // the newest row inside the transaction
-	again  bool   // another Prepare may follow this Apply
-	looked bool   // COMMIT failed, and the answer rests on what was found afterwards
+	repo            *Repo
+	call            *Call
+	digest          []byte
+	bulk            bool   // calls that are not go first
+	term            *term  // the one in which the call came
+	seen            Cursor // the newest row that the answer rests on
+	hasRow          bool   // seen is the row of this call
+	last            head   // the newest row inside the transaction
+	mayPrepareAgain bool   // another Prepare may follow this Apply
+	verified        bool   // COMMIT failed, and a later transaction has found that the row is not there
 }
 
-// do turns a panic of a command into an Internal error: on a laptop and over the
-// wire it must be the same, and it must end one write, not the process.
-func (e *execution) do(ctx context.Context, entry entry) (err error) {
+// do prepares a call and has the committer apply it. A panic of the command becomes an Internal
+// error: it ends one write and not the process, on a laptop as over the wire.
+func (e *execution) do(ctx context.Context, entry entry, command decoded) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(e.call.Name, p)
 		}
 	}()
-	if entry.slow {
-		// A retry needs no rendering. The check that counts is the one inside the
-		// transaction.
-		if known, kerr := e.lookOutside(ctx); known || kerr != nil {
-			return kerr
-		}
-	}
+	// A retry is prepared again, since retries are rare: to look the key up before would cost every call a read
+	// transaction, under LiteFS as dear as the rendering of a short text.
 	for left := maxPreparations; ; left-- {
-		apply, perr := entry.prepare(ctx, &preparing{repo: e.repo}, e.call.Body)
+		began := time.Now()
+		apply, perr := command.prepare(ctx, &preparing{repo: e.repo})
+		e.repo.timeStage(StagePrepare, began)
 		if perr != nil {
-			return e.unprepared(ctx, e.refusal(perr))
+			return e.recheckRefusal(ctx, e.repo.failApply(perr))
 		}
-		e.again = entry.slow && left > 1
+		e.mayPrepareAgain = entry.slow && left > 1
 		if terr := e.transact(ctx, apply); !errors.Is(terr, errPrepareAgain) {
 			return terr
 		}
+		if command, err = entry.decode(e.call.Body); err != nil {
+			return err
+		}
 	}
 }
 
-// maxPreparations is how often one call is prepared at the most. The first two are for
-// what changes once between Prepare and Apply; the third is for a second such change.
+// maxPreparations is how often one call is prepared at the most: twice for one change between
+// Prepare and Apply, and a third time for a second change.
 const maxPreparations = 3
 
-// lookOutside is look in a transaction of its own.
-func (e *execution) lookOutside(ctx context.Context) (known bool, err error) {
+// findKeyOutside is findKey in a transaction of its own.
+func (e *execution) findKeyOutside(ctx context.Context) (known bool, err error) {
 	err = e.repo.View(ctx, func(rd Reader) (err error) {
-		known, err = e.look(ctx, rd)
+		known, err = e.findKey(ctx, rd)
 		return err
 	})
-	return known, e.refusal(unread(err))
+	return known, e.repo.failApply(fail(atPrepare, err, ""))
 }
 
-// unprepared looks again before a refusal of Prepare is told: it rests on rows that may
-// have come since the first look, and one of them may be this key's own.
-func (e *execution) unprepared(ctx context.Context, refusal error) error {
-	if restsOnNothing(refusal) {
+// recheckRefusal returns the answer for a call that Prepare has refused. It reads the newest row
+// and the key: the refusal rests on rows, and one of them may be the row of this key.
+func (e *execution) recheckRefusal(ctx context.Context, refusal error) error {
+	if !isDefinite(refusal) {
 		return refusal
 	}
-	if known, err := e.lookOutside(ctx); known || err != nil {
+	if known, err := e.findKeyOutside(ctx); known || err != nil {
 		return err
 	}
 	return refusal
 }
 
-// restsOnNothing reports that an answer was not carried out, or that nobody knows: no row
-// has to last for it to stay true.
-func restsOnNothing(err error) bool {
-	code := AsError(err).Code
-	return code == Unavailable || code == Internal
-}
-
-// transact has apply carried out by the committer, and returns after COMMIT.
+// transact has the committer run apply, and returns after COMMIT.
 func (e *execution) transact(ctx context.Context, apply applier) error {
-	// The committer has a copy: who does not wait for it any more must not share anything with it.
+	// The committer gets a copy: a caller that waits no longer must not share anything with it.
 	run, call := *e, *e.call
 	run.call = &call
 	t := &queuedCall{exec: &run, apply: apply, bulk: e.bulk, size: len(e.call.Body)}
 	err := e.term.writes.write(ctx, t)
 	select {
 	case <-t.done:
-		call, own := run.call, e.call
-		*own = *call
+		call, original := run.call, e.call
+		*original = *call
 		*e = run
-		e.call = own
+		e.call = original
 	default:
 	}
-	if HasReason(err, OutcomeUnknown) {
+	if apperr.HasReason(err, apperr.OutcomeUnknown) {
 		e.call.Reply = Reply{}
 	}
 	return err
 }
 
-// apply is the call's part of a transaction: it looks the key up, authorizes the user, runs Apply and appends the
-// row. Nothing of it is true before COMMIT. ctx is the caller's.
+// apply is the call's part of a transaction: it finds the key, authorizes the user, runs Apply and appends the
+// row. Nothing of it counts before COMMIT. ctx is the caller's.
 func (e *execution) apply(ctx context.Context, t *Tx, apply applier) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(e.call.Name, p)
 		}
 	}()
-	e.own, e.looked = false, false
-	known, err := e.look(ctx, t)
+	e.hasRow, e.verified = false, false
+	known, err := e.findKey(ctx, t)
 	if known || err != nil {
-		return e.refusal(err)
+		return e.repo.failApply(err)
 	}
-	t.last, t.now, t.reset, t.again = e.last, e.repo.date(e.last), e.repo.reset, e.again
+	t.last, t.now, t.reset, t.mayPrepareAgain = e.last, e.repo.nextDate(e.last), e.repo.reset, e.mayPrepareAgain
 	if e.call.Actor.signedIn() {
 		if err = e.repo.authorize(ctx, t); err != nil {
-			return e.refusal(err)
+			return e.repo.failApply(err)
 		}
 	}
 	result, err := apply(ctx, t)
 	if err != nil {
-		return e.refusal(err)
+		return e.repo.failApply(err)
 	}
-	if t.nothing {
+	if t.noChange {
 		e.call.Reply = Reply{Result: result, Cursor: e.last.cursor}
 		return nil
 	}
 	cursor, err := t.record(ctx, e.digest, result)
 	if err != nil {
-		return e.repo.begun(err)
+		return e.repo.failApply(err)
 	}
-	e.own, e.seen = true, cursor
+	e.hasRow, e.seen = true, cursor
 	e.call.Reply = Reply{Result: result, Cursor: cursor}
 	return nil
 }
 
-// look notes the newest row and answers a key that has a row from that row.
-func (e *execution) look(ctx context.Context, rd Reader) (known bool, err error) {
+// findKey reads the newest row, and the row of the call's key. If there is one it sets the reply from that row and
+// reports true. It fails with KeyReused when the row is of another command, actor or body.
+func (e *execution) findKey(ctx context.Context, rd Reader) (known bool, err error) {
 	if e.last, err = newestRow(ctx, rd); err != nil {
 		return false, err
 	}
@@ -233,10 +231,11 @@ func (e *execution) look(ctx context.Context, rd Reader) (known bool, err error)
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for the key: %w", err)
+		return false, fmt.Errorf("find the key: %w", err)
 	}
 	if !bytes.Equal(dig, e.digest) {
-		return true, &Error{Code: Conflict, Reason: KeyReused, Message: "This key was used for another write. Use a new key for new content."}
+		return true, &apperr.Error{Code: apperr.Conflict, Reason: apperr.KeyReused,
+			Message: "This key was used for another write. Use a new key for new content."}
 	}
 	if c.Mark, err = scanMark(mark); err != nil {
 		return true, err
@@ -245,36 +244,16 @@ func (e *execution) look(ctx context.Context, rd Reader) (known bool, err error)
 	return true, nil
 }
 
-// refusal keeps a command's own answer and translates what SQLite says.
-func (e *execution) refusal(err error) error {
-	if err == nil {
-		return nil
-	}
-	var own *Error
-	var code Code
-	if errors.As(err, &own) || errors.As(err, &code) {
-		return err
-	}
-	return e.repo.begun(err)
-}
+// leastRoom is the room that the largest write can need: for its pages in the database, and again in LiteFS's log.
+const leastRoom = 2 * maxBody
 
-// begun translates an error from before COMMIT: nothing was done.
-func (r *Repo) begun(err error) error {
-	var own *Error
-	switch {
-	case errors.As(err, &own):
-		return err
-	case diskFull(err), r.cramped(err):
-		return full(err)
-	case notWritten(err), interrupted(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone), errors.Is(err, errRolledBack):
-		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, err)
+// hasNoRoom reports whether err is an I/O error and the disk is full. LiteFS's mount turns every error of its disk into
+// EIO, ENOSPC too, but reports how much room there is. When the role is lost it says EIO as well; that is no full disk,
+// since the next primary may have room.
+func (r *Repo) hasNoRoom(err error) bool {
+	if !sqlite.IsIO(err) || r.node.Role().State != litefs.Primary {
+		return false
 	}
-	return fmt.Errorf("carry out: %w", err)
-}
-
-// fullFor is when to come back to a primary whose disk is full.
-const fullFor = 30 * time.Second
-
-func full(err error) error {
-	return unavailable(DiskFull, "The primary's disk is full: nothing was saved. Its operator has to make room.", fullFor, err)
+	free, ferr := r.free(r.path)
+	return ferr == nil && free < leastRoom
 }

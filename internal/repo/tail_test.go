@@ -10,9 +10,10 @@ import (
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
+	"blog/internal/sqlite"
 )
 
-// brittle is a tail that panics while it is told to.
+// brittle is a tail that panics as long as broken is set.
 type brittle struct {
 	tape
 	mu     sync.Mutex
@@ -58,8 +59,8 @@ func (b *brittle) Reset(ctx context.Context, now repo.Cursor) {
 	b.tape.Reset(ctx, now)
 }
 
-// TestATailThatPanicsOnResetToo: it is reset when it can be, without a further write, and is told of no row before; the
-// node and the other tails go on meanwhile.
+// TestATailThatPanicsOnResetToo: it is reset when it can be, without a further write, and is notified of no row
+// before; the node and the other tails go on meanwhile.
 func TestATailThatPanicsOnResetToo(t *testing.T) {
 	t.Parallel()
 	c := MustCluster(t)
@@ -70,22 +71,23 @@ func TestATailThatPanicsOnResetToo(t *testing.T) {
 	MustPut(t, c.primary, "1")
 	MustPut(t, c.primary, "2")
 	if seqs := good.seqs(); !slices.Equal(seqs, []int64{1, 2}) || len(good.resetTo()) != 0 {
-		t.Errorf("the other tail is told of %v, and reset to %v", seqs, good.resetTo())
+		t.Errorf("the other tail was notified of %v, and reset to %v, want %v and 0 of them", seqs, good.resetTo(),
+			[]int64{1, 2})
 	}
 	repotest.Eventually(t, patience, "a reset is tried again by itself", func() bool { return bad.resetsTried() > 2 })
 	bad.set(false)
 	repotest.Eventually(t, patience, "it is reset", func() bool { return len(bad.resetTo()) == 1 })
 	if at := bad.resetTo()[0]; at.Seq != 2 || len(bad.seqs()) != 0 {
-		t.Errorf("reset to %v, and told of %v before", at, bad.seqs())
+		t.Errorf("reset to %v, and notified of %v before, want Seq 2 and 0 of them", at, bad.seqs())
 	}
 	MustPut(t, c.primary, "3")
 	if seqs := bad.seqs(); !slices.Equal(seqs, []int64{3}) || len(bad.resetTo()) != 1 {
-		t.Errorf("told of %v afterwards, and reset to %v", seqs, bad.resetTo())
+		t.Errorf("notified of %v afterwards, and reset to %v, want %v and 1 of them", seqs, bad.resetTo(), []int64{3})
 	}
 }
 
-// TestATailThatIsTakenOutWhileItIsBroken is reset no more.
-func TestATailThatIsTakenOutWhileItIsBroken(t *testing.T) {
+// TestATailThatIsDetachedWhileItIsBroken is reset no more.
+func TestATailThatIsDetachedWhileItIsBroken(t *testing.T) {
 	t.Parallel()
 	c := MustCluster(t)
 	bad := &brittle{broken: true}
@@ -100,53 +102,54 @@ func TestATailThatIsTakenOutWhileItIsBroken(t *testing.T) {
 	}
 }
 
-// TestWhatIsToldWasReadInItsTerm: the role changes twice while the feed waits for its turn to read, and once while a
-// tail is being told.
-func TestWhatIsToldWasReadInItsTerm(t *testing.T) {
+// TestRowsAreOfTheTermTheyAreNotifiedIn: the role changes twice while the feed waits for its turn to read, and once
+// while a tail is being notified.
+func TestRowsAreOfTheTermTheyAreNotifiedIn(t *testing.T) {
 	t.Parallel()
 	o := options(t, filepath.Join(t.TempDir(), "blog.db"), nil)
-	seat := repotest.NewSeat(repotest.Primary())
-	o.Node = seat
+	node := repotest.NewNode(repotest.Primary())
+	o.Node = node
 	r := repotest.MustOpen(t, o)
 	feed := r.Feed()
 	var mu sync.Mutex
-	var told []string // what each row was told under, by its number
-	names := map[<-chan struct{}]string{seat.Changed(): "first"}
+	var seen []string // the term of each notification, by its number
+	names := map[<-chan struct{}]string{node.Changed(): "first"}
 	k := &tape{onRows: func(rows []repo.Row) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, row := range rows {
-			told = append(told, fmt.Sprintf("%d %s", row.Cursor.Seq, names[feed.Term()]))
+			seen = append(seen, fmt.Sprintf("%d %s", row.Cursor.Seq, names[feed.Term()]))
 		}
 	}}
 	feed.Attach(k)
 	MustPut(t, r, "1")
-	// The reading connections are taken: the feed has a term, and waits to read.
+	// The reading connections are all in use: the feed has a term, and waits to read.
 	release := make(chan struct{})
 	var busy sync.WaitGroup
-	for range repo.LookConns {
+	for range sqlite.ReservedConns {
 		busy.Go(func() {
-			_ = r.Look(t.Context(), func(repo.Reader) error { <-release; return nil })
+			_ = r.ViewReserved(t.Context(), func(repo.Reader) error { <-release; return nil })
 		})
 	}
-	repotest.Eventually(t, patience, "no connection is left", func() bool { return r.LooksInUse() == repo.LookConns })
-	waiting := r.LooksWaited()
-	seat.Notify()
-	repotest.Eventually(t, patience, "the feed waits", func() bool { return r.LooksWaited() > waiting })
-	seat.Set(repotest.Unknown())
-	seat.Set(repotest.Primary())
+	repotest.Eventually(t, patience, "no connection is left",
+		func() bool { return r.ReservedInUse() == sqlite.ReservedConns })
+	waiting := r.ReservedWaited()
+	node.Notify()
+	repotest.Eventually(t, patience, "the feed waits", func() bool { return r.ReservedWaited() > waiting })
+	node.Set(repotest.Unknown())
+	node.Set(repotest.Primary())
 	mu.Lock()
-	names[seat.Changed()] = "second"
+	names[node.Changed()] = "second"
 	mu.Unlock()
 	repotest.MustExec(t, o.Path, `
 		INSERT INTO writes (seq, key, digest, mark, name, actor, topics, result, at)
 		SELECT 2, 'another', digest, randomblob(32), name, actor, topics, result, at FROM writes WHERE seq = 1`)
 	close(release)
 	busy.Wait()
-	repotest.Eventually(t, patience, "the row is told", func() bool { return len(k.seqs()) == 2 })
+	repotest.Eventually(t, patience, "the row is seen", func() bool { return len(k.seqs()) == 2 })
 	mu.Lock()
 	defer mu.Unlock()
-	if want := []string{"1 first", "2 second"}; !slices.Equal(told, want) {
-		t.Errorf("told %q, want %q", told, want)
+	if want := []string{"1 first", "2 second"}; !slices.Equal(seen, want) {
+		t.Errorf("seen %q, want %q", seen, want)
 	}
 }

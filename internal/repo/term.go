@@ -7,17 +7,17 @@ import (
 	"sync"
 )
 
-// term is everything that this node holds because it is primary: what Durability began,
-// the writing connection and the tasks. Whoever has begun a term ends it, once; its
-// methods may be called at any step of its beginning, and again.
+// term is everything that this node holds because it is primary: the term of Durability,
+// the writing connection and the tasks. Whoever has begun a term ends it, once. Its
+// methods may be called at any step of its beginning, and more than once.
 type term struct {
-	over   <-chan struct{} // closed when the role ends
-	ctx    context.Context // ends with the role, and with the term
-	cancel context.CancelFunc
-	lead   Term           // nil: a commit is enough, or Durability has not allowed it
-	db     *sql.DB        // nil: not open
-	writes *committer     // of db; nil: nothing is written yet
-	tasks  sync.WaitGroup // and what watches over
+	over       <-chan struct{} // closed when the role ends
+	ctx        context.Context // ends with the role, and with the term
+	cancel     context.CancelFunc
+	durability Term           // nil: a commit is enough, or Durability has not allowed it
+	db         *sql.DB        // nil: not open
+	writes     *committer     // of db; nil: nothing is written yet
+	tasks      sync.WaitGroup // of the tasks, and of the one that waits for over
 }
 
 func newTerm(ctx context.Context, over <-chan struct{}) *term {
@@ -33,17 +33,19 @@ func newTerm(ctx context.Context, over <-chan struct{}) *term {
 	return t
 }
 
-// ended reports that the role has changed since.
-func (t *term) ended() bool {
+// isOver reports whether the role has changed since the term began.
+func (t *term) isOver() bool { return isClosed(t.over) }
+
+func isClosed(c <-chan struct{}) bool {
 	select {
-	case <-t.over:
+	case <-c:
 		return true
 	default:
 		return false
 	}
 }
 
-// start starts the tasks, whose context is t's.
+// start starts the tasks. ctx is t's, and ends with the term.
 func (t *term) start(ctx context.Context, r *Repo, tasks []Task) {
 	ctx = As(ctx, Actor{Name: System})
 	for _, task := range tasks {
@@ -60,7 +62,7 @@ func (t *term) drain() {
 	t.tasks.Wait()
 }
 
-// stop ends writing. What has been written goes on waiting for a standby.
+// stop ends writing. Calls that are committed go on waiting for a standby.
 func (t *term) stop() error {
 	t.drain()
 	if t.db == nil {
@@ -72,11 +74,11 @@ func (t *term) stop() error {
 	return nil
 }
 
-// end ends writing, and then what Durability began.
+// end ends writing, and then the term of Durability.
 func (t *term) end() error {
 	err := t.stop()
-	if t.lead != nil {
-		t.lead.End()
+	if t.durability != nil {
+		t.durability.End()
 	}
 	return err
 }

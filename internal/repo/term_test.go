@@ -4,8 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"net"
+	"os"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -13,14 +19,14 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// ledger is a Durability that counts terms. It does what refuse returns instead of beginning one.
+// ledger is a Durability that counts terms. It returns the error of refuse, if any, instead of a term.
 type ledger struct {
 	refuse func() error
 
 	begun, ended, twice int
 }
 
-func (l *ledger) Lead(context.Context, <-chan struct{}) (repo.Term, error) {
+func (l *ledger) BeginTerm(context.Context, <-chan struct{}) (repo.Term, error) {
 	if l.refuse != nil {
 		if err := l.refuse(); err != nil {
 			return nil, err
@@ -30,7 +36,7 @@ func (l *ledger) Lead(context.Context, <-chan struct{}) (repo.Term, error) {
 	return &entry{ledger: l}, nil
 }
 
-// entry is a term of a ledger's.
+// entry is a term of a ledger.
 type entry struct {
 	repotest.Ended
 	ledger *ledger
@@ -50,7 +56,8 @@ func (e *entry) End() {
 func (l *ledger) check(t *testing.T, when string, open int) {
 	t.Helper()
 	if l.begun-l.ended != open || l.twice != 0 {
-		t.Errorf("%s: %d terms were begun and %d ended, %d of them twice, want %d that is not", when, l.begun, l.ended, l.twice, open)
+		t.Errorf("%s: %d terms were begun and %d ended, %d of them twice, want %d that is not", when, l.begun, l.ended,
+			l.twice, open)
 	}
 }
 
@@ -58,20 +65,20 @@ func (l *ledger) check(t *testing.T, when string, open int) {
 func MustLedger(t *testing.T) (*repo.Repo, *ledger) {
 	t.Helper()
 	l := &ledger{}
-	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewSeat(repotest.Unknown()))
+	o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Unknown()))
 	o.LiteFS, o.Durability = true, l
 	return repotest.MustOpen(t, o), l
 }
 
 var errInjected = errors.New("injected")
 
-// TestATermThatCannotBeginIsEnded: whatever step fails, of asking for the lead, opening the writing connection and
-// bringing the schema up, Durability is told of the end of what it has begun, once.
+// TestATermThatCannotBeginIsEnded: whatever step fails, of beginning the term of Durability, opening the writing
+// connection and migrating the schema, what Durability has begun is ended, once.
 func TestATermThatCannotBeginIsEnded(t *testing.T) {
 	r, l := MustLedger(t)
 	fails := func(when string) {
 		t.Helper()
-		if err := r.Take(t.Context(), make(chan struct{})); err == nil {
+		if err := r.BeginTerm(t.Context(), make(chan struct{})); err == nil {
 			t.Fatalf("%s: a term has begun", when)
 		}
 		l.check(t, when, 0)
@@ -113,7 +120,7 @@ func TestATermThatCannotBeginIsEnded(t *testing.T) {
 	steps := 0
 	for ; ; steps++ {
 		left, over = steps, make(chan struct{})
-		err := r.Take(t.Context(), over)
+		err := r.BeginTerm(t.Context(), over)
 		if err == nil {
 			break
 		}
@@ -123,17 +130,17 @@ func TestATermThatCannotBeginIsEnded(t *testing.T) {
 		t.Errorf("%d steps could fail, want %d at least", steps, want)
 	}
 	l.check(t, "a term has begun", 1)
-	if err := r.Take(t.Context(), over); err != nil {
+	if err := r.BeginTerm(t.Context(), over); err != nil {
 		t.Error(err)
 	}
 	l.check(t, "it has begun already", 1)
-	if err := r.Drop(); err != nil {
+	if err := r.EndTerm(); err != nil {
 		t.Error(err)
 	}
 	l.check(t, "it was ended", 0)
 }
 
-// denyStep makes db refuse a statement, or a part of one that changes something, where fault says so.
+// denyStep makes db refuse each statement, or part of one, for which fault returns true.
 func denyStep(ctx context.Context, db *sql.DB, fault func() bool) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -153,7 +160,7 @@ func denyStep(ctx context.Context, db *sql.DB, fault func() bool) error {
 	return errors.Join(err, conn.Close())
 }
 
-// TestATermEndsWithItsRole: bringing the schema up is not gone on with for a role that is lost.
+// TestATermEndsWithItsRole: a migration stops when the role is lost.
 func TestATermEndsWithItsRole(t *testing.T) {
 	r, l := MustLedger(t)
 	over := make(chan struct{})
@@ -164,13 +171,13 @@ func TestATermEndsWithItsRole(t *testing.T) {
 			return nil, ctx.Err()
 		}
 	})
-	if err := r.Take(t.Context(), over); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
+	if err := r.BeginTerm(t.Context(), over); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	l.check(t, "the role was lost", 0)
 }
 
-// TestRetiringWhileATermBegins: nothing is written, but the term is there to be handed over.
+// TestRetiringWhileATermBegins: nothing is written, and there is a term to hand over.
 func TestRetiringWhileATermBegins(t *testing.T) {
 	r, l := MustLedger(t)
 	var db *sql.DB
@@ -183,15 +190,40 @@ func TestRetiringWhileATermBegins(t *testing.T) {
 			return db, r.Retire()
 		}
 	})
-	if err := r.Take(t.Context(), make(chan struct{})); err != nil {
+	if err := r.BeginTerm(t.Context(), make(chan struct{})); err != nil {
 		t.Error(err)
 	}
 	l.check(t, "retired", 1)
 	if err := db.PingContext(t.Context()); err == nil {
 		t.Error("the writing connection is open")
 	}
-	if err := r.Drop(); err != nil {
+	if err := r.EndTerm(); err != nil {
 		t.Error(err)
 	}
 	l.check(t, "dropped", 0)
+}
+
+// TestCanaryOfATermThatCannotBegin: a primary whose term never begins for want of file descriptors would keep the lease
+// for good; one that is refused for another reason is not broken.
+func TestCanaryOfATermThatCannotBegin(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+	for _, c := range []struct {
+		cause  error
+		broken bool
+	}{
+		{fmt.Errorf("ask for the standing: %w", dial), true},
+		{errInjected, false},
+	} {
+		var refused atomic.Int64
+		l := &ledger{refuse: func() error { refused.Add(1); return c.cause }}
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
+		o.LiteFS, o.Durability = true, l
+		r := repotest.MustOpen(t, o)
+		// With the second try the first has left its cause.
+		repotest.Eventually(t, 20*time.Second, "the term is tried again", func() bool { return refused.Load() > 1 })
+		err := r.Canary(t.Context())
+		if got := err != nil; got != c.broken {
+			t.Errorf("%v: the canary says %v, want an error: %t", c.cause, err, c.broken)
+		}
+	}
 }

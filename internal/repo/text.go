@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"blog/internal/apperr"
 )
 
 // checkText refuses a command with text that is not UTF-8, by field.
@@ -12,7 +14,7 @@ import (
 func checkText(cmd any) error {
 	fields := map[string]string{}
 	textFields(reflect.ValueOf(cmd), "", fields)
-	return InvalidFields(fields)
+	return apperr.InvalidFields(fields)
 }
 
 // textFields notes the fields of v, by their names on the wire, that hold text

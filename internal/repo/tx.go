@@ -11,26 +11,30 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"blog/internal/sqlite"
 )
 
-// Tx is what Apply works in: a part of a transaction that Apply neither begins nor ends. It is a Reader too, so that
-// the queries of a package serve its commands. After Apply has returned it refuses everything.
+// Tx is one call's part of a transaction, which Apply neither begins nor ends. It is a Reader too, so that the queries
+// of a package serve its commands. After Apply has returned it refuses everything.
 type Tx struct {
-	tx      *sql.Tx
-	conn    *sql.Conn // what tx is on
-	call    *Call
-	last    head
-	now     time.Time
-	reset   func(force bool) (time.Time, error)
-	touches []Touch
-	nothing bool
-	again   bool
-	upkeep  map[string]Upkeep
+	tx              *sql.Tx
+	conn            *sql.Conn // what tx is on
+	call            *Call
+	last            head
+	now             time.Time
+	reset           func(force bool) (time.Time, error)
+	touches         []Touch
+	noChange        bool
+	mayPrepareAgain bool
+	upkeep          map[string]Upkeep
 
-	// guard says why no further statement may run, such as that the caller has gone; nil for never.
+	rewritten int64 // bytes, by Rewrites
+
+	// guard returns why no further statement may run, such as that the caller has gone. Nil: every statement may.
 	guard func() error
-	// statement makes the context that SQLite gets of the one that Apply gives. A context that ends while a
-	// statement writes ends the whole transaction.
+	// statement returns the context that SQLite gets in the place of the one that Apply gives: a context that ends
+	// while a statement writes ends the whole transaction.
 	statement func(ctx context.Context) context.Context
 
 	mu      sync.Mutex // statements run one at a time, and none after the end
@@ -38,21 +42,22 @@ type Tx struct {
 	stopped error // of guard, the first
 }
 
-// head is the newest row that a transaction found.
+// head is the newest row that a transaction has found.
 type head struct {
 	cursor Cursor
 	at     time.Time
 }
 
-// Touch names something that a write changed for readers. Topic is what pages
-// and sockets subscribe to; Subject says which entry of it, such as a post's id
-// in a list, and is empty when the topic is one thing.
+// Touch names something that a write has changed for readers. Topic is what pages
+// and sockets subscribe to. Subject is the entry of it, such as a post's id in a list;
+// it is empty when the topic is one thing.
 type Touch struct {
 	Topic   string `json:"t"`
 	Subject string `json:"s,omitempty"`
 }
 
-// ExecContext runs a statement that changes rows. Statements that begin, end or attach are refused.
+// ExecContext runs a statement that changes rows. It refuses statements that begin or end a transaction, or attach a
+// database.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -73,8 +78,8 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 	return tx.tx.QueryContext(tx.statement(ctx), query, args...) //nolint:sqlclosecheck // the caller does, or end
 }
 
-// QueryRowContext is sql.Tx's. Where no further statement may run, Scan gives context.Canceled: a Row has no other
-// way to carry an error of ours.
+// QueryRowContext is sql.Tx's. When no further statement may run, Scan returns context.Canceled: a Row cannot carry
+// another error.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -86,14 +91,11 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 	return tx.tx.QueryRowContext(tx.statement(ctx), query, args...)
 }
 
-// errRolledBack says that SQLite has ended the transaction by itself.
-var errRolledBack = errors.New("SQLite has rolled the transaction back")
-
-// errReturned says that a Tx was used after its Apply had returned: the statement would have gone into another
-// call's part of the transaction.
+// errReturned says that a Tx was used after its Apply had returned: the statement would have run in another call's part
+// of the transaction.
 var errReturned = errors.New("this Tx has ended: its Apply has returned")
 
-// permit says whether a statement may run. What it refuses Apply cannot overlook: stopped is looked at after it.
+// permit fails when a statement may not run. Apply cannot ignore that: stopped is checked after it.
 func (tx *Tx) permit(query string) error {
 	if tx.ended {
 		return errReturned
@@ -101,13 +103,13 @@ func (tx *Tx) permit(query string) error {
 	if tx.stopped == nil && tx.guard != nil {
 		tx.stopped = tx.guard()
 	}
-	if word := transactionWord(query); word != "" && tx.stopped == nil {
-		tx.stopped = fmt.Errorf("%s is not for Apply: the transaction is not its own", word)
+	if keyword := sqlite.TransactionKeyword(query); keyword != "" && tx.stopped == nil {
+		tx.stopped = fmt.Errorf("%s is not for Apply: the transaction is not its own", keyword)
 	}
 	if tx.stopped != nil {
 		return tx.stopped
 	}
-	return tx.alive()
+	return tx.checkAlive()
 }
 
 // end makes the Tx refuse everything.
@@ -117,26 +119,25 @@ func (tx *Tx) end() {
 	tx.ended = true
 }
 
-// alive checks that the transaction is still there. SQLite rolls back by itself
-// when a statement runs into a full disk, an I/O error or an interruption; what
-// came next would then be committed at once, statement by statement, if Apply
-// overlooked the first error.
-func (tx *Tx) alive() error {
-	if autocommit(tx.conn) {
-		return unavailable(NotNow, "The primary could not take the write; nothing was saved.", time.Second, errRolledBack)
+// checkAlive fails when SQLite has rolled the transaction back by itself. SQLite does that when
+// a statement meets a full disk, an I/O error or an interruption. If Apply ignored that error,
+// each further statement would be committed by itself.
+func (tx *Tx) checkAlive() error {
+	if sqlite.Autocommit(tx.conn) {
+		return fail(atApply, errRolledBack, "")
 	}
 	return nil
 }
 
-// Now is the time of this write: UTC, whole milliseconds, never earlier than the
-// write before it, whatever the clocks of two primaries say. Only after Redate it may be.
+// Now returns the time of this write: UTC, whole milliseconds, never earlier than the write
+// before it, whatever the clocks of two primaries say. Only after Redate may it be earlier.
 func (tx *Tx) Now() time.Time { return tx.now }
 
-// Actor is who asked for this write.
+// Actor returns who asked for this write.
 func (tx *Tx) Actor() Actor { return tx.call.Actor }
 
-// Touch notes that readers of topic see a change in subject. Only what is, or
-// was until this write, visible to readers may be touched.
+// Touch records that readers of topic see a change in subject. A command may touch only what
+// is visible to readers, or was until this write.
 func (tx *Tx) Touch(topic, subject string) {
 	t := Touch{Topic: topic, Subject: subject}
 	if !slices.Contains(tx.touches, t) {
@@ -144,23 +145,23 @@ func (tx *Tx) Touch(topic, subject string) {
 	}
 }
 
-// NoChange says that the command found nothing to do: its result is answered, at
-// the position of the newest row that it saw, and no row is appended. The key is
-// not used up. Whatever Apply did before is rolled back.
-func (tx *Tx) NoChange() { tx.nothing = true }
+// NoChange says that the command has found nothing to do. Its result is the answer, at the
+// position of the newest row that it saw. No row is appended, the key stays free, and
+// everything that Apply has done is rolled back.
+func (tx *Tx) NoChange() { tx.noChange = true }
 
-// PrepareAgain returns the error that Apply returns when what its command's Prepare has
-// read does not hold any more: the transaction is rolled back, and the call is prepared
-// and applied once more. It returns nil when the call has been prepared often enough, or
-// its command has no Prepare: Apply then does without, or refuses.
+// PrepareAgain returns the error for an Apply that cannot use what Prepare has read, because
+// that has changed. Apply returns this error; its transaction is rolled back, and the call is
+// prepared and applied once more. PrepareAgain returns nil when the call has been prepared often
+// enough, or its command has no Prepare: then Apply goes on without, or refuses.
 func (tx *Tx) PrepareAgain() error {
-	if tx.again {
+	if tx.mayPrepareAgain {
 		return errPrepareAgain
 	}
 	return nil
 }
 
-// errPrepareAgain never leaves this package: the execution answers it.
+// errPrepareAgain never leaves this package: the execution prepares the call again.
 var errPrepareAgain = errors.New("what was prepared does not hold any more")
 
 // TimeFormat is how times are stored: RFC 3339 in UTC with milliseconds, fixed
@@ -183,7 +184,8 @@ func newestRow(ctx context.Context, rd Reader) (head, error) {
 	var h head
 	var mark []byte
 	var at string
-	err := rd.QueryRowContext(ctx, "SELECT seq, mark, at FROM writes ORDER BY seq DESC LIMIT 1").Scan(&h.cursor.Seq, &mark, &at)
+	err := rd.QueryRowContext(ctx, "SELECT seq, mark, at FROM writes ORDER BY seq DESC LIMIT 1").Scan(&h.cursor.Seq,
+		&mark, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return head{}, nil
 	}
@@ -197,10 +199,10 @@ func newestRow(ctx context.Context, rd Reader) (head, error) {
 	return h, err
 }
 
-// maxResult keeps rows small: a result is a reference, never a post's text.
+// maxResult bounds the result in a row, in bytes: a result is a reference, never a post's text.
 const maxResult = 4 << 10
 
-// record appends the row of this write, from which everything else follows.
+// record appends the row of this write and moves its topics to that row. It returns the row's position.
 func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (Cursor, error) {
 	if len(result) > maxResult {
 		return Cursor{}, fmt.Errorf("result of %s has %d bytes, at most %d are kept", tx.call.Name, len(result), maxResult)
@@ -215,7 +217,8 @@ func (tx *Tx) record(ctx context.Context, dig []byte, result json.RawMessage) (C
 		INSERT INTO writes (key, digest, mark, name, actor, topics, result, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		RETURNING seq`,
-		tx.call.Key, dig, mark[:], tx.call.Name, tx.call.Actor.Name, string(touches), string(result), FormatTime(tx.now)).Scan(&seq)
+		tx.call.Key, dig, mark[:], tx.call.Name, tx.call.Actor.Name, string(touches), string(result),
+		FormatTime(tx.now)).Scan(&seq)
 	if err != nil {
 		return Cursor{}, fmt.Errorf("record write: %w", err)
 	}
@@ -243,9 +246,9 @@ func nextMark(before Mark, key string) Mark {
 
 // Retention of rows: Honoured is for how long a key is known at the least.
 const (
-	Honoured   = 30 * 24 * time.Hour
-	keepNewest = 10_000
-	pruneStep  = 20 // rows removed for each write at the most
+	Honoured     = 30 * 24 * time.Hour
+	retainNewest = 10_000
+	pruneStep    = 20 // rows removed for each write at the most
 	// pruneMost is how many are removed by one transaction: each may change a page of its own of the index by key.
 	// One for each write would be enough to keep up.
 	pruneMost = 64
@@ -258,7 +261,7 @@ func prune(ctx context.Context, tx *Tx, writes int) error {
 	_, err := tx.ExecContext(ctx, `
 		DELETE FROM writes
 		WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM writes ORDER BY seq LIMIT ?) WHERE at < ? AND seq <= ?)`,
-		min(pruneStep*writes, pruneMost), FormatTime(tx.last.at.Add(-Honoured)), tx.last.cursor.Seq-keepNewest)
+		min(pruneStep*writes, pruneMost), FormatTime(tx.last.at.Add(-Honoured)), tx.last.cursor.Seq-retainNewest)
 	if err != nil {
 		return fmt.Errorf("prune writes: %w", err)
 	}

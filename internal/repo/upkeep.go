@@ -6,15 +6,15 @@ import "context"
 // committed together, such as merging a search index. writes is how many of them asked for it.
 type Upkeep func(ctx context.Context, tx *Tx, writes int) error
 
-// upkeep is what a batch still has to do.
+// upkeep is an Upkeep that a batch still has to do, and how many of its calls have asked for it.
 type upkeep struct {
 	do    Upkeep
 	calls int
 }
 
-// Upkeep has do done once after the last of the writes that are committed together, in their transaction. What it
-// is for is its name: of several with one name the last is done. Where it fails the writes are committed without,
-// so it must be something that the next write can make good. A write that is refused asks for nothing.
+// Upkeep asks for do to be run once, after the last of the writes that are committed together, in their transaction. Of
+// several with one name the last is run. When it fails the writes are committed without it, so it must be work that the
+// next write can do instead. A write that is refused asks for nothing.
 func (tx *Tx) Upkeep(name string, do Upkeep) {
 	if tx.upkeep == nil {
 		tx.upkeep = map[string]Upkeep{}
@@ -22,7 +22,11 @@ func (tx *Tx) Upkeep(name string, do Upkeep) {
 	tx.upkeep[name] = do
 }
 
-// maintain does u, as of the newest row.
+// Rewrites notes that the command writes about so many bytes of pages anew that its body does not show, such as a long
+// row of which it changes a word: a batch is bounded in what it changes.
+func (tx *Tx) Rewrites(bytes int) { tx.rewritten += int64(bytes) }
+
+// maintain runs u. Its time is that of the newest row.
 func (tx *Tx) maintain(ctx context.Context, u upkeep) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

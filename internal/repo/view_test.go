@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
@@ -52,7 +54,7 @@ func TestForgottenForwardFails(t *testing.T) {
 				}
 				return rd.QueryRowContext(t.Context(), "INSERT INTO items (name, value) VALUES ('z', 'y') RETURNING id").Scan(&id)
 			})
-			if err == nil || repo.AsError(err).Code != repo.Internal {
+			if err == nil || apperr.From(err).Code != apperr.Internal {
 				t.Errorf("%s: %s gave %v", name, query, err)
 			}
 		}
@@ -64,14 +66,14 @@ func TestForgottenForwardFails(t *testing.T) {
 
 func TestViewWithoutDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.db")
-	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
+	o := options(t, path, repotest.NewNode(repotest.Unknown()))
 	o.LiteFS = true
 	r := repotest.MustOpen(t, o)
 	err := r.View(t.Context(), func(rd repo.Reader) error {
 		var n int
 		return rd.QueryRowContext(t.Context(), "SELECT 1").Scan(&n)
 	})
-	if !repo.HasReason(err, repo.NoDatabase) {
+	if !apperr.HasReason(err, apperr.NoDatabase) {
 		t.Errorf("got %v", err)
 	}
 	if list, err := filepath.Glob(path + "*"); err != nil || len(list) != 0 {
@@ -79,8 +81,8 @@ func TestViewWithoutDatabase(t *testing.T) {
 	}
 }
 
-// A reader that never ends holds up the commits of a database without WAL. Its
-// transaction is taken from it after 10 s, so this test lasts as long.
+// A reader that never ends blocks the commits of a database without WAL. Its
+// transaction is ended after 10 s, so this test lasts as long.
 func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
 	t.Parallel()
 	p := MustPair(t)
@@ -110,7 +112,7 @@ func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
 		t.Errorf("the write: %v", err)
 	}
 	close(written)
-	if err := <-done; !repo.HasReason(err, repo.Interrupted) {
+	if err := <-done; !apperr.HasReason(err, apperr.Interrupted) {
 		t.Errorf("the reader was told %v", err)
 	}
 }
@@ -123,7 +125,8 @@ func TestViewEndsItsQueries(t *testing.T) {
 	for name, read := range map[string]func(ctx context.Context, rd repo.Reader) error{
 		"in a query": func(_ context.Context, rd repo.Reader) error {
 			var n int
-			return rd.QueryRowContext(elsewhere, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c").Scan(&n)
+			return rd.QueryRowContext(elsewhere,
+				"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT COUNT(*) FROM c").Scan(&n)
 		},
 		"between queries": func(_ context.Context, rd repo.Reader) error {
 			for {
@@ -134,7 +137,8 @@ func TestViewEndsItsQueries(t *testing.T) {
 			}
 		},
 		"between rows": func(ctx context.Context, rd repo.Reader) error {
-			rows, err := rd.QueryContext(elsewhere, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c")
+			rows, err := rd.QueryContext(elsewhere,
+				"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c")
 			if err != nil {
 				return err
 			}
@@ -153,48 +157,47 @@ func TestViewEndsItsQueries(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			err := c.primary.View(ctx, func(rd repo.Reader) error { return read(ctx, rd) })
-			if e := repo.AsError(err); e.Code != repo.Unavailable || e.Reason != repo.Interrupted {
+			if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.Interrupted {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 }
 
-// A primary that loses its role inside a transaction leaves a journal behind, which only
-// who may write can roll back. Until that has been done there is nothing to read.
+// TestViewWaitsForARollback, in a bubble of synctest: a primary that loses its role inside a transaction leaves a
+// journal behind, which only a writing connection can roll back. Until then nothing can be read.
 func TestViewWaitsForARollback(t *testing.T) {
-	c := MustCluster(t)
-	MustPut(t, c.primary, "a")
-	source := filepath.Join(t.TempDir(), "source.db")
-	raw := repotest.MustRaw(t, c.path)
-	if _, err := raw.ExecContext(t.Context(), "VACUUM INTO ?", source); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "blog.db")
-	mustInterrupt(t, source, path)
-	o := options(t, path, repotest.NewSeat(repotest.Unknown()))
-	o.LiteFS = true
-	r := repotest.MustOpen(t, o)
-	got := make(chan error, 1)
-	go func() {
-		got <- r.View(t.Context(), func(rd repo.Reader) error {
-			var n int
-			err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n)
-			if err == nil && n != 1 {
-				t.Errorf("%d items", n)
-			}
-			return err
-		})
-	}()
-	select {
-	case err := <-got:
-		t.Fatalf("read before the rollback: %v", err)
-	case <-time.After(100 * time.Millisecond):
-	}
-	repotest.MustExec(t, path, "PRAGMA user_version") // who may write rolls back
-	if err := <-got; err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		before := filepath.Join(t.TempDir(), "before.db")
+		MustPut(t, repotest.MustOpen(t, options(t, before, repotest.NewNode(repotest.Primary()))), "a")
+		source := filepath.Join(t.TempDir(), "source.db")
+		raw := repotest.MustRaw(t, before)
+		if _, err := raw.ExecContext(t.Context(), "VACUUM INTO ?", source); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "blog.db")
+		mustInterrupt(t, source, path)
+		o := options(t, path, repotest.NewNode(repotest.Unknown()))
+		o.LiteFS = true
+		r := repotest.MustOpen(t, o)
+		got := make(chan error, 1)
+		go func() {
+			got <- r.View(t.Context(), func(rd repo.Reader) error {
+				var n int
+				err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n)
+				if err == nil && n != 1 {
+					t.Errorf("%d items", n)
+				}
+				return err
+			})
+		}()
+		time.Sleep(time.Second) // it has tried many times
+		mustStillWait(t, got, "read before the rollback")
+		repotest.MustExec(t, path, "PRAGMA user_version") // who may write rolls back
+		if err := <-got; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // mustInterrupt copies the database as it is in the middle of a transaction to path.
@@ -206,7 +209,7 @@ func mustInterrupt(t *testing.T, source, path string) {
 	}
 	defer func() { _ = db.Close() }()
 	db.SetMaxOpenConns(1)
-	// With a cache of nothing pages are written, and the journal synced, before COMMIT.
+	// Without a cache, pages are written and the journal is synced before COMMIT.
 	if _, err = db.ExecContext(t.Context(), "PRAGMA cache_size = 1"); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +218,9 @@ func mustInterrupt(t *testing.T, source, path string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	_, err = tx.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO items (name, value) SELECT 'n' || i, hex(zeroblob(2000)) FROM n")
+	_, err = tx.ExecContext(t.Context(),
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO items (name, value) "+
+			"SELECT 'n' || i, hex(zeroblob(2000)) FROM n")
 	if err != nil {
 		t.Fatal(err)
 	}

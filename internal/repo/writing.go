@@ -5,12 +5,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
+	"blog/internal/apperr"
 	"blog/internal/litefs"
+	"blog/internal/sqlite"
 )
 
-// WriteState says, in a word, what was last seen of writing on a node.
+// WriteState names what was last seen of writing on a node.
 type WriteState string
 
 // The states. On a primary they follow from what its own transactions gave last, calls' and the canary's.
@@ -18,7 +18,7 @@ const (
 	WriteFit       WriteState = "fit"        // the last transaction began or was committed
 	WriteFailing   WriteState = "failing"    // it was not, or the writing connection could not be opened
 	WriteDiskFull  WriteState = "disk_full"  // there was no room for it
-	WriteNotYet    WriteState = "not_yet"    // this node is primary and does not take writes yet, or does not any more
+	WriteNotYet    WriteState = "not_yet"    // this node is primary and does not accept writes yet, or does not any more
 	WriteElsewhere WriteState = "elsewhere"  // another node is the primary
 	WriteNowhere   WriteState = "no_primary" // no primary is known
 )
@@ -29,7 +29,8 @@ type Writing struct {
 	Seen  time.Time // when; UTC
 	Err   error     // what went wrong, for a log: it may give away what is of no concern to strangers
 	// Failed counts the COMMITs that have failed one after the other in this term, 0 after one that succeeded.
-	// The first of them was tried at Since. A full disk is not among them.
+	// The first of them was tried at Since. A full disk is not among them. A batch that came to no COMMIT, since
+	// nothing could be written in it, counts as one that has failed.
 	Failed int
 	Since  time.Time
 }
@@ -46,20 +47,21 @@ func (r *Repo) Writing() Writing {
 	now := time.Now().UTC()
 	switch r.node.Role().State {
 	case litefs.Primary:
-		return r.writing.seen(now, r.takesWrites())
+		return r.writing.seen(now, r.acceptsWrites())
 	case litefs.Replica:
 		return Writing{State: WriteElsewhere, Seen: now}
 	}
 	return Writing{State: WriteNowhere, Seen: now}
 }
 
-// takesWrites reports whether this node is in a term as primary.
-func (r *Repo) takesWrites() bool {
-	_, err := r.primary.ready()
+// acceptsWrites reports whether this node is in a term as primary.
+func (r *Repo) acceptsWrites() bool {
+	_, err := r.primary.currentTerm()
 	return err == nil
 }
 
-// CommitsFailed counts the COMMITs that have failed on this node since its start.
+// CommitsFailed counts the COMMITs that have failed on this node since its start, and the batches that came to none,
+// since nothing could be written in them.
 func (r *Repo) CommitsFailed() uint64 {
 	r.writing.mu.Lock()
 	defer r.writing.mu.Unlock()
@@ -134,10 +136,10 @@ func (w *writing) committed(tried, now time.Time, err error, full bool) {
 
 // noteBegin counts what came of a BEGIN IMMEDIATE. That its caller could not wait for it says nothing.
 func (r *Repo) noteBegin(err error) {
-	if err != nil && (sqliteCode(err) == 0 || interrupted(err)) {
+	if err != nil && (sqlite.Code(err) == 0 || sqlite.IsInterrupted(err)) {
 		return
 	}
-	r.writing.began(time.Now(), err, err != nil && HasReason(r.begun(err), DiskFull))
+	r.writing.began(time.Now(), err, err != nil && apperr.HasReason(r.failApply(err), apperr.DiskFull))
 }
 
 // commitCounted is COMMIT.
@@ -148,11 +150,22 @@ func (r *Repo) commitCounted(tx *sql.Tx) error {
 	return err
 }
 
+// noteUnwritten counts a batch that began at the moment began and came to no COMMIT, since err has kept its calls from
+// being written. Any other error, or none, says nothing: such a batch had nothing to write.
+func (r *Repo) noteUnwritten(began time.Time, err error) {
+	if isUnwritten(err) {
+		r.noteCommit(began, err)
+	}
+}
+
+// isUnwritten reports that SQLite could not write: an I/O error, a full disk, a file that is read-only or locked.
+func isUnwritten(err error) bool { return sqlite.IsNotWritten(err) || sqlite.IsFull(err) }
+
 // noteCommit counts what came of the COMMIT that was tried at the moment tried: the one place that does. A deferred
 // constraint is the command's own fault, and a term that is over has no more to say.
 func (r *Repo) noteCommit(tried time.Time, err error) {
-	if err != nil && (primaryCode(sqliteCode(err)) == int(sqlite3.ErrConstraint) || !r.takesWrites()) {
+	if err != nil && (sqlite.IsConstraint(err) || !r.acceptsWrites()) {
 		return
 	}
-	r.writing.committed(tried, time.Now(), err, diskFull(err) || r.cramped(err))
+	r.writing.committed(tried, time.Now(), err, sqlite.IsFull(err) || r.hasNoRoom(err))
 }

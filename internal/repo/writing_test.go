@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// TestCommitsFail: three, over the whole time.
+// TestCommitsFail: at least three, over the whole limit.
 func TestCommitsFail(t *testing.T) {
 	const limit = 20 * time.Second
 	start := time.Now()
@@ -27,7 +28,7 @@ func TestCommitsFail(t *testing.T) {
 	} {
 		w := repo.Writing{Failed: c.failed, Since: start}
 		if got := w.CommitsFail(start.Add(c.after), limit); got != c.want {
-			t.Errorf("%d in %s: %t", c.failed, c.after, got)
+			t.Errorf("%d in %s: %t, want %v", c.failed, c.after, got, c.want)
 		}
 	}
 }
@@ -38,7 +39,7 @@ func TestWhatIsSeenOfCommits(t *testing.T) {
 	p := MustPair(t)
 	was := p.a.Writing()
 	if was.State != repo.WriteFit || was.Seen.IsZero() {
-		t.Errorf("before the first write: %+v", was)
+		t.Errorf("before the first write: %+v, want State %v and a time", was, repo.WriteFit)
 	}
 	fails := func(code sqlite3.ErrNo, with func()) func(tx *sql.Tx) error {
 		return func(tx *sql.Tx) error {
@@ -70,7 +71,7 @@ func TestWhatIsSeenOfCommits(t *testing.T) {
 			Name: "items.put", Key: fmt.Sprint("k", i), Actor: repo.Actor{Name: repo.Operator},
 			Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute),
 		}
-		_ = p.a.Once(t.Context(), call)                 // what came of it is seen below
+		_ = p.a.SuperCall(t.Context(), call)            // what came of it is seen below
 		if err := p.a.Canary(t.Context()); err != nil { // it can begin a transaction
 			t.Error(err)
 		}
@@ -93,7 +94,49 @@ func TestWhatIsSeenOfCommits(t *testing.T) {
 	p.nodeA.Set(repotest.Primary())
 	repotest.Eventually(t, patience, "a new term begins", func() bool { return p.a.Writing().State == repo.WriteFit })
 	if w := p.a.Writing(); w.Failed != 0 {
-		t.Errorf("a new term begins with %+v", w)
+		t.Errorf("a new term begins with %+v, want Failed 0", w)
 	}
 	MustPut(t, p.a, "in a new term")
+}
+
+// TestBatchInWhichNothingCouldBeWritten: it counts as a COMMIT that has failed, and a batch that had nothing to write
+// says nothing. The transaction begins each time, and SQLite refuses its first statement that writes.
+func TestBatchInWhichNothingCouldBeWritten(t *testing.T) {
+	p := MustPair(t)
+	call := func(name, body string) func(key string) error {
+		return func(key string) error {
+			if _, err := p.a.Super(operator(), name, key, []byte(body)); err == nil {
+				return errors.New("it was carried out")
+			}
+			return nil
+		}
+	}
+	unwritten := call("items.fail", `{"how":"io"}`)
+	large := call("items.put", `{"item":"a","value":"`+strings.Repeat("x", 100_000)+`"}`)
+	for i, step := range []struct {
+		do     func(key string) error
+		state  repo.WriteState
+		failed int
+	}{
+		{unwritten, repo.WriteFailing, 1},
+		{unwritten, repo.WriteFailing, 2},
+		{call("items.put", `{"item":""}`), repo.WriteFailing, 2}, // refused before it writes
+		{call("items.fail", `{"how":"conflict"}`), repo.WriteFailing, 2},
+		{unwritten, repo.WriteFailing, 3},
+		{func(string) error { MustPut(t, p.a, "written"); return nil }, repo.WriteFit, 0},
+		{func(key string) error {
+			return errors.Join(p.a.ExecOnWriter(t.Context(), "PRAGMA max_page_count = 1"), large(key))
+		}, repo.WriteDiskFull, 0},
+		{unwritten, repo.WriteFailing, 1},
+	} {
+		if err := step.do(fmt.Sprint("k", i)); err != nil {
+			t.Errorf("step %d: %v", i, err)
+		}
+		if err := p.a.Canary(t.Context()); err != nil { // it can begin a transaction
+			t.Error(err)
+		}
+		if w := p.a.Writing(); w.State != step.state || w.Failed != step.failed {
+			t.Errorf("step %d: %+v, want %s and %d", i, w, step.state, step.failed)
+		}
+	}
 }

@@ -1,7 +1,6 @@
-// Package tags owns labels: their form, the rows they make, and which of them
-// readers see. A tag exists as long as a post carries it: it is made on use, in
-// the transaction that uses it, and goes with its last post. Of posts the package
-// knows their ids and that they are visible when published, and nothing else.
+// Package tags owns labels: their form, their rows, and which of them readers see. A tag exists
+// while a post has it: the transaction that first uses it makes it, and it is removed with its last
+// post. The package knows only the ids of posts, and that published posts are visible.
 package tags
 
 import (
@@ -15,63 +14,66 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 )
 
-// Limits on labels.
+// Limits of labels.
 const (
 	MaxRunes = 50 // of one label
 	MaxCount = 20 // on one post
 )
 
-// Tag is a label with the number of published posts that carry it.
+// Tag is a label and the number of published posts that have it.
 type Tag struct {
 	Label string `json:"label"`
 	Count int    `json:"count"`
 }
 
-// Topic is the topic of the list of posts that carry label.
+// Topic returns the topic of the list of posts that have label.
 func Topic(label string) string { return "tag:" + label }
 
-// Normalize returns the form in which a label is stored: NFC, lower case, words
-// joined by hyphens. It is its own normal form. The error, an Invalid message
-// without fields, says what is wrong with one that has no such form.
+// Normalize returns the form in which a label is stored: NFC, lower case, with hyphens between
+// words. Normalizing that again changes nothing. It fails with Invalid, with a message and no
+// fields, for a label that has no such form.
 func Normalize(label string) (string, error) {
 	if !utf8.ValidString(label) {
-		return "", repo.Errorf(repo.Invalid, "A tag is not valid text (UTF-8).")
+		return "", apperr.Errorf(apperr.Invalid, "A tag is not valid text (UTF-8).")
 	}
-	// Lower case can compose where upper case could not (J̌), hence NFC twice.
+	// Lower case can compose where upper case cannot (J̌), so NFC follows as well.
 	s := norm.NFC.String(strings.ToLower(norm.NFC.String(label)))
 	s = strings.Join(strings.Fields(s), "-")
 	s = strings.TrimFunc(s, joiner)
 	for i, r := range s {
 		if !allowed(r) || i == 0 && unicode.IsMark(r) {
-			return "", repo.Errorf(repo.Invalid, "The tag %.60q has a character that tags cannot have: %q. Use letters, digits, and - _ . + #.", label, r)
+			return "", apperr.Errorf(apperr.Invalid,
+				"The tag %.60q has a character that tags cannot have: %q. Use letters, digits, and - _ . + #.", label, r)
 		}
 	}
 	switch {
 	case s == "":
-		return "", repo.Errorf(repo.Invalid, "A tag is empty.")
+		return "", apperr.Errorf(apperr.Invalid, "A tag is empty.")
 	case utf8.RuneCountInString(s) > MaxRunes:
-		return "", repo.Errorf(repo.Invalid, "The tag %.60q… is longer than %d characters.", label, MaxRunes)
+		return "", apperr.Errorf(apperr.Invalid, "The tag %.60q… is longer than %d characters.", label, MaxRunes)
 	case !strings.ContainsFunc(s, func(r rune) bool { return unicode.In(r, unicode.L, unicode.N, unicode.So) }):
-		return "", repo.Errorf(repo.Invalid, "The tag %.60q needs a letter or a digit.", label)
+		return "", apperr.Errorf(apperr.Invalid, "The tag %.60q needs a letter or a digit.", label)
 	}
 	return s, nil
 }
 
-// allowed reports whether labels may have r: letters and digits of every script,
-// pictures with what varies them, and what names of techniques are written with.
+// allowed reports whether labels may have r: letters and digits of every script, pictures with what
+// varies them, and the characters in names of techniques.
 func allowed(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.So) && r != utf8.RuneError || joiner(r) ||
 		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
 		strings.ContainsRune("-_.+#'’·", r)
 }
 
-// joiner reports whether r joins or parts the letters or pictures beside it.
+// joiner reports whether r joins or separates the letters or pictures beside it.
 func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
 
-// NormalizeAll normalises labels and drops repetitions. Its errors are Normalize's.
+// NormalizeAll normalizes labels and drops repetitions. It fails as Normalize does, and for more
+// than MaxCount labels.
 func NormalizeAll(labels []string) ([]string, error) {
 	out := []string{}
 	for _, l := range labels {
@@ -82,23 +84,28 @@ func NormalizeAll(labels []string) ([]string, error) {
 		if slices.Contains(out, s) {
 			continue
 		}
-		if len(out) == MaxCount { // however many are to come
-			return nil, repo.Errorf(repo.Invalid, "There are more than %d tags, the most that a post can have.", MaxCount)
+		if len(out) == MaxCount { // however many labels follow
+			return nil, apperr.Errorf(apperr.Invalid, "There are more than %d tags, the most that a post can have.", MaxCount)
 		}
 		out = append(out, s)
 	}
 	return out, nil
 }
 
-// Set gives the post exactly these labels, in this order, making the tags that
-// are new and removing those that no post carries any more. The labels must be
-// normalised.
+// Set gives the post exactly these labels, in this order. It makes new tags, and removes those that
+// no post has any more. The labels must be normalized.
 func Set(ctx context.Context, tx *repo.Tx, postID int64, labels []string) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM post_tags WHERE post_id = ?", postID); err != nil {
+	res, err := tx.ExecContext(ctx, "DELETE FROM post_tags WHERE post_id = ?", postID)
+	if err != nil {
+		return fmt.Errorf("clear tags: %w", err)
+	}
+	removed, err := res.RowsAffected()
+	if err != nil {
 		return fmt.Errorf("clear tags: %w", err)
 	}
 	for i, label := range labels {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO tags (label) VALUES (?) ON CONFLICT (label) DO NOTHING", label); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO tags (label) VALUES (?) ON CONFLICT (label) DO NOTHING",
+			label); err != nil {
 			return fmt.Errorf("make tag: %w", err)
 		}
 		_, err := tx.ExecContext(ctx, `
@@ -108,10 +115,13 @@ func Set(ctx context.Context, tx *repo.Tx, postID int64, labels []string) error 
 			return fmt.Errorf("set tag: %w", err)
 		}
 	}
+	if removed == 0 { // no tag has lost a post; finding that out otherwise would read all tags
+		return nil
+	}
 	return RemoveUnused(ctx, tx)
 }
 
-// RemoveUnused removes the tags that no post carries any more.
+// RemoveUnused removes the tags that no post has any more.
 func RemoveUnused(ctx context.Context, tx *repo.Tx) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM tags WHERE id NOT IN (SELECT tag_id FROM post_tags)"); err != nil {
 		return fmt.Errorf("remove unused tags: %w", err)
@@ -119,7 +129,7 @@ func RemoveUnused(ctx context.Context, tx *repo.Tx) error {
 	return nil
 }
 
-// Visible returns the tags that published posts carry, by label, with how many do.
+// Visible returns the tags of published posts, by label, with how many posts have them.
 func Visible(ctx context.Context, rd repo.Reader) (_ []Tag, err error) {
 	return list(ctx, rd, `
 		SELECT t.label, COUNT(*)
@@ -130,7 +140,7 @@ func Visible(ctx context.Context, rd repo.Reader) (_ []Tag, err error) {
 		ORDER BY t.label`)
 }
 
-// All returns every tag, by label, with how many published posts carry it: for authors.
+// All returns every tag, for authors, by label, with how many published posts have it.
 func All(ctx context.Context, rd repo.Reader) ([]Tag, error) {
 	return list(ctx, rd, `
 		SELECT t.label, COUNT(p.id)

@@ -15,6 +15,7 @@ import (
 
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/test/cluster"
 )
 
@@ -26,32 +27,34 @@ const (
 )
 
 // regions starts two LiteFS nodes and makes the first author.
-func regions(b *testing.B) (*cluster.Cluster, *repo.Transport) {
+func regions(b *testing.B) (*cluster.Cluster, *transport.Client) {
 	b.Helper()
 	c := cluster.Start(b, cluster.Options{Nodes: 2, Proxies: true, Binary: build(b, "./cmd/blog")})
 	output(b, c.Primary().Command(b.Context(), "user", "add", email, "--name", "Ada", "--password-file", "-"), password)
-	t := repo.NewTransport(c.Secret)
+	t := transport.NewClient(c.Secret)
 	b.Cleanup(t.Close)
 	return c, t
 }
 
-// text is a post's body of an ordinary paragraph or two.
+// text is the body of a post, with an ordinary paragraph or two.
 var text = strings.Repeat("A line about *nothing in particular*, with `code` and a [link](/posts).\n", 20)
 
 // write publishes a post through the private listener of n, as the command line does, and returns the post and how
 // long the answer took.
-func write(b *testing.B, t *repo.Transport, n *cluster.Node, title string) (posts.Ref, time.Duration) {
+func write(b *testing.B, t *transport.Client, n *cluster.Node, title string) (posts.Ref, time.Duration) {
 	b.Helper()
 	ctx := repo.As(b.Context(), repo.Actor{Name: repo.Operator})
 	start := time.Now()
-	ref, err := repo.Write(ctx, repo.NewClient(n.PrivateURL, t), repo.Command[posts.Ref](posts.Create{Title: title, Body: text, Publish: true}))
+	ref, err := repo.Write(ctx, repo.NewClient(n.PrivateURL, t),
+		repo.Command[posts.Ref](posts.Create{Title: title, Body: text, Publish: true}))
 	if err != nil {
 		b.Fatalf("write on %s: %v", n.Name, err)
 	}
 	return ref, time.Since(start)
 }
 
-// roundTrip asks a private listener, over the way of forwarded writes, for something that it refuses at once.
+// roundTrip asks a private listener, by the way of forwarded writes, for something that it refuses
+// at once.
 func roundTrip(b *testing.B, client *http.Client, way *cluster.Link) time.Duration {
 	b.Helper()
 	start := time.Now()
@@ -61,9 +64,9 @@ func roundTrip(b *testing.B, client *http.Client, way *cluster.Link) time.Durati
 	return time.Since(start)
 }
 
-// direct hands a write to the primary over the same way, past the replica's server: how long the primary's answer
-// takes, before the replica waits for its own copy to have the row.
-func direct(b *testing.B, t *repo.Transport, way *cluster.Link, title string) time.Duration {
+// direct sends a write to the primary by the same way, without the replica's server. It measures
+// how long the primary's answer takes, before a replica waits for its own copy to have the row.
+func direct(b *testing.B, t *transport.Client, way *cluster.Link, title string) time.Duration {
 	b.Helper()
 	body, err := json.Marshal(posts.Create{Title: title, Body: text, Publish: true})
 	if err != nil {
@@ -74,13 +77,13 @@ func direct(b *testing.B, t *repo.Transport, way *cluster.Link, title string) ti
 		Deadline: time.Now().Add(repo.DefaultDeadline).UTC(), Body: body,
 	}
 	start := time.Now()
-	if err := t.Send(b.Context(), "http://"+way.Addr, repo.PathSuper, call); err != nil {
+	if err := repo.Send(b.Context(), t, "http://"+way.Addr, repo.PathSuper, call); err != nil {
 		b.Fatalf("write on the primary: %v", err)
 	}
 	return time.Since(start)
 }
 
-// forwarding measures writes on a replica where the primary's own disk is enough for an answer.
+// forwarding measures writes on a replica when the primary's own disk is enough for an answer.
 func forwarding(b *testing.B, t *table) {
 	b.Helper()
 	c, transport := regions(b)
@@ -89,8 +92,11 @@ func forwarding(b *testing.B, t *table) {
 	forwarded(b, t, transport, c.Primary(), replica, away, "on one node")
 }
 
-// forwarded compares a write on a replica with the same write on the primary and a bare round trip, taken in turns.
-func forwarded(b *testing.B, t *table, transport *repo.Transport, primary, replica *cluster.Node, way cluster.Way, rests string) {
+// forwarded compares a write on a replica with the same write on the primary and with a round trip,
+// in turns.
+func forwarded(
+	b *testing.B, t *table, transport *transport.Client, primary, replica *cluster.Node, way cluster.Way, assurance string,
+) {
 	b.Helper()
 	way.Forwarding.Delay(b, oneWay, oneWay)
 	way.Replication.Delay(b, oneWay, oneWay)
@@ -121,21 +127,21 @@ func forwarded(b *testing.B, t *table, transport *repo.Transport, primary, repli
 		if most > 0 {
 			aim = goal(fmt.Sprintf("≤ %.2f", most), ratio <= most)
 		}
-		t.add("forwarded write, 80 ms away, "+rests+": "+what, ms(took), against, fmt.Sprintf("%.3f", ratio), aim)
+		t.add("forwarded write, 80 ms away, "+assurance+": "+what, ms(took), against, fmt.Sprintf("%.3f", ratio), aim)
 	}
 	add("the primary's answer", median(answered), 0)
 	add("acknowledged (and on that replica)", median(acked), ackGoal)
 	add("its page read on that replica", median(readable), readableGoal)
 }
 
-// Most that a frame may take beyond the one-way delay.
+// Goals: how much longer than the one-way delay a frame may take.
 const (
 	frameGoal     = 2 * time.Millisecond
 	frameGoalTail = 10 * time.Millisecond
 )
 
-// frames measures from the commit on the primary to the frame at a reader's socket on the replica, rendering
-// included. LiteFS tells of a transaction just before COMMIT returns.
+// frames measures the time from the commit on the primary to the frame at a reader's socket on the
+// replica, rendering included. LiteFS reports the transaction just before COMMIT returns.
 func frames(b *testing.B, t *table) {
 	b.Helper()
 	c, transport := regions(b)
@@ -166,9 +172,9 @@ func frames(b *testing.B, t *table) {
 	}
 }
 
-// one measures the one-way delay from the primary as it really is: a toxiproxy that is told 40 ms takes a little
-// more. It is what an answer of the primary takes longer on the way of replication than without it. Where no delay is
-// asked for nothing is subtracted.
+// one measures the real one-way delay from the primary, since a toxiproxy with 40 ms takes a little
+// more. It is how much longer the primary's answer takes on the way of replication than without it.
+// Without a delay nothing is subtracted.
 func one(b *testing.B, c *cluster.Cluster, delay time.Duration) time.Duration {
 	b.Helper()
 	if delay == 0 {
@@ -206,7 +212,7 @@ func receive(b *testing.B, times <-chan time.Time) time.Time {
 	return time.Time{}
 }
 
-// follow returns when LiteFS told of each transaction on n.
+// follow returns when LiteFS reported each transaction on n.
 func follow(b *testing.B, n *cluster.Node) <-chan time.Time {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
@@ -231,7 +237,7 @@ func follow(b *testing.B, n *cluster.Node) <-chan time.Time {
 	})
 }
 
-// listen opens a reader's socket on n and returns when each change came.
+// listen opens a reader's socket on n, and returns when each change arrived.
 func listen(b *testing.B, n *cluster.Node) <-chan time.Time {
 	b.Helper()
 	address := "ws" + strings.TrimPrefix(n.PublicURL, "http") + "/live?topics=posts"
@@ -258,14 +264,14 @@ func listen(b *testing.B, n *cluster.Node) <-chan time.Time {
 	})
 }
 
-// stream runs read until stop makes it return, at the latest at the benchmark's end.
+// stream runs read until stop makes it return, at the end of the benchmark at the latest.
 func stream(b *testing.B, stop func(), read func(times chan<- time.Time) error) <-chan time.Time {
 	b.Helper()
 	times, done := make(chan time.Time, 1000), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer close(times)
-		_ = read(times) // it ends with an error, the stop's own
+		_ = read(times) // it ends with an error that stop has caused
 	}()
 	b.Cleanup(func() { stop(); <-done })
 	return times

@@ -15,11 +15,12 @@ import (
 	nodes "blog/test/cluster"
 )
 
-// copyWait is the most that a commit may wait for a copy of the database that goes to another node.
+// copyWait is the longest time that a commit may wait for a copy of the database that is sent to
+// another node.
 const copyWait = 250 * time.Millisecond
 
-// copies measures the commits of a primary without followers, and while one follower stands still in the middle of its
-// copy, one takes 1 MB/s and one was cut off.
+// copies measures the commits of a primary without followers, and while one follower stands still
+// in the middle of its copy, one reads 1 MB/s and one was cut off.
 func copies(b *testing.B, t *table) {
 	b.Helper()
 	for _, size := range []int64{64 << 20, 1 << 30} {
@@ -31,10 +32,10 @@ func copies(b *testing.B, t *table) {
 		nodes.Seed(b, p.Data, filepath.Base(p.Database), size)
 		p.Restart(b)
 		const times = 100
-		commit(b, p, times/10) // what is made at the first use
+		commit(b, p, times/10) // makes what the first use makes
 		without := commit(b, p, times)
 		var during []time.Duration
-		stopped, slow, cut := newTaker(b, p, 1), newTaker(b, p, 2), newTaker(b, p, 3)
+		stopped, slow, cut := newFollower(b, p, 1), newFollower(b, p, 2), newFollower(b, p, 3)
 		slow.goOn(mega)
 		for !stopped.begun() || !slow.begun() || !cut.begun() {
 			during = append(during, commit(b, p, 1)...)
@@ -75,22 +76,22 @@ func commit(b *testing.B, p *nodes.Node, times int) (took []time.Duration) {
 
 const mega = 1 << 20
 
-// taker is a follower that has nothing and reads the beginning of its copy.
-type taker struct {
+// follower is a follower without data, which reads the beginning of its copy.
+type follower struct {
 	body  io.ReadCloser
 	first chan struct{} // closed when it has some of its copy
-	rate  chan int      // bytes a second, from then on
+	rate  chan int      // bytes per second, from then on
 	done  chan struct{}
 	once  sync.Once
 }
 
-func newTaker(b *testing.B, p *nodes.Node, id uint64) *taker {
+func newFollower(b *testing.B, p *nodes.Node, id uint64) *follower {
 	b.Helper()
 	stream, err := litefshttp.NewClient().Stream(b.Context(), p.LiteFSURL, id, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := &taker{body: stream, first: make(chan struct{}), rate: make(chan int, 1), done: make(chan struct{})}
+	f := &follower{body: stream, first: make(chan struct{}), rate: make(chan int, 1), done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
 		const some = 64 << 10 // more than all heartbeats
@@ -110,7 +111,7 @@ func newTaker(b *testing.B, p *nodes.Node, id uint64) *taker {
 	return f
 }
 
-func (f *taker) begun() bool {
+func (f *follower) begun() bool {
 	select {
 	case <-f.first:
 		return true
@@ -119,11 +120,11 @@ func (f *taker) begun() bool {
 	}
 }
 
-// goOn makes it read its copy at that rate, in bytes a second. It stands still otherwise.
-func (f *taker) goOn(rate int) { f.rate <- rate }
+// goOn makes it read its copy at this rate, in bytes per second. Until then it stands still.
+func (f *follower) goOn(rate int) { f.rate <- rate }
 
-// stop cuts it off.
-func (f *taker) stop() {
+// stop ends its stream.
+func (f *follower) stop() {
 	f.once.Do(func() {
 		_ = f.body.Close() // the stream is given up
 		close(f.rate)

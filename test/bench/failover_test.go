@@ -8,20 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	nodes "blog/test/cluster"
 )
 
-// Limits of the time without a writer.
+// Goals for the time without a writer.
 const (
 	handOffGoal = 2 * time.Second
 	killGoal    = 2 * lease
 	cutGoal     = 3 * lease
 )
 
-// failover measures how long an author on another node waits when the primary goes, and before that what a write from
-// afar takes where two nodes have to have it.
+// failover measures how long an author on another node waits when the primary is lost, and before
+// that what a write from far away takes when two nodes have to have it.
 func failover(b *testing.B, t *table) {
 	b.Helper()
 	c, transport := elected(b, nodes.Options{Nodes: 3, Proxies: true})
@@ -41,9 +43,15 @@ func failover(b *testing.B, t *table) {
 		limit     time.Duration
 		limitName string
 	}{
-		{"hand-off (SIGTERM)", 5, func(n *nodes.Node) { n.Stop(b) }, func(n *nodes.Node) { n.Restart(b) }, handOffGoal, "2 s"},
-		{"the primary killed (SIGKILL)", 5, func(n *nodes.Node) { n.Kill(b) }, func(n *nodes.Node) { n.Restart(b) }, killGoal, "two leases"},
-		{"the primary cut off from all", 3, func(n *nodes.Node) { c.Isolate(b, n) }, func(n *nodes.Node) { c.Rejoin(b, n) }, cutGoal, "three leases"},
+		{"hand-off (SIGTERM)", 5, func(n *nodes.Node) {
+			n.Stop(b)
+		}, func(n *nodes.Node) { n.Restart(b) }, handOffGoal, "2 s"},
+		{"the primary killed (SIGKILL)", 5, func(n *nodes.Node) {
+			n.Kill(b)
+		}, func(n *nodes.Node) { n.Restart(b) }, killGoal, "two leases"},
+		{"the primary cut off from all", 3, func(n *nodes.Node) {
+			c.Isolate(b, n)
+		}, func(n *nodes.Node) { c.Rejoin(b, n) }, cutGoal, "three leases"},
 	} {
 		var gaps []time.Duration
 		for range f.times {
@@ -52,7 +60,7 @@ func failover(b *testing.B, t *table) {
 			struck := time.Now()
 			f.strike(old)
 			nodes.Poll(b, time.Minute, next.Name+" leads", func(ctx context.Context) error {
-				_, err := leads(ctx, transport, next)
+				_, err := assuranceOf(ctx, transport, next)
 				return err
 			})
 			w.await(b, time.Now())
@@ -60,20 +68,22 @@ func failover(b *testing.B, t *table) {
 			f.recover(old)
 		}
 		most := slices.Max(gaps)
-		t.add("time without a writer: "+f.name, fmt.Sprintf("%s, at most %s of %d", seconds(median(gaps)), seconds(most), f.times), "lease "+seconds(lease),
+		t.add("time without a writer: "+f.name,
+			fmt.Sprintf("%s, at most %s of %d", seconds(median(gaps)), seconds(most), f.times), "lease "+seconds(lease),
 			fmt.Sprintf("%.2f", float64(median(gaps))/float64(lease)), goal("≤ "+f.limitName, most <= f.limit))
 	}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// author writes one post after the other on a node, each with a key, again and again until it is acknowledged.
+// author writes one post after the other on a node, each with a key, again and again until it is
+// acknowledged.
 type author struct {
 	mu   sync.Mutex
 	acks []time.Time
 }
 
-func newAuthor(b *testing.B, t *repo.Transport, n *nodes.Node) *author {
+func newAuthor(b *testing.B, t *transport.Client, n *nodes.Node) *author {
 	b.Helper()
 	a := &author{}
 	ctx, cancel := context.WithCancel(repo.As(context.WithoutCancel(b.Context()), repo.Actor{Name: repo.Operator}))
@@ -89,7 +99,7 @@ func newAuthor(b *testing.B, t *repo.Transport, n *nodes.Node) *author {
 					a.acked()
 					break
 				}
-				if repo.AsError(err).Code != repo.Unavailable && ctx.Err() == nil {
+				if apperr.From(err).Code != apperr.Unavailable && ctx.Err() == nil {
 					b.Errorf("write on %s: %v", n.Name, err)
 					return
 				}
@@ -119,7 +129,7 @@ func (a *author) await(b *testing.B, at time.Time) {
 	})
 }
 
-// gap is the longest time between two acknowledgements of which the second came after at.
+// gap returns the longest time between two acknowledgements of which the second came after at.
 func (a *author) gap(at time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

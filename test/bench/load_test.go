@@ -22,19 +22,21 @@ import (
 // connections is how many keep-alive connections a load has, over all its threads.
 const connections = 64
 
-// target is one address of one server, asked with the same bytes again and again.
+// target is one address of one server, which gets the same bytes again and again.
 type target struct {
 	addr    string // host:port
 	request []byte
-	answer  int // bytes of a whole answer: every one is as long as the first
+	answer  int // bytes of a whole answer; each one is as long as the first
 	body    []byte
 }
 
-// newTarget asks once, in the ordinary way, to know how long an answer is. The headers are the same for all servers.
+// newTarget sends one request, in the ordinary way, to learn how long an answer is. The headers are
+// the same for all servers.
 func newTarget(tb testing.TB, addr, path string, more ...string) target {
 	tb.Helper()
 	var req bytes.Buffer
-	fmt.Fprintf(&req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: text/html\r\nAccept-Encoding: identity\r\n", path, addr)
+	fmt.Fprintf(&req,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: text/html\r\nAccept-Encoding: identity\r\n", path, addr)
 	for _, line := range more {
 		req.WriteString(line + "\r\n")
 	}
@@ -63,20 +65,32 @@ func newTarget(tb testing.TB, addr, path string, more ...string) target {
 	return target{addr: addr, request: req.Bytes(), answer: head.Len(), body: body}
 }
 
-// load is what a run of requests came to.
+// load is the result of a run of requests.
 type load struct {
 	perSecond float64
 	p50, p99  time.Duration
 }
 
-// run sends n requests over 64 connections, a new one as soon as an answer is there, from as many threads as there
-// are processors, each with an epoll of its own: as little work a request as can be, since the generator takes its
-// share of the very processors that it measures.
+// run sends n requests over 64 connections, a new one as soon as an answer is there, from as many
+// threads as there are processors, each with an epoll of its own. That is as little work per
+// request as possible, because the generator uses the same processors that it measures.
 func run(tb testing.TB, t target, n int) load {
 	tb.Helper()
-	threads := runtime.NumCPU()
 	var left atomic.Int64
 	left.Store(int64(n))
+	got, err := perThread(func(threads int, _ time.Time) ([]time.Duration, error) {
+		return drive(t, connections/threads, &left)
+	})
+	if err != nil {
+		tb.Fatalf("load %s: %v", t.addr, err)
+	}
+	return got
+}
+
+// perThread runs drive on as many threads as there are processors, at the same time, and collects
+// how long their requests took.
+func perThread(drive func(threads int, start time.Time) ([]time.Duration, error)) (load, error) {
+	threads := runtime.NumCPU()
 	took := make([][]time.Duration, threads)
 	errs := make([]error, threads)
 	var all sync.WaitGroup
@@ -85,16 +99,14 @@ func run(tb testing.TB, t target, n int) load {
 		all.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			took[i], errs[i] = drive(t, connections/threads, &left)
+			took[i], errs[i] = drive(threads, start)
 		})
 	}
 	all.Wait()
 	seconds := time.Since(start).Seconds()
-	if err := errors.Join(errs...); err != nil {
-		tb.Fatalf("load %s: %v", t.addr, err)
-	}
 	every := slices.Concat(took...)
-	return load{perSecond: float64(len(every)) / seconds, p50: quantile(every, 0.5), p99: quantile(every, 0.99)}
+	got := load{perSecond: float64(len(every)) / seconds, p50: quantile(every, 0.5), p99: quantile(every, 0.99)}
+	return got, errors.Join(errs...)
 }
 
 // conn is a connection with a request under way.
@@ -186,7 +198,7 @@ func connect(addr string, poll int) (*conn, error) {
 	return &conn{fd: fd}, nil
 }
 
-// read takes what is there and reports whether the answer is whole.
+// read reads what is there, and reports whether the answer is complete.
 func (c *conn) read(t target, buf []byte) (bool, error) {
 	n, err := unix.Read(c.fd, buf)
 	switch {
@@ -206,7 +218,7 @@ func (c *conn) read(t target, buf []byte) (bool, error) {
 	return c.got == t.answer, nil
 }
 
-// quantile sorts list.
+// quantile returns the quantile q of list, which it sorts.
 func quantile[T int | float64 | time.Duration](list []T, q float64) T {
 	if len(list) == 0 {
 		return 0

@@ -14,16 +14,17 @@ import (
 	"time"
 )
 
-// Rounds of each comparison, short and many: the servers take turns, so that what else goes on on the machine hits
-// all of them, and each ratio is taken within a round.
+// Rounds of each comparison are short and many. The servers take turns, so that other work on the
+// machine affects all of them, and each ratio is taken within a round.
 const (
 	rounds = 15
-	warm   = 500  // requests before the first round, a server and page
-	kept   = 4000 // requests a round for what is sent as it is
-	made   = 600  // requests a round for what is made each time
+	warm   = 500  // requests before the first round, for each server and page
+	cached = 4000 // requests per round for answers that are sent as they are
+	made   = 600  // requests per round for answers that are made each time
 )
 
-// nginxGoal is the least share of nginx's requests a second for a post, p99Goal the most for the slowest of a hundred.
+// nginxGoal is the least share of nginx's requests per second for a post, p99Goal the longest time
+// of the slowest of a hundred.
 const (
 	nginxGoal = 0.60
 	p99Goal   = 10 * time.Millisecond
@@ -51,7 +52,7 @@ func (c *contender) middle() (p50, p99 time.Duration, rate float64) {
 	return median(a), median(b), median(r)
 }
 
-// of returns the median over the rounds of c's share of other's requests a second.
+// of returns the median over the rounds of c's share of other's requests per second.
 func (c *contender) of(other *contender) float64 {
 	var shares []float64
 	for i, l := range c.loads {
@@ -76,8 +77,8 @@ func pages(b *testing.B, t *table) {
 		headers    []string
 		goals      bool
 	}{
-		{name: "post", path: post, requests: kept, goals: true},
-		{name: "list", path: "/posts", requests: kept},
+		{name: "post", path: post, requests: cached, goals: true},
+		{name: "list", path: "/posts", requests: cached},
 		{name: "search", path: "/search?q=sqlite", requests: made},
 		{name: "post, signed in", path: post, requests: made, headers: []string{"Cookie: " + s.signIn(b)}},
 	} {
@@ -99,7 +100,7 @@ func pages(b *testing.B, t *table) {
 	}
 }
 
-// compete runs the rounds. A file is always asked for as often as it takes to be measured.
+// compete runs the rounds. The requests for a file are always as many as it takes to measure them.
 func compete(b *testing.B, all []*contender, requests int) {
 	b.Helper()
 	for _, c := range all {
@@ -109,7 +110,7 @@ func compete(b *testing.B, all []*contender, requests int) {
 		for i, c := range all {
 			n := requests
 			if i > 0 {
-				n = max(n, kept)
+				n = max(n, cached)
 			}
 			c.loads = append(c.loads, run(b, c.target, n))
 		}
@@ -184,7 +185,7 @@ func get(tb testing.TB, client *http.Client, address string) answer {
 	return answer{res.StatusCode, body}
 }
 
-// signIn returns the Cookie header of an author: their pages are made anew for each request.
+// signIn returns the Cookie header of an author, whose pages are rendered for each request.
 func (s *site) signIn(tb testing.TB) string {
 	tb.Helper()
 	jar, err := cookiejar.New(nil)
@@ -193,7 +194,8 @@ func (s *site) signIn(tb testing.TB) string {
 	}
 	client := &http.Client{Jar: jar}
 	form := url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}
-	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://"+s.public+"/login", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://"+s.public+"/login",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 )
 
-// starts measures from starting the program to its first page.
+// starts measures the time from starting the program to its first page.
 func starts(b *testing.B, t *table) {
 	b.Helper()
 	s := newSite(b)
@@ -45,29 +45,32 @@ const (
 	socketGoal = 16 << 10 // bytes
 )
 
-// sockets measures what the server's process grows by when readers leave their pages open.
+// sockets measures by how much the server's process grows when readers leave their pages open.
 func sockets(b *testing.B, t *table) {
 	b.Helper()
 	s := newSite(b)
 	p := s.serve(b)
-	doc, err := goquery.NewDocumentFromReader(strings.NewReader(string(get(b, http.DefaultClient, "http://"+s.public+"/posts").body)))
+	list := get(b, http.DefaultClient, "http://"+s.public+"/posts")
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(string(list.body)))
 	if err != nil {
 		b.Fatal(err)
 	}
 	page := doc.Find("[data-live-topics]").First()
-	address := "/live?topics=" + url.QueryEscape(page.AttrOr("data-live-topics", "")) + "&after=" + url.QueryEscape(page.AttrOr("data-cursor", ""))
-	_ = handshake(b, s.public, address).Close() // what is made at the first use is no socket's
-	before := settled(b, p)
+	address := "/live?topics=" + url.QueryEscape(page.AttrOr("data-live-topics", "")) + "&after=" +
+		url.QueryEscape(page.AttrOr("data-cursor", ""))
+	_ = handshake(b, s.public, address).Close() // what the first use makes belongs to no socket
+	before := stableMemory(b, p)
 	for range idle {
 		conn := handshake(b, s.public, address)
 		defer func() { _ = conn.Close() }()
 	}
-	each := float64(settled(b, p)-before) / idle
-	t.add(fmt.Sprintf("resident memory a socket, %d idle", idle), fmt.Sprintf("%.1f KiB", each/1024), fmt.Sprintf("process without: %.1f MiB", float64(before)/(1<<20)), "",
+	each := float64(stableMemory(b, p)-before) / idle
+	t.add(fmt.Sprintf("resident memory a socket, %d idle", idle), fmt.Sprintf("%.1f KiB", each/1024),
+		fmt.Sprintf("process without: %.1f MiB", float64(before)/(1<<20)), "",
 		goal(fmt.Sprintf("≤ %d KiB", socketGoal>>10), each <= socketGoal))
 }
 
-// handshake opens a socket as a browser does and reads the hello.
+// handshake opens a socket as a browser does, and reads the hello.
 func handshake(tb testing.TB, addr, path string) net.Conn {
 	tb.Helper()
 	conn, err := new(net.Dialer).DialContext(tb.Context(), "tcp", addr)
@@ -78,8 +81,10 @@ func handshake(tb testing.TB, addr, path string) net.Conn {
 		tb.Fatal(err)
 	}
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"+
-		"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nCache-Control: no-cache\r\nPragma: no-cache\r\nOrigin: http://%s\r\n"+
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 "+
+		"Safari/537.36\r\n"+
+		"Accept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\nCache-Control: no-cache\r\nPragma: "+
+		"no-cache\r\nOrigin: http://%s\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, addr, addr)
 	if err != nil {
 		tb.Fatal(err)
@@ -89,7 +94,7 @@ func handshake(tb testing.TB, addr, path string) net.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer func() { _ = res.Body.Close() }() // an upgraded connection has none
+	defer func() { _ = res.Body.Close() }() // an upgraded connection has no body
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		tb.Fatalf("status %d", res.StatusCode)
 	}
@@ -100,8 +105,8 @@ func handshake(tb testing.TB, addr, path string) net.Conn {
 	return conn
 }
 
-// settled returns the process's memory once it has stayed the same for a second.
-func settled(tb testing.TB, p *process) int {
+// stableMemory returns the memory of a process once it has not changed for a second.
+func stableMemory(tb testing.TB, p *process) int {
 	tb.Helper()
 	const calm, limit = 20, 200
 	tick := time.NewTicker(50 * time.Millisecond)

@@ -15,8 +15,9 @@ import (
 	"blog/test/cluster"
 )
 
-// reads compares read transactions on a replica that begin without a page of the database in SQLite's memory, as
-// repo's do under LiteFS, with the same ones that find there what the one before has read. They are taken in turns.
+// reads compares read transactions on a replica that begin without a page of the database in
+// SQLite's memory, as those of package repo do under LiteFS, with the same ones that find there
+// what the one before has read. It runs them in turns.
 func reads(b *testing.B, t *table) {
 	b.Helper()
 	c := cluster.Start(b, cluster.Options{Nodes: 2, Binary: build(b, "./cmd/blog")})
@@ -57,17 +58,25 @@ func reads(b *testing.B, t *table) {
 				shares = append(shares, float64(wo)/float64(w))
 			}
 		}
-		t.add("read on a replica: "+read.name, ms(median(without)), "with pages kept from the read before "+ms(median(with)), fmt.Sprintf("%.2f", median(shares)), "")
+		t.add("read on a replica: "+read.name, ms(median(without)), "with pages kept from the read before "+ms(median(with)),
+			fmt.Sprintf("%.2f", median(shares)), "")
 	}
 }
 
-// transaction measures a read transaction and, where it is to be empty, the emptying of the cache before it.
-func transaction(b *testing.B, conn *sql.Conn, empty bool, do func(ctx context.Context, tx *sql.Tx) error) time.Duration {
+// transaction measures a read transaction and, when the cache has to be empty, the emptying before
+// it.
+func transaction(
+	b *testing.B, conn *sql.Conn, empty bool, do func(ctx context.Context, tx *sql.Tx) error,
+) time.Duration {
 	b.Helper()
 	start := time.Now()
 	if empty {
-		const resetCache = 42                                                                                                           // SQLITE_FCNTL_RESET_CACHE
-		if err := conn.Raw(func(c any) error { return c.(*sqlite3.SQLiteConn).SetFileControlInt("main", resetCache, 0) }); err != nil { //nolint:forcetypeassert // it is SQLite's
+		// SQLITE_FCNTL_RESET_CACHE
+		const resetCache = 42
+		err := conn.Raw(func(c any) error {
+			return c.(*sqlite3.SQLiteConn).SetFileControlInt("main", resetCache, 0)
+		})
+		if err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,7 +19,8 @@ import (
 	"blog/test/cluster"
 )
 
-// build compiles pkg as `make build` does: the race detector of the tests' programs would be what is measured.
+// build compiles pkg as `make build` does. With the race detector of the tests' programs, that
+// would be measured.
 func build(tb testing.TB, pkg string) string {
 	tb.Helper()
 	root := cluster.Root(tb)
@@ -32,7 +33,8 @@ func build(tb testing.TB, pkg string) string {
 	return out
 }
 
-// freeAddr returns a free port of this machine. Somebody else may take it first; then the start fails.
+// freeAddr returns an address on this machine with a free port. Another program may use the port
+// first; then the start fails.
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -59,7 +61,8 @@ func launch(tb testing.TB, addr string, env []string, argv ...string) *process {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), argv[0], argv[1:]...) // #nosec G204 -- programs of this file's choice
+	// #nosec G204 -- programs of this file's choice
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), argv[0], argv[1:]...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), env...), log, log
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
@@ -110,10 +113,17 @@ type site struct {
 
 func newSite(tb testing.TB) *site {
 	tb.Helper()
+	return newSiteOf(tb, build(tb, "./cmd/blog"))
+}
+
+// newSiteOf is newSite with the program of another release.
+func newSiteOf(tb testing.TB, binary string) *site {
+	tb.Helper()
 	dir := tb.TempDir()
 	public, private := freeAddr(tb), freeAddr(tb)
-	s := &site{binary: build(tb, "./cmd/blog"), public: public, env: []string{
-		"DATABASE_PATH=" + filepath.Join(dir, "blog.db"), "LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private, "PUBLIC_URL=http://" + public,
+	s := &site{binary: binary, public: public, env: []string{
+		"DATABASE_PATH=" + filepath.Join(dir, "blog.db"), "LISTEN_ADDR=" + public, "PRIVATE_ADDR=" + private,
+		"PUBLIC_URL=http://" + public,
 	}}
 	p := s.serve(tb)
 	s.blog(tb, password, "user", "add", email, "--name", "Ada", "--password-file", "-")
@@ -161,8 +171,8 @@ func static(tb testing.TB, dir string) *process {
 	return p
 }
 
-// nginx starts nginx on a folder, with Debian's settings but for the access log: nobody else writes one here. It
-// returns nil when it is not installed.
+// nginx starts nginx on a folder, with Debian's settings except for the access log, since no other
+// server writes one. It returns nil when nginx is not installed.
 func nginx(tb testing.TB, dir string) *process {
 	tb.Helper()
 	program, err := exec.LookPath("nginx")
@@ -171,16 +181,16 @@ func nginx(tb testing.TB, dir string) *process {
 			return nil
 		}
 	}
-	addr, own := freeAddr(tb), tb.TempDir()
+	addr, nodeDir := freeAddr(tb), tb.TempDir()
 	user := ""
 	if os.Getuid() == 0 {
-		user = "user root;" // www-data cannot read what belongs to the benchmark
+		user = "user root;" // www-data cannot read the benchmark's files
 	}
-	config := filepath.Join(own, "nginx.conf")
+	config := filepath.Join(nodeDir, "nginx.conf")
 	if err := os.WriteFile(config, []byte(user+`
 worker_processes auto;
 daemon off;
-pid `+own+`/pid;
+pid `+nodeDir+`/pid;
 error_log stderr;
 events { worker_connections 768; }
 http {
@@ -189,7 +199,9 @@ http {
 	types { text/html html; }
 	access_log off;
 	keepalive_requests 1000000000;
-	client_body_temp_path `+own+`; proxy_temp_path `+own+`; fastcgi_temp_path `+own+`; uwsgi_temp_path `+own+`; scgi_temp_path `+own+`;
+	client_body_temp_path `+nodeDir+`; proxy_temp_path `+nodeDir+`;
+	fastcgi_temp_path `+nodeDir+`; uwsgi_temp_path `+nodeDir+`;
+	scgi_temp_path `+nodeDir+`;
 	server { listen `+addr+`; root `+dir+`; autoindex on; }
 }
 `), 0o600); err != nil {
@@ -207,9 +219,9 @@ func (p *process) resident(tb testing.TB) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
-	rest, _, _ = strings.Cut(rest, "kB")
-	kib, err := strconv.Atoi(strings.TrimSpace(rest))
+	_, remainder, _ := strings.Cut(string(text), "VmRSS:")
+	remainder, _, _ = strings.Cut(remainder, "kB")
+	kib, err := strconv.Atoi(strings.TrimSpace(remainder))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,6 +1,5 @@
-// Package browser drives a headless Chromium for tests: tabs that fail their test
-// for anything the browser complains of, violations of the content security
-// policy included.
+// Package browser drives a headless Chromium for tests. A tab fails its test for anything that the
+// browser complains about, also for violations of the content security policy.
 package browser
 
 import (
@@ -42,7 +41,7 @@ func Must(t *testing.T) Browser {
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(func() {
-		_ = chromedp.Cancel(ctx) // the browser ends with its allocator anyway
+		_ = chromedp.Cancel(ctx) // the browser ends with its allocator in any case
 		cancel()
 		stop()
 	})
@@ -52,7 +51,7 @@ func Must(t *testing.T) Browser {
 	return Browser{ctx}
 }
 
-// Tab is one page of the browser and everything it complained about.
+// Tab is one page of the browser, and everything that it complained about.
 type Tab struct {
 	ctx context.Context
 
@@ -60,8 +59,9 @@ type Tab struct {
 	problems []string
 }
 
-// MustTab opens a tab in which each action has 30 s. At its end there must
-// have been no complaint: CSP violations are errors of the log.
+// MustTab opens a tab in which each action has 30 s. At the end of the test it fails for
+// complaints, which the log reports as errors, violations of the content security policy among
+// them.
 func (b Browser) MustTab(t *testing.T) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
@@ -105,7 +105,7 @@ func (p *Tab) listen(ev any) {
 	}
 }
 
-// Complaints returns and forgets what the browser complained about.
+// Complaints returns what the browser complained about, and forgets it.
 func (p *Tab) Complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,8 +114,8 @@ func (p *Tab) Complaints() []string {
 	return list
 }
 
-// Allow forgets complaints that contain text: failed connections that a test
-// makes on purpose are errors of the log, too.
+// Allow forgets complaints that contain text, such as connections that a test makes fail, which the
+// log reports as errors too.
 func (p *Tab) Allow(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,13 +132,13 @@ func (p *Tab) MustDo(tb testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// MustOpen goes to an address.
+// MustOpen opens an address.
 func (p *Tab) MustOpen(tb testing.TB, url string) {
 	tb.Helper()
 	p.MustDo(tb, chromedp.Navigate(url))
 }
 
-// MustEval evaluates an expression, a promise included.
+// MustEval evaluates an expression, which may be a promise, and returns its value.
 func MustEval[T any](tb testing.TB, p *Tab, expression string) T {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
@@ -152,7 +152,7 @@ func MustEval[T any](tb testing.TB, p *Tab, expression string) T {
 	return value
 }
 
-// MustPoll waits until an expression is true, across navigations too.
+// MustPoll waits until an expression is true, also across navigations.
 func (p *Tab) MustPoll(tb testing.TB, expression string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
@@ -162,14 +162,14 @@ func (p *Tab) MustPoll(tb testing.TB, expression string) {
 		if err == nil {
 			return
 		}
-		// A page that is left takes the poll with it: its successor is asked.
+		// A page that is left ends the poll, so its successor is polled.
 		if ctx.Err() != nil {
 			tb.Fatalf("never true: %s: %v", expression, err)
 		}
 	}
 }
 
-// MustSize sets the window and whether the system asks for dark.
+// MustSize sets the size of the window, and whether the system prefers dark.
 func (p *Tab) MustSize(tb testing.TB, width, height int64, scheme string) {
 	tb.Helper()
 	p.MustDo(tb, chromedp.EmulateViewport(width, height), Media("", "prefers-color-scheme", scheme))
@@ -198,14 +198,14 @@ func (p *Tab) MustShoot(tb testing.TB) []byte {
 	return picture
 }
 
-// Keeping reports whether Keep keeps pictures.
-func Keeping() bool { return os.Getenv("SCREENSHOTS") != "" }
+// SavesScreenshots reports whether SaveScreenshot writes pictures.
+func SavesScreenshots() bool { return os.Getenv("SCREENSHOTS") != "" }
 
-// Keep writes a picture of the page where the environment's SCREENSHOTS names a
-// folder, for people to look at.
-func (p *Tab) Keep(tb testing.TB, name string) {
+// SaveScreenshot writes a picture of the page into the folder that the variable SCREENSHOTS names,
+// for people to look at. It does nothing without the variable.
+func (p *Tab) SaveScreenshot(tb testing.TB, name string) {
 	tb.Helper()
-	if !Keeping() {
+	if !SavesScreenshots() {
 		return
 	}
 	root, err := os.OpenRoot(os.Getenv("SCREENSHOTS"))

@@ -10,15 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Build compiles pkg, relative to the module's root, with the tag sqlite_fts5 and the race detector, and returns the
-// program's path under .cache/test. Nothing is linked again when nothing has changed, so calling it in every
-// test is fine. Test processes that run at once take turns.
+// Build compiles pkg, relative to the root of the module, with the tag sqlite_fts5 and the race
+// detector, and returns the path of the program below .cache/test. It links nothing again when
+// nothing has changed, so every test may call it. Test processes that run at the same time take
+// turns.
 func Build(tb testing.TB, pkg string) string {
 	tb.Helper()
 	return BuildAs(tb, pkg, strings.ReplaceAll(strings.TrimPrefix(pkg, "./"), "/", "-"))
 }
 
-// BuildAs is Build of a program called name, with further flags for `go build`: such as -overlay, for another release.
+// BuildAs is Build for a program called name, with further flags for `go build`, such as -overlay
+// for another release.
 func BuildAs(tb testing.TB, pkg, name string, flags ...string) string {
 	tb.Helper()
 	root := Root(tb)

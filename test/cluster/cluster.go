@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,44 +16,48 @@ type Options struct {
 	Nodes  int    // how many; 0 means 3. The first is primary
 	Binary string // the program; "" means Build(tb, "./cmd/blog")
 	Stock  bool   // the pinned stock LiteFS runs the program, instead of `blog mount`
-	// Proxies puts toxiproxy between each replica and the primary, on the way of replication and on that of
-	// forwarded writes: see Node.Replication and Node.Forwarding. With Consul it is between all nodes, and between
-	// each node and Consul: see Node.To, Node.Lease and Cluster.Isolate.
+	// Proxies puts toxiproxy between each replica and the primary, for replication and for
+	// forwarded writes: see Node.Replication and Node.Forwarding. With Consul it is between all
+	// nodes, and between each node and Consul: see Node.To, Node.Lease and Cluster.Isolate.
 	Proxies bool
-	// Consul keeps the lease in a Consul agent of the test's own. The first two nodes are candidates, in one region,
-	// and the others never are: the first becomes primary by being started first, and is the only member of the sync
-	// set until its child puts the second into it. The lease lasts as long as Lease says; 0 means 2 s.
+	// Consul puts the lease into a Consul agent of the test's own. The first two nodes are
+	// candidates, in one region, and the others never are. The first becomes primary because it is
+	// started first, and is the only member of the sync set until its child adds the second. The
+	// lease lasts as long as Lease says; 0 means 2 s.
 	Consul bool
 	Lease  time.Duration
-	Env    []string // KEY=value for every node, winning over what Start sets
+	Env    []string // KEY=value for every node, in place of what Start sets
 	// ReadyPath is polled on the public address until it answers 200; "" means /readyz.
 	ReadyPath string
 	// ReadyLimit bounds the wait for a node's start; 0 means 60 s, which a -race binary on a busy machine needs.
 	ReadyLimit time.Duration
-	// Idle leaves the replicas unstarted: call Node.Start. The primary is started.
+	// Idle does not start the replicas, only the primary: call Node.Start.
 	Idle bool
+	// Volumes puts a volume that loses what was not synced below each node's data: see PowerOff.
+	Volumes bool
 }
 
-// Cluster is a set of running nodes. Nodes[0] is primary, with Options.Consul until the lease moves.
+// Cluster is a set of running nodes. Nodes[0] is primary, with Options.Consul until the lease
+// moves.
 type Cluster struct {
 	Nodes []*Node
 	// Secret is the CLUSTER_SECRET of every node.
 	Secret string
-	// Consul keeps the lease; nil unless Options.Consul.
+	// Consul has the lease; nil without Options.Consul.
 	Consul *Consul
 
 	opts   Options
 	root   string
 	tmp    string // the nodes' folder for temporary files
-	litefs string // the stock program, "" unless Options.Stock
+	litefs string // the stock program; "" without Options.Stock
 	ports  ports
 	toxi   *toxiproxy
 }
 
-// candidates is how many nodes may be elected where the lease moves: a primary and its standby.
+// candidates is how many nodes may be elected when the lease can move: a primary and its standby.
 const candidates = 2
 
-// region is where node i is: each in a region of its own, but candidates all in the first.
+// region returns the region of node i. Each node has its own, but all candidates are in the first.
 func (c *Cluster) region(i int) string {
 	if c.Consul != nil {
 		i = max(0, i-(candidates-1))
@@ -60,7 +65,7 @@ func (c *Cluster) region(i int) string {
 	return regions(i)
 }
 
-// regions are the regions' names, in order.
+// regions returns the name of region i.
 func regions(i int) string {
 	names := []string{"ams", "nrt", "iad", "gru", "syd"}
 	if i < len(names) {
@@ -69,8 +74,8 @@ func regions(i int) string {
 	return "r" + strconv.Itoa(i+1)
 }
 
-// Start starts the nodes one after the other, waits until each is ready, and ends them all with the test. When the
-// test fails it shows the end of each node's log.
+// Start starts the nodes one after the other, waits until each is ready, and ends them all with the
+// test. When the test fails, it shows the end of each node's log.
 func Start(tb testing.TB, opts Options) *Cluster {
 	tb.Helper()
 	if opts.Nodes == 0 {
@@ -105,11 +110,14 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	}
 	for i := range opts.Nodes {
 		c.Nodes = append(c.Nodes, c.newNode(tb, dir, i))
+		if opts.Volumes {
+			c.Nodes[i].Volume = StartVolume(tb, c.Nodes[i].Data)
+		}
 	}
 	if opts.Consul && opts.Proxies {
 		c.mesh(tb)
 	}
-	// Cleanup runs before that of TempDir, which would otherwise delete through a mount.
+	// This Cleanup runs before that of TempDir, which would otherwise delete through a mount.
 	tb.Cleanup(func() { c.close(tb) })
 	for i, n := range c.Nodes {
 		if i > 0 && opts.Idle {
@@ -121,8 +129,8 @@ func Start(tb testing.TB, opts Options) *Cluster {
 	return c
 }
 
-// mustShortDir makes a folder for sockets, whose names have a limit that the folder of a test with a long name is over.
-// A node that is killed leaves its own behind.
+// mustShortDir makes a folder for sockets. Their names have a limit, which is too short for the
+// folder of a test with a long name. A node that is killed leaves its own socket behind.
 func mustShortDir(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "nodes-*")
@@ -136,10 +144,10 @@ func mustShortDir(tb testing.TB) string {
 // Primary returns the node that is primary by configuration.
 func (c *Cluster) Primary() *Node { return c.Nodes[0] }
 
-// Replicas returns the others.
+// Replicas returns the other nodes.
 func (c *Cluster) Replicas() []*Node { return c.Nodes[1:] }
 
-// close ends the nodes, replicas first, and then whatever is left of them.
+// close ends the nodes, replicas first, and then whatever they have left running.
 func (c *Cluster) close(tb testing.TB) {
 	tb.Helper()
 	for i := len(c.Nodes) - 1; i >= 0; i-- {
@@ -155,7 +163,14 @@ func (c *Cluster) close(tb testing.TB) {
 // Poll calls check every 10 ms until it returns nil, and fails the test with its last error when limit is over.
 func Poll(tb testing.TB, limit time.Duration, what string, check func(ctx context.Context) error) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), limit)
+	if err := Await(tb.Context(), limit, check); err != nil {
+		tb.Fatalf("%s: %v", what, err)
+	}
+}
+
+// Await calls check every 10 ms until it returns nil, and fails with its last error when limit is over.
+func Await(ctx context.Context, limit time.Duration, check func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -163,15 +178,15 @@ func Poll(tb testing.TB, limit time.Duration, what string, check func(ctx contex
 	for {
 		err := check(ctx)
 		if err == nil {
-			return
+			return nil
 		}
 		if ctx.Err() == nil || last == nil {
-			last = err // the error before the context's own says more
+			last = err // it says more than the context's own error
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			tb.Fatalf("%s: not within %s: %v", what, limit, last)
+			return fmt.Errorf("not within %s: %w", limit, last)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestReplication(t *testing.T) {
 			c := start(t, cluster.Options{Stock: stock})
 			mustWrite(t, c.Primary(), 1)
 			if role := awaitRole(t, c.Primary(), litefs.Primary); role.URL != "" {
-				t.Errorf("the primary has an address to forward to: %+v", role)
+				t.Errorf("the primary has an address to forward to: %+v, want URL none", role)
 			}
 			for _, n := range c.Replicas() {
 				awaitRows(t, n, 1)
@@ -136,7 +136,7 @@ func TestPrimaryKilledAndBack(t *testing.T) {
 	awaitRows(t, c.Nodes[1], 2)
 }
 
-// TestReplicaStartsAlone: with skip-sync a replica serves its own copy while no primary is to be found.
+// TestReplicaStartsAlone: with skip-sync a replica serves its own copy while it finds no primary.
 func TestReplicaStartsAlone(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Env: []string{"LITEFS_SKIP_SYNC=true"}})
 	mustWrite(t, c.Primary(), 1)
@@ -171,13 +171,14 @@ func TestLinks(t *testing.T) {
 		t.Errorf("forwards to %q, not through the proxy", role.URL)
 	}
 
-	// Held back by a second, a row cannot be there sooner; how much later is not for a test to say.
+	// A row that is delayed by a second cannot be there sooner. The test does not say how much
+	// later it may be.
 	replica.Replication.Delay(t, 0, time.Second)
 	before := time.Now()
 	mustWrite(t, c.Primary(), 2)
 	awaitRows(t, replica, 2)
 	if took := time.Since(before); took < time.Second {
-		t.Errorf("the row was on the replica after %s", took)
+		t.Errorf("the row was on the replica after %s, want at least %v", took, time.Second)
 	}
 	replica.Replication.Delay(t, 0, 0)
 
@@ -188,7 +189,7 @@ func TestLinks(t *testing.T) {
 	awaitRole(t, replica, litefs.Replica)
 	awaitRows(t, replica, 3)
 
-	// A cable that is pulled is noticed by the stream's time limits alone.
+	// Only the stream's time limits notice that a cable was pulled.
 	pulled := time.Now()
 	replica.Replication.Stall(t)
 	awaitRole(t, replica, litefs.Unknown)
@@ -199,7 +200,7 @@ func TestLinks(t *testing.T) {
 	awaitRows(t, replica, 4)
 }
 
-// TestCheckMount asks where a database may be, on a real mount.
+// TestCheckMount checks where a database may be, on a real mount.
 func TestCheckMount(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 1})
 	n := c.Primary()
@@ -211,6 +212,6 @@ func TestCheckMount(t *testing.T) {
 	}
 	n.Kill(t)
 	if err := litefs.CheckMount(n.Database); err == nil || !strings.Contains(err.Error(), "dead") {
-		t.Errorf("in a dead mount: %v", err)
+		t.Errorf("in a dead mount: %v, want an error and with %q", err, "dead")
 	}
 }

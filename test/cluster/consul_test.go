@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,8 +27,8 @@ func mustStanding(t *testing.T, n *cluster.Node) litefs.Standing {
 	return s
 }
 
-// mustJoin has the primary put the standby into the sync set, which in earnest the application does. The caller has
-// seen that the standby has everything.
+// mustJoin makes the primary put the standby into the sync set, as the application does otherwise.
+// The caller has seen that the standby has everything.
 func mustJoin(t *testing.T, primary, standby *cluster.Node) {
 	t.Helper()
 	s := mustStanding(t, primary)
@@ -39,10 +38,17 @@ func mustJoin(t *testing.T, primary, standby *cluster.Node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, primary.PublicURL+"/sync", bytes.NewReader(body))
+	mustSend(t, http.MethodPut, primary.PublicURL+"/sync", "application/json", string(body))
+}
+
+// mustSend sends a request, which must be answered with 200.
+func mustSend(t *testing.T, method, address, contentType, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", contentType)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +56,12 @@ func mustJoin(t *testing.T, primary, standby *cluster.Node) {
 	text, err := io.ReadAll(resp.Body)
 	cluster.MustClose(t, "the answer", errors.Join(err, resp.Body.Close()))
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s puts %s into the set: %s", primary.Name, standby.Name, text)
+		t.Fatalf("%s %s: status %d: %s", method, address, resp.StatusCode, text)
 	}
 }
 
-// mustNotBeElected waits until the lease is free, and then until the node has said that it does not take it.
+// mustNotBeElected waits until the lease is free, and then until the node has said that it does not
+// acquire it.
 func mustNotBeElected(t *testing.T, n *cluster.Node, why string) {
 	t.Helper()
 	cluster.Poll(t, limit, n.Name+" refusing", func(ctx context.Context) error {
@@ -72,7 +79,8 @@ func mustNotBeElected(t *testing.T, n *cluster.Node, why string) {
 	})
 }
 
-// TestConsul: the lease moves when the primary dies and when it stops, and follows the node that comes back.
+// TestConsul: the lease moves when the primary dies and when it stops, and moves back to the node
+// that comes back.
 func TestConsul(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -92,7 +100,7 @@ func TestConsul(t *testing.T) {
 	}
 	awaitRows(t, first, 2)
 
-	// A stop releases the lease: the other need not wait for its end.
+	// A stop releases the lease, so the other node need not wait for its end.
 	if code := second.Stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
@@ -110,7 +118,7 @@ func TestConsul(t *testing.T) {
 	awaitRows(t, first, 4)
 }
 
-// TestOutsideTheSet: who may lack a write waits for one who has it.
+// TestOutsideTheSet: a node that may lack a write waits for one that has it.
 func TestOutsideTheSet(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -126,7 +134,7 @@ func TestOutsideTheSet(t *testing.T) {
 	awaitRows(t, second, 2)
 }
 
-// TestWipedStandby: a member that has lost its disk is somebody else, and none that could be elected.
+// TestWipedStandby: a member that has lost its disk gets another id, and cannot be elected.
 func TestWipedStandby(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -149,7 +157,7 @@ func TestWipedStandby(t *testing.T) {
 	first.Kill(t)
 	mustNotBeElected(t, second, "outside the sync set")
 
-	// What is left may be kept only by the word of an operator.
+	// Only an operator may accept what is left.
 	var accepted litefs.Accepted
 	if err := call(t.Context(), http.MethodPost, second.PublicURL+"/accept-loss", &accepted); err != nil {
 		t.Fatal(err)
@@ -160,8 +168,8 @@ func TestWipedStandby(t *testing.T) {
 	awaitRows(t, first, 2)
 }
 
-// TestDamagedMember: LiteFS removes a member's database whose header is damaged and starts the election in one go. The
-// member is somebody else then, and its emptiness replaces nobody's copy.
+// TestDamagedMember: LiteFS removes a member's database whose header is damaged, and starts the
+// election in one call. The member then has another id, and its emptiness replaces no node's copy.
 func TestDamagedMember(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -181,12 +189,13 @@ func TestDamagedMember(t *testing.T) {
 	cluster.MustClose(t, "the damaged database", errors.Join(err, f.Close()))
 	mustBeAnother(t, first, second, before, 1)
 
-	// LiteFS cannot make a database that has lost its pages whole from its log, and refuses to start: who takes the rest
-	// away as it is told gets another node, too.
+	// LiteFS cannot restore a database that has lost its pages from its log, and refuses to start.
+	// A node whose remaining data is moved away, as the message says, gets another id too.
 	mustJoin(t, first, second)
 	before = mustStanding(t, second).Self
 	var pages any
-	if err := call(t.Context(), http.MethodPost, first.PublicURL+"/write?v="+strings.Repeat("x", 20_000), &pages); err != nil {
+	if err := call(t.Context(), http.MethodPost, first.PublicURL+"/write?v="+strings.Repeat("x", 20_000),
+		&pages); err != nil {
 		t.Fatal(err)
 	}
 	mustWrite(t, first, 4) // so that the last transaction has only some of the pages
@@ -206,7 +215,7 @@ func TestDamagedMember(t *testing.T) {
 	mustBeAnother(t, first, second, before, 4)
 }
 
-// mustDatabase returns LiteFS's own file of the node's only database.
+// mustDatabase returns LiteFS's file of the node's only database.
 func mustDatabase(t *testing.T, n *cluster.Node) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(n.Data, "dbs", "*", "database"))
@@ -216,8 +225,8 @@ func mustDatabase(t *testing.T, n *cluster.Node) string {
 	return found[0]
 }
 
-// mustBeAnother starts second, which was in the set and whose data is gone. It is not elected, and follows first, which
-// has so many rows, when that one is back; then first has a row more.
+// mustBeAnother starts second, which was in the set and whose data is gone. It is not elected, and
+// follows first, which has so many rows, when that is back. Then first gets another row.
 func mustBeAnother(t *testing.T, first, second *cluster.Node, before litefs.Member, rows int) {
 	t.Helper()
 	said := len(second.Log(t))
@@ -240,7 +249,7 @@ func mustBeAnother(t *testing.T, first, second *cluster.Node, before litefs.Memb
 	awaitRows(t, second, rows+1)
 }
 
-// TestChildKilled: the node goes with its child and lets go of the lease at once.
+// TestChildKilled: the node ends with its child, and releases the lease at once.
 func TestChildKilled(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -268,7 +277,8 @@ func TestChildKilled(t *testing.T) {
 	awaitRows(t, first, 2)
 }
 
-// TestConsulPaused: reads go on, no process ends, and writes come back with Consul.
+// TestConsulPaused: reads go on, no process ends, and writes are accepted again when Consul is
+// back.
 func TestConsulPaused(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true})
 	first, second := c.Nodes[0], c.Nodes[1]
@@ -279,7 +289,8 @@ func TestConsulPaused(t *testing.T) {
 	paused := time.Now()
 	c.Consul.Pause(t)
 	awaitRole(t, first, litefs.Unknown)
-	t.Logf("primary for %s more", time.Since(paused).Round(time.Millisecond)) // its bound is tested in internal/litefs/mount
+	// its bound is tested in internal/litefs/mount
+	t.Logf("primary for %s more", time.Since(paused).Round(time.Millisecond))
 	for _, n := range c.Nodes {
 		awaitRows(t, n, 1)
 	}
@@ -295,8 +306,8 @@ func TestConsulPaused(t *testing.T) {
 	}
 }
 
-// TestConsulUnderStockLiteFS: the parser of a stock LiteFS, which is strict, takes litefs.yml with a lease in Consul,
-// too. (With a static lease: TestReplication.)
+// TestConsulUnderStockLiteFS: the strict parser of a stock LiteFS accepts litefs.yml with a lease
+// in Consul. (For a static lease see TestReplication.)
 func TestConsulUnderStockLiteFS(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true, Stock: true, Env: []string{"LITEFS_SKIP_SYNC=true"}})
 	awaitRole(t, c.Nodes[0], litefs.Primary)

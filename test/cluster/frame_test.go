@@ -19,18 +19,18 @@ import (
 	"blog/test/cluster"
 )
 
-// frameLink is an HTTP proxy between a replica and the primary's /stream. It stops at a byte of the stream that the
-// test chooses, while the connection to the replica lives on and answers pings.
+// frameLink is an HTTP proxy between a replica and the primary's /stream. It stops at a byte of the
+// stream that the test chooses, while the connection to the replica stays open and answers pings.
 type frameLink struct {
 	url    string
 	client *http.Client
 
 	mu      sync.Mutex
 	primary string        // base address; "" refuses streams
-	left    int           // bytes until the stop; negative means that there is none
+	left    int           // bytes until the stop; negative means no stop
 	stopped chan struct{} // closed at the stop
-	resume  chan struct{} // closed to go on
-	cut     chan struct{} // closed to break the stream that is open
+	resume  chan struct{} // closed to continue
+	cut     chan struct{} // closed to break the open stream
 }
 
 func newFrameLink(t *testing.T) *frameLink {
@@ -51,7 +51,7 @@ func newFrameLink(t *testing.T) *frameLink {
 	return l
 }
 
-// connect breaks the stream that is open and leads the next ones to primary. "" refuses them.
+// connect breaks the open stream, and connects later ones to primary; "" refuses them.
 func (l *frameLink) connect(primary string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,8 +60,8 @@ func (l *frameLink) connect(primary string) {
 	l.cut = make(chan struct{})
 }
 
-// stopAfter makes the stream stand still once n more bytes of it have passed. The stream stands still when stopped is
-// closed, and goes on at resume.
+// stopAfter stops the stream once n more bytes of it have passed. stopped is closed then, and
+// resume lets it continue.
 func (l *frameLink) stopAfter(n int) (stopped <-chan struct{}, resume func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +113,7 @@ func (l *frameLink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// copy passes on what comes from body until either side has ended, or ctx.
+// copy passes body on until either side or ctx has ended.
 func (l *frameLink) copy(ctx context.Context, w http.ResponseWriter, body io.Reader) {
 	buf := make([]byte, 8<<10)
 	flush := http.NewResponseController(w).Flush
@@ -158,23 +158,10 @@ func (l *frameLink) allow(n int) (allowed int, wait <-chan struct{}) {
 func mustWriteLarge(t *testing.T, n *cluster.Node, size int) {
 	t.Helper()
 	form := url.Values{"v": {strings.Repeat("x", size)}}.Encode()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.PublicURL+"/write", strings.NewReader(form))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(resp.Body)
-	cluster.MustClose(t, "the answer", errors.Join(err, resp.Body.Close()))
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("write on %s: status %d: %s", n.Name, resp.StatusCode, text)
-	}
+	mustSend(t, http.MethodPost, n.PublicURL+"/write", "application/x-www-form-urlencoded", form)
 }
 
-// mustServe reads the rows of n several times. No read may fail, and each finds want rows.
+// mustServe reads the rows of n several times. No read may fail, and each has to find want rows.
 func mustServe(t *testing.T, n *cluster.Node, want int) {
 	t.Helper()
 	for range 10 {
@@ -185,8 +172,8 @@ func mustServe(t *testing.T, n *cluster.Node, want int) {
 	}
 }
 
-// mustNeedImage deletes the primary's LTX files but for the newest, so that a replica that lacks more than one
-// transaction needs an image.
+// mustNeedImage deletes the primary's LTX files except for the newest, so that a replica that lacks
+// more than one transaction needs an image.
 func mustNeedImage(t *testing.T, primary *cluster.Node) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(primary.Data, "dbs", "blog.db", "ltx", "*.ltx"))
@@ -201,8 +188,9 @@ func mustNeedImage(t *testing.T, primary *cluster.Node) {
 	}
 }
 
-// TestStreamStandsStill: a link that stops inside a frame holds up replication and nothing else. Readers of the replica
-// are served from its SQLite file, and the rows arrive when the link goes on, or when it breaks and comes back.
+// TestStreamStandsStill: a link that stops inside a frame delays replication and nothing else. The
+// replica's readers are served from its SQLite file, and the rows arrive when the link continues,
+// or when it breaks and comes back.
 func TestStreamStandsStill(t *testing.T) {
 	link := newFrameLink(t)
 	c := start(t, cluster.Options{
@@ -215,8 +203,8 @@ func TestStreamStandsStill(t *testing.T) {
 	awaitRows(t, replica, 1)
 	rows := 1
 
-	// The frame of a transaction; of one that is too large for the receiver's memory; and an image, of which the copy
-	// needs several MB. A heartbeat of 12 bytes a second comes before.
+	// The frame of a transaction, that of one which is too large for the receiver's memory, and an
+	// image, whose copy needs several MB. A heartbeat of 12 bytes per second comes before.
 	for name, size := range map[string]int{"transaction": 200 << 10, "large transaction": 3 << 20} {
 		for _, breaks := range []bool{false, true} {
 			stopped, resume := link.stopAfter(size / 2)

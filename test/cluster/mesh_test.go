@@ -7,7 +7,8 @@ import (
 	"blog/test/cluster"
 )
 
-// TestMesh: with a lease a node reaches the others by its own ways, and one that is cut off is primary no more.
+// TestMesh: with a lease, a node reaches the others by its own ways, and a primary that is cut off
+// is no longer primary.
 func TestMesh(t *testing.T) {
 	c := start(t, cluster.Options{Nodes: 2, Consul: true, Proxies: true})
 	first, second := c.Nodes[0], c.Nodes[1]

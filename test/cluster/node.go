@@ -32,6 +32,8 @@ type Node struct {
 	Replication, Forwarding *Link
 	// Lease is this node's way to Consul; nil unless Options.Proxies and Options.Consul.
 	Lease *Link
+	// Volume is what Data is mounted from; nil unless Options.Volumes.
+	Volume *Volume
 
 	cluster *Cluster
 	ways    map[*Node]Way // to the other nodes; see mesh
@@ -60,8 +62,8 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	if err := os.MkdirAll(home, 0o750); err != nil {
 		tb.Fatal(err)
 	}
-	// Where the primary is, as this node is told: with a static lease each node has it from its own configuration,
-	// so a proxy for this node alone can stand in between.
+	// The primary's address for this node. With a static lease each node has it from its own
+	// configuration, so a proxy for this node alone can be in between.
 	primary := n
 	if i > 0 {
 		primary = c.Nodes[0]
@@ -73,13 +75,13 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 		hostname, advertise = n.Forwarding.Addr, "http://"+n.Replication.Addr
 	}
 	lease, consul := "static", ""
-	if c.Consul != nil { // each node goes by its own name, for any candidate may win
+	if c.Consul != nil { // each node has its own name, because any candidate may win
 		lease, consul = "consul", c.Consul.URL
 		hostname, advertise = private, n.LiteFSURL
 	}
 	n.env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + c.tmp,
-		// A process with the race detector sleeps a second at its end otherwise.
+		// Otherwise a process with the race detector sleeps a second at its end.
 		"GORACE=atexit_sleep_ms=50",
 		"LITEFS_DIR=" + n.Mount, "LITEFS_DATA_DIR=" + n.Data, "LITEFS_ADDR=" + litefs,
 		"LITEFS_LEASE=" + lease, "LITEFS_HOSTNAME=" + hostname, "LITEFS_ADVERTISE_URL=" + advertise,
@@ -92,8 +94,8 @@ func (c *Cluster) newNode(tb testing.TB, dir string, i int) *Node {
 	return n
 }
 
-// Use makes binary the program that this node runs from its next start on, and its commands from now on: another
-// release.
+// Use makes binary the program of this node from its next start on, and of its commands from now
+// on, as another release.
 func (n *Node) Use(binary string) { n.binary = binary }
 
 // Start starts the node's process. It does not wait: see WaitReady.
@@ -101,6 +103,9 @@ func (n *Node) Start(tb testing.TB) {
 	tb.Helper()
 	if n.running() {
 		tb.Fatalf("%s runs already", n.Name)
+	}
+	if n.Volume != nil && n.Volume.cmd == nil {
+		n.Volume.Start(tb)
 	}
 	config := filepath.Join(n.cluster.root, "litefs.yml")
 	argv := []string{n.binary, "mount", "--config", config}
@@ -113,7 +118,8 @@ func (n *Node) Start(tb testing.TB) {
 	}
 	defer func() { _ = log.Close() }()
 	// The process outlives the context of the test that starts it: Cleanup ends it.
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), argv[0], argv[1:]...) // #nosec G204 -- a test's own program
+	// #nosec G204 -- a test's own program
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), argv[0], argv[1:]...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = n.env, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -124,6 +130,14 @@ func (n *Node) Start(tb testing.TB) {
 		n.waitErr = cmd.Wait()
 		close(ended)
 	}(n.ended)
+}
+
+// Running reports whether the node's process runs.
+func (n *Node) Running() bool { return n.running() }
+
+// Ready asks the node's ready path once. It fails for every status but 200.
+func (n *Node) Ready(ctx context.Context) error {
+	return status200(ctx, n.PublicURL+n.cluster.opts.ReadyPath)
 }
 
 func (n *Node) running() bool {
@@ -147,7 +161,7 @@ func (n *Node) WaitReady(tb testing.TB) {
 			dead = true
 			return nil
 		}
-		return status200(ctx, n.PublicURL+n.cluster.opts.ReadyPath)
+		return n.Ready(ctx)
 	})
 	if dead {
 		tb.Fatalf("%s ended before it was ready: %v", n.Name, n.waitErr)
@@ -160,7 +174,7 @@ func status200(ctx context.Context, url string) error {
 	return do(ctx, http.MethodGet, url, "")
 }
 
-// do sends a request and wants 200.
+// do sends a request. It fails for every status but 200.
 func do(ctx context.Context, method, url, in string) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(in))
 	if err != nil {
@@ -268,18 +282,19 @@ func (n *Node) end() error {
 		}
 	}
 	n.killChild()
-	// EINVAL: it is no mount any more, as it should be.
-	if err := unix.Unmount(n.Mount, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+	// EINVAL means that it is no mount any more, as it should be.
+	if err := unix.Unmount(n.Mount, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) &&
+		!errors.Is(err, unix.ENOENT) {
 		errs = append(errs, fmt.Errorf("unmount: %w", err))
 	}
 	return errors.Join(errs...)
 }
 
-// killChild ends a child that has outlived a killed stock LiteFS. `blog mount` has its child end with it, in a
-// process group of the child's own, which this one is then not.
+// killChild ends a child that has outlived a killed stock LiteFS. `blog mount` has its child end
+// with it, in a process group of the child's own, which is another one.
 func (n *Node) killChild() {
 	if n.cmd != nil {
-		_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: nobody is left
+		_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL) // ESRCH: no process is left
 	}
 }
 

@@ -8,17 +8,18 @@ import (
 	"testing"
 )
 
-// Ports below the range from which the system takes the source ports of connections: between being found free and
-// being used, such a port is not taken by accident.
+// Ports below the range from which the system chooses the source ports of connections, so that no
+// connection takes one between being found free and being used.
 const (
 	firstPort = 15000
 	lastPort  = 32000
 )
 
-// ports gives out addresses, each once: a node that was given one may start to listen much later.
+// ports gives out addresses, each once, because a node may start to listen on its own much later.
 type ports struct{ given map[string]bool }
 
-// free returns n different loopback addresses with free ports. They are all held until the last is found.
+// free returns n different loopback addresses with free ports. It holds them all until the last is
+// found.
 func (p *ports) free(tb testing.TB, n int) []string {
 	tb.Helper()
 	if p.given == nil {
@@ -56,7 +57,8 @@ func (p *ports) free(tb testing.TB, n int) []string {
 	return addrs
 }
 
-// FreeAddresses returns n different loopback addresses with free ports, for what a test starts by other means.
+// FreeAddresses returns n different loopback addresses with free ports, for what a test starts in
+// another way.
 func FreeAddresses(tb testing.TB, n int) []string {
 	tb.Helper()
 	return new(ports).free(tb, n)

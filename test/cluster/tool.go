@@ -32,7 +32,7 @@ func startTool(tb testing.TB, logPath string, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// Consul is a running Consul agent that allows leases of a second. It keeps what it is told in memory.
+// Consul is a running Consul agent that allows leases of a second. It stores everything in memory.
 type Consul struct {
 	URL string
 	cmd *exec.Cmd
@@ -44,7 +44,7 @@ func StartConsul(tb testing.TB) *Consul {
 	return startConsul(tb, new(ports), tb.TempDir())
 }
 
-// Pause stops the process where it is: connections stay open and nothing answers.
+// Pause stops the process: connections stay open, and nothing answers.
 func (c *Consul) Pause(tb testing.TB) {
 	tb.Helper()
 	c.signal(tb, syscall.SIGSTOP)
@@ -81,7 +81,7 @@ func startConsul(tb testing.TB, ports *ports, dir string) *Consul {
 	Poll(tb, time.Minute, "Consul", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		// Ready when it can store something, which needs a leader.
+		// It is ready when it can store something, which needs a leader.
 		return do(ctx, http.MethodPut, url+"/v1/kv/ready", "yes")
 	})
 	return &Consul{URL: url, cmd: cmd}

@@ -31,7 +31,7 @@ func startToxiproxy(tb testing.TB, ports *ports, logPath string) *toxiproxy {
 	return t
 }
 
-// Link is one replica's way to the primary.
+// Link is one replica's connection to the primary.
 type Link struct {
 	Addr string // where the replica connects
 
@@ -51,8 +51,9 @@ func (t *toxiproxy) link(tb testing.TB, name, upstream string) *Link {
 	return &Link{Addr: made.Listen, toxi: t, name: name}
 }
 
-// Delay holds back what goes to the primary by up and what comes from it by down, on present connections, too. It
-// replaces the delay before; zero removes it. A round trip takes up+down longer; connecting is not delayed.
+// Delay delays what goes to the primary by up and what comes from it by down, also on open
+// connections. It replaces an earlier delay; zero removes it. A round trip takes up+down longer;
+// connecting is not delayed.
 func (l *Link) Delay(tb testing.TB, up, down time.Duration) {
 	tb.Helper()
 	for stream, d := range map[string]time.Duration{"upstream": up, "downstream": down} {
@@ -75,7 +76,8 @@ func (l *Link) Cut(tb testing.TB) {
 	l.toxi.call(tb, http.MethodPost, "/proxies/"+l.name, map[string]any{"enabled": false}, nil)
 }
 
-// Stall lets nothing through, in either direction, while connections stay open: a cable that is pulled. Heal ends it.
+// Stall lets nothing pass in either direction while connections stay open, as when a cable is
+// pulled. Heal ends it.
 func (l *Link) Stall(tb testing.TB) {
 	tb.Helper()
 	for _, stream := range []string{"upstream", "downstream"} {

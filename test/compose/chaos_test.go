@@ -21,7 +21,7 @@ func people() (s *compose.Storm, fra1, fra2, iad1, nrt1 *compose.Node) {
 // TestDraw: what is drawn depends on seed and number alone, and everything is drawn.
 func TestDraw(t *testing.T) {
 	s, fra1, fra2, _, _ := people()
-	n := len(s.Blows(fra1, fra2))
+	n := len(s.Injections(fra1, fra2))
 	seen, two := map[int]bool{}, 0
 	const many = 400
 	for i := range many {
@@ -39,16 +39,16 @@ func TestDraw(t *testing.T) {
 		two += len(places) - 1
 	}
 	if len(seen) != n || two < many/5 || two > many/2 {
-		t.Errorf("%d of %d blows drawn, %d of %d times two", len(seen), n, two, many)
+		t.Errorf("%d of %d injections drawn, %d of %d times two", len(seen), n, two, many)
 	}
 }
 
-// TestBlows: a place is the same blow whoever is primary, but for whom it strikes.
-func TestBlows(t *testing.T) {
+// TestInjections: a place is the same injection whoever is primary, but for whom it strikes.
+func TestInjections(t *testing.T) {
 	s, fra1, fra2, _, _ := people()
-	one, other := s.Blows(fra1, fra2), s.Blows(fra2, fra1)
+	one, other := s.Injections(fra1, fra2), s.Injections(fra2, fra1)
 	if len(one) != len(other) {
-		t.Fatalf("%d blows, or %d", len(one), len(other))
+		t.Fatalf("%d injections, or %d", len(one), len(other))
 	}
 	for i := range one {
 		swapped := strings.NewReplacer("fra1", "fra2", "fra2", "fra1").Replace(one[i])
@@ -63,13 +63,17 @@ func TestBlows(t *testing.T) {
 		}
 		return i
 	}
-	kill, down, consul := place("kill -9 of the container of fra1"), place("kill -9 of the containers of all nodes"), place("pause of consul")
+	kill, down := place("kill -9 of the container of fra1"), place("kill -9 of the containers of all nodes")
+	consul := place("pause of consul")
 	empty, cut := place("kill and an empty volume of fra2"), place("cut off from Consul of fra2")
+	leader, restored := place("kill -9 of the leader of consul"), place("restored snapshot of consul")
 	for _, c := range []struct{ first, second, strike int }{
 		{kill, cut, 2}, {kill, kill, 1}, {kill, down, 1}, {down, kill, 1}, {consul, down, 2}, {down, consul, 2},
 		{empty, kill, 2}, {empty, cut, 1},
 		{kill, empty, 1}, // fra2 may be the only one by then
 		{consul, empty, 1},
+		{leader, kill, 2}, {kill, leader, 2}, {leader, consul, 1},
+		{restored, kill, 1}, {kill, restored, 1}, // what is restored must be of the same term
 	} {
 		if n := s.Chosen(fra1, fra2, c.first, c.second); n != c.strike {
 			t.Errorf("%s and %s: %d strike, want %d", one[c.first], one[c.second], n, c.strike)
@@ -77,11 +81,11 @@ func TestBlows(t *testing.T) {
 	}
 }
 
-// TestSurviving: what two blows leave is demanded of it, and nothing where they may leave
+// TestSurviving: what two injections leave is demanded of it, and nothing where they may leave
 // nobody to lead.
 func TestSurviving(t *testing.T) {
 	s, fra1, fra2, _, _ := people()
-	all := s.Blows(fra1, fra2) // fra1 is primary
+	all := s.Injections(fra1, fra2) // fra1 is primary
 	place := func(name string) int {
 		i := slices.Index(all, name)
 		if i < 0 {
@@ -103,6 +107,8 @@ func TestSurviving(t *testing.T) {
 		{"kill -9 of blog serve of fra1", "kill -9 of blog serve of fra2", ""},
 		{"full disk of fra1", "pause of nrt1", ""},
 		{"pause of consul", "pause of nrt1", ""},
+		{"kill -9 of the leader of consul", "kill -9 of the container of fra1", "fra2 iad1 nrt1"},
+		{"cut off from all of the leader of consul", "pause of nrt1", "fra1 fra2 iad1"},
 		{"kill -9 of the container of consul", "kill -9 of the containers of all nodes", ""},
 	} {
 		for _, order := range [][2]string{{c.first, c.second}, {c.second, c.first}} {
@@ -118,9 +124,9 @@ func TestSurviving(t *testing.T) {
 func TestBystanders(t *testing.T) {
 	s, fra1, fra2, iad1, nrt1 := people()
 	ctx, end := context.WithCancel(t.Context())
-	looked := make(chan struct{})
+	polled := make(chan struct{})
 	go func() {
-		defer close(looked)
+		defer close(polled)
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()
 		for {
@@ -132,16 +138,18 @@ func TestBystanders(t *testing.T) {
 			}
 		}
 	}()
-	defer func() { end(); <-looked }()
+	defer func() { end(); <-polled }()
 	ask := func(n *compose.Node, outcome compose.Outcome) {
-		s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: n.Name}), compose.Told{Outcome: outcome})
+		s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: n.Name}), compose.Answer{Outcome: outcome})
 	}
 	for _, n := range []*compose.Node{fra1, fra2, iad1, nrt1} {
 		ask(n, compose.OK) // before it
 	}
 	for name, asks := range map[string][]func(){
-		"acknowledged last": {func() { ask(nrt1, compose.Unknown) }, func() { ask(fra1, compose.OK) }, func() { ask(iad1, compose.OK) }, func() { ask(fra2, compose.Unknown) }, func() { ask(fra2, compose.OK) }},
-		"attempted last":    {func() { ask(fra1, compose.OK) }, func() { ask(iad1, compose.OK) }, func() { ask(fra2, compose.OK) }, func() { ask(nrt1, compose.Unknown) }},
+		"acknowledged last": {func() { ask(nrt1, compose.Unknown) }, func() { ask(fra1, compose.OK) },
+			func() { ask(iad1, compose.OK) }, func() { ask(fra2, compose.Unknown) }, func() { ask(fra2, compose.OK) }},
+		"attempted last": {func() { ask(fra1, compose.OK) }, func() { ask(iad1, compose.OK) },
+			func() { ask(fra2, compose.OK) }, func() { ask(nrt1, compose.Unknown) }},
 	} {
 		struck, undone, asked := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
@@ -156,7 +164,8 @@ func TestBystanders(t *testing.T) {
 				do()
 			}
 		}()
-		s.Bystand(t, nrt1, true, func(context.Context) error { close(struck); return nil }, func(context.Context) error { close(undone); return nil })
+		s.Bystand(t, nrt1, true, func(context.Context) error { close(struck); return nil },
+			func(context.Context) error { close(undone); return nil })
 		<-asked
 	}
 }

@@ -3,30 +3,42 @@ package compose
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
+
+	"blog/internal/posts"
 )
 
-// Copy is what a node has: the rows that a storm is about.
+// Copy is a node's copy of the database: the rows that a storm checks.
 type Copy struct {
 	Node string
-	// Position is LiteFS's: transaction and checksum of the whole database.
+	// Position is LiteFS's transaction and checksum of the whole database.
 	Position string
 	Posts    []PostRow
 	Writes   []WriteRow
+	// Tags are all labels, in order.
+	Tags []string
+	// Pictures are the stored pictures by hash.
+	Pictures map[string]PictureRow
+	// Sessions has the hashes of the tokens of sessions that have not ended.
+	Sessions map[string]bool
 }
 
 // PostRow is a post.
 type PostRow struct {
-	ID       int64
-	Slug     string
-	Title    string
-	Body     string
-	Revision int64
+	ID          int64
+	Slug        string
+	Title       string
+	Body        string
+	HTML        string
+	Revision    int64
+	State       posts.State
+	PublishedAt string   // as stored
+	Labels      []string // in the post's own row
+	Tagged      []string // in the rows that join the post with tags, in their order
+	Pictures    []string // hashes of the pictures that the post shows
 }
 
 // WriteRow is a row of the table writes.
@@ -35,15 +47,23 @@ type WriteRow struct {
 	Key    string
 	Mark   string // in hex
 	Name   string
+	At     string // as stored
 	Result struct {
 		ID       int64
 		Slug     string
 		Revision int64
+		State    posts.State
 	}
 }
 
-// ReadCopy reads the database file at path, after the integrity checks of SQLite
-// and of its full-text indexes. The file is a test's own: it is written to.
+// PictureRow is what is stored of a picture.
+type PictureRow struct {
+	Complete bool
+	Sum      string // hash over its chunks in their order, which is that of the picture when it is whole
+}
+
+// ReadCopy reads the database file at path, after the integrity checks of SQLite and of its
+// full-text indexes. These write to the file, so it has to belong to the test.
 func ReadCopy(ctx context.Context, path string) (_ *Copy, err error) {
 	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000")
 	if err != nil {
@@ -55,41 +75,23 @@ func ReadCopy(ctx context.Context, path string) (_ *Copy, err error) {
 		return nil, err
 	}
 	c := &Copy{}
-	err = each(ctx, db, "SELECT id, slug, title, body, revision FROM posts ORDER BY id", func(rows *sql.Rows) error {
-		var p PostRow
-		err = rows.Scan(&p.ID, &p.Slug, &p.Title, &p.Body, &p.Revision)
-		c.Posts = append(c.Posts, p)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read posts: %w", err)
-	}
-	err = each(ctx, db, "SELECT seq, key, mark, name, result FROM writes ORDER BY seq", func(rows *sql.Rows) error {
-		var w WriteRow
-		var mark []byte
-		var result string
-		if err = rows.Scan(&w.Seq, &w.Key, &mark, &w.Name, &result); err != nil {
-			return err
-		}
-		w.Mark = hex.EncodeToString(mark)
-		c.Writes = append(c.Writes, w)
-		// A result of another shape, such as a login's, is none of ours.
-		_ = json.Unmarshal([]byte(result), &c.Writes[len(c.Writes)-1].Result)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read writes: %w", err)
+	if err = errors.Join(c.readPosts(ctx, db), c.readWrites(ctx, db), c.readTags(ctx, db), c.readPictures(ctx, db),
+		c.readSessions(ctx, db)); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
+// integrity runs the integrity checks of the database and of its full-text indexes.
 func integrity(ctx context.Context, db *sql.DB) error {
 	var said string
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&said); err != nil || said != "ok" {
 		return errors.Join(fmt.Errorf("integrity check: %s", said), err)
 	}
 	var indexes []string
-	err := each(ctx, db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%' ORDER BY name", func(rows *sql.Rows) error {
+	const query = "SELECT name FROM sqlite_schema " +
+		"WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%' ORDER BY name"
+	err := each(ctx, db, query, func(rows *sql.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		indexes = append(indexes, name)
@@ -99,14 +101,16 @@ func integrity(ctx context.Context, db *sql.DB) error {
 		return errors.Join(errors.New("no full-text index found"), err)
 	}
 	for _, name := range indexes {
-		// rank 1: compared with what is indexed, too.
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)", name)); err != nil {
+		// With rank 1 the index is also compared with the text that it indexes.
+		if _, err := db.ExecContext(ctx, fmt.Sprintf("INSERT INTO %[1]s (%[1]s, rank) VALUES ('integrity-check', 1)",
+			name)); err != nil {
 			return fmt.Errorf("full-text index %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
+// each runs a query and calls row for each of its rows.
 func each(ctx context.Context, db *sql.DB, query string, row func(*sql.Rows) error) (err error) {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {

@@ -8,18 +8,21 @@ import (
 	"strings"
 )
 
-// Cuts are rules in the firewall of the container's own network, set from outside:
-// packets vanish, connections hang instead of closing, addresses and names stay.
-// What this machine sends to the published ports still gets through, so that a
-// test can ask a node that nobody else reaches. The rules go with the container.
+// Cuts are rules in the firewall of the container's own network, set from outside. Packets vanish,
+// connections hang instead of closing, and addresses and names stay. What this machine sends to the
+// published ports still arrives, so a test can ask a node that no other container reaches. The end
+// of the container ends the rules.
 
-// table is the chain that holds them.
+// table is the chain of the rules.
 const table = "BLOG-TEST"
 
-// endpoint is a container's place in one network.
+// endpoint is a container's gateway and address in one network.
 type endpoint struct{ gateway, ip string }
 
 func (n *Node) endpoints(ctx context.Context) ([]endpoint, error) {
+	if n.servers != nil {
+		return n.serverEndpoints(ctx)
+	}
 	out, err := n.inspect(ctx, "{{range .NetworkSettings.Networks}}{{.Gateway}} {{.IPAddress}}\n{{end}}")
 	if err != nil {
 		return nil, err
@@ -46,10 +49,11 @@ func (n *Node) CutOff(ctx context.Context) error {
 	for _, e := range all {
 		rules = append(rules, []string{"-s", e.gateway, "-j", "RETURN"}, []string{"-d", e.gateway, "-j", "RETURN"})
 	}
+	n.drops("cut from all")
 	return n.rules(ctx, append(rules, []string{"-j", "DROP"}))
 }
 
-// CutFrom cuts the way between the node and another container, both directions.
+// CutFrom cuts the connection between the node and another container, in both directions.
 func (n *Node) CutFrom(ctx context.Context, other *Node) error {
 	all, err := other.endpoints(ctx)
 	if err != nil {
@@ -59,17 +63,20 @@ func (n *Node) CutFrom(ctx context.Context, other *Node) error {
 	for _, e := range all {
 		rules = append(rules, []string{"-s", e.ip, "-j", "DROP"}, []string{"-d", e.ip, "-j", "DROP"})
 	}
+	n.drops("cut from " + other.Name)
 	return n.rules(ctx, rules)
 }
 
-// Unplug takes the node out of its networks: interface and addresses are gone, and
-// so are the published ports.
+// Unplug removes the node from its networks. Its interfaces and addresses disappear, and the
+// published ports too.
 func (n *Node) Unplug(ctx context.Context) error {
-	out, err := n.inspect(ctx, "{{range $name, $net := .NetworkSettings.Networks}}{{$name}}{{range $net.Aliases}} {{.}}{{end}}\n{{end}}")
+	out, err := n.inspect(ctx, "{{range $name, $net := .NetworkSettings.Networks}}{{$name}}"+
+		"{{range $net.Aliases}} {{.}}{{end}}\n{{end}}")
 	if err != nil {
 		return err
 	}
 	n.plugs = nil
+	n.unplugged()
 	for line := range strings.Lines(out) {
 		if f := strings.Fields(line); len(f) > 0 {
 			n.plugs = append(n.plugs, f)
@@ -80,7 +87,7 @@ func (n *Node) Unplug(ctx context.Context) error {
 	return err
 }
 
-// Plug puts it back, under its old names; its address may be another.
+// Plug adds the node to its networks again, under its old names. Its addresses may be others.
 func (n *Node) Plug(ctx context.Context) error {
 	var errs []error
 	for _, p := range n.plugs {
@@ -94,32 +101,34 @@ func (n *Node) Plug(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// HoldReplication keeps transactions from arriving here, from whoever is primary,
-// and nothing else: LiteFS's stream is the only thing that is on its ports.
+// HoldReplication drops the transactions that arrive at this node, whichever node is primary, and
+// nothing else: its rules name LiteFS's ports, which only LiteFS's stream uses.
 func (n *Node) HoldReplication(ctx context.Context) error {
 	var rules [][]string
 	for _, other := range n.project.Nodes {
 		port := strconv.Itoa(other.litefsPort)
 		if other != n {
-			rules = append(rules, []string{"-p", "tcp", "--dport", port, "-j", "DROP"}, []string{"-p", "tcp", "--sport", port, "-j", "DROP"})
+			rules = append(rules, []string{"-p", "tcp", "--dport", port, "-j", "DROP"},
+				[]string{"-p", "tcp", "--sport", port, "-j", "DROP"})
 		}
 	}
+	n.drops("replication held")
 	return n.rules(ctx, rules)
 }
 
-// HoldStream keeps transactions from leaving this node. A proxy between the regions
-// would keep those that are on their way, and pass them on once the node is gone:
-// HoldReplication on its other side does not take them away.
+// HoldStream drops the transactions that leave this node. HoldReplication at the receiver would not
+// be enough: a proxy between the regions would store those on their way, and deliver them once the
+// node is gone.
 func (n *Node) HoldStream(ctx context.Context) error { return n.holdStream(ctx) }
 
-// HoldCopies lets replicas connect to this node's stream and keeps what is large
-// from leaving: a first copy never arrives whole.
+// HoldCopies lets replicas connect to this node's stream but drops large packets that leave it, so
+// that a first copy never arrives as a whole.
 func (n *Node) HoldCopies(ctx context.Context) error {
 	return n.holdStream(ctx, "-m", "length", "--length", "700:65535")
 }
 
-// holdStream drops what leaves from LiteFS's port, of what matches, but for what goes
-// to this node itself and to this machine.
+// holdStream drops what leaves from LiteFS's port and matches, except to this node itself and to
+// this machine.
 func (n *Node) holdStream(ctx context.Context, match ...string) error {
 	all, err := n.endpoints(ctx)
 	if err != nil {
@@ -129,6 +138,7 @@ func (n *Node) holdStream(ctx context.Context, match ...string) error {
 	for _, e := range all {
 		rules = append(rules, []string{"-d", e.gateway, "-j", "RETURN"})
 	}
+	n.drops("stream held")
 	drop := append([]string{"-p", "tcp", "--sport", strconv.Itoa(n.litefsPort)}, match...)
 	return n.rules(ctx, append(rules, append(drop, "-j", "DROP")))
 }
@@ -136,11 +146,12 @@ func (n *Node) holdStream(ctx context.Context, match ...string) error {
 func (n *Node) rules(ctx context.Context, rules [][]string) error {
 	cmds := [][]string{}
 	if !n.ruled(ctx) {
-		cmds = append(cmds, []string{"-N", table}, []string{"-I", "INPUT", "-j", table}, []string{"-I", "OUTPUT", "-j", table})
+		cmds = append(cmds, []string{"-N", table}, []string{"-I", "INPUT", "-j", table},
+			[]string{"-I", "OUTPUT", "-j", table})
 	}
 	for _, r := range rules {
-		// An interface has one direction only: such a rule is no rule of the other
-		// chain, where it just never matches.
+		// A rule with an interface is for one direction only. In the chain of the other direction
+		// it just never matches.
 		cmds = append(cmds, append([]string{"-A", table}, r...))
 	}
 	return n.firewall(ctx, cmds...)
@@ -154,8 +165,7 @@ func (n *Node) Heal(ctx context.Context) error {
 	return n.firewall(ctx, []string{"-F", table})
 }
 
-// ruled reports whether the chain is there: a container that has started again, on
-// its own as well, has none.
+// ruled reports whether the chain exists. A container that has started again has none.
 func (n *Node) ruled(ctx context.Context) bool {
 	return n.firewall(ctx, []string{"-n", "-L", table}) == nil
 }

@@ -9,19 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/test/cluster"
 )
 
-// Fault is one thing that goes wrong: how, and what must happen then.
+// Fault is one thing that goes wrong, and what must happen then.
 type Fault struct {
 	Name string
 	do   func(f *spell)
 }
 
-// Faults are all that a run goes through, in this order.
+// Faults returns the faults of a run, in their order.
 func Faults() []Fault {
-	return []Fault{
+	return append([]Fault{
 		{"a. none", none},
 		{"b. kill -9 of the primary's container", killed},
 		{"c. kill -9 of blog serve", func(f *spell) { processKilled(f, "serve") }},
@@ -29,7 +31,11 @@ func Faults() []Fault {
 		{"d. SIGTERM to the primary", stopped},
 		{"e. the primary cut off from all", primaryCutOff},
 		{"e. the primary unplugged from its network", primaryUnplugged},
-		{"f. a replica cut off from all", func(f *spell) { f.long = 2 * Lease; bystanders(f.Node(Nrt1), cutOff(f.Node(Nrt1))).only(f) }},
+		{"f. a replica cut off from all", func(f *spell) {
+			f.long = 2 * Lease
+			bystanders(f.Node(Nrt1),
+				cutOff(f.Node(Nrt1))).only(f)
+		}},
 		{"g. the way between fra1 and fra2 cut", pairCut},
 		{"h. the primary cut off from Consul", consulCut},
 		{"i. the primary paused for 30 s", func(f *spell) { f.long = 30 * time.Second; paused(f) }},
@@ -40,10 +46,13 @@ func Faults() []Fault {
 		{"n. the primary's disk full", func(f *spell) { f.long = 2 * Lease; diskFull(f, noSpare) }},
 		{"n. the primary's disk full at a commit", func(f *spell) { f.long = 2 * Lease; diskFull(f, someSpare) }},
 		{"o. a wrong secret on one node", wrongSecret},
-	}
+		{"p. kill -9 of Consul's leader", func(f *spell) { f.consulFault(killOfLeader) }},
+		{"p. Consul's leader cut off from the other servers", func(f *spell) { f.consulFault(leaderFromServers) }},
+		{"q. Consul restored from a snapshot", consulRestored},
+	}, moreFaults()...)
 }
 
-// Run runs one fault on a cluster that is whole, and leaves it whole and checked.
+// Run waits until the cluster is whole, runs one fault, waits until the cluster is whole again, and runs all checks.
 func (s *Storm) Run(tb testing.TB, fault Fault) {
 	tb.Helper()
 	s.begin("before " + fault.Name)
@@ -55,23 +64,24 @@ func (s *Storm) Run(tb testing.TB, fault Fault) {
 	s.begin("after " + fault.Name)
 	f.whole()
 	s.awaitChanges(tb)
-	s.Quiet(tb)
+	s.AwaitIdle(tb)
 }
 
+// none checks, without a fault, that a post written on any node is seen on every node.
 func none(f *spell) {
 	f.survive = f.Nodes
-	f.strike(func(context.Context) error { return nil })
-	f.heal(func(context.Context) error { return nil })
+	f.struck = f.from
+	f.until = f.from
 	for _, n := range f.Nodes {
 		w := f.Writers[n.Name]
 		write := Write{Key: n.Name + "seen", Kind: Create, Post: n.Name + "seen"}
-		told := w.Ask(f.tb.Context(), write, patient)
-		if told.Outcome != OK {
-			f.tb.Fatalf("a write on %s: %s", n.Name, told.Message)
+		answer := w.Ask(f.tb.Context(), write, patient)
+		if answer.Outcome != OK {
+			f.tb.Fatalf("a write on %s: %s", n.Name, answer.Message)
 		}
 		for _, other := range f.Nodes {
 			cluster.Poll(f.tb, ackLimit, "a post written on "+n.Name+" is seen on "+other.Name, func(ctx context.Context) error {
-				body, err := fetch(ctx, other.Public+"/posts/"+told.Slug)
+				body, err := fetch(ctx, other.Public+"/posts/"+answer.Slug)
 				if err == nil && !slices.Contains(ShownIn(string(body)), Shown{write.Post, 1, write.Key}) {
 					err = errors.New("the page does not show it")
 				}
@@ -81,18 +91,25 @@ func none(f *spell) {
 	}
 }
 
+// killed kills the primary's container.
 func killed(f *spell) {
-	primary, standby := f.Primary(f.tb)
-	f.survive, f.cutOff = f.others(primary), []*Node{primary}
-	f.Excuse(primary)
-	dead := f.strike(primary.Kill)
-	f.becomes(standby)
-	f.limit("no writer after a kill", f.AwaitAcks(f.tb, dead, f.survive...)-dead, 2*Lease)
-	f.heal(primary.Start)
+	primary, _ := f.Primary(f.tb)
+	dies(f, primary, &injection{name: "kill", inject: primary.Kill, undo: primary.Start})
 }
 
-// processKilled kills one process of the primary's. The node comes back by itself,
-// with or without its role.
+// dies ends the primary by the injection b, and checks that the standby becomes primary in time.
+func dies(f *spell, primary *Node, b *injection) {
+	_, standby := f.Primary(f.tb)
+	f.survive, f.cutOff = f.others(primary), []*Node{primary}
+	f.Excuse(primary)
+	dead := f.strike(b.inject)
+	f.becomes(standby)
+	f.limit("no writer after a "+b.name, f.AwaitAcks(f.tb, dead, f.survive...)-dead, 2*Lease)
+	f.heal(b.undo)
+}
+
+// processKilled kills the process of the primary with this name. The node starts it again by itself, and stays primary
+// or not.
 func processKilled(f *spell, name string) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
@@ -100,16 +117,16 @@ func processKilled(f *spell, name string) {
 	dead := f.strike(func(ctx context.Context) error { return primary.KillProcess(ctx, name) })
 	f.limit("no writer after a kill of "+name, f.AwaitAcks(f.tb, dead, f.survive...)-dead, 2*Lease)
 	f.heal(func(context.Context) error { return nil })
-	f.keepsOrMoves(primary, standby)
+	f.staysOrMoves(primary, standby)
 }
 
-// leaving is how long a node may take to end, and handOff how long nobody may be
-// there to write meanwhile.
+// leaving is how long a node may take to end, and handOff how long no write may be acknowledged meanwhile.
 const (
 	leaving = 8 * time.Second
 	handOff = 2 * time.Second
 )
 
+// stopped sends SIGTERM to the primary, which hands its role to the standby before it ends.
 func stopped(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
@@ -128,6 +145,7 @@ func (f *spell) hasLeft() {
 	f.limit("from SIGTERM to the end", f.struck-f.from, leaving)
 }
 
+// primaryCutOff cuts the primary off from all other nodes and from Consul. It steps down, and acknowledges nothing.
 func primaryCutOff(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
@@ -140,8 +158,8 @@ func primaryCutOff(f *spell) {
 	f.noAcks(cut, primary)
 }
 
-// primaryUnplugged is the same with the tools of an operator, who also asks for a
-// write there, from within.
+// primaryUnplugged disconnects the primary's container from its network. Nobody can reach its ports then, so a write is
+// asked for inside the container, by the command line.
 func primaryUnplugged(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive = f.others(primary)
@@ -153,16 +171,17 @@ func primaryUnplugged(f *spell) {
 	f.heal(primary.Plug)
 }
 
-// refusesWithin asks for a write on a node from within: its ports are gone.
+// refusesWithin checks that a write that is asked for inside a node's container is not acknowledged.
 func (f *spell) refusesWithin(n *Node) {
 	f.tb.Helper()
 	name := fmt.Sprintf("inside%d", len(f.Ledger.Asks()))
-	told, code := f.Blog(f.tb, n, Write{Key: name, Kind: Create, Post: name}, 2*Lease)
-	if code != 3 || told.Outcome == OK {
-		f.tb.Fatalf("%s: a write on %s ended with %d: %+v", f.now(), n.Name, code, told)
+	answer, code := f.Blog(f.tb, n, Write{Key: name, Kind: Create, Post: name}, 2*Lease)
+	if code != 3 || answer.Outcome == OK {
+		f.tb.Fatalf("%s: a write on %s ended with %d: %+v", f.now(), n.Name, code, answer)
 	}
 }
 
+// pairCut cuts the connection between the primary and the standby. The primary goes on alone.
 func pairCut(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(standby), []*Node{standby}
@@ -171,21 +190,23 @@ func pairCut(f *spell) {
 	f.alone()
 	f.AwaitAcks(f.tb, cut, f.survive...)
 	f.heal(primary.Heal)
-	f.keeps(primary)
+	f.staysPrimary(primary)
 }
 
+// consulCut cuts the primary off from Consul, so that it loses its lease. The other nodes still reach it.
 func consulCut(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
 	cut := f.strike(func(ctx context.Context) error { return primary.CutFrom(ctx, f.Node(Consul)) })
 	f.limit("a primary without Consul steps down", f.stepsDown(primary)-cut, Lease)
-	f.Hold(primary) // it does not learn who is primary now; until here its rows were sent
-	// Until it steps down it is primary and reachable: it may acknowledge.
+	f.Hold(primary) // only from here on: it does not learn which node is primary now, and rows do not reach it
+	// It may acknowledge until it steps down, since it is primary and can be reached.
 	f.AwaitAcks(f.tb, f.becomes(standby), f.survive...)
 	f.limit("no writer meanwhile", f.silence(cut), 3*Lease)
 	f.heal(primary.Heal)
 }
 
+// paused freezes the primary for longer than its lease. Once it runs again it must say that it is not primary.
 func paused(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(primary), []*Node{primary}
@@ -194,15 +215,10 @@ func paused(f *spell) {
 	f.becomes(standby)
 	f.limit("the other writes", f.AwaitAcks(f.tb, frozen, f.survive...)-frozen, 3*Lease)
 	f.heal(primary.Unpause)
-	thawed := f.Ledger.Now()
-	cluster.Poll(f.tb, upLimit, "the old primary knows that it is not", func(context.Context) error {
-		if !f.Roles.Deny(thawed, primary.Name) {
-			return errors.New("not yet")
-		}
-		return nil
-	})
+	f.denies(primary, f.Ledger.Now())
 }
 
+// consulAway pauses Consul, and then stops it and starts it again.
 func consulAway(f *spell) {
 	consul := f.Node(Consul)
 	f.long = 20 * time.Second
@@ -216,7 +232,8 @@ func consulPaused(f *spell) {
 	consulGone(f, consul.Pause, consul.Unpause, 2*Lease)
 }
 
-// consulGone: no writes once the lease is over, but no reader notices and no process ends.
+// consulGone makes Consul unavailable. Once the lease is over no node is primary, so no write is acknowledged. Readers
+// are served as before, and no process ends.
 func consulGone(f *spell, inject, undo func(ctx context.Context) error, limit time.Duration) {
 	before := f.processes()
 	f.cutOff, f.recovery = f.Nodes, longer
@@ -226,13 +243,13 @@ func consulGone(f *spell, inject, undo func(ctx context.Context) error, limit ti
 		f.headless(time.Second)
 	}
 	f.heal(undo)
-	f.limit("writes after Consul was away", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, limit)
+	f.limitOfStart("writes after Consul was away", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, limit)
 	if after := f.processes(); !slices.Equal(before, after) {
 		f.tb.Errorf("%s: processes were %v and are %v", f.now(), before, after)
 	}
 }
 
-// processes are the blog's on all nodes.
+// processes returns the processes of the blog on all nodes. There must be two on each.
 func (f *spell) processes() []Process {
 	f.tb.Helper()
 	var all []Process
@@ -249,14 +266,23 @@ func (f *spell) processes() []Process {
 	return all
 }
 
+// allDown kills the containers of all nodes, and starts them again.
 func allDown(f *spell) {
-	f.cutOff, f.recovery = f.Nodes, longer
-	f.Excuse(f.Nodes...)
-	f.strike(onEach(f.Nodes, (*Node).Kill))
-	f.heal(onEach(f.Nodes, (*Node).Start))
-	f.limit("writes after all were down", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
+	downAndUp(f, &injection{
+		victims: f.Nodes, inject: onEach(f.Nodes, (*Node).Kill), undo: onEach(f.Nodes, (*Node).Start),
+	})
 }
 
+// downAndUp ends both candidates by the injection b. No write can be acknowledged until one has started again.
+func downAndUp(f *spell, b *injection) {
+	f.cutOff, f.recovery = f.Nodes, longer
+	f.Excuse(b.victims...)
+	f.strike(b.inject)
+	f.heal(b.undo)
+	f.limitOfStart("writes after all were down", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
+}
+
+// atOnce calls do for all nodes at the same time, and returns all errors.
 func atOnce(nodes []*Node, do func(n *Node) error) error {
 	errs := make([]error, len(nodes))
 	var all sync.WaitGroup
@@ -267,8 +293,8 @@ func atOnce(nodes []*Node, do func(n *Node) error) error {
 	return errors.Join(errs...)
 }
 
-// standbyFirst: what the primary acknowledged alone only it has, so the standby
-// that comes back by itself waits for it.
+// standbyFirst kills the standby, then the primary, and starts the standby first. It must not become primary, because
+// it lacks what the primary has acknowledged alone meanwhile.
 func standbyFirst(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(standby), []*Node{standby}
@@ -278,13 +304,11 @@ func standbyFirst(f *spell) {
 	f.AwaitAcks(f.tb, f.from, f.survive...)
 	f.try("kill the primary", primary.Kill)
 	f.try("start the standby", standby.Start)
-	f.headless(3*Lease, standby.Name)
-	f.survive, f.cutOff, f.recovery = nil, f.Nodes, longer
-	f.heal(primary.Start)
-	f.from = f.until // from here on it must be seen to lead, not before
-	f.becomes(primary)
+	f.comesBack(primary, standby)
 }
 
+// wiped kills the standby and removes its data, and kills the primary while the standby receives its copy. The standby
+// must not become primary with a part of the copy.
 func wiped(f *spell) {
 	primary, standby := f.Primary(f.tb)
 	f.survive, f.cutOff = f.others(standby), []*Node{standby}
@@ -302,51 +326,49 @@ func wiped(f *spell) {
 		}
 		return err
 	})
+	f.struckAll() // before the kill, which ends the rule that holds the copy
 	f.try("kill the primary", primary.Kill)
 	if pos, err := standby.Position(f.tb.Context()); err == nil {
 		f.tb.Fatalf("%s: the copy is whole already, at %s: nothing was tried", f.now(), pos)
 	}
-	f.headless(3*Lease, standby.Name)
-	f.survive, f.cutOff, f.recovery = nil, f.Nodes, longer
-	f.heal(primary.Start)
-	f.from = f.until // from here on it must be seen to lead, not before
-	f.becomes(primary)
+	f.comesBack(primary, standby)
 }
 
-// How much room is left on a disk that is full, in pages. Of the last write that begins
-// there is room for the journal and not for LiteFS's own file, where each write before
-// has taken as much as that file needs.
+// How much room is left on a disk that is full, in pages. With noSpare there is room for hardly anything. With
+// someSpare, some more writes are committed, and the last one that begins has room for its journal and none for
+// LiteFS's file of the transaction, so that it fails at its commit.
 const (
 	noSpare   = 2
 	someSpare = 64
 )
 
-// diskFull: writers are told what it is, and nothing that was told is lost.
+// diskFull fills the primary's disk, except for spare pages. Writers must be told that the disk is full.
 func diskFull(f *spell, spare uint64) {
 	primary, standby := f.Primary(f.tb)
 	f.cutOff, f.recovery = f.Nodes, longer
 	f.Excuse(primary)
 	full := f.strike(func(context.Context) error { return primary.Fill(spare) })
-	f.tells(full, repo.DiskFull, f.Nodes...)
+	f.awaitReason(full, apperr.DiskFull, f.Nodes...)
 	f.heal(func(context.Context) error { return primary.Empty() })
 	f.limit("writes after the disk has room again", f.AwaitAcks(f.tb, f.until, f.Nodes...)-f.until, 4*Lease)
-	f.keepsOrMoves(primary, standby)
+	f.staysOrMoves(primary, standby)
 }
 
+// wrongSecret starts a replica with another secret than the other nodes have. It must acknowledge nothing.
 func wrongSecret(f *spell) {
 	primary, _ := f.Primary(f.tb)
 	odd := f.Node(Nrt1)
 	f.survive, f.cutOff, f.recovery = f.others(odd), []*Node{odd}, longer
 	f.Excuse(odd)
-	f.Avoid(odd) // what it signs is nothing to the others
+	f.Avoid(odd) // other nodes do not accept the cookies that it signs
 	const wrong = "another-secret-another-secret-another"
-	transport := repo.NewTransport(wrong)
+	transport := transport.NewClient(wrong)
 	defer transport.Close()
 	begun := f.strike(func(ctx context.Context) error { return f.Recreate(ctx, odd.Name, "NRT1_SECRET="+wrong) })
 	f.Writers[odd.Name].Use(repo.NewClient(odd.Private, transport))
-	f.tells(begun, repo.BadSecret, odd)
+	f.awaitReason(begun, apperr.BadSecret, odd)
 	f.heal(func(ctx context.Context) error { return f.Recreate(ctx, odd.Name) })
 	f.Writers[odd.Name].Use(repo.NewClient(odd.Private, f.transport))
 	f.noAcks(begun, odd)
-	f.keeps(primary)
+	f.staysPrimary(primary)
 }

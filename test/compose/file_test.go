@@ -10,29 +10,34 @@ import (
 	"blog/test/cluster"
 )
 
-// old is the version of the last docker-compose in Python. Its `config` reads other files than compose v2 does.
+// old matches the version of the last docker-compose in Python, whose `config` reads other files
+// than compose v2.
 var old = regexp.MustCompile(`^docker-compose version 1\.29\.`)
 
-// mustOld is docker-compose 1.29. A missing one fails the test: what was not read by it has shown nothing.
+// mustOld returns the path of docker-compose 1.29. The test fails without it: a file that it did
+// not read has shown nothing.
 func mustOld(t *testing.T) string {
 	t.Helper()
-	const install = "install it with `apt-get install docker-compose` on Debian bookworm, elsewhere with `pip install docker-compose==1.29.2`"
+	const install = "install it with `apt-get install docker-compose` on Debian bookworm, " +
+		"elsewhere with `pip install docker-compose==1.29.2`"
 	path, err := exec.LookPath("docker-compose")
 	if err != nil {
 		t.Fatalf("docker-compose 1.29 is not on the PATH: %s (%v)", install, err)
 	}
 	// Standard output alone: Python may warn beside it.
-	text, err := exec.CommandContext(t.Context(), path, "--version").Output() // #nosec G204 -- the program that is looked for
+	// #nosec G204 -- the program that is searched for
+	text, err := exec.CommandContext(t.Context(), path, "--version").Output()
 	if err != nil || !old.Match(text) {
 		t.Fatalf("%s is %q (%v) and not docker-compose 1.29: %s", path, text, err, install)
 	}
 	return path
 }
 
-// TestFileIsReadByBoth: docker-compose 1.29 and compose v2.
+// TestFileIsReadByBoth: docker-compose 1.29 and compose v2 both read compose.yml.
 func TestFileIsReadByBoth(t *testing.T) {
 	for _, p := range []string{cluster.Tool(t, "docker-compose"), mustOld(t)} {
-		cmd := exec.CommandContext(t.Context(), p, "-f", "compose.yml", "config", "--quiet") // #nosec G204 -- the two programs
+		// #nosec G204 -- the two programs
+		cmd := exec.CommandContext(t.Context(), p, "-f", "compose.yml", "config", "--quiet")
 		cmd.Dir = cluster.Root(t)
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v: %s", p, err, text)

@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// A node that has waited in vain for what its reader has seen says so, by web's
-// X-Stale-Read. That is right only where the row cannot have come:
+// A node that has waited in vain for what its reader has seen says so in web's X-Stale-Read. That
+// is right only when the row cannot have arrived:
 //
-//   - a fault holds the node's rows back (Hold), or the primary's, or the node is
-//     meant to be down (Excuse): until the cluster is whole again;
-//   - there is no primary, or another has just begun: the rows that a primary leaves
-//     unsent are nowhere else, and the replicas have yet to find the next one. This
-//     is not said by the faults but by the nodes' roles, as they were seen.
+//   - a fault holds back the node's rows (Hold), or the primary's, or the node is meant to be down
+//     (Excuse), until the cluster is whole again;
+//   - there is no primary, or another one has just begun. No other node has the rows that a primary
+//     leaves unsent, and the replicas still have to find the next primary. The nodes' roles, as they
+//     were observed, show this, and not the faults.
 //
-// So with Consul away rows may be late from the moment in which the primary steps
-// down. Everywhere else, and in each stretch without a fault, such an answer is late:
-// printed, and an error when it is not the machine's fault (mayBeLate).
+// So when Consul is away rows may be late from the moment in which the primary steps down. At all
+// other times, and in each stretch without a fault, such an answer is late. It is printed, and is
+// an error unless the machine is the cause (mayBeLate).
 
-// following is how long replicas may take to find the next primary and take over its
-// history.
+// following is how long replicas may take to find the next primary and adopt its history.
 const following = 2 * Lease
 
-// Hold says that rows may not reach the named nodes, nor leave them, until the cluster
-// is whole again.
+// Hold notes that rows may neither reach the named nodes nor leave them until the cluster is whole
+// again.
 func (s *Storm) Hold(nodes ...*Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +31,7 @@ func (s *Storm) Hold(nodes ...*Node) {
 	}
 }
 
-// held reports whether a fault may keep rows from a node now.
+// held reports whether a fault may hold rows back from a node now.
 func (s *Storm) held(node string) bool {
 	primaries := s.Roles.Primaries(0)
 	s.mu.Lock()
@@ -44,9 +43,9 @@ func (s *Storm) held(node string) bool {
 	return held
 }
 
-// Sights returns what readers saw, with what the roles of that time excuse.
-func (s *Storm) Sights() []Sight {
-	all := s.Log.Sights(0)
+// Observations returns what readers saw, with what the roles at that time excuse.
+func (s *Storm) Observations() []Observation {
+	all := s.Log.Observations(0)
 	for i := range all {
 		v := &all[i]
 		v.Held = v.Held || (v.Stale > 0 && !s.Roles.Steady(v.Start-following, v.End))
@@ -54,34 +53,33 @@ func (s *Storm) Sights() []Sight {
 	return all
 }
 
-// mayBeLate is how many answers of a stretch may be late. It should be none. But the
-// machine is shared, and when it stops for two seconds so do rows: that makes one answer
-// late, seldom two, since only who comes from another node waits at all. A node that is
-// behind makes one after the other. No such answer may be a 503: new posts are too few
-// to meet such a moment by chance.
+// mayBeLate is how many answers of a stretch may be late. None should be, but the machine is
+// shared, and when it stops for two seconds so do rows. That makes one answer late, seldom two,
+// since only a reader who comes from another node waits at all. A node that is behind makes many
+// answers late. No late answer may be a 503: new posts are too few to meet such a moment by chance.
 const mayBeLate = 1
 
-// late reports that the node lacked what the reader had seen, and nothing held it back.
-func (s *Sight) late() bool { return s.Stale > 0 && !s.Held && !s.Excused }
+// late reports whether the node lacked what the reader had seen although nothing held it back.
+func (s *Observation) late() bool { return s.Stale > 0 && !s.Held && !s.Excused }
 
-func (s *Sight) lateness() string {
+func (s *Observation) lateness() string {
 	return fmt.Sprintf("%s is late: row %d was waited for in vain, and nothing held it back", s.where(), s.Stale)
 }
 
-// waitedOnce is for how long a node that has waited for a row in vain says that it is missing
-// without another wait (web's absentFor).
+// waitedOnce is for how long a node that has waited in vain for a row says that the row is missing
+// without waiting again (web's absentFor).
 const waitedOnce = 10 * time.Second
 
-// tooLate finds the answers that are late, in stretches that have more than may be. Those
-// that rest on one wait of a node are late once.
-func tooLate(sights []Sight) (wrong []string) {
+// tooLate returns the late answers of stretches that have more than mayBeLate. Answers that rest on
+// one wait of a node count once.
+func tooLate(observations []Observation) (wrong []string) {
 	type wait struct {
 		fault, node string
 		row         int64
 	}
 	found, waits := map[string][]string{}, map[string]int{}
 	until := map[wait]time.Duration{}
-	for _, s := range sights {
+	for _, s := range observations {
 		if !s.late() {
 			continue
 		}

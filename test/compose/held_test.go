@@ -14,13 +14,13 @@ import (
 	"blog/test/compose"
 )
 
-// TestRolesHold: while no node is steadily primary rows may be late, and for as long
-// after an election as the replicas may take to follow.
+// TestRolesHold: rows may be late while no node is steadily primary, and after an election for as
+// long as replicas may need to follow.
 func TestRolesHold(t *testing.T) {
 	s := compose.NewStorm()
 	lost := errors.New("no answer")
 	for _, a := range []struct {
-		from, to int // seconds, an answer each
+		from, to int // seconds, with an answer each
 		node     string
 		primary  bool
 		err      error
@@ -35,27 +35,28 @@ func TestRolesHold(t *testing.T) {
 	want := map[int]bool{ // by when the reader was told, after a wait of 2 s
 		30: false, 60: false,
 		61: true,           // the primary has stepped down meanwhile
-		66: true, 69: true, // there is none
-		72: true, 81: true, // the next has just begun
+		66: true, 69: true, // there is no primary
+		72: true, 81: true, // the next one has just begun
 		82: false, 120: false,
-		122: true, 133: true, // it may have been another's role meanwhile
+		122: true, 133: true, // another node may have had the role meanwhile
 		134: false, 200: false,
-		202: true, // nobody knows yet
+		202: true, // not known yet
 	}
 	for at := range want {
-		s.Log.Add(compose.Sight{Node: "c", Reader: "reader", Cookie: true, Stale: 7, Start: time.Duration(at-2) * time.Second, End: time.Duration(at) * time.Second, Status: 200})
+		s.Log.Add(compose.Observation{Node: "c", Reader: "reader", Cookie: true, Stale: 7,
+			Start: time.Duration(at-2) * time.Second, End: time.Duration(at) * time.Second, Status: 200})
 	}
-	for _, v := range s.Sights() {
+	for _, v := range s.Observations() {
 		if at := int(v.End / time.Second); v.Held != want[at] {
 			t.Errorf("told at %d s: held is %t", at, v.Held)
 		}
 	}
 }
 
-// TestMoved: a role is kept, or moved once; what is in between is neither.
+// TestMoved: a role stays, or moves once. Anything else is neither.
 func TestMoved(t *testing.T) {
 	type seen struct {
-		from, to int // seconds, an answer each
+		from, to int // seconds, with an answer each
 		node     string
 	}
 	for name, c := range map[string]struct {
@@ -69,16 +70,19 @@ func TestMoved(t *testing.T) {
 		"the other had it before":        {seen: []seen{{0, 20, "b"}, {21, 90, "a"}}, now: "a"},
 		"moved":                          {seen: []seen{{0, 40, "a"}, {46, 90, "b"}}, now: "b", moved: true},
 		"moved, and not noticed a while": {seen: []seen{{0, 46, "a"}, {46, 90, "b"}}, now: "b", moved: true},
-		"there and back":                 {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 90, "a"}}, now: "a", wrong: "b has been primary since: true"},
-		"there, back and there":          {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 70, "a"}, {76, 90, "b"}}, now: "b", wrong: "a was primary at 1m6s"},
-		"two of them":                    {seen: []seen{{0, 90, "a"}, {46, 90, "b"}}, now: "b", wrong: "a was primary at"},
-		"somebody else's":                {seen: []seen{{0, 40, "a"}, {46, 90, "c"}}, now: "c", wrong: "c is primary now"},
-		"not seen to have begun":         {seen: []seen{{0, 40, "a"}}, now: "b", wrong: "b is primary now"},
+		"there and back": {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 90, "a"}}, now: "a",
+			wrong: "b has been primary since: true"},
+		"there, back and there": {seen: []seen{{0, 40, "a"}, {46, 60, "b"}, {66, 70, "a"}, {76, 90, "b"}},
+			now: "b", wrong: "a was primary at 1m6s"},
+		"two of them":            {seen: []seen{{0, 90, "a"}, {46, 90, "b"}}, now: "b", wrong: "a was primary at"},
+		"somebody else's":        {seen: []seen{{0, 40, "a"}, {46, 90, "c"}}, now: "c", wrong: "c is primary now"},
+		"not seen to have begun": {seen: []seen{{0, 40, "a"}}, now: "b", wrong: "b is primary now"},
 	} {
 		s := compose.NewStorm()
 		for _, node := range []string{"a", "b", "c"} {
 			for at := range 91 {
-				s.Roles.Note(node, time.Duration(at)*time.Second, slices.ContainsFunc(c.seen, func(v seen) bool { return v.node == node && v.from <= at && at <= v.to }), nil)
+				s.Roles.Note(node, time.Duration(at)*time.Second,
+					slices.ContainsFunc(c.seen, func(v seen) bool { return v.node == node && v.from <= at && at <= v.to }), nil)
 			}
 		}
 		moved, err := s.Roles.Moved("a", "b", c.now, 30*time.Second)
@@ -89,10 +93,10 @@ func TestMoved(t *testing.T) {
 	}
 }
 
-// MustRead returns a reader's next n sights.
-func MustRead(tb testing.TB, s *compose.Storm, r *compose.Reader, n int) []compose.Sight {
+// MustRead returns a reader's next n observations.
+func MustRead(tb testing.TB, s *compose.Storm, r *compose.Reader, n int) []compose.Observation {
 	tb.Helper()
-	before := len(s.Log.Sights(0))
+	before := len(s.Log.Observations(0))
 	ctx, end := context.WithTimeout(tb.Context(), 20*time.Second)
 	var reading sync.WaitGroup
 	reading.Go(func() { r.Run(ctx) })
@@ -100,29 +104,29 @@ func MustRead(tb testing.TB, s *compose.Storm, r *compose.Reader, n int) []compo
 	defer end()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for len(s.Log.Sights(before)) < n {
+	for len(s.Log.Observations(before)) < n {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			tb.Fatal("the reader has seen nothing")
 		}
 	}
-	return s.Log.Sights(before)[:n]
+	return s.Log.Observations(before)[:n]
 }
 
-// teller is a node that says which row has not come to it.
-type teller struct {
+// staleNode is a node that reports which row has not arrived.
+type staleNode struct {
 	mu  sync.Mutex
 	row string
 }
 
-func (n *teller) Say(row string) {
+func (n *staleNode) Say(row string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.row = row
 }
 
-func (n *teller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (n *staleNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if r.URL.Path == "/login" {
@@ -137,33 +141,35 @@ func (n *teller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// MustSignIn returns a reader who is signed in on a node that tells.
-func MustSignIn(tb testing.TB, s *compose.Storm) (*teller, *compose.Node, *compose.Reader) {
+// MustSignIn returns a reader who is signed in on a staleNode.
+func MustSignIn(tb testing.TB, s *compose.Storm) (*staleNode, *compose.Node, *compose.Reader) {
 	tb.Helper()
-	teller := &teller{}
-	server := httptest.NewServer(teller)
+	stale := &staleNode{}
+	server := httptest.NewServer(stale)
 	tb.Cleanup(server.Close)
 	node := &compose.Node{Name: "n", Public: server.URL}
 	r := compose.NewReader("reader", node, s)
 	if err := r.SignIn(tb.Context(), "a@example.org", "password", nil); err != nil {
 		tb.Fatal(err)
 	}
-	return teller, node, r
+	return stale, node, r
 }
 
-func TestReaderNotesWhatItIsTold(t *testing.T) {
+func TestReaderNotesWhatIsMissing(t *testing.T) {
 	s := compose.NewStorm()
-	s.Board.Told(compose.Write{Key: "k", Kind: compose.Create, Post: "p"}, compose.Told{Outcome: compose.OK, PostID: 1, Slug: "the-post", Revision: 1})
+	s.Board.NoteAnswer(compose.Write{Key: "k", Kind: compose.Create, Post: "p"},
+		compose.Answer{Outcome: compose.OK, PostID: 1, Slug: "the-post", Revision: 1})
 	node, _, r := MustSignIn(t, s)
 	node.Say("41")
-	told := MustRead(t, s, r, 2)
-	for _, v := range told {
+	responses := MustRead(t, s, r, 2)
+	for _, v := range responses {
 		if v.Stale != 41 || !v.Cookie || v.Held || v.Err != "" {
 			t.Errorf("%+v", v)
 		}
 	}
-	if told[0].Status != http.StatusServiceUnavailable || told[0].Only != "p" || told[1].Status != http.StatusOK {
-		t.Errorf("%+v", told)
+	if responses[0].Status != http.StatusServiceUnavailable || responses[0].Only != "p" ||
+		responses[1].Status != http.StatusOK {
+		t.Errorf("%+v", responses)
 	}
 	node.Say("")
 	if v := MustRead(t, s, r, 1)[0]; v.Stale != 0 || v.Err != "" {
@@ -175,8 +181,8 @@ func TestReaderNotesWhatItIsTold(t *testing.T) {
 	}
 }
 
-// TestFaultsHold: rows are held back from a node, or from all when the primary's do
-// not leave it.
+// TestFaultsHold: rows are held back from a node, or from all nodes when the primary's do not leave
+// it.
 func TestFaultsHold(t *testing.T) {
 	s := compose.NewStorm()
 	_, node, r := MustSignIn(t, s)
@@ -196,11 +202,13 @@ func TestFaultsHold(t *testing.T) {
 	}
 }
 
-// TestExcusesAreCounted: a run in which everything is excused has shown little, and is
-// seen to be one.
+// TestExcusesAreCounted: a run in which everything is excused has shown little, and its sum shows
+// that.
 func TestExcusesAreCounted(t *testing.T) {
-	sights := []compose.Sight{{Status: 200}, {Stale: 1}, {Stale: 1, Held: true}, {Stale: 1, Excused: true}, {Held: true, Excused: true}}
-	if sum := compose.NewStorm().Sum(sights); !strings.Contains(sum, "5 pages read, 3 after a wait in vain (2 excused, 1 late)") {
+	observations := []compose.Observation{{Status: 200}, {Stale: 1}, {Stale: 1, Held: true}, {Stale: 1, Excused: true},
+		{Held: true, Excused: true}}
+	if sum := compose.NewStorm().Sum(observations); !strings.Contains(sum,
+		"5 pages read, 3 after a wait in vain (2 excused, 1 late)") {
 		t.Error(sum)
 	}
 }

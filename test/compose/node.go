@@ -5,34 +5,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/superfly/ltx"
 	"golang.org/x/sys/unix"
+
+	"blog/test/cluster"
 )
 
-// Node is a service of a project: a node, or Consul. Its addresses are this
-// machine's and stay the same.
+// Node is a service of a project: a node, or one of Consul's servers, or Consul, which stands for
+// all of its servers: what is done to it is done to each. Its addresses are on this machine and
+// stay the same.
 type Node struct {
 	Name string
-	// Public, Private and LiteFS are base addresses; Consul has its API at Private.
+	// Public, Private and LiteFS are base addresses. One of Consul's servers has its API at
+	// Private.
 	Public, Private, LiteFS string
 
 	project    *Project
-	id         string     // the container's
-	litefsPort int        // inside
-	data       string     // the folder that is /var/lib/litefs, "" where it is a volume of Docker's
-	plugs      [][]string // networks, each with the node's names in it, while it is unplugged
+	id         string          // the container's
+	litefsPort int             // inside
+	data       string          // the folder that is /var/lib/litefs, "" where it is a volume of Docker's
+	memory     string          // the tmpfs in which volume has its files
+	volume     *cluster.Volume // is mounted on data; nil where a test has no containers
+	power      sync.RWMutex    // is locked while volume is not mounted; who reads files holds it
+	wiped      atomic.Int64    // how often its data folder was emptied
+	forgotten  sync.Map        // the ltx.TXIDs of which the test deleted the file
+	plugs      [][]string      // networks, each with the node's names in it, while it is unplugged
+	servers    []*Node         // of Consul, which has no container besides
 }
 
-// find learns the container's id.
+// find finds out the id of the container.
 func (n *Node) find(ctx context.Context) error {
+	if n.servers != nil {
+		return onEach(n.servers, (*Node).find)(ctx)
+	}
 	out, err := n.project.do(ctx, "ps", "-q", n.Name)
 	if n.id = strings.TrimSpace(out); err == nil && n.id == "" {
 		err = fmt.Errorf("%s has no container", n.Name)
@@ -41,16 +54,27 @@ func (n *Node) find(ctx context.Context) error {
 }
 
 func (n *Node) docker(ctx context.Context, args ...string) error {
+	if n.servers != nil {
+		return atOnce(n.servers, func(server *Node) error { return server.docker(ctx, args...) })
+	}
 	_, err := run(ctx, nil, "docker", append(args, n.id)...)
 	return err
 }
 
-// Kill ends all of the container at once. It stays down until Start.
-func (n *Node) Kill(ctx context.Context) error { return n.docker(ctx, "kill") }
+// Kill ends the container at once. It stays down until Start.
+func (n *Node) Kill(ctx context.Context) error {
+	if n.servers != nil {
+		return onEach(n.servers, (*Node).Kill)(ctx)
+	}
+	return n.ends(ctx, "kill -9 of the container", func() error { return n.docker(ctx, "kill") })
+}
 
-// Stop sends SIGTERM, and returns the exit code of the container.
+// Stop sends SIGTERM, and returns the exit code of the container, or 0 for Consul.
 func (n *Node) Stop(ctx context.Context) (int, error) {
-	if err := n.docker(ctx, "stop"); err != nil {
+	if n.servers != nil {
+		return 0, atOnce(n.servers, func(server *Node) error { _, err := server.Stop(ctx); return err })
+	}
+	if err := n.ends(ctx, "SIGTERM", func() error { return n.docker(ctx, "stop") }); err != nil {
 		return 0, err
 	}
 	out, err := n.inspect(ctx, "{{.State.ExitCode}}")
@@ -63,21 +87,27 @@ func (n *Node) Stop(ctx context.Context) (int, error) {
 // Start starts the container again.
 func (n *Node) Start(ctx context.Context) error { return n.docker(ctx, "start") }
 
-// pauseTries is how often it is tried to pause a container.
+// pauseTries is how often Pause tries.
 const pauseTries = 10
 
-// Pause freezes all its processes; connections stay open. A process that waits for FUSE
-// cannot be frozen once the one that answers is: then none is, and it is tried again.
+// Pause freezes all processes of the container; connections stay open. A process that waits for
+// FUSE cannot be frozen once the process that answers it is. Then Pause freezes none and tries
+// again.
 func (n *Node) Pause(ctx context.Context) (err error) {
-	for range pauseTries {
-		if err = n.docker(ctx, "pause"); err == nil || !strings.Contains(err.Error(), "unable to freeze") {
-			break
-		}
+	if n.servers != nil {
+		return onEach(n.servers, (*Node).Pause)(ctx)
 	}
-	return err
+	return n.freezes(func() error {
+		for range pauseTries {
+			if err = n.docker(ctx, "pause"); err == nil || !strings.Contains(err.Error(), "unable to freeze") {
+				break
+			}
+		}
+		return err
+	})
 }
 
-// Unpause thaws them.
+// Unpause lets the processes of the container continue.
 func (n *Node) Unpause(ctx context.Context) error { return n.docker(ctx, "unpause") }
 
 func (n *Node) inspect(ctx context.Context, format string) (string, error) {
@@ -96,7 +126,7 @@ type Process struct {
 	Name string // mount or serve
 }
 
-// Processes returns those that run.
+// Processes returns the processes that run in the container.
 func (n *Node) Processes(ctx context.Context) ([]Process, error) {
 	out, err := run(ctx, nil, "docker", "top", n.id, "-eo", "pid,args")
 	if err != nil {
@@ -113,7 +143,7 @@ func (n *Node) Processes(ctx context.Context) ([]Process, error) {
 	return all, nil
 }
 
-// KillProcess sends SIGKILL to the process with that name.
+// KillProcess sends SIGKILL to the process with this name.
 func (n *Node) KillProcess(ctx context.Context, name string) error {
 	all, err := n.Processes(ctx)
 	if err != nil {
@@ -121,13 +151,13 @@ func (n *Node) KillProcess(ctx context.Context, name string) error {
 	}
 	for _, p := range all {
 		if p.Name == name {
-			return unix.Kill(p.PID, unix.SIGKILL)
+			return errors.Join(n.gone(p), unix.Kill(p.PID, unix.SIGKILL))
 		}
 	}
 	return fmt.Errorf("%s has no process %s: %v", n.Name, name, all)
 }
 
-// Info is LiteFS's own word on a node's role.
+// Info is a node's role according to LiteFS.
 type Info struct {
 	ClusterID string `json:"clusterID"`
 	IsPrimary bool   `json:"isPrimary"`
@@ -153,11 +183,11 @@ func (n *Node) Position(ctx context.Context) (string, error) {
 	return strings.TrimSpace(out), err
 }
 
-// copyTries is how often a copy is tried of a database that is written to meanwhile.
+// copyTries is how often Copy tries to copy a database that is written to at the same time.
 const copyTries = 20
 
-// Copy reads the file of the node's whole database. LiteFS's checksum of the position says that the file is a copy at
-// that one position: LiteFS's /export, which holds a lock meanwhile, is not served.
+// Copy reads the file of the node's whole database. LiteFS's checksum proves that the file is a
+// copy at one position. LiteFS's own /export is not available, because it holds a lock.
 func (n *Node) Copy(ctx context.Context) (*Copy, error) {
 	pos, err := "", error(nil)
 	for range copyTries {
@@ -178,8 +208,8 @@ func (n *Node) Copy(ctx context.Context) (*Copy, error) {
 
 func (n *Node) copyPath() string { return filepath.Join(n.project.data, n.Name+".copy.db") }
 
-// copyFile copies the database's file once and returns its position. It fails when the file is not what the database
-// is at that position.
+// copyFile copies the database's file once and returns its position. It fails when the file does
+// not match the position.
 func (n *Node) copyFile(ctx context.Context) (string, error) {
 	text, err := n.Position(ctx)
 	if err != nil {
@@ -204,28 +234,32 @@ func (n *Node) copyFile(ctx context.Context) (string, error) {
 	return text, os.WriteFile(n.copyPath(), []byte(file), 0o600)
 }
 
-// Fill makes the data folder's disk full, but for so many pages.
+// Fill fills the disk of the data folder, except for so many pages.
 func (n *Node) Fill(spare uint64) error {
 	var s unix.Statfs_t
-	if err := unix.Statfs(n.data, &s); err != nil {
-		return fmt.Errorf("size of %s: %w", n.data, err)
+	if err := unix.Statfs(n.memory, &s); err != nil {
+		return fmt.Errorf("size of %s: %w", n.memory, err)
 	}
 	used := (s.Blocks - s.Bfree + spare) * uint64(s.Bsize) //nolint:gosec // a size
+	n.full()
 	return n.resize(used)
 }
 
-// Empty gives it its room back.
+// Empty gives the disk of the data folder its full size again.
 func (n *Node) Empty() error { return n.resize(dataSize) }
 
 func (n *Node) resize(size uint64) error {
-	if err := unix.Mount("blog-test", n.data, "tmpfs", unix.MS_REMOUNT, "size="+strconv.FormatUint(size, 10)); err != nil {
-		return fmt.Errorf("resize %s to %d: %w", n.data, size, err)
+	options := "size=" + strconv.FormatUint(size, 10)
+	if err := unix.Mount("blog-test", n.memory, "tmpfs", unix.MS_REMOUNT, options); err != nil {
+		return fmt.Errorf("resize %s to %d: %w", n.memory, size, err)
 	}
 	return nil
 }
 
-// Wipe removes what is in the data folder of a node that is down.
+// Wipe empties the data folder of a node that is down.
 func (n *Node) Wipe() error {
+	n.wiped.Add(1)
+	n.wipes()
 	all, err := filepath.Glob(filepath.Join(n.data, "*"))
 	for _, path := range all {
 		err = errors.Join(err, os.RemoveAll(path))
@@ -233,22 +267,7 @@ func (n *Node) Wipe() error {
 	return err
 }
 
-// fetch gets the whole of what is at address.
+// fetch returns what is at address, within 30 s.
 func fetch(ctx context.Context, address string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(res.Body)
-	err = errors.Join(err, res.Body.Close())
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answered %d: %.200s", address, res.StatusCode, body)
-	}
-	return body, err
+	return cluster.Fetch(ctx, address, 30*time.Second)
 }

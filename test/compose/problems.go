@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// maxProblems is how many of a kind are said: the first few show what is wrong.
+// maxProblems is how many problems of a kind are printed. The first few show what is wrong.
 const maxProblems = 12
 
-// problems returns one error of all that is wrong, sorted, or nil.
+// problems returns one error with all problems, sorted, or nil without any.
 func problems(what string, wrong []string) error {
 	if len(wrong) == 0 {
 		return nil

@@ -8,17 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"blog/internal/clock"
 	"blog/test/cluster"
 )
 
-// Names of the services that a test speaks of.
+// Names of the services that tests refer to.
 const (
 	Fra1   = "fra1"
 	Fra2   = "fra2"
@@ -27,20 +27,19 @@ const (
 	Consul = "consul"
 )
 
-// Lease is the lease's length in compose.yml.
+// Lease is the length of the lease in compose.yml.
 const Lease = 5 * time.Second
 
-// dataSize is how much the data folders of fra1 and fra2 hold, in bytes. LiteFS
-// keeps each transaction for ten minutes.
+// dataSize is the size of the disks of fra1 and fra2, in bytes. LiteFS retains each transaction for
+// ten minutes.
 const dataSize = 4 << 30
 
-// Project is a project of docker-compose with a name of its own, up until the
-// test ends.
+// Project is a project of docker-compose with a random name, which runs until the test ends.
 type Project struct {
 	Name  string
 	Nodes []*Node
-	// Keep is the folder for what is to be kept when the test fails.
-	Keep   string
+	// Folder is where everything is stored that is needed when the test fails.
+	Folder string
 	Secret string
 
 	tb      testing.TB
@@ -49,16 +48,24 @@ type Project struct {
 	data    string // the data folders of fra1 and fra2
 	env     []string
 	consul  *Node
+
+	probesMu sync.Mutex
+	probes   []probe // of the injections so far
 }
 
-// Up brings a project up on the images of `make images image` and takes it down,
-// with all that it has made, when the test ends. env wins over what compose.yml
-// says. What the containers printed is kept when the test has failed.
-func Up(tb testing.TB, keep string, env ...string) *Project {
+// OnVolumes is a value of a project's environment with which the data of fra1 and fra2 is on volumes that can lose what
+// was not synced (power.go).
+const OnVolumes = "TEST_VOLUMES=on"
+
+// Up starts a project with the images of `make images image`. At the end of the test it removes the
+// project and everything that it has made. env comes before the values in compose.yml. When the
+// test has failed, what the containers printed is stored in folder.
+func Up(tb testing.TB, folder string, env ...string) *Project {
 	tb.Helper()
 	p := &Project{
-		Name: "blogtest" + strings.ToLower(rand.Text()[:8]), Keep: keep, Secret: strings.ToLower(rand.Text() + rand.Text()),
-		tb: tb, root: cluster.Root(tb), compose: "docker-compose",
+		Name: "blogtest" + strings.ToLower(rand.Text()[:8]), Folder: folder,
+		Secret: strings.ToLower(rand.Text() + rand.Text()),
+		tb:     tb, root: cluster.Root(tb), compose: "docker-compose",
 	}
 	if _, err := exec.LookPath(p.compose); err != nil {
 		p.compose = cluster.Tool(tb, "docker-compose")
@@ -73,13 +80,9 @@ func Up(tb testing.TB, keep string, env ...string) *Project {
 		p.down()
 		cluster.MustClose(tb, "reaper", r.dismiss())
 	})
-	for _, name := range []string{Fra1, Fra2} {
-		dir := filepath.Join(p.data, name)
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			tb.Fatal(err)
-		}
-		if err := unix.Mount("blog-test", dir, "tmpfs", 0, "size="+strconv.Itoa(dataSize)); err != nil {
-			tb.Fatalf("mount a data folder, which takes root: %v", err)
+	for _, n := range p.inMemory() {
+		if err := n.mount(tb.Context()); err != nil {
+			tb.Fatalf("mount the data folder of %s, which takes root: %v", n.Name, err)
 		}
 	}
 	if _, err := p.do(tb.Context(), "up", "-d"); err != nil {
@@ -97,7 +100,7 @@ func Up(tb testing.TB, keep string, env ...string) *Project {
 func (p *Project) address(env []string) {
 	p.tb.Helper()
 	names := []string{Fra1, Fra2, Iad1, Nrt1}
-	addrs := cluster.FreeAddresses(p.tb, 3*len(names)+1)
+	addrs := cluster.FreeAddresses(p.tb, 3*len(names)+len(consulServers))
 	port := func(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
 	p.env = append(os.Environ(), "CLUSTER_SECRET="+p.Secret, "NRT1_SECRET="+p.Secret, "TEST_DATA="+p.data)
 	for i, name := range names {
@@ -110,12 +113,26 @@ func (p *Project) address(env []string) {
 		}
 		if i < 2 {
 			n.data = filepath.Join(p.data, name)
+			n.memory = n.data
+			if slices.Contains(env, OnVolumes) {
+				n.memory = filepath.Join(p.data, "memory", name)
+				n.volume = cluster.NewVolume(p.tb, n.data, n.memory)
+			}
 		}
 		p.Nodes = append(p.Nodes, n)
 	}
-	consul := addrs[len(addrs)-1]
-	p.consul = &Node{Name: Consul, project: p, Private: "http://" + consul}
-	p.env = append(append(p.env, "CONSUL_PORT="+port(consul)), env...)
+	p.consul = &Node{Name: Consul, project: p}
+	for i, name := range consulServers {
+		addr := addrs[3*len(names)+i]
+		p.env = append(p.env, strings.ToUpper(name)+"_PORT="+port(addr))
+		p.consul.servers = append(p.consul.servers, &Node{Name: name, project: p, Private: "http://" + addr})
+	}
+	p.env = append(p.env, env...)
+}
+
+// inMemory returns the nodes whose data is in a tmpfs: the candidates.
+func (p *Project) inMemory() []*Node {
+	return slices.DeleteFunc(slices.Clone(p.Nodes), func(n *Node) bool { return n.memory == "" })
 }
 
 // do runs docker-compose on this project.
@@ -124,11 +141,12 @@ func (p *Project) do(ctx context.Context, args ...string) (string, error) {
 }
 
 func (p *Project) args(args ...string) []string {
-	all := []string{"-p", p.Name, "--project-directory", p.root, "-f", filepath.Join(p.root, "compose.yml"), "-f", filepath.Join(p.root, "test", "compose", "testdata", "compose.test.yml")}
+	all := []string{"-p", p.Name, "--project-directory", p.root, "-f", filepath.Join(p.root, "compose.yml"), "-f",
+		filepath.Join(p.root, "test", "compose", "testdata", "compose.test.yml")}
 	return append(all, args...)
 }
 
-// Node returns the node with that name.
+// Node returns the node with this name, and Consul for any other name.
 func (p *Project) Node(name string) *Node {
 	for _, n := range p.Nodes {
 		if n.Name == name {
@@ -138,8 +156,9 @@ func (p *Project) Node(name string) *Node {
 	return p.consul
 }
 
-// Recreate makes a node's container again, with env on top of its environment.
+// Recreate makes a node's container again, with env in addition to its environment.
 func (p *Project) Recreate(ctx context.Context, name string, env ...string) error {
+	p.Node(name).recreates()
 	old := p.env
 	p.env = append(p.env[:len(p.env):len(p.env)], env...)
 	_, err := p.do(ctx, "up", "-d", "--no-deps", name)
@@ -147,22 +166,22 @@ func (p *Project) Recreate(ctx context.Context, name string, env ...string) erro
 	return errors.Join(err, p.Node(name).find(ctx))
 }
 
-// down removes the project and everything of it, whatever state it is in.
+// down removes the project and everything that belongs to it, in whatever state it is.
 func (p *Project) down() {
 	p.tb.Helper()
 	ctx := context.WithoutCancel(p.tb.Context())
-	for _, n := range append(p.Nodes, p.consul) {
+	for _, n := range slices.Concat(p.Nodes, p.consul.servers) {
 		if n.id != "" {
-			_ = n.Unpause(ctx) // it is not paused
+			_ = n.Unpause(ctx) // usually it is not paused
 		}
 	}
 	p.checkLogs(ctx)
 	if _, err := p.do(ctx, "down", "--volumes", "--remove-orphans", "--timeout", "1"); err != nil {
 		p.tb.Errorf("take the project down: %v", err)
 	}
-	for _, name := range []string{Fra1, Fra2} {
-		if err := unix.Unmount(filepath.Join(p.data, name), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-			p.tb.Errorf("unmount data of %s: %v", name, err)
+	for _, n := range p.inMemory() {
+		if err := n.unmount(); err != nil {
+			p.tb.Errorf("unmount the data of %s: %v", n.Name, err)
 		}
 	}
 	if err := os.RemoveAll(p.data); err != nil {
@@ -170,18 +189,21 @@ func (p *Project) down() {
 	}
 }
 
-// checkLogs fails the test for what no node may ever print, and keeps what the
-// containers have printed when the test has failed.
+// checkLogs fails the test for output that no node may ever have, and stores the output of the
+// containers when the test has failed.
 func (p *Project) checkLogs(ctx context.Context) {
 	p.tb.Helper()
-	list, err := run(ctx, nil, "docker", "ps", "-a", "--filter", "label=com.docker.compose.project="+p.Name, "--format", `{{.ID}} {{.Label "com.docker.compose.service"}}`)
+	list, err := run(ctx, nil, "docker", "ps", "-a", "--filter", "label=com.docker.compose.project="+p.Name, "--format",
+		`{{.ID}} {{.Label "com.docker.compose.service"}}`)
 	if err != nil {
 		p.tb.Errorf("list containers: %v", err)
 	}
 	logs := map[string][]byte{}
+	var beliefs []Belief
+	boot := time.Now().Add(-clock.Boot())
 	for line := range strings.Lines(list) {
 		id, service, _ := strings.Cut(strings.TrimSpace(line), " ")
-		// Both streams, in one order.
+		// Both streams are in one order.
 		cmd := exec.CommandContext(ctx, "docker", "logs", "--timestamps", id) // #nosec G204 -- of this project
 		if logs[service], err = cmd.CombinedOutput(); err != nil {
 			p.tb.Errorf("logs of %s: %v", service, err)
@@ -191,12 +213,23 @@ func (p *Project) checkLogs(ctx context.Context) {
 				p.tb.Errorf("%s has printed %q", service, never)
 			}
 		}
+		all, wrong := Beliefs(service, string(logs[service]), boot)
+		beliefs = append(beliefs, all...)
+		if err := problems("beliefs", wrong); err != nil {
+			p.tb.Error(err)
+		}
+	}
+	if err := CheckBeliefs(beliefs); err != nil {
+		p.tb.Error(err)
+	}
+	if p.tb.Logf("%d times a node began to believe that it may acknowledge", len(beliefs)); len(beliefs) == 0 {
+		p.tb.Error("no node has ever said that it may acknowledge")
 	}
 	if !p.tb.Failed() {
 		return
 	}
 	for service, text := range logs {
-		if err := os.WriteFile(filepath.Join(p.Keep, service+".log"), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(p.Folder, service+".log"), text, 0o600); err != nil {
 			p.tb.Error(err)
 		}
 	}

@@ -16,12 +16,12 @@ import (
 
 const readEvery = 400 * time.Millisecond
 
-// Reader reads pages of a node, one after the other. With a cookie it is an
-// author who is signed in, and whose next request may go to another node.
+// Reader reads pages of a node, one after the other. A reader with a cookie is an author who is
+// signed in, and whose next request may go to another node.
 type Reader struct {
 	Name   string
 	home   *Node
-	others []*Node // where it may go as well
+	others []*Node // where requests may go as well
 	client *http.Client
 	cookie bool
 	storm  *Storm
@@ -39,31 +39,36 @@ func NewReader(name string, home *Node, s *Storm) *Reader {
 	}
 }
 
-// SignIn makes it an author: from now on it has a position.
+// SignIn signs the reader in as an author. From then on the reader has a position, and reads at
+// others too.
 func (r *Reader) SignIn(ctx context.Context, email, password string, others []*Node) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return err
 	}
 	r.client.Jar, r.cookie, r.others = jar, true, others
-	form := url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.home.Public+"/login", strings.NewReader(form.Encode()))
-	if err != nil {
-		return err
+	a, err := r.post(ctx, r.home.Public+"/login", formType, strings.NewReader(loginForm(email, password).Encode()))
+	if err == nil && (a.status != http.StatusSeeOther || a.header.Get("Location") != "/admin") {
+		err = fmt.Errorf("login on %s: status %d", r.home.Name, a.status)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return err
+}
+
+func loginForm(email, password string) url.Values {
+	return url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// post sends a form as a page of the site does.
+func (r *Reader) post(ctx context.Context, address, contentType string, body io.Reader) (got, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, body)
+	if err != nil {
+		return got{}, err
+	}
+	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	res, err := r.client.Do(req)
-	if err != nil {
-		return err
-	}
-	if err := res.Body.Close(); err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/admin" {
-		return fmt.Errorf("login on %s: status %d", r.home.Name, res.StatusCode)
-	}
-	return nil
+	return r.do(req)
 }
 
 // Run reads until ctx ends.
@@ -84,40 +89,46 @@ func (r *Reader) Run(ctx context.Context) {
 		if name, slug, ok := r.storm.Board.Any(); ok && i%2 == 0 {
 			path, only = "/posts/"+slug, name
 		}
-		if r.cookie && r.storm.avoided(node.Name) {
-			continue
+		switch {
+		case r.cookie && r.storm.avoided(node.Name):
+		case r.cookie && i%formEvery == 0 && r.storm.forms.enter():
+			r.write(ctx, i/formEvery)
+			r.storm.forms.leave()
+		default:
+			r.fetch(ctx, node, path, only)
 		}
-		r.look(ctx, node, path, only)
 	}
 }
 
-// look gets a page and notes what it shows. What the end of the test cuts short
-// is no sight.
-func (r *Reader) look(ctx context.Context, node *Node, path, only string) {
-	s := Sight{
+// fetch requests a page, notes what it shows, and returns it. A request that the end of the test
+// has cut short is not noted.
+func (r *Reader) fetch(ctx context.Context, node *Node, path, only string) got {
+	s := Observation{
 		Fault: r.storm.now(), Node: node.Name, Reader: r.Name, Cookie: r.cookie, Path: path, Only: only,
 		Start: r.storm.Ledger.Now(), Excused: r.storm.excused(node.Name), Held: r.storm.held(node.Name),
 	}
-	got, err := r.get(ctx, node.Public+path)
+	g, err := r.get(ctx, node.Public+path)
 	if ctx.Err() != nil {
-		return
+		return g
 	}
-	s.End, s.Status, s.Stale = r.storm.Ledger.Now(), got.status, got.stale
+	s.End, s.Status, s.Stale = r.storm.Ledger.Now(), g.status, g.stale
 	s.Excused, s.Held = s.Excused || r.storm.excused(node.Name), s.Held || r.storm.held(node.Name)
 	if err != nil {
 		s.Status, s.Err = 0, err.Error()
 	}
 	if s.Status == http.StatusOK {
-		s.Shown = ShownIn(got.body)
+		s.Shown = ShownIn(g.body)
 	}
 	r.storm.Log.Add(s)
+	return g
 }
 
 // got is an answer to a reader.
 type got struct {
 	status int
-	stale  int64 // the row that it says was waited for in vain, 0 for none
+	stale  int64 // the row for which the answer says that the node has waited in vain; 0 for none
 	body   string
+	header http.Header
 }
 
 func (r *Reader) get(ctx context.Context, address string) (got, error) {
@@ -125,12 +136,16 @@ func (r *Reader) get(ctx context.Context, address string) (got, error) {
 	if err != nil {
 		return got{}, err
 	}
+	return r.do(req)
+}
+
+func (r *Reader) do(req *http.Request) (got, error) {
 	res, err := r.client.Do(req)
 	if err != nil {
 		return got{}, err
 	}
 	body, err := io.ReadAll(res.Body)
-	g := got{status: res.StatusCode, body: string(body)}
+	g := got{status: res.StatusCode, body: string(body), header: res.Header}
 	if row := res.Header.Get("X-Stale-Read"); row != "" { // web's staleHeader
 		var perr error
 		g.stale, perr = strconv.ParseInt(row, 10, 64)

@@ -5,17 +5,22 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/posts"
 	"blog/test/compose"
 )
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// open is the end of what nobody was told.
+// open is the end of an ask without an answer.
 const open = -1
 
-// op is an edit of p by key from a revision; from 0 it makes the post.
+// op returns an edit by key, from a revision, of the post p that a has made; from 0 it makes the
+// post.
 func op(key string, from int64, call, done int, outcome compose.Outcome) compose.Op {
-	o := compose.Op{Key: key, Post: "p", Kind: compose.Edit, Expected: from, Call: ms(call), Done: ms(done), Outcome: outcome}
+	o := compose.Op{
+		Key: key, Post: "p", Born: "a", Kind: compose.Edit, Expected: from, Call: ms(call), Done: ms(done),
+		Outcome: outcome,
+	}
 	if from == 0 {
 		o.Kind = compose.Create
 	}
@@ -28,56 +33,118 @@ func op(key string, from int64, call, done int, outcome compose.Outcome) compose
 	return o
 }
 
+// TestRegister: an order explains these operations.
 func TestRegister(t *testing.T) {
 	made := op("a", 0, 0, 1, compose.OK)
-	final := func(rev int64, key string) compose.Look {
-		return compose.Look{Post: "p", Revision: rev, Key: key, Start: ms(100), End: ms(101)}
-	}
-	for name, c := range map[string]struct {
-		ops   []compose.Op
-		looks []compose.Look
-		wrong bool
-	}{
-		"one after the other": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK), op("c", 2, 4, 5, compose.OK)}, looks: []compose.Look{final(3, "c")}},
+	checkRegisters(t, map[string]registerCase{
+		"one after the other": {
+			ops:    of(made, op("b", 1, 2, 3, compose.OK), op("c", 2, 4, 5, compose.OK)),
+			states: []compose.FinalState{finally(3, "c")},
+		},
 		"two at once, one in conflict": {
-			ops:   []compose.Op{made, op("b", 1, 2, 5, compose.OK), op("c", 1, 2, 5, compose.Conflict)},
-			looks: []compose.Look{final(2, "b")},
+			ops:    of(made, op("b", 1, 2, 5, compose.OK), op("c", 1, 2, 5, compose.Conflict)),
+			states: []compose.FinalState{finally(2, "b")},
 		},
-		"unknown and done":     {ops: []compose.Op{made, op("b", 1, 2, open, compose.Unknown)}, looks: []compose.Look{final(2, "b")}},
-		"unknown and not done": {ops: []compose.Op{made, op("b", 1, 2, open, compose.Unknown)}, looks: []compose.Look{final(1, "a")}},
+		"unknown and done": {
+			ops:    of(made, op("b", 1, 2, open, compose.Unknown)),
+			states: []compose.FinalState{finally(2, "b")},
+		},
+		"unknown and not done": {
+			ops:    of(made, op("b", 1, 2, open, compose.Unknown)),
+			states: []compose.FinalState{finally(1, "a")},
+		},
 		"unknown, done late": {
-			ops: []compose.Op{made, op("b", 1, 2, open, compose.Unknown), op("c", 2, 50, 51, compose.OK)}, looks: []compose.Look{final(3, "c")},
+			ops:    of(made, op("b", 1, 2, open, compose.Unknown), op("c", 2, 50, 51, compose.OK)),
+			states: []compose.FinalState{finally(3, "c")},
 		},
-		"unknown and made": {ops: []compose.Op{op("a", 0, 0, open, compose.Unknown)}, looks: []compose.Look{final(1, "a")}},
+		"unknown and made": {
+			ops:    of(op("a", 0, 0, open, compose.Unknown)),
+			states: []compose.FinalState{finally(1, "a")},
+		},
 		"in conflict because of an unknown": {
-			ops: []compose.Op{made, op("b", 1, 2, open, compose.Unknown), op("c", 1, 4, 5, compose.Conflict)}, looks: []compose.Look{final(2, "b")},
+			ops:    of(made, op("b", 1, 2, open, compose.Unknown), op("c", 1, 4, 5, compose.Conflict)),
+			states: []compose.FinalState{finally(2, "b")},
 		},
-		"refused and not done": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.Refused)}, looks: []compose.Look{final(1, "a")}},
+		"refused and not done": {
+			ops:    of(made, op("b", 1, 2, 3, compose.Refused)),
+			states: []compose.FinalState{finally(1, "a")},
+		},
+	})
+}
 
-		"a lost update": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK)}, looks: []compose.Look{final(1, "a")}, wrong: true},
-		"a lost update, seen by a conflict": {
-			ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK), op("c", 2, 4, 5, compose.Conflict)}, wrong: true,
+// TestRegisterWithoutAnOrder: no order explains these operations.
+func TestRegisterWithoutAnOrder(t *testing.T) {
+	made := op("a", 0, 0, 1, compose.OK)
+	checkRegisters(t, map[string]registerCase{
+		"a lost update": {
+			ops:    of(made, op("b", 1, 2, 3, compose.OK)),
+			states: []compose.FinalState{finally(1, "a")},
+			wrong:  true,
 		},
-		"two successes from one revision": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK), op("c", 1, 2, 3, compose.OK)}, wrong: true},
-		"a stale success": {
-			ops:   []compose.Op{made, op("b", 1, 2, 3, compose.OK), op("c", 2, 4, 5, compose.OK), op("d", 1, 6, 7, compose.OK)},
+		"a lost update, seen by a conflict": {
+			ops:   of(made, op("b", 1, 2, 3, compose.OK), op("c", 2, 4, 5, compose.Conflict)),
 			wrong: true,
 		},
-		"a doubled write":            {ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK)}, looks: []compose.Look{final(3, "b")}, wrong: true},
-		"a conflict without a cause": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.Conflict)}, wrong: true},
-		"refused and done":           {ops: []compose.Op{made, op("b", 1, 2, 3, compose.Refused)}, looks: []compose.Look{final(2, "b")}, wrong: true},
-		"done before it was asked for": {
-			ops:   []compose.Op{made, op("b", 1, 200, open, compose.Unknown)},
-			looks: []compose.Look{final(2, "b")}, wrong: true,
+		"two successes from one revision": {
+			ops:   of(made, op("b", 1, 2, 3, compose.OK), op("c", 1, 2, 3, compose.OK)),
+			wrong: true,
 		},
-		"another's content": {ops: []compose.Op{made, op("b", 1, 2, 3, compose.OK)}, looks: []compose.Look{final(2, "c")}, wrong: true},
-	} {
-		err := compose.CheckRegisters(c.ops, c.looks, 10*time.Second)
+		"a stale success": {
+			ops: of(
+				made,
+				op("b", 1, 2, 3, compose.OK),
+				op("c", 2, 4, 5, compose.OK),
+				op("d", 1, 6, 7, compose.OK),
+			),
+			wrong: true,
+		},
+		"a doubled write": {
+			ops:    of(made, op("b", 1, 2, 3, compose.OK)),
+			states: []compose.FinalState{finally(3, "b")},
+			wrong:  true,
+		},
+		"a conflict without a cause": {ops: of(made, op("b", 1, 2, 3, compose.Conflict)), wrong: true},
+		"refused and done": {
+			ops:    of(made, op("b", 1, 2, 3, compose.Refused)),
+			states: []compose.FinalState{finally(2, "b")},
+			wrong:  true,
+		},
+		"done before it was asked for": {
+			ops:    of(made, op("b", 1, 200, open, compose.Unknown)),
+			states: []compose.FinalState{finally(2, "b")},
+			wrong:  true,
+		},
+		"another's content": {
+			ops:    of(made, op("b", 1, 2, 3, compose.OK)),
+			states: []compose.FinalState{finally(2, "c")},
+			wrong:  true,
+		},
+	})
+}
+
+// registerCase is the writes of the post p, its final states, and whether no order explains them.
+type registerCase struct {
+	ops    []compose.Op
+	states []compose.FinalState
+	wrong  bool
+}
+
+func checkRegisters(t *testing.T, cases map[string]registerCase) {
+	t.Helper()
+	for name, c := range cases {
+		err := compose.CheckRegisters(c.ops, c.states, 10*time.Second)
 		if c.wrong && (err == nil || !strings.Contains(err.Error(), "post p")) {
 			t.Errorf("%s: the checker found nothing: %v", name, err)
 		}
 		if !c.wrong && err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// finally returns the final state of p.
+func finally(rev int64, key string) compose.FinalState {
+	return compose.FinalState{
+		Post: "p", Born: "a", Revision: rev, Key: key, State: posts.Published, Start: ms(100), End: ms(101),
 	}
 }

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-const lookEvery = 100 * time.Millisecond
+const pollInterval = 100 * time.Millisecond
 
-// roleSeen is one answer of a node to who is primary.
+// roleSeen is a node's answer to whether it is primary.
 type roleSeen struct {
 	node       string
-	start, end time.Duration // of the question
-	primary    bool          // it says it is
+	start, end time.Duration // of the request
+	primary    bool          // the node says that it is primary
 	err        error
 }
 
-// Roles asks every node's LiteFS all the time who is primary, and knows since when.
+// Roles asks every node's LiteFS all the time whether it is primary, and records the answers.
 type Roles struct {
 	now func() time.Duration
 
 	mu   sync.Mutex
-	seen map[string][]roleSeen // changes only: the first and the last answer of each run of equal ones
+	seen map[string][]roleSeen // changes only: the first and the last of each run of equal answers
 }
 
 // NewRoles returns an observer on the given clock.
@@ -33,7 +33,7 @@ func NewRoles(now func() time.Duration) *Roles {
 
 // Run asks n until ctx ends.
 func (r *Roles) Run(ctx context.Context, n *Node) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
 		select {
@@ -62,7 +62,7 @@ func (r *Roles) note(s roleSeen) {
 	r.seen[s.node] = append(all, s)
 }
 
-// Primaries are the nodes that said last that they are primary, asked after since.
+// Primaries returns the nodes whose last answer to a question after since is that they are primary.
 func (r *Roles) Primaries(since time.Duration) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,8 +76,8 @@ func (r *Roles) Primaries(since time.Duration) []string {
 	return names
 }
 
-// Deny reports whether every named node has answered a question asked after since,
-// and denied it.
+// Deny reports whether every named node has answered a question after since, and denied to be
+// primary.
 func (r *Roles) Deny(since time.Duration, names ...string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,7 +90,7 @@ func (r *Roles) Deny(since time.Duration, names ...string) bool {
 	return true
 }
 
-// Since returns when the node was first seen to be primary (or to deny it) after a moment.
+// Since returns when the node was first seen to be primary, or not to be, after a moment.
 func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,35 +102,49 @@ func (r *Roles) Since(node string, primary bool, after time.Duration) (time.Dura
 	return 0, false
 }
 
-// twoPrimaries is for how long two nodes may say at once that they are primary: one
-// that wakes up from a pause has to look around first.
+// Last returns when the node was last asked, after a moment, and said that it is primary; 0 for
+// never.
+func (r *Roles) Last(node string, after time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var last time.Duration
+	for _, s := range r.seen[node] {
+		if s.start >= after && s.primary && s.err == nil {
+			last = s.start
+		}
+	}
+	return last
+}
+
+// twoPrimaries is for how long two nodes may both say that they are primary: one that wakes up from
+// a pause has to ask Consul first.
 const twoPrimaries = time.Second
 
-// Moved reports whether the role went from one node to the other since a moment, now being
-// the primary: either it has stayed, so that the other never had it, or it has gone over
-// once and for all.
+// Moved reports whether the role went from one node to the other since a moment; now is the
+// primary. It fails unless the role has stayed, so that the other never had it, or has moved
+// exactly once.
 func (r *Roles) Moved(from, to, now string, since time.Duration) (bool, error) {
-	begun, led := r.Since(to, true, since)
+	begun, elected := r.Since(to, true, since)
 	switch {
-	case now == from && !led:
+	case now == from && !elected:
 		return false, nil
-	case now == to && led:
+	case now == to && elected:
 		if back, ok := r.Since(from, true, begun+twoPrimaries); ok {
 			return true, fmt.Errorf("the role went from %s to %s at %s, and %s was primary at %s", from, to, begun, from, back)
 		}
 		return true, nil
 	}
-	return led, fmt.Errorf("%s is primary now, %s was before; %s has been primary since: %t", now, from, to, led)
+	return elected, fmt.Errorf("%s is primary now, %s was before; %s has been primary since: %t", now, from, to, elected)
 }
 
-// Steady reports whether one node said that it is primary all the time between two
-// moments, as far as it was asked.
+// Steady reports whether one node said that it is primary all the time between two moments, as far
+// as it was asked.
 func (r *Roles) Steady(from, to time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, all := range r.seen {
 		for i := 0; i+1 < len(all); i++ {
-			// Of a run only its first and last answer are kept, next to each other.
+			// Only the first and the last answer of a run are stored, next to each other.
 			if a, b := all[i], all[i+1]; a.primary && b.primary && a.end <= from && b.start >= to {
 				return true
 			}
@@ -139,8 +153,8 @@ func (r *Roles) Steady(from, to time.Duration) bool {
 	return false
 }
 
-// Both returns how long two nodes were certainly primary at once: from the end of
-// a first answer to the start of a last in a run of answers without another.
+// Both returns for how long two nodes were certainly primary at the same time: from the end of a
+// first answer to the start of a last one in a run of answers without another.
 func (r *Roles) Both() time.Duration {
 	type span struct {
 		node     string
@@ -151,7 +165,7 @@ func (r *Roles) Both() time.Duration {
 	var spans []span
 	for name, all := range r.seen {
 		for i := 0; i+1 < len(all); i++ {
-			// Of a run only its first and last answer are kept, next to each other.
+			// Only the first and the last answer of a run are stored, next to each other.
 			if a, b := all[i], all[i+1]; a.primary && b.primary && a.err == nil && b.err == nil {
 				spans = append(spans, span{name, a.end, b.start})
 			}

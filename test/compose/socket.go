@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,18 +20,18 @@ import (
 	"blog/internal/repo"
 )
 
-// Socket follows the list of posts on a node as its page does: it knows what the
-// page showed and puts the frames on top. It comes back after each cut with the
-// cursor that it has.
+// Socket follows the list of posts on a node as its page does: it starts with what the page shows
+// and applies the frames. It reconnects after each cut with the cursor that it has.
 type Socket struct {
 	node *Node
 	get  func(ctx context.Context, address string) (got, error)
 
 	mu      sync.Mutex
 	cards   map[string]string // HTML by id
+	floor   string            // order of the oldest card of the last load
 	cursor  string
 	seq     int64            // of the last change since the last load
-	told    map[string]int64 // the seq of each change, by topic and cursor
+	changes map[string]int64 // the seq of each change, by topic and cursor
 	resyncs int
 	frames  int
 	loads   int
@@ -42,7 +42,7 @@ type Socket struct {
 // NewSocket returns a socket that Run opens.
 func NewSocket(n *Node) *Socket {
 	r := &Reader{client: &http.Client{Timeout: 20 * time.Second}}
-	return &Socket{node: n, get: r.get, told: map[string]int64{}}
+	return &Socket{node: n, get: r.get, changes: map[string]int64{}}
 }
 
 // Run follows until ctx ends.
@@ -80,7 +80,7 @@ func (s *Socket) follow(ctx context.Context) error {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(4 << 20)
-	heartbeat := 10 * time.Second // until the hello says
+	heartbeat := 10 * time.Second // until the hello says another one
 	for {
 		read, cancel := context.WithTimeout(ctx, heartbeat)
 		_, data, err := conn.Read(read)
@@ -97,7 +97,7 @@ func (s *Socket) follow(ctx context.Context) error {
 		}
 		if f.Type == "resync" {
 			s.mu.Lock()
-			s.resyncs++ // also where the page is not to be had now
+			s.resyncs++ // also when the page cannot be fetched now
 			s.mu.Unlock()
 			if err := s.load(ctx); err != nil {
 				s.mu.Lock()
@@ -106,7 +106,7 @@ func (s *Socket) follow(ctx context.Context) error {
 				return err
 			}
 		}
-		s.take(f)
+		s.receive(f)
 	}
 }
 
@@ -117,9 +117,9 @@ type frame struct {
 	Cursor                string
 }
 
-// load begins again with the page. What the page has will not be told again, whatever
-// was told before and by whichever connection. What it has not any more was given up with
-// its history: should that history be the one that lasts after all, it is news again.
+// load begins again with the page. Nothing that the page has may be sent again, whatever was sent
+// before and on whichever connection. What the page no longer has was given up with its history: if
+// that history is the one that lasts after all, it is sent again.
 func (s *Socket) load(ctx context.Context) error {
 	cards, cursor, _, err := s.page(ctx)
 	if err != nil {
@@ -131,9 +131,9 @@ func (s *Socket) load(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cards, s.cursor, s.seq = cards, cursor, 0
+	s.cards, s.cursor, s.seq, s.floor = cards, cursor, 0, oldestOf(cards)
 	s.loads++
-	maps.DeleteFunc(s.told, func(_ string, seq int64) bool { return seq > at.Seq })
+	maps.DeleteFunc(s.changes, func(_ string, seq int64) bool { return seq > at.Seq })
 	return nil
 }
 
@@ -162,7 +162,7 @@ func (s *Socket) page(ctx context.Context) (cards map[string]string, cursor, bod
 	return cards, cursor, g.body, err
 }
 
-func (s *Socket) take(f frame) {
+func (s *Socket) receive(f frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	note := func(format string, args ...any) {
@@ -170,15 +170,15 @@ func (s *Socket) take(f frame) {
 	}
 	switch f.Type {
 	case "resync":
-		// The page that was fetched on its word is at least as new.
+		// The page that was fetched because of this frame is at least as new.
 		s.cursor = f.Cursor
 		return
 	case "change", "gone":
 		s.frames++
-		if s.told[f.Topic+" "+f.Cursor] > 0 {
+		if s.changes[f.Topic+" "+f.Cursor] > 0 {
 			note("told of %s at %s twice", f.Topic, f.Cursor)
 		}
-		s.told[f.Topic+" "+f.Cursor] = f.Seq
+		s.changes[f.Topic+" "+f.Cursor] = f.Seq
 		if f.Seq <= s.seq {
 			note("a frame of row %d after one of row %d", f.Seq, s.seq)
 		}
@@ -198,8 +198,8 @@ func (s *Socket) take(f frame) {
 	s.cursor = f.Cursor
 }
 
-// Equal reports how the page differs from the node's copy, how the state that the
-// frames have made differs from the page, and what has been wrong with the frames.
+// Equal returns how the page differs from the node's copy, how the state made from frames differs
+// from the page, and what was wrong with the frames.
 func (s *Socket) Equal(ctx context.Context, c *Copy) error {
 	cards, _, body, err := s.page(ctx)
 	if err != nil {
@@ -212,59 +212,71 @@ func (s *Socket) Equal(ctx context.Context, c *Copy) error {
 	defer s.mu.Unlock()
 	wrong := append([]string(nil), s.wrong...)
 	for id, html := range cards {
-		// A card of a frame is the page's own bytes, one of the page went
-		// through a parser.
-		if mine := s.cards[id]; mine != html && (!isCard(mine, id) || !strings.Contains(body, mine)) {
-			wrong = append(wrong, fmt.Sprintf("%s: %s is %q by its frames and %q on the page (socket: %s)", s.node.Name, id, s.cards[id], html, s.last))
+		mine, has := s.cards[id]
+		if !has && orderOf(id, html) < s.floor {
+			continue // the page shows it in the place of one that is gone
+		}
+		// A card from a frame has the page's own bytes. A card from the page went through a parser.
+		if mine != html && (!isCard(mine, id) || !strings.Contains(body, mine)) {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is %q by its frames and %q on the page (socket: %s)", s.node.Name, id,
+				mine, html, s.last))
 		}
 	}
-	// What the socket has beyond the page's must be older.
+	// Cards that only the socket has must be older than those of the page.
 	oldest := oldestOf(cards)
-	for id := range s.cards {
-		if _, ok := cards[id]; !ok && number(id) > oldest {
-			wrong = append(wrong, fmt.Sprintf("%s: %s is there by its frames and not on the page (socket: %s)", s.node.Name, id, s.last))
+	for id, html := range s.cards {
+		if _, ok := cards[id]; !ok && orderOf(id, html) > oldest {
+			wrong = append(wrong, fmt.Sprintf("%s: %s is there by its frames and not on the page (socket: %s)", s.node.Name,
+				id, s.last))
 		}
 	}
 	return problems("sockets", wrong)
 }
 
-// isCard reports whether html is the whole card with that id: any part of it, and nothing
-// at all, is on the page as well.
+// isCard reports whether html is the whole card with this id. A part of it, or an empty text, would
+// be found on the page too.
 func isCard(html, id string) bool {
 	html = strings.TrimSpace(html)
-	return strings.HasPrefix(html, "<li") && strings.HasSuffix(html, "</li>") && strings.Contains(html, fmt.Sprintf(" id=%q", id))
+	return strings.HasPrefix(html, "<li") && strings.HasSuffix(html, "</li>") &&
+		strings.Contains(html, fmt.Sprintf(" id=%q", id))
 }
 
-// oldestOf is the least number of the cards, 0 where there are none.
-func oldestOf(cards map[string]string) int64 {
-	if len(cards) == 0 {
-		return 0
-	}
-	oldest := int64(math.MaxInt64)
-	for id := range cards {
-		oldest = min(oldest, number(id))
+// oldestOf returns the least order of the cards, or "" without cards.
+func oldestOf(cards map[string]string) string {
+	oldest := ""
+	for id, html := range cards {
+		if o := orderOf(id, html); oldest == "" || o < oldest {
+			oldest = o
+		}
 	}
 	return oldest
 }
 
-// number is that of a card's id, such as post-12: the newer the larger.
-func number(id string) int64 {
+var dated = regexp.MustCompile(`data-order="([^"]*)"`)
+
+// orderOf returns what a list is ordered by, greatest first: the date of a card, and then the
+// number in its id, such as 12 in post-12.
+func orderOf(id, html string) string {
+	date := ""
+	if m := dated.FindStringSubmatch(html); m != nil {
+		date = m[1]
+	}
 	n, err := strconv.ParseInt(id[strings.LastIndexByte(id, '-')+1:], 10, 64)
 	if err != nil {
-		return -1
+		n = -1
 	}
-	return n
+	return fmt.Sprintf("%s %020d", date, n)
 }
 
-// Resyncs is how often it was told to begin again.
+// Resyncs returns how often the socket was told to begin again.
 func (s *Socket) Resyncs() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.resyncs
 }
 
-// heard is what a socket had by a moment: changes that it was told of, and pages that it
-// began with, or began again.
+// heard is what a socket had received by a moment: the changes, and the pages with which it began,
+// or began again.
 type heard struct{ frames, loads int }
 
 func (s *Socket) heard() heard {

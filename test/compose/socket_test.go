@@ -18,14 +18,14 @@ import (
 	"blog/test/compose"
 )
 
-// cursor is that of a row of one history.
+// cursor returns the cursor of a row in one history.
 func cursor(seq byte) string { return repo.Cursor{Seq: int64(seq), Mark: repo.Mark{seq}}.String() }
 
 func card(id int64, revision int64, key string) string {
 	return fmt.Sprintf("<li id=\"post-%d\" class=\"card\">%s</li>", id, compose.Title("p", revision, key))
 }
 
-// lister is a node with one post in its list, and a socket that says what a test wants.
+// lister is a node with one post in its list, and a socket that sends what a test wants.
 type lister struct {
 	mu     sync.Mutex
 	card   string
@@ -64,12 +64,13 @@ func (l *lister) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "<main data-live-topics=\"posts\" data-cursor=%q><ul>%s</ul></main>", l.cursor, l.card)
 }
 
-// Change tells of the post at a row.
+// Change sends the post as changed by a row.
 func (l *lister) Change(seq byte, card string) {
-	l.say <- map[string]any{"type": "change", "seq": seq, "cursor": cursor(seq), "topic": "posts", "id": "post-1", "html": card}
+	l.say <- map[string]any{"type": "change", "seq": seq, "cursor": cursor(seq), "topic": "posts", "id": "post-1",
+		"html": card}
 }
 
-// MustFollow returns a node and a socket that follows its list until the test ends.
+// MustFollow returns a node, and a socket that follows its list until the test ends.
 func MustFollow(tb testing.TB) (*lister, *compose.Socket) {
 	tb.Helper()
 	l := &lister{say: make(chan map[string]any)}
@@ -85,7 +86,7 @@ func MustFollow(tb testing.TB) (*lister, *compose.Socket) {
 	return l, socket
 }
 
-// heard waits until a socket has so many changes and pages.
+// heard waits until a socket has received so many changes and pages.
 func heard(tb testing.TB, s *compose.Socket, changes, pages int) {
 	tb.Helper()
 	cluster.Poll(tb, 20*time.Second, "the socket has heard", func(context.Context) error {
@@ -96,13 +97,13 @@ func heard(tb testing.TB, s *compose.Socket, changes, pages int) {
 	})
 }
 
-// TestSocket: what it is told makes the page, each row once: also where it began again
-// meanwhile, unless the row was given up in between.
+// TestSocket: the frames make the page, each row once, also when the socket began again meanwhile,
+// unless the row was given up in between.
 func TestSocket(t *testing.T) {
 	next := card(1, 2, "b")
 	again := func(l *lister, at byte) { l.say <- map[string]any{"type": "resync", "seq": at, "cursor": cursor(at)} }
 	for name, c := range map[string]struct {
-		tell    func(l *lister, s *compose.Socket)
+		send    func(l *lister, s *compose.Socket)
 		changes int
 		wrong   string
 	}{
@@ -130,45 +131,50 @@ func TestSocket(t *testing.T) {
 			l.Change(3, next)
 			l.Change(2, next)
 		}, 2, "a frame of row 2 after one of row 3"},
-		"another card":        {func(l *lister, _ *compose.Socket) { l.Change(2, card(1, 2, "c")) }, 1, "by its frames and"},
-		"nothing":             {func(l *lister, _ *compose.Socket) { l.Change(2, "") }, 1, "by its frames and"},
-		"nothing, in between": {func(l *lister, _ *compose.Socket) { l.Change(2, ""); l.Change(3, next) }, 2, "is no card of post-1"},
-		"a part of it":        {func(l *lister, _ *compose.Socket) { l.Change(2, next[:len(next)-9]) }, 1, "by its frames and"},
-		"the text alone":      {func(l *lister, _ *compose.Socket) { l.Change(2, compose.Title("p", 2, "b")) }, 1, "by its frames and"},
+		"another card": {func(l *lister, _ *compose.Socket) { l.Change(2, card(1, 2, "c")) }, 1, "by its frames and"},
+		"nothing":      {func(l *lister, _ *compose.Socket) { l.Change(2, "") }, 1, "by its frames and"},
+		"nothing, in between": {func(l *lister, _ *compose.Socket) { l.Change(2, ""); l.Change(3, next) }, 2,
+			"is no card of post-1"},
+		"a part of it": {func(l *lister, _ *compose.Socket) { l.Change(2, next[:len(next)-9]) }, 1,
+			"by its frames and"},
+		"the text alone": {func(l *lister, _ *compose.Socket) { l.Change(2, compose.Title("p", 2, "b")) }, 1,
+			"by its frames and"},
 	} {
 		l, s := MustFollow(t)
 		l.Show(next, cursor(2))
-		c.tell(l, s)
+		c.send(l, s)
 		heard(t, s, c.changes, 1)
-		expect(t, name, s.Equal(t.Context(), &compose.Copy{Node: "n", Posts: []compose.PostRow{has(1, "p", 2, "b")}}), c.wrong)
+		expect(t, name, s.Equal(t.Context(), &compose.Copy{Node: "n", Posts: []compose.PostRow{has(1, "p", 2, "b")}}),
+			c.wrong)
 	}
 }
 
-// TestUnheard: after each rest something comes to every socket where posts were written,
-// and where nothing is wrong it is changes.
+// TestUnheard: after each idle time every socket receives something when posts were written, and
+// when nothing is wrong it is changes.
 func TestUnheard(t *testing.T) {
 	s := compose.NewStorm()
 	l, socket := MustFollow(t)
 	s.Sockets["n"] = socket
-	asked := func(told compose.Told) { s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: "m"}), told) }
-	const nothing, noChange = "the socket on n has got neither", "the socket on n is told of no change, and got 1 new pages"
-	asked(compose.Told{Outcome: compose.OK})
+	asked := func(answer compose.Answer) { s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: "m"}), answer) }
+	const nothing = "the socket on n has got neither"
+	const noChange = "the socket on n is told of no change, and got 1 new pages"
+	asked(compose.Answer{Outcome: compose.OK})
 	expect(t, "the first page", s.Unheard(), "")
-	s.Rest()
+	s.MarkIdle()
 	expect(t, "nobody wrote", s.Unheard(), "")
-	asked(compose.Told{Outcome: compose.Unknown})
-	asked(compose.Told{Outcome: compose.OK, Replayed: true})
+	asked(compose.Answer{Outcome: compose.Unknown})
+	asked(compose.Answer{Outcome: compose.OK, Replayed: true})
 	expect(t, "nothing new is known to be there", s.Unheard(), "")
-	asked(compose.Told{Outcome: compose.OK})
+	asked(compose.Answer{Outcome: compose.OK})
 	expect(t, "a write of which nothing has come", s.Unheard(), nothing)
 	l.say <- map[string]any{"type": "resync", "seq": 1, "cursor": cursor(1)}
 	heard(t, socket, 0, 2)
 	expect(t, "a new page", s.Unheard(), "")
-	expect(t, "a new page in the place of a change", s.Untold(), noChange)
+	expect(t, "a new page in the place of a change", s.Unnotified(), noChange)
 	l.Change(2, card(1, 2, "b"))
 	heard(t, socket, 1, 2)
-	expect(t, "a change", errors.Join(s.Unheard(), s.Untold()), "")
-	s.Rest()
-	asked(compose.Told{Outcome: compose.OK})
+	expect(t, "a change", errors.Join(s.Unheard(), s.Unnotified()), "")
+	s.MarkIdle()
+	asked(compose.Answer{Outcome: compose.OK})
 	expect(t, "another of which nothing has come", s.Unheard(), nothing)
 }

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"blog/internal/repo"
+	"blog/internal/transport"
 )
 
-// Pace of a writer: so many asks a second, and so many at a time, since some
-// wait for an election.
+// Pace of a writer: how many asks per second, and how many at a time, since some wait for an
+// election.
 const (
 	writeEvery = 350 * time.Millisecond
 	maxAsks    = 6
 )
 
-// The limits of a caller's patience. The short one is shorter than an election,
-// so that some outcomes are unknown.
+// Limits of how long a caller waits. The short one is shorter than an election, so that some
+// outcomes are unknown.
 const (
 	impatient = 3 * time.Second
 	patient   = repo.DefaultDeadline
@@ -31,23 +32,25 @@ type Writer struct {
 	ledger *Ledger
 	board  *Board
 	fault  func() string // what goes on
+	// Acknowledged, if set, is called with each answer that a write is done, before anything else is.
+	Acknowledged func(ctx context.Context, a Ask, t Answer)
 
-	asks    chan struct{} // one for each ask on its way
+	asks    chan struct{} // one for each ask without an answer
 	work    sync.WaitGroup
 	stopped atomic.Bool
 }
 
 // NewWriter returns the writer of a node.
-func NewWriter(n *Node, t *repo.Transport, l *Ledger, b *Board, fault func() string) *Writer {
+func NewWriter(n *Node, t *transport.Client, l *Ledger, b *Board, fault func() string) *Writer {
 	w := &Writer{node: n, ledger: l, board: b, fault: fault, asks: make(chan struct{}, maxAsks)}
 	w.Use(repo.NewClient(n.Private, t))
 	return w
 }
 
-// Use makes it ask through c from now on.
+// Use makes the writer ask through c from now on.
 func (w *Writer) Use(c *repo.Client) { w.client.Store(c) }
 
-// Run asks at the pace until ctx ends, but for the time of a Hush.
+// Run asks at the pace until ctx ends, except between Hush and Go.
 func (w *Writer) Run(ctx context.Context) {
 	tick := time.NewTicker(writeEvery)
 	defer tick.Stop()
@@ -73,30 +76,29 @@ func (w *Writer) Run(ctx context.Context) {
 		write := w.board.Draw(w.node.Name)
 		w.work.Go(func() {
 			defer func() { <-w.asks }()
-			w.board.Told(write, w.Ask(ctx, write, limit))
+			w.board.NoteAnswer(write, w.Ask(ctx, write, limit))
 		})
 	}
 }
 
-// Ask asks for one write and notes it and the answer.
-func (w *Writer) Ask(ctx context.Context, write Write, limit time.Duration) Told {
-	note := w.ledger.Begin(Ask{Fault: w.fault(), Node: w.node.Name, Key: write.Key, Kind: write.Kind, Post: write.Post, Expected: write.Expected, Limit: limit})
+// Ask asks for one write, and notes it and its answer.
+func (w *Writer) Ask(ctx context.Context, write Write, limit time.Duration) Answer {
+	ask := write.ask()
+	ask.Fault, ask.Node, ask.Limit = w.fault(), w.node.Name, limit
+	note := w.ledger.Begin(ask)
 	// The end of the test ends no ask: what was told must be known.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx = context.WithoutCancel(ctx)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ref, receipt, err := repo.Do(repo.As(ctx, repo.Actor{Name: repo.Operator}), w.client.Load(), write.command(), repo.WithKey(write.Key))
-	told := Told{
-		Outcome: OK, PostID: ref.ID, Slug: ref.Slug, Revision: ref.Revision,
-		Cursor: receipt.Cursor.String(), Seq: receipt.Seq, Replayed: receipt.Replayed, Assurance: receipt.Assurance,
+	answer := write.send(repo.As(limited, repo.Actor{Name: repo.Operator}), w.client.Load())
+	if answer.Outcome == OK && w.Acknowledged != nil {
+		w.Acknowledged(ctx, ask, answer)
 	}
-	if err != nil {
-		told = TellError(err)
-	}
-	w.ledger.End(note, told)
-	return told
+	w.ledger.End(note, answer)
+	return answer
 }
 
-// Hush keeps the writer from asking for more, and waits until all is answered.
+// Hush stops further asks, and waits until all are answered.
 func (w *Writer) Hush() {
 	w.stopped.Store(true)
 	for range maxAsks {
@@ -107,5 +109,5 @@ func (w *Writer) Hush() {
 	}
 }
 
-// Go lets it ask again.
+// Go lets the writer ask again.
 func (w *Writer) Go() { w.stopped.Store(false) }

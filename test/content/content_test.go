@@ -1,5 +1,5 @@
-// Package content_test reads the sample content as people do: it is imported
-// with the command line and every page of it is opened in a real browser.
+// Package content_test reads the sample content as people do: it imports the content with the
+// command line, and opens every page of it in a real browser.
 package content_test
 
 import (
@@ -20,14 +20,15 @@ import (
 	"blog/test/cluster"
 )
 
-// serve starts a blog of its own on a plain file, with the sample content in it.
+// serve starts a blog of its own on a plain file, with the sample content.
 func serve(t *testing.T) (address string) {
 	t.Helper()
 	dir := t.TempDir()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	config := app.Config{
 		DatabasePath: filepath.Join(dir, "blog.db"), ListenAddr: "127.0.0.1:0", PrivateAddr: "127.0.0.1:0",
-		Title: "Lamplight", Description: "Notes on programs, type and distance, from a blog that lives in every region at once.",
+		Title:       "Lamplight",
+		Description: "Notes on programs, type and distance, from a blog that lives in every region at once.",
 	}
 	s, err := app.Open(t.Context(), config, app.Options{Logger: log, Out: io.Discard, Version: "test"})
 	if err != nil {
@@ -35,7 +36,8 @@ func serve(t *testing.T) (address string) {
 	}
 	t.Cleanup(func() { cluster.MustClose(t, "blog", s.Close(context.WithoutCancel(t.Context()))) })
 	blog := func(stdin string, args ...string) {
-		cmd := exec.CommandContext(t.Context(), cluster.Build(t, "./cmd/blog"), args...) // #nosec G204 -- the test's own program
+		// #nosec G204 -- the test's own program
+		cmd := exec.CommandContext(t.Context(), cluster.Build(t, "./cmd/blog"), args...)
 		cmd.Env = append(os.Environ(), "DATABASE_PATH="+config.DatabasePath, "PRIVATE_ADDR="+s.PrivateAddr.String())
 		cmd.Stdin = strings.NewReader(stdin)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -51,7 +53,7 @@ func serve(t *testing.T) (address string) {
 	return "http://" + s.PublicAddr.String()
 }
 
-// sameTree checks that an export gives back what was imported, byte for byte.
+// sameTree checks that an export equals what was imported, byte for byte.
 func sameTree(t *testing.T, want, got string) {
 	t.Helper()
 	there := os.DirFS(got)
@@ -77,8 +79,8 @@ func sameTree(t *testing.T, want, got string) {
 	}
 }
 
-// audit finds what no page may have, whatever its text: sideways scrolling,
-// repeated ids, pictures that did not load, levels of headings left out.
+// audit finds what no page may have, whatever its text: sideways scrolling, repeated ids, pictures
+// that did not load, skipped levels of headings.
 const audit = `(() => {
 	const found = [];
 	const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -114,7 +116,8 @@ func TestEveryPageOfTheSampleContent(t *testing.T) {
 	pages := []string{"/", "/posts", "/posts?page=2", "/tags", "/search?q=database"}
 	for _, path := range []string{"/posts", "/posts?page=2"} {
 		tab.MustOpen(t, address+path)
-		links := browser.MustEval[string](t, tab, `[...document.querySelectorAll("main li[id^=post-] h2 a")].map(a => a.getAttribute("href")).join("\n")`)
+		links := browser.MustEval[string](t, tab,
+			`[...document.querySelectorAll("main li[id^=post-] h2 a")].map(a => a.getAttribute("href")).join("\n")`)
 		pages = append(pages, strings.Split(links, "\n")...)
 	}
 	if len(pages) < 30 {
@@ -128,14 +131,14 @@ func TestEveryPageOfTheSampleContent(t *testing.T) {
 		for _, path := range pages {
 			tab.MustOpen(t, address+path)
 			if found := browser.MustEval[string](t, tab, audit); found != "" {
-				t.Errorf("%s at %d px: %s", path, size.width, found)
+				t.Errorf("%s at %d px: %s, want none", path, size.width, found)
 			}
-			tab.Keep(t, size.scheme+strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path))
+			tab.SaveScreenshot(t, size.scheme+strings.NewReplacer("/", "_", "?", "_", "=", "_").Replace(path))
 		}
 	}
 }
 
-// TestPermalinks follows an address that the sample content asks for.
+// TestPermalinks follows an address that the sample content has as a permalink.
 func TestPermalinks(t *testing.T) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, serve(t)+"/about-this-blog", nil)
@@ -147,7 +150,9 @@ func TestPermalinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	cluster.MustClose(t, "body", res.Body.Close())
-	if got := res.Header.Get("Location"); res.StatusCode != http.StatusMovedPermanently || got != "/posts/how-this-blog-works" {
-		t.Errorf("status %d to %q", res.StatusCode, got)
+	if got := res.Header.Get("Location"); res.StatusCode != http.StatusMovedPermanently ||
+		got != "/posts/how-this-blog-works" {
+		t.Errorf("status %d to %q, want %d and %q", res.StatusCode, got, http.StatusMovedPermanently,
+			"/posts/how-this-blog-works")
 	}
 }

@@ -50,7 +50,8 @@ func wantLoss(t *testing.T, got, want app.Loss) {
 	}
 }
 
-// TestAcceptLoss: the nodes with every acknowledged write are gone for good.
+// TestAcceptLoss: the nodes with every acknowledged write are gone for good, and another node is
+// accepted.
 func TestAcceptLoss(t *testing.T) {
 	w := MustWorld(t, 2)
 	first, second := w.Nodes[0], w.Nodes[1]
@@ -59,33 +60,38 @@ func TestAcceptLoss(t *testing.T) {
 		t.Errorf("accepted beside a living primary: %s", out)
 	}
 	if code := second.Stop(t); code != 0 {
-		t.Errorf("the standby's exit code is %d", code)
+		t.Errorf("the standby's exit code is %d, want 0", code)
 	}
 	w.MustSet(t, "node1")
 	lost := w.MustWrite(t, first, "Lost")
 	if lost.Assurance != repo.Alone {
-		t.Errorf("acknowledged with %q and no standby", lost.Assurance)
+		t.Errorf("acknowledged with %q and no standby, want %q", lost.Assurance, repo.Alone)
 	}
 	first.Kill(t)
 	second.Start(t)
-	cluster.Poll(t, patience, "the old standby serves readers", func(ctx context.Context) error { return get(ctx, second.PublicURL+"/posts/before") })
+	cluster.Poll(t, patience, "the old standby serves readers", func(ctx context.Context) error {
+		return get(ctx, second.PublicURL+"/posts/before")
+	})
 
 	text := MustOutput(t, second.Command(t.Context(), "accept-loss"))
-	// node1 knew no write after the one before when it took node2 out.
-	want := fmt.Sprintf("Given up: every write after %d, the newest on node2; every acknowledged write was on node1. None of them is known, but there may be some.\n"+
+	// When node1 took node2 out of the set it knew no write after the one before.
+	want := fmt.Sprintf("Given up: every write after %d, the newest on node2; every acknowledged write was on node1. "+
+		"None of them is known, but there may be some.\n"+
 		"Nothing has been changed. To accept this: blog accept-loss --yes\n", before.Seq)
 	if text != want {
 		t.Errorf("without --yes: %s, want %s", text, want)
 	}
 	loss := mustAccept(t, second)
-	wantLoss(t, loss, app.Loss{Node: "node2", Before: []string{"node1"}, Seq: before.Seq, Shared: &before.Seq, Known: before.Seq, Done: true})
-	w.MustLead(t, second)
+	wantLoss(t, loss, app.Loss{
+		Node: "node2", Before: []string{"node1"}, Seq: before.Seq, Shared: &before.Seq, Known: before.Seq, Done: true,
+	})
+	w.MustBePrimary(t, second)
 	again := w.MustWrite(t, second, "After")
 	if again.Seq != lost.Seq {
 		t.Errorf("the new history goes on at %d, want %d", again.Seq, lost.Seq)
 	}
 
-	// One that comes back after all takes the new history.
+	// A node that comes back after all adopts the new history.
 	first.Restart(t)
 	w.MustSet(t, "node1", "node2")
 	if err := get(t.Context(), first.PublicURL+"/posts/after"); err != nil {
@@ -96,9 +102,9 @@ func TestAcceptLoss(t *testing.T) {
 	}
 }
 
-// TestAcceptLossOfAnOldPrimary: node1 dies with a row that nobody else has. node2 leads,
-// acknowledges another in its place and a further one alone, and is lost for good. What
-// node1 gives up begins before its own newest row, which it keeps.
+// TestAcceptLossOfAnOldPrimary: node1 dies with a row that no other node has. node2 becomes
+// primary, acknowledges another row in its place and a further one alone, and is lost for good.
+// What node1 gives up begins before its own newest row, which it retains.
 func TestAcceptLossOfAnOldPrimary(t *testing.T) {
 	w := mustStart(t, cluster.Options{Nodes: 2, Proxies: true})
 	first, second := w.Nodes[0], w.Nodes[1]
@@ -123,7 +129,7 @@ func TestAcceptLossOfAnOldPrimary(t *testing.T) {
 	first.Kill(t)
 	cancel()
 	<-ended
-	w.MustLead(t, second)
+	w.MustBePrimary(t, second)
 	w.MustSet(t, "node2")
 	w.MustWrite(t, second, "In its place")
 	last := w.MustWrite(t, second, "Lost")
@@ -132,22 +138,26 @@ func TestAcceptLossOfAnOldPrimary(t *testing.T) {
 	cluster.Poll(t, patience, "the old primary serves readers", func(ctx context.Context) error {
 		return get(ctx, first.PublicURL+"/posts/discarded")
 	})
-	own := before.Seq + 1
-	if last.Seq <= own {
-		t.Fatalf("the last write is %d", last.Seq)
+	unshared := before.Seq + 1
+	if last.Seq <= unshared {
+		t.Fatalf("the last write is %d, want more than %d", last.Seq, unshared)
 	}
 	text := MustOutput(t, first.Command(t.Context(), "accept-loss"))
-	// node2 knew no write after the one before when it took node1 out.
-	want := fmt.Sprintf("Given up: every write after %d that is not on node1; every acknowledged write was on node2. None of them is known, but there may be some. "+
-		"node1 has %d as well, and keeps what it has. Whether this is the write that was acknowledged under the same number is not known.\n"+
-		"Nothing has been changed. To accept this: blog accept-loss --yes\n", before.Seq, own)
+	// When node2 took node1 out of the set it knew no write after the one before.
+	want := fmt.Sprintf("Given up: every write after %d that is not on node1; every acknowledged write was on node2. "+
+		"None of them is known, but there may be some. "+
+		"node1 has %d as well, and keeps what it has. Whether this is the write that was acknowledged under the same "+
+		"number is not known.\n"+
+		"Nothing has been changed. To accept this: blog accept-loss --yes\n", before.Seq, unshared)
 	if text != want {
 		t.Errorf("without --yes: %s, want %s", text, want)
 	}
 	loss := mustAccept(t, first)
-	wantLoss(t, loss, app.Loss{Node: "node1", Before: []string{"node2"}, Seq: own, Shared: &before.Seq, Known: before.Seq, Done: true})
-	w.MustLead(t, first)
-	if again := w.MustWrite(t, first, "After"); again.Seq != own+1 {
-		t.Errorf("the history goes on at %d, want %d", again.Seq, own+1)
+	wantLoss(t, loss, app.Loss{
+		Node: "node1", Before: []string{"node2"}, Seq: unshared, Shared: &before.Seq, Known: before.Seq, Done: true,
+	})
+	w.MustBePrimary(t, first)
+	if again := w.MustWrite(t, first, "After"); again.Seq != unshared+1 {
+		t.Errorf("the history goes on at %d, want %d", again.Seq, unshared+1)
 	}
 }

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/test/cluster"
 )
 
-// mustHold opens a read transaction on n's database, through the mount, and returns what ends it. As long as it is open
-// SQLite cannot commit there.
+// mustHold opens a read transaction on n's database, through the mount, and returns a function that
+// ends it. While it is open SQLite cannot commit on n.
 func mustHold(t *testing.T, n *cluster.Node) (release func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+n.Database+"?mode=ro&_busy_timeout=5000")
@@ -30,7 +31,7 @@ func mustHold(t *testing.T, n *cluster.Node) (release func()) {
 	}
 	var rows int
 	if err := tx.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM writes").Scan(&rows); err != nil || rows == 0 {
-		t.Fatalf("%d rows: %v", rows, err)
+		t.Fatalf("%d rows: %v, want no error and not 0", rows, err)
 	}
 	done := false
 	release = func() {
@@ -38,14 +39,14 @@ func mustHold(t *testing.T, n *cluster.Node) (release func()) {
 			return
 		}
 		done = true
-		_ = tx.Rollback() // the mount may have gone
+		_ = tx.Rollback() // the mount may be gone
 		_ = db.Close()
 	}
 	t.Cleanup(release)
 	return release
 }
 
-// body returns what url answers with status 200.
+// body returns what url answers. It fails for every status but 200.
 func body(ctx context.Context, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -62,7 +63,8 @@ func body(ctx context.Context, url string) (string, error) {
 	return string(text), err
 }
 
-// saysThatCommitsFail wants n to be ready for readers and to say, in every place, that it cannot commit and stays.
+// saysThatCommitsFail returns nil when n is ready for readers and says, in every place, that it
+// cannot commit and stays.
 func (w *world) saysThatCommitsFail(ctx context.Context, n *cluster.Node) error {
 	st, err := w.status(ctx, n)
 	if err != nil {
@@ -95,9 +97,9 @@ func (w *world) saysThatCommitsFail(ctx context.Context, n *cluster.Node) error 
 	return nil
 }
 
-// TestCommitsThatFail: somebody keeps a read transaction open on the primary, and no commit succeeds, while BEGIN
-// IMMEDIATE and the uplinks work as ever. A primary that is alone says so and stays. When there is a standby again it
-// takes over.
+// TestCommitsThatFail: a process has a read transaction open on the primary, and no commit
+// succeeds, while BEGIN IMMEDIATE and the uplinks work as usual. A primary that is alone says so
+// and stays. When there is a standby again, that becomes primary.
 func TestCommitsThatFail(t *testing.T) {
 	w := MustWorld(t, 2, "WRITE_STALL=5s", "DURABILITY_WAIT=2s")
 	first, second := w.Nodes[0], w.Nodes[1]
@@ -109,8 +111,8 @@ func TestCommitsThatFail(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	const key = "key of during"
-	told := make(chan error, 1)
-	go func() { _, err := w.write(ctx, first, "During", key); told <- err }()
+	outcome := make(chan error, 1)
+	go func() { _, err := w.write(ctx, first, "During", key); outcome <- err }()
 	cluster.Poll(t, patience, "the primary says that its commits fail", func(ctx context.Context) error {
 		err := w.saysThatCommitsFail(ctx, first)
 		if n := strings.Count(first.Log(t), "no commit succeeds, and this node stays"); n != 1 {
@@ -120,9 +122,9 @@ func TestCommitsThatFail(t *testing.T) {
 	})
 
 	second.Start(t)
-	w.MustLead(t, second)
+	w.MustBePrimary(t, second)
 	release()
-	if err := <-told; err != nil && !errors.Is(err, repo.Unavailable) {
+	if err := <-outcome; err != nil && !errors.Is(err, apperr.Unavailable) {
 		t.Errorf("the author is told %v, want that it is saved or to ask again", err)
 	}
 	if _, err := w.write(ctx, second, "During", key); err != nil {

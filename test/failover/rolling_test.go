@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"blog/internal/repo"
+	"blog/internal/apperr"
 	"blog/test/cluster"
 )
 
 var client = &http.Client{Timeout: 20 * time.Second}
 
-// get wants 200.
+// get fails unless url answers 200.
 func get(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *load) fail(err error) {
 	l.errs = append(l.errs, err)
 }
 
-// read fetches pages from node i, and once from the next where that one is gone.
+// read fetches pages from node i, and once from the next node when i is gone.
 func (l *load) read(ctx context.Context, i int) {
 	nodes := l.world.Nodes
 	for ctx.Err() == nil {
@@ -67,8 +67,7 @@ func (l *load) read(ctx context.Context, i int) {
 	}
 }
 
-// write makes posts by way of node i, and asks the next with the same key where that one
-// is gone.
+// write makes posts through node i, and asks the next node with the same key when i is gone.
 func (l *load) write(ctx context.Context, i int) {
 	nodes := l.world.Nodes
 	for n := 0; ctx.Err() == nil; n++ {
@@ -77,7 +76,7 @@ func (l *load) write(ctx context.Context, i int) {
 		var err error
 		for try := 0; ; try++ {
 			_, err = l.world.write(deadline, nodes[(i+try)%len(nodes)], title, title)
-			if err == nil || !errors.Is(err, repo.Unavailable) || deadline.Err() != nil {
+			if err == nil || !errors.Is(err, apperr.Unavailable) || deadline.Err() != nil {
 				break
 			}
 			l.mu.Lock()
@@ -97,7 +96,7 @@ func (l *load) write(ctx context.Context, i int) {
 	}
 }
 
-// longest is the longest time between two acknowledgements.
+// longest returns the longest time between two acknowledgements.
 func (l *load) longest() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -108,7 +107,7 @@ func (l *load) longest() time.Duration {
 	return gap
 }
 
-// TestRollingRestart restarts all four under load: GETs are retried on another node, POSTs
+// TestRollingRestart restarts all four nodes under load. GETs are repeated on another node, POSTs
 // with the same key, and no request fails.
 func TestRollingRestart(t *testing.T) {
 	w := MustWorld(t, 4)
@@ -123,12 +122,12 @@ func TestRollingRestart(t *testing.T) {
 		n := w.Nodes[i]
 		start := time.Now()
 		if code := n.Stop(t); code != 0 {
-			t.Errorf("%s: exit code %d", n.Name, code)
+			t.Errorf("%s: exit code %d, want 0", n.Name, code)
 		}
 		mustBeat(t, n.Name, time.Since(start))
-		n.Restart(t) // ready means for a standby: in the sync set again
+		n.Restart(t) // a standby is ready when it is in the sync set again
 	}
-	w.MustLead(t, w.Nodes[1])
+	w.MustBePrimary(t, w.Nodes[1])
 	w.MustSet(t, "node1", "node2")
 	stop()
 	all.Wait()
@@ -143,19 +142,20 @@ func TestRollingRestart(t *testing.T) {
 	w.MustHaveOnce(t, l.acked)
 }
 
-// limit prints how long something took, and fails at twice the limit: the machine is shared.
+// limit prints how long something took, and fails at twice the limit, because the machine is
+// shared.
 func limit(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	t.Logf("%s: %s, limit %s", what, took.Round(time.Millisecond), limit)
 	if took > 2*limit {
-		t.Errorf("%s: %s is more than twice %s", what, took, limit)
+		t.Errorf("%s: %s is more than twice %s, want at most %v", what, took, limit, 2*limit)
 	}
 }
 
-// killTimeout is when whoever has sent SIGTERM sends SIGKILL: see fly.toml and compose.yml.
+// killTimeout is how long after SIGTERM a node gets SIGKILL: see fly.toml and compose.yml.
 const killTimeout = 10 * time.Second
 
-// mustBeat prints how long a node took to end, and fails where it would have been killed.
+// mustBeat prints how long a node took to end. It fails when the node would have been killed.
 func mustBeat(t *testing.T, node string, took time.Duration) {
 	t.Helper()
 	t.Logf("%s ended after %s", node, took.Round(time.Millisecond))
@@ -164,12 +164,14 @@ func mustBeat(t *testing.T, node string, took time.Duration) {
 	}
 }
 
-// MustHaveOnce wants every acknowledged post on every node, once.
+// MustHaveOnce checks that every node has every acknowledged post once.
 func (w *world) MustHaveOnce(t *testing.T, acked map[string]time.Time) {
 	t.Helper()
 	for _, n := range w.Nodes {
 		for title := range acked {
-			cluster.Poll(t, patience, title+" on "+n.Name, func(ctx context.Context) error { return get(ctx, n.PublicURL+"/posts/"+title) })
+			cluster.Poll(t, patience, title+" on "+n.Name, func(ctx context.Context) error {
+				return get(ctx, n.PublicURL+"/posts/"+title)
+			})
 			if err := get(t.Context(), n.PublicURL+"/posts/"+title+"-2"); err == nil {
 				t.Errorf("%s: %s was made twice", n.Name, title)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/app"
 	"blog/internal/cluster"
@@ -21,10 +21,11 @@ import (
 	nodes "blog/test/cluster"
 )
 
-// MustFollow opens a socket on n that stays until the end of the test.
+// MustFollow opens a socket on n until the end of the test.
 func MustFollow(t *testing.T, n *nodes.Node) {
 	t.Helper()
-	conn, res, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(n.PublicURL, "http")+"/live?topics=posts&after=0", nil)
+	conn, res, err := websocket.Dial(t.Context(),
+		"ws"+strings.TrimPrefix(n.PublicURL, "http")+"/live?topics=posts&after=0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,13 +44,14 @@ func MustFollow(t *testing.T, n *nodes.Node) {
 	t.Cleanup(func() { _ = conn.CloseNow(); <-done })
 }
 
-// wanted is what a node's status must be after last, with so many sockets there. What LiteFS alone knows is that of seen,
-// which must be the same on all.
+// wanted returns what a node's status has to be after last, with so many sockets. What only LiteFS
+// knows is that of seen, which has to be the same on all nodes.
 func (w *world) wanted(i int, last repo.Receipt, sockets int, seen cluster.Info) cluster.Info {
 	n := w.Nodes[i]
 	want := cluster.Info{
 		Node: n.Name, Region: n.Region, Role: "replica", Primary: strings.TrimPrefix(w.Nodes[0].PrivateURL, "http://"),
-		Candidate: i < 2, Seq: last.Seq, Mark: last.Cursor.String(), Durability: string(repo.Two), SyncSet: []string{"node1", "node2"},
+		Candidate: i < 2, Seq: last.Seq, Mark: last.Cursor.String(), Durability: string(repo.Two),
+		SyncSet:    []string{"node1", "node2"},
 		StandbySeq: last.Seq, Sockets: sockets,
 		Release: seen.Release, Schema: seen.Schema, TXID: seen.TXID, Checksum: seen.Checksum,
 	}
@@ -59,9 +61,10 @@ func (w *world) wanted(i int, last repo.Receipt, sockets int, seen cluster.Info)
 	return want
 }
 
-// complete says what is wrong with the status of all nodes as node i gives it.
+// complete returns what is wrong with the status of all nodes in the answer of node i.
 func (w *world) complete(st app.Status, i int, last repo.Receipt, sockets []int) error {
-	if st.Release == "" || st.Schema == 0 || st.TXID == "" || st.Checksum == "" || !st.Ready || st.Version != st.Release || st.SchemaWant != st.Schema || st.Live.Sockets != sockets[i] {
+	if st.Release == "" || st.Schema == 0 || st.TXID == "" || st.Checksum == "" || !st.Ready || st.Version != st.Release ||
+		st.SchemaWant != st.Schema || st.Live.Sockets != sockets[i] {
 		return fmt.Errorf("%+v", st)
 	}
 	if len(st.Nodes) != len(w.Nodes) || st.Nodes[0].Node != w.Nodes[i].Name {
@@ -81,8 +84,8 @@ func (w *world) complete(st app.Status, i int, last repo.Receipt, sockets []int)
 		slices.Sort(got.SyncSet)
 		want := w.wanted(j, last, sockets[j], st.Info)
 		want.ID, want.Clock, want.Heard = got.ID, got.Clock, got.Heard
-		if !reflect.DeepEqual(got, want) {
-			errs = append(errs, fmt.Errorf("%+v, want %+v", got, want))
+		if diff := cmp.Diff(want, got); diff != "" {
+			errs = append(errs, fmt.Errorf("%s (-want +got):\n%s", got.Node, diff))
 		}
 	}
 	if len(ids) != len(w.Nodes) {
@@ -91,13 +94,13 @@ func (w *world) complete(st app.Status, i int, last repo.Receipt, sockets []int)
 	return errors.Join(errs...)
 }
 
-// fields are those that a status has in JSON, for the node that answers and for each.
+// fields are the fields of a status in JSON, for the node that answers and for each node.
 var fields = []string{
 	"node", "region", "role", "primary", "candidate", "release", "schema", "seq", "mark", "txid", "checksum",
 	"durability", "sync_set", "standby_seq", "lag", "sockets",
 }
 
-// hasFields wants them all, under their names.
+// hasFields fails unless text has all of them.
 func hasFields(text []byte) error {
 	var raw map[string]json.RawMessage
 	var each struct{ Nodes []map[string]json.RawMessage }
@@ -116,8 +119,8 @@ func hasFields(text []byte) error {
 
 var gap = regexp.MustCompile(` {2,}`)
 
-// blocks are the parts of a status in words: the node that answers, a value for each name, and for each node its cells
-// in both tables by the heads of their columns.
+// blocks returns the parts of a status in words: for the node that answers a value for each name,
+// and for each node its cells in both tables, by the heads of their columns.
 func blocks(text string) (self map[string]string, each []map[string]string, err error) {
 	parts := strings.Split(strings.TrimSpace(text), "\n\n")
 	if len(parts) != 3 {
@@ -150,8 +153,8 @@ func blocks(text string) (self map[string]string, each []map[string]string, err 
 	return self, each, nil
 }
 
-// sameInWords wants the status in words to say what st does, and to fit into 120 columns.
-func sameInWords(text string, st app.Status) error {
+// sameAsText fails unless the status in words says what st does, and fits into 120 columns.
+func sameAsText(text string, st app.Status) error {
 	self, each, err := blocks(text)
 	if err != nil {
 		return err
@@ -165,7 +168,8 @@ func sameInWords(text string, st app.Status) error {
 	}
 	seq := strconv.FormatInt(st.Seq, 10)
 	for name, want := range map[string]string{
-		"node": st.Node, "region": st.Region, "role": st.Role, "primary": "node1", "candidate": yes[st.Candidate], "ready": "yes",
+		"node": st.Node, "region": st.Region, "role": st.Role, "primary": "node1", "candidate": yes[st.Candidate],
+		"ready":  "yes",
 		"schema": fmt.Sprintf("%d of %d", st.Schema, st.SchemaWant), "position": seq + ", mark " + st.Mark, "lag": "0",
 		"litefs":     "transaction " + st.TXID + ", checksum " + st.Checksum,
 		"durability": "two, every acknowledged write is on " + strings.Join(st.SyncSet, " and ") + "; the standby has " + seq,
@@ -182,8 +186,9 @@ func sameInWords(text string, st app.Status) error {
 	for i, n := range st.Nodes {
 		_, mark, _ := strings.Cut(n.Mark, "-")
 		want := map[string]string{
-			"NODE": n.Node, "REGION": n.Region, "ROLE": n.Role, "PRIMARY": "node1", "CANDIDATE": yes[n.Candidate], "RELEASE": n.Release,
-			"SCHEMA": strconv.FormatInt(n.Schema, 10), "SOCKETS": strconv.Itoa(n.Sockets), "SEQ": seq, "MARK": mark[:10],
+			"NODE": n.Node, "REGION": n.Region, "ROLE": n.Role, "PRIMARY": "node1", "CANDIDATE": yes[n.Candidate],
+			"RELEASE": n.Release,
+			"SCHEMA":  strconv.FormatInt(n.Schema, 10), "SOCKETS": strconv.Itoa(n.Sockets), "SEQ": seq, "MARK": mark[:10],
 			"TXID": strings.TrimLeft(n.TXID, "0"), "CHECKSUM": n.Checksum[:10], "LAG": "0", "DURABILITY": "two",
 			"SYNC SET": strings.Join(n.SyncSet, ","), "STANDBY": seq,
 		}
@@ -204,12 +209,13 @@ func sameInWords(text string, st app.Status) error {
 	return errors.Join(errs...)
 }
 
-// TestStatusOfAllNodes: every field on any node, for itself and, through the uplinks, for all, in JSON and in words.
+// TestStatusOfAllNodes: any node reports every field, for itself and, through the uplinks, for all
+// nodes, in JSON and in words.
 func TestStatusOfAllNodes(t *testing.T) {
 	w := MustWorld(t, 3)
 	last := w.MustWrite(t, w.Nodes[2], "One")
 	if last.Assurance != repo.Two {
-		t.Errorf("acknowledged with %q", last.Assurance)
+		t.Errorf("acknowledged with %q, want %q", last.Assurance, repo.Two)
 	}
 	sockets := []int{0, 1, 2}
 	for i, many := range sockets {
@@ -231,12 +237,12 @@ func TestStatusOfAllNodes(t *testing.T) {
 			if err = w.complete(st, i, last, sockets); err != nil {
 				return err
 			}
-			inWords, err := n.Command(ctx, "status").Output()
+			asText, err := n.Command(ctx, "status").Output()
 			if err != nil {
 				return err
 			}
-			text = string(inWords)
-			return sameInWords(text, st)
+			text = string(asText)
+			return sameAsText(text, st)
 		})
 		t.Logf("%s:\n%s", n.Name, text)
 	}

@@ -11,15 +11,16 @@ import (
 	"blog/internal/app"
 	"blog/internal/posts"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/test/cluster"
 )
 
 const patience = 60 * time.Second
 
-// world is a cluster with an author, and a way to its private listeners.
+// world is a cluster with an author, and a client of its private listeners.
 type world struct {
 	*cluster.Cluster
-	transport *repo.Transport
+	transport *transport.Client
 }
 
 // MustWorld starts n nodes and waits until acknowledgements rest on two.
@@ -32,9 +33,10 @@ func mustStart(t *testing.T, o cluster.Options) *world {
 	t.Helper()
 	o.Consul, o.Env = true, append([]string{"LITEFS_SKIP_SYNC=true"}, o.Env...)
 	c := cluster.Start(t, o)
-	w := &world{Cluster: c, transport: repo.NewTransport(c.Secret)}
+	w := &world{Cluster: c, transport: transport.NewClient(c.Secret)}
 	t.Cleanup(w.transport.Close)
-	cmd := c.Nodes[0].Command(t.Context(), "user", "add", "ann@example.org", "--name", "Ann", "--password-file", "/dev/stdin")
+	cmd := c.Nodes[0].Command(t.Context(), "user", "add", "ann@example.org", "--name", "Ann", "--password-file",
+		"/dev/stdin")
 	cmd.Stdin = passwordFile()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("add an author: %v: %s", err, text)
@@ -43,13 +45,13 @@ func mustStart(t *testing.T, o cluster.Options) *world {
 	return w
 }
 
-// status asks a node how all are.
+// status asks a node for the status of all nodes.
 func (w *world) status(ctx context.Context, n *cluster.Node) (app.Status, error) {
 	var st app.Status
 	return st, w.transport.Ask(ctx, n.PrivateURL, app.PathStatus, &st)
 }
 
-// MustSet waits until some node says that the sync set is of those.
+// MustSet waits until a node reports that these are the members of the sync set.
 func (w *world) MustSet(t *testing.T, names ...string) {
 	t.Helper()
 	cluster.Poll(t, patience, fmt.Sprintf("the sync set is %v", names), func(ctx context.Context) error {
@@ -66,8 +68,8 @@ func (w *world) MustSet(t *testing.T, names ...string) {
 	})
 }
 
-// MustLead waits until n is primary and takes writes.
-func (w *world) MustLead(t *testing.T, n *cluster.Node) {
+// MustBePrimary waits until n is primary and accepts writes.
+func (w *world) MustBePrimary(t *testing.T, n *cluster.Node) {
 	t.Helper()
 	cluster.Poll(t, patience, n.Name+" leads", func(ctx context.Context) error {
 		st, err := w.status(ctx, n)
@@ -78,7 +80,7 @@ func (w *world) MustLead(t *testing.T, n *cluster.Node) {
 	})
 }
 
-// write makes a post by way of n.
+// write makes a post through n.
 func (w *world) write(ctx context.Context, n *cluster.Node, title, key string) (repo.Receipt, error) {
 	ctx = repo.As(ctx, repo.Actor{Name: repo.Operator})
 	cmd := posts.Create{Title: title, Body: "Text.", Publish: true}
@@ -86,7 +88,7 @@ func (w *world) write(ctx context.Context, n *cluster.Node, title, key string) (
 	return receipt, err
 }
 
-// MustWrite writes and wants an answer.
+// MustWrite makes a post through n, which has to be acknowledged.
 func (w *world) MustWrite(t *testing.T, n *cluster.Node, title string) repo.Receipt {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

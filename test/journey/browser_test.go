@@ -8,8 +8,8 @@ import (
 	"blog/test/cluster"
 )
 
-// TestJourneyInBrowser is the main line as people see it: an author in one
-// window on one replica, a reader in another on another.
+// TestJourneyInBrowser is the main line as people see it: an author in a window on one replica, and
+// a reader in another window on another replica.
 func TestJourneyInBrowser(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Env: []string{"PUBLIC_URL=http://blog.example"}})
 	here, there := c.Nodes[1], c.Nodes[2]
@@ -26,13 +26,16 @@ func TestJourneyInBrowser(t *testing.T) {
 	author.MustPoll(t, `location.pathname === "/admin"`)
 
 	author.MustOpen(t, here.PublicURL+"/admin/posts/new")
-	fill(t, author, map[string]string{"title": "Seen from afar", "body": "First words.\n\n## A heading\n\n```go\nfunc main() {}\n```\n", "tags": "live"})
+	fill(t, author, map[string]string{
+		"title": "Seen from afar", "body": "First words.\n\n## A heading\n\n```go\nfunc main() {}\n```\n", "tags": "live",
+	})
 	submit(t, author, `form[action="/admin/posts"]`, "publish")
 	author.MustPoll(t, `location.pathname === "/posts/seen-from-afar"`)
 
-	// Nobody touches the reader's window.
-	reader.MustPoll(t, `[...document.querySelectorAll("main li[id^=post-]")].some(li => li.textContent.includes("Seen from afar"))`)
-	reader.Keep(t, "journey-list")
+	// Nothing happens in the reader's window but the update.
+	reader.MustPoll(t,
+		`[...document.querySelectorAll("main li[id^=post-]")].some(li => li.textContent.includes("Seen from afar"))`)
+	reader.SaveScreenshot(t, "journey-list")
 
 	reader.MustOpen(t, there.PublicURL+"/posts/seen-from-afar")
 	reader.MustPoll(t, `document.querySelector("article h1").textContent.includes("Seen from afar")`)
@@ -42,10 +45,10 @@ func TestJourneyInBrowser(t *testing.T) {
 	submit(t, author, `form[action^="/admin/posts/"]`, "save")
 	reader.MustPoll(t, `document.querySelector("article h1").textContent.includes("changed")`)
 	reader.MustPoll(t, `location.pathname === "/posts/seen-again"`)
-	reader.Keep(t, "journey-post")
+	reader.SaveScreenshot(t, "journey-post")
 }
 
-// fill sets form fields as a person's typing does.
+// fill sets form fields as typing does.
 func fill(t *testing.T, tab *browser.Tab, values map[string]string) {
 	t.Helper()
 	for name, value := range values {
@@ -60,12 +63,13 @@ func fill(t *testing.T, tab *browser.Tab, values map[string]string) {
 	}
 }
 
-// submit presses a form's button: the one that does do, or its only one.
+// submit presses a form's button: the one with the value do, or its only one.
 func submit(t *testing.T, tab *browser.Tab, form, do string) {
 	t.Helper()
 	button := form + ` button`
 	if do != "" {
 		button = form + ` button[name=do][value=` + do + `]`
 	}
-	browser.MustEval[bool](t, tab, `(() => { setTimeout(() => document.querySelector('`+button+`').click(), 0); return true; })()`)
+	browser.MustEval[bool](t, tab,
+		`(() => { setTimeout(() => document.querySelector('`+button+`').click(), 0); return true; })()`)
 }

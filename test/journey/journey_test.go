@@ -6,22 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	_ "github.com/mattn/go-sqlite3"
 
 	"blog/test/cluster"
 )
 
-// TestJourney is the main line, on `blog mount`.
+// TestJourney is the main line under `blog mount`.
 func TestJourney(t *testing.T) {
 	journey(t, cluster.Start(t, cluster.Options{Proxies: true, Env: []string{"PUBLIC_URL=http://blog.example"}}), true)
 }
 
-// TestJourneyUnderStockLiteFS is the same under an unchanged `litefs mount`.
+// TestJourneyUnderStockLiteFS is the main line under an unchanged `litefs mount`.
 func TestJourneyUnderStockLiteFS(t *testing.T) {
 	journey(t, cluster.Start(t, cluster.Options{Stock: true, Env: []string{"PUBLIC_URL=http://blog.example"}}), false)
 }
@@ -42,7 +42,9 @@ func journey(t *testing.T, c *cluster.Cluster, proxies bool) {
 	t.Run("a page is the same bytes on every node", func(t *testing.T) { equalPages(t, c) })
 	t.Run("a post comes out when its date comes", func(t *testing.T) { comesOut(t, here, there) })
 	if proxies {
-		t.Run("an author reads their own write in another region", func(t *testing.T) { readsOwnWrite(t, author, here, there) })
+		t.Run("an author reads their own write in another region", func(t *testing.T) {
+			readsTheWrite(t, author, here, there)
+		})
 	}
 	t.Run("without a primary nothing typed is lost", func(t *testing.T) { withoutPrimary(t, c, author, here) })
 }
@@ -51,28 +53,30 @@ func publishes(t *testing.T, c *cluster.Cluster, author *visitor, here, there *c
 	t.Helper()
 	frames := follow(t, there, "/posts")
 	next(t, frames, "hello")
-	p := author.publish(here, "Written on a replica", "Hello from **far away**.", "distance, light").want(t, http.StatusSeeOther)
+	p := author.publish(here, "Written on a replica", "Hello from **far away**.", "distance, light").
+		want(t, http.StatusSeeOther)
 	where := p.header.Get("Location")
 	if where != "/posts/written-on-a-replica" {
-		t.Fatalf("published to %q", where)
+		t.Fatalf("published to %q, want %q", where, "/posts/written-on-a-replica")
 	}
-	if got := author.get(here.PublicURL+where).want(t, http.StatusOK).doc(t).Find("article h1").Text(); !strings.Contains(got, "Written on a replica") {
-		t.Fatalf("the replica shows %q", got)
+	if got := author.get(here.PublicURL+where).want(t, http.StatusOK).doc(t).Find("article h1").
+		Text(); !strings.Contains(got, "Written on a replica") {
+		t.Fatalf("the replica shows %q, want with %q", got, "Written on a replica")
 	}
 	f := next(t, frames, "change")
 	if f.Topic != "posts" || !strings.Contains(f.HTML, "Written on a replica") {
-		t.Fatalf("the other replica's socket got %+v", f)
+		t.Fatalf("the other replica's socket got %+v, want Topic %q and HTML with %q", f, "posts", "Written on a replica")
 	}
 	list := newVisitor(t).get(there.PublicURL+"/posts").want(t, http.StatusOK)
 	if !strings.Contains(list.body, f.HTML) {
 		t.Fatalf("the frame's card is not the page's:\n%s\n%s", f.HTML, list.body)
 	}
 	if len(list.header["Set-Cookie"]) > 0 {
-		t.Errorf("a stranger got a cookie: %v", list.header["Set-Cookie"])
+		t.Errorf("a stranger got a cookie: %v, want 0 of them", list.header["Set-Cookie"])
 	}
 	db := open(t, c.Primary())
 	if n := count(t, db, "SELECT COUNT(*) FROM writes WHERE name = 'posts.create'"); n != 1 {
-		t.Errorf("%d rows for one post", n)
+		t.Errorf("%d rows for one post, want 1", n)
 	}
 }
 
@@ -95,8 +99,8 @@ func count(tb testing.TB, db *sql.DB, query string, args ...any) int {
 	return n
 }
 
-// oneRequestID finds a browser's write in the log of the replica that forwards it and in the primary's, under the id that
-// a proxy has sent or else the one that the answer has; a refused one, too.
+// oneRequestID: a browser's write is in the logs of the replica that forwards it and of the
+// primary, under the id that a proxy has sent or else the id in the answer. So is a refused one.
 func oneRequestID(t *testing.T, c *cluster.Cluster, author *visitor, here *cluster.Node) {
 	t.Helper()
 	defer func() { author.id = "" }()
@@ -131,7 +135,9 @@ func oneRequestID(t *testing.T, c *cluster.Cluster, author *visitor, here *clust
 				if len(found) == 0 {
 					return errors.New("not there")
 				}
-				for _, part := range []string{x.line, " command=posts.create ", " key=" + form.Get("key") + " ", " role=" + role + " "} {
+				for _, part := range []string{
+					x.line, " command=posts.create ", " key=" + form.Get("key") + " ", " role=" + role + " ",
+				} {
 					if len(found) != 1 || !strings.Contains(found[0], part) {
 						t.Fatalf("%s has %q under the id, want one line with %q", n.Name, found, part)
 					}
@@ -146,15 +152,17 @@ func onceByKey(t *testing.T, here, there *cluster.Node) {
 	t.Helper()
 	first, code := blog(t, here, "Body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
 	if code != 0 || first.Replayed || first.Post.Slug != "once" {
-		t.Fatalf("exit %d, %+v", code, first)
+		t.Fatalf("exit %d, %+v, want 0, Replayed false and Post.Slug %q", code, first, "once")
 	}
 	again, code := blog(t, there, "Body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
 	if code != 0 || !again.Replayed || again.Post != first.Post || again.Cursor != first.Cursor {
-		t.Errorf("exit %d, the same again on another node gave %+v, first %+v", code, again, first)
+		t.Errorf("exit %d, the same again on another node gave %+v, first %+v, want 0, Replayed true, Post %v and Cursor %v",
+			code, again, first, first.Post, first.Cursor)
 	}
 	other, code := blog(t, here, "Another body.", "post", "new", "--title", "Once", "--key", "once-1", "-")
 	if code != 1 || other.Error == nil || other.Error.Code != "conflict" || other.Error.Reason != "key_reused" {
-		t.Errorf("exit %d, other content with the key gave %+v", code, other)
+		t.Errorf("exit %d, other content with the key gave %+v, want 1, Error not nil, Error.Code %q and Error.Reason %q",
+			code, other, "conflict", "key_reused")
 	}
 }
 
@@ -178,22 +186,27 @@ func equalRefusals(t *testing.T, primary, replica *cluster.Node) {
 		a, codeA := blog(t, primary, "short but long enough", args...)
 		b, codeB := blog(t, replica, "short but long enough", args...)
 		if a.Error == nil || codeA != 1 {
-			t.Errorf("blog %s: exit %d, %+v", strings.Join(args, " "), codeA, a)
+			t.Errorf("blog %s: exit %d, %+v, want Error not nil and 1", strings.Join(args, " "), codeA, a)
 			continue
 		}
 		a.Error.Key, b.Error.Key = "", ""
-		if codeA != codeB || !reflect.DeepEqual(a.Error, b.Error) {
-			t.Errorf("blog %s: the primary says %d %+v, a replica %d %+v", strings.Join(args, " "), codeA, a.Error, codeB, b.Error)
+		if codeA != codeB {
+			t.Errorf("blog %s: exit code %d on the primary, %d on a replica", strings.Join(args, " "), codeA, codeB)
+		}
+		if diff := cmp.Diff(a.Error, b.Error); diff != "" {
+			t.Errorf("blog %s: the error (-primary +replica):\n%s", strings.Join(args, " "), diff)
 		}
 	}
 }
 
 func needsSecret(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	body := `{"name":"posts.delete","key":"evil","actor":{"name":"operator"},"deadline":"2100-01-01T00:00:00Z","body":{"post":"written-on-a-replica"}}`
+	body := `{"name":"posts.delete","key":"evil","actor":{"name":"operator"},"deadline":"2100-01-01T00:00:00Z",
+			"body":{"post":"written-on-a-replica"}}`
 	for _, n := range c.Nodes {
 		for _, auth := range []string{"", "Bearer wrong", "Bearer " + c.Secret} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.PrivateURL+"/internal/super", strings.NewReader(body))
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.PrivateURL+"/internal/super",
+				strings.NewReader(body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -206,18 +219,21 @@ func needsSecret(t *testing.T, c *cluster.Cluster) {
 				t.Error(err)
 			}
 			if res.StatusCode != http.StatusUnauthorized {
-				t.Errorf("%s with %q: status %d", n.Name, auth, res.StatusCode)
+				t.Errorf("%s with %q: status %d, want %d", n.Name, auth, res.StatusCode, http.StatusUnauthorized)
 			}
 		}
 		if got := newVisitor(t).get(n.PublicURL + "/internal/super"); got.status != http.StatusNotFound {
-			t.Errorf("%s serves its private listener's path in public: status %d", n.Name, got.status)
+			t.Errorf("%s serves its private listener's path in public: status %d, want %d", n.Name, got.status,
+				http.StatusNotFound)
 		}
 	}
 }
 
 func equalPages(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	for _, path := range []string{"/", "/posts", "/posts/written-on-a-replica", "/tags", "/tags/light", "/feed.xml", "/sitemap.xml"} {
+	for _, path := range []string{
+		"/", "/posts", "/posts/written-on-a-replica", "/tags", "/tags/light", "/feed.xml", "/sitemap.xml",
+	} {
 		want := newVisitor(t).get(c.Primary().PublicURL+path).want(t, http.StatusOK)
 		for _, n := range c.Replicas() {
 			cluster.Poll(t, patience, n.Name+" has "+path, func(ctx context.Context) error {
@@ -234,39 +250,45 @@ func equalPages(t *testing.T, c *cluster.Cluster) {
 	}
 }
 
-// comesOut schedules a post; from then on nobody writes anything.
+// comesOut schedules a post. No other write follows.
 func comesOut(t *testing.T, here, there *cluster.Node) {
 	t.Helper()
 	frames := follow(t, there, "/posts")
 	next(t, frames, "hello")
 	due := time.Now().Add(5 * time.Second).UTC().Format(time.RFC3339)
-	a, code := blog(t, here, "It was sealed until now.", "post", "new", "--title", "Time capsule", "--tag", "sealed", "--at", due, "-")
+	a, code := blog(t, here, "It was sealed until now.", "post", "new", "--title", "Time capsule", "--tag", "sealed",
+		"--at", due, "-")
 	if code != 0 {
-		t.Fatalf("exit %d: %+v", code, a)
+		t.Fatalf("exit %d: %+v, want 0", code, a)
 	}
 	reader := newVisitor(t)
 	for _, path := range []string{"/posts", "/feed.xml", "/search?q=sealed", "/tags"} {
-		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); strings.Contains(p.body, "Time capsule") || strings.Contains(p.body, "/tags/sealed") {
-			t.Errorf("%s shows the post before its date", path)
+		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); strings.Contains(p.body, "Time capsule") ||
+			strings.Contains(p.body, "/tags/sealed") {
+			t.Errorf("%s shows the post before its date, body %v, want body without %q and body without %q", path, p.body,
+				"Time capsule", "/tags/sealed")
 		}
 	}
 	if f := next(t, frames, "change"); !strings.Contains(f.HTML, "Time capsule") {
-		t.Fatalf("the open list got %+v", f)
+		t.Fatalf("the open list got %+v, want HTML with %q", f, "Time capsule")
 	}
-	for path, want := range map[string]string{"/posts": "Time capsule", "/feed.xml": "Time capsule", "/search?q=sealed": "Time capsule", "/tags": "/tags/sealed"} {
+	for path, want := range map[string]string{
+		"/posts": "Time capsule", "/feed.xml": "Time capsule", "/search?q=sealed": "Time capsule", "/tags": "/tags/sealed",
+	} {
 		if p := reader.get(there.PublicURL+path).want(t, http.StatusOK); !strings.Contains(p.body, want) {
 			t.Errorf("%s does not show the post after its date", path)
 		}
 	}
 }
 
-// readsOwnWrite holds replication to the other region back by a second. The
-// author's next request goes there.
-func readsOwnWrite(t *testing.T, author *visitor, here, there *cluster.Node) {
+// readsTheWrite delays replication to the other region by a second. The author's next request goes
+// there.
+func readsTheWrite(t *testing.T, author *visitor, here, there *cluster.Node) {
 	t.Helper()
 	there.Replication.Delay(t, 0, time.Second)
 	defer there.Replication.Delay(t, 0, 0)
-	where := author.publish(here, "Travelling author", "On the way.", "").want(t, http.StatusSeeOther).header.Get("Location")
+	where := author.publish(here, "Travelling author", "On the way.", "").
+		want(t, http.StatusSeeOther).header.Get("Location")
 	stranger := newVisitor(t).get(there.PublicURL + where)
 	if stranger.status != http.StatusNotFound {
 		t.Logf("a stranger found the post already (status %d): the machine is slow", stranger.status)
@@ -284,10 +306,10 @@ func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *clu
 	form.Set("tags", "patience")
 	form.Set("do", "publish")
 	if code := c.Primary().Stop(t); code != 0 {
-		t.Errorf("the primary ended with %d", code)
+		t.Errorf("the primary ended with %d, want 0", code)
 	}
 	if p := newVisitor(t).get(here.PublicURL + "/posts"); p.status != http.StatusOK {
-		t.Errorf("without a primary the list has status %d", p.status)
+		t.Errorf("without a primary the list has status %d, want %d", p.status, http.StatusOK)
 	}
 	cluster.Poll(t, patience, "ready, without a primary", func(ctx context.Context) error {
 		p, err := newVisitor(t).try(ctx, http.MethodGet, here.PublicURL+"/readyz", nil)
@@ -316,6 +338,6 @@ func withoutPrimary(t *testing.T, c *cluster.Cluster, author *visitor, here *clu
 		return err
 	})
 	if n := count(t, open(t, c.Primary()), "SELECT COUNT(*) FROM posts WHERE title = ?", form.Get("title")); n != 1 {
-		t.Errorf("%d posts of it", n)
+		t.Errorf("%d posts of it, want 1", n)
 	}
 }

@@ -15,20 +15,22 @@ import (
 	"blog/test/cluster"
 )
 
-// TestReadersDoNotStopReplication: LiteFS takes a transaction in when nobody
-// reads. Readers of a replica who ask for slow pages without a pause must not
-// keep a new post out.
+// TestReadersDoNotStopReplication: LiteFS applies a transaction when nobody reads. Readers of a
+// replica who ask for slow pages without a pause must not delay a new post for ever.
 func TestReadersDoNotStopReplication(t *testing.T) {
 	c := cluster.Start(t, cluster.Options{Nodes: 2})
 	replica := c.Replicas()[0]
 	ctx, client := operator(t, c, c.Primary())
-	if a, code := blog(t, c.Primary(), password, "user", "add", email, "--name", "Ada", "--password-file", "-"); code != 0 {
-		t.Fatalf("exit %d: %+v", code, a)
+	if a, code := blog(t, c.Primary(), password, "user", "add", email, "--name", "Ada", "--password-file",
+		"-"); code != 0 {
+		t.Fatalf("exit %d: %+v, want 0", code, a)
 	}
 	const many = 100
-	text := manyWords()
+	text := longText()
 	for i := range many {
-		write(ctx, t, client, posts.Create{Title: fmt.Sprint("Number ", i), Slug: fmt.Sprint("number-", i), Body: text, Publish: true})
+		write(ctx, t, client, posts.Create{
+			Title: fmt.Sprint("Number ", i), Slug: fmt.Sprint("number-", i), Body: text, Publish: true,
+		})
 	}
 	seen := func(slug string) {
 		t.Helper()
@@ -44,16 +46,28 @@ func TestReadersDoNotStopReplication(t *testing.T) {
 	}
 	seen(fmt.Sprint("number-", many-1))
 
+	answered := searchWithoutPause(t, replica)
+	for i := range 3 {
+		slug := fmt.Sprint("in-the-storm-", i)
+		write(ctx, t, client, posts.Create{Title: slug, Slug: slug, Body: "Here.", Publish: true})
+		seen(slug)
+	}
+	t.Logf("%d searches were answered", answered.Load())
+}
+
+// searchWithoutPause makes readers of a node search until the test ends. It returns how many searches were answered so
+// far, once at least one was.
+func searchWithoutPause(t *testing.T, replica *cluster.Node) *atomic.Int64 {
+	t.Helper()
 	storm, calm := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	defer readers.Wait()
-	defer calm()
-	var answered atomic.Int64
+	t.Cleanup(func() { calm(); readers.Wait() })
+	answered := new(atomic.Int64)
 	for reader := range 8 {
 		readers.Go(func() {
 			v := newVisitor(t)
 			for i := 0; storm.Err() == nil; i++ {
-				// Each another search, so that no cache answers it.
+				// Each search is another one, so that no cache answers it.
 				address := fmt.Sprintf("%s/search?q=a*+OR+e*+OR+t*+OR+s*+OR+n%dx%d", replica.PublicURL, reader, i)
 				p, err := v.try(storm, http.MethodGet, address, nil)
 				switch {
@@ -72,12 +86,7 @@ func TestReadersDoNotStopReplication(t *testing.T) {
 		}
 		return nil
 	})
-	for i := range 3 {
-		slug := fmt.Sprint("in-the-storm-", i)
-		write(ctx, t, client, posts.Create{Title: slug, Slug: slug, Body: "Here.", Publish: true})
-		seen(slug)
-	}
-	t.Logf("%d searches were answered", answered.Load())
+	return answered
 }
 
 func write[R any](ctx context.Context, t *testing.T, w repo.Writer, cmd repo.Command[R]) {
@@ -87,8 +96,8 @@ func write[R any](ctx context.Context, t *testing.T, w repo.Writer, cmd repo.Com
 	}
 }
 
-// manyWords is the text of a post that takes a search long to mark.
-func manyWords() string {
+// longText returns a text in which a search takes long to mark its hits.
+func longText() string {
 	text := ""
 	for i := range 1500 {
 		text += fmt.Sprintf("apple%d earth%d time%d sun%d\n", i, i, i, i)

@@ -1,5 +1,5 @@
-// Package journey_test walks the main line on three real LiteFS nodes: an author
-// posts on a replica, readers everywhere see it.
+// Package journey_test follows the main line on three real LiteFS nodes: an author posts on a
+// replica, and readers on all nodes see it.
 package journey_test
 
 import (
@@ -30,7 +30,7 @@ const (
 	patience = 30 * time.Second
 )
 
-// visitor is a reader or author with a cookie jar, who follows no redirect by itself.
+// visitor is a reader or author with cookies, who does not follow redirects automatically.
 type visitor struct {
 	tb     testing.TB
 	client *http.Client
@@ -50,7 +50,7 @@ func newVisitor(tb testing.TB) *visitor {
 	}}
 }
 
-// page is an answer, read to its end.
+// page is an answer that was read to its end.
 type page struct {
 	status int
 	header http.Header
@@ -114,7 +114,7 @@ func (p page) want(tb testing.TB, status int) page {
 
 var setupLink = regexp.MustCompile(`/setup\?token=[A-Za-z0-9_-]+`)
 
-// firstAuthor follows the one-time link that the primary has printed, on node.
+// firstAuthor follows, on node, the one-time link that the primary has printed.
 func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *visitor {
 	tb.Helper()
 	var link string
@@ -130,7 +130,7 @@ func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *visitor
 		}
 	}
 	b := newVisitor(tb)
-	// The offer is a write of the primary: here it is once replication has brought it.
+	// The offer is a write of the primary, so the link works here once replication has brought it.
 	cluster.Poll(tb, patience, "the link works", func(ctx context.Context) error {
 		p, err := b.try(ctx, http.MethodGet, node.PublicURL+link, nil)
 		if err == nil && p.status != http.StatusOK {
@@ -139,23 +139,26 @@ func firstAuthor(tb testing.TB, c *cluster.Cluster, node *cluster.Node) *visitor
 		return err
 	})
 	_, token, _ := strings.Cut(link, "token=")
-	b.post(node.PublicURL+"/setup", url.Values{"token": {token}, "email": {email}, "name": {"Ada"}, "password": {password}}).
+	b.post(node.PublicURL+"/setup", url.Values{
+		"token": {token}, "email": {email}, "name": {"Ada"}, "password": {password},
+	}).
 		want(tb, http.StatusSeeOther)
 	return b
 }
 
-// login signs a fresh browser in on node.
+// login signs a new browser in on node.
 func login(tb testing.TB, node *cluster.Node) *visitor {
 	tb.Helper()
 	b := newVisitor(tb)
-	p := b.post(node.PublicURL+"/login", url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}).want(tb, http.StatusSeeOther)
+	p := b.post(node.PublicURL+"/login", url.Values{"email": {email}, "password": {password}, "next": {"/admin"}}).
+		want(tb, http.StatusSeeOther)
 	if got := p.header.Get("Location"); got != "/admin" {
 		tb.Fatalf("after the login to %q, want /admin", got)
 	}
 	return b
 }
 
-// publish writes a post in the editor of node and returns where that led.
+// publish writes a post in the editor of node, and returns the page to which that redirects.
 func (b *visitor) publish(node *cluster.Node, title, body, tags string) page {
 	b.tb.Helper()
 	form := b.editor(node, "/admin/posts/new")
@@ -198,9 +201,10 @@ func follow(tb testing.TB, node *cluster.Node, path string) <-chan frame {
 	main := newVisitor(tb).get(node.PublicURL+path).want(tb, http.StatusOK).doc(tb).Find("[data-live-topics]").First()
 	topics, cursor := main.AttrOr("data-live-topics", ""), main.AttrOr("data-cursor", "")
 	if topics == "" || cursor == "" {
-		tb.Fatalf("%s is not live", path)
+		tb.Fatalf("%s is not live, %v, %v, want not empty and not empty", path, topics, cursor)
 	}
-	address := "ws" + strings.TrimPrefix(node.PublicURL, "http") + "/live?topics=" + url.QueryEscape(topics) + "&after=" + url.QueryEscape(cursor)
+	address := "ws" + strings.TrimPrefix(node.PublicURL, "http") + "/live?topics=" + url.QueryEscape(topics) + "&after=" +
+		url.QueryEscape(cursor)
 	conn, res, err := websocket.Dial(tb.Context(), address, nil)
 	if err != nil {
 		tb.Fatalf("open %s: %v", address, err)
@@ -230,7 +234,7 @@ func follow(tb testing.TB, node *cluster.Node, path string) <-chan frame {
 	return frames
 }
 
-// next returns the first frame of that type.
+// next returns the first frame of this type.
 func next(tb testing.TB, frames <-chan frame, kind string) frame {
 	tb.Helper()
 	limit := time.After(patience)
@@ -266,7 +270,7 @@ type answer struct {
 	}
 }
 
-// blog runs the command line on node and returns what it printed and its exit code.
+// blog runs the command line on node. It returns what that printed, and its exit code.
 func blog(tb testing.TB, node *cluster.Node, stdin string, args ...string) (answer, int) {
 	tb.Helper()
 	cmd := node.Command(tb.Context(), append(args, "--json")...)
@@ -279,7 +283,8 @@ func blog(tb testing.TB, node *cluster.Node, stdin string, args ...string) (answ
 	}
 	var a answer
 	if jerr := json.Unmarshal(out.Bytes(), &a); jerr != nil {
-		tb.Fatalf("blog %s on %s printed %q and %q: %v", strings.Join(args, " "), node.Name, out.String(), errs.String(), jerr)
+		tb.Fatalf("blog %s on %s printed %q and %q: %v", strings.Join(args, " "), node.Name, out.String(), errs.String(),
+			jerr)
 	}
 	return a, cmd.ProcessState.ExitCode()
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -32,12 +30,13 @@ func (w *world) read(t *testing.T) {
 	t.Cleanup(func() { stop(); all.Wait() })
 }
 
-// restBetween is a reader's rest between two pages: there are tests beside this one.
-const restBetween = 20 * time.Millisecond
+// pauseBetween is a reader's pause between two pages, because other tests run at the same time.
+const pauseBetween = 20 * time.Millisecond
 
-// readOn fetches pages on s over and over. Each has to come: from s, or while s is down, from another node.
+// readOn fetches pages on s again and again. Each has to come from s or, while s is down, from
+// another node.
 func (w *world) readOn(ctx context.Context, s *site) {
-	tick := time.NewTicker(restBetween)
+	tick := time.NewTicker(pauseBetween)
 	defer tick.Stop()
 	pages, elsewhere := 0, 0
 	for ; ctx.Err() == nil; pages++ {
@@ -59,7 +58,7 @@ func (w *world) readOn(ctx context.Context, s *site) {
 	w.tb.Logf("a reader got %d pages on %s, %d of them elsewhere", pages-1, s.Name, elsewhere)
 }
 
-// other returns a node that is not down. One is at the most.
+// other returns a node that is not down. At most one is.
 func (w *world) other(s *site) *site {
 	for _, o := range w.sites {
 		if down, _ := o.state(); o != s && !down {
@@ -69,31 +68,14 @@ func (w *world) other(s *site) *site {
 	return s
 }
 
-// fetch returns a page, and an error for every status but 200.
+// fetch returns a page, within 15 s.
 func fetch(ctx context.Context, address string) (string, error) {
-	const limit = 15 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return "", err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	body, err := io.ReadAll(res.Body)
-	if err = errors.Join(err, res.Body.Close()); err != nil {
-		return "", err
-	}
-	if res.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: status %d: %.300s", address, res.StatusCode, body)
-	}
-	return string(body), nil
+	body, err := cluster.Fetch(ctx, address, 15*time.Second)
+	return string(body), err
 }
 
-// watcher is an open list of posts with its socket, which comes back like a browser's: with its last cursor, and
-// while its node is down on another one.
+// watcher is an open list of posts with its socket, which reconnects as a browser does: with its
+// last cursor and, while its node is down, to another one.
 type watcher struct {
 	world *world
 	site  *site
@@ -101,7 +83,7 @@ type watcher struct {
 	cursor string
 
 	mu     sync.Mutex
-	seen   strings.Builder // all that it was told
+	seen   strings.Builder // everything that it received
 	frames int
 }
 
@@ -125,7 +107,7 @@ func (v *watcher) run(ctx context.Context) {
 	}
 }
 
-// follow is one connection. One on another node than v's own ends when its own is back.
+// follow is one connection. A connection to another node than v's own ends when its own is back.
 func (v *watcher) follow(ctx context.Context, at *site, flips <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -174,7 +156,7 @@ func (v *watcher) follow(ctx context.Context, at *site, flips <-chan struct{}) e
 	}
 }
 
-// fetch takes the page itself, and its cursor.
+// fetch fetches the page itself, and its cursor.
 func (v *watcher) fetch(ctx context.Context, at *site) error {
 	body, err := fetch(ctx, at.PublicURL+"/posts")
 	if err != nil {
@@ -200,7 +182,7 @@ func (v *watcher) note(html string, frames int) {
 	v.frames += frames
 }
 
-// seenEverywhere waits until each open page has been told of text.
+// seenEverywhere waits until each open page has received text.
 func (w *world) seenEverywhere(text string) {
 	w.tb.Helper()
 	for _, s := range w.sites {

@@ -8,8 +8,8 @@ import (
 	"blog/internal/app"
 )
 
-// TestReplicasFirst is the order that is recommended: what the newer release adds is refused until its first node
-// leads, and lands then.
+// TestReplicasFirst is the recommended order: what the newer release adds is refused until its
+// first node is primary, and is carried out then.
 func TestReplicasFirst(t *testing.T) {
 	w := open(t)
 	first, second, far := w.sites[0], w.sites[1], w.sites[2]
@@ -30,14 +30,15 @@ func TestReplicasFirst(t *testing.T) {
 		w.refused(w.endorse(s, "first", "Bob", "endorse-1"))
 		w.refused(w.createEndorsed(s, "Praised", "Eve", "create-1"))
 	}
-	if status, retryAfter := w.call(far, "first", "Bob", "endorse-2"); status != http.StatusServiceUnavailable || retryAfter == "" {
-		t.Errorf("status %d, Retry-After %q", status, retryAfter)
+	if status, retryAfter := w.call(far, "first", "Bob", "endorse-2"); status != http.StatusServiceUnavailable ||
+		retryAfter == "" {
+		t.Errorf("status %d, Retry-After %q, want %d and not empty", status, retryAfter, http.StatusServiceUnavailable)
 	}
 	w.nothingOf("endorse-1", "Praised")
 	w.nothingOf("create-1", "Praised")
 	w.nothingOf("endorse-2", "Praised")
 
-	// A caller who has been refused asks again with the same key, all through the hand-over.
+	// A caller that was refused asks again with the same key, during the whole hand-over.
 	refused, landed := make(chan struct{}), make(chan error, 1)
 	go func() { landed <- persist(t.Context(), far, "first", "Bob", "endorse-1", refused) }()
 	<-refused
@@ -58,21 +59,21 @@ func TestReplicasFirst(t *testing.T) {
 	}
 }
 
-// TestPrimaryFirst is the other order, which a failover can make of any: the older release reads and writes on the
-// newer one's schema, and leads on it, and refuses what it does not know.
+// TestPrimaryFirst is the other order, which a failover can make of any: the older release reads,
+// writes and is primary on the newer one's schema, and refuses what it does not know.
 func TestPrimaryFirst(t *testing.T) {
 	w := open(t)
 	first, second, far := w.sites[0], w.sites[1], w.sites[2]
 	ahead := fmt.Sprintf("schema %d is a newer release's", w.newest)
 
-	w.restart(first, w.newer) // the standby leads meanwhile
+	w.restart(first, w.newer) // the standby is primary meanwhile
 	w.awaitTwo(second)
 	w.refused(w.endorse(first, "first", "Bob", "endorse-1"))
 	w.nothingOf("endorse-1", "Praised")
 	w.restart(second, w.older)
 	w.awaitTwo(first)
 
-	// The newer release leads and has migrated.
+	// The newer release is primary and has migrated.
 	w.isReady(first, "newer", w.newest, "")
 	for _, s := range []*site{second, far} {
 		w.isReady(s, "older", w.newest, ahead)
@@ -82,9 +83,9 @@ func TestPrimaryFirst(t *testing.T) {
 	}
 	w.must(w.endorse(first, "first", "Bob", "endorse-1"))
 	w.must(w.createEndorsed(first, "Praised", "Eve", "create-1"))
-	// A command that its own node does not know is the primary's to know.
+	// Only the primary has to know a command.
 	if status, _ := w.call(far, "older-"+far.Name, "Dan", "endorse-2"); status != http.StatusOK {
-		t.Errorf("through the older release: status %d", status)
+		t.Errorf("through the older release: status %d, want %d", status, http.StatusOK)
 	}
 	for _, text := range []string{"Endorsed by Bob", "Praised", "Endorsed by Dan"} {
 		w.seenEverywhere(text)
@@ -94,9 +95,9 @@ func TestPrimaryFirst(t *testing.T) {
 	// Back to the older release.
 	first.flip(true)
 	first.Kill(t)
-	w.awaitStatus(second, "leads", leads)
+	w.awaitStatus(second, "leads", isReadyPrimary)
 	w.isReady(second, "older", w.newest, ahead)
-	w.ownCommands(second, far)
+	w.commandsOfItsRelease(second, far)
 	w.start(first, w.newer)
 	w.awaitTwo(second)
 	w.isReady(first, "newer", w.newest, "")
@@ -106,7 +107,7 @@ func TestPrimaryFirst(t *testing.T) {
 	w.nothingOf("endorse-3", "Lauded")
 	w.nothingOf("create-2", "Lauded")
 
-	// And on to the newer.
+	// And on to the newer one.
 	w.restart(second, w.newer)
 	w.awaitTwo(first)
 	w.must(w.endorse(first, "edited", "Bob", "endorse-3"))
@@ -120,8 +121,9 @@ func TestPrimaryFirst(t *testing.T) {
 	}
 }
 
-// ownCommands has the older release change what the newer one has written, on the newer one's schema.
-func (w *world) ownCommands(primary, replica *site) {
+// commandsOfItsRelease makes the older release change what the newer one has written, on the newer
+// one's schema.
+func (w *world) commandsOfItsRelease(primary, replica *site) {
 	w.tb.Helper()
 	w.must(w.run(replica, "", "post", "edit", "praised", "--title", "Reworded"))
 	w.must(w.create(primary, "Edited"))
@@ -131,4 +133,4 @@ func (w *world) ownCommands(primary, replica *site) {
 	w.awaitCount(replica, w.newest, "SELECT MAX(version_id) FROM goose_db_version WHERE is_applied = 1")
 }
 
-func leads(st app.Status) bool { return st.Role == "primary" && st.Ready }
+func isReadyPrimary(st app.Status) bool { return st.Role == "primary" && st.Ready }

@@ -18,7 +18,9 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"blog/internal/app"
+	"blog/internal/apperr"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/test/cluster"
 )
 
@@ -29,10 +31,10 @@ type world struct {
 	releases
 	tb        testing.TB
 	sites     []*site
-	transport *repo.Transport
+	transport *transport.Client
 }
 
-// site is a node with what the test knows of it.
+// site is a node, with what the test knows about it.
 type site struct {
 	*cluster.Node
 	watcher *watcher
@@ -42,27 +44,28 @@ type site struct {
 	flips chan struct{} // closed and replaced when down changes
 }
 
-// open starts three nodes of the older release, an author, a first post and the readers.
+// open starts three nodes of the older release, with an author, a first post and readers.
 func open(t *testing.T) *world {
 	t.Helper()
 	r := build(t)
-	// One public address for all, as behind a load balancer.
+	// All have one public address, as behind a load balancer.
 	c := cluster.Start(t, cluster.Options{Consul: true, Binary: r.older, Env: []string{"PUBLIC_URL=http://blog.example"}})
-	transport := repo.NewTransport(c.Secret)
+	transport := transport.NewClient(c.Secret)
 	t.Cleanup(transport.Close)
 	w := &world{releases: r, tb: t, transport: transport}
 	for _, n := range c.Nodes {
 		w.sites = append(w.sites, &site{Node: n, flips: make(chan struct{})})
 	}
-	w.must(w.run(w.sites[2], "correct horse battery staple", "user", "add", "ada@example.org", "--name", "Ada", "--password-file", "-"))
+	w.must(w.run(w.sites[2], "correct horse battery staple", "user", "add", "ada@example.org", "--name", "Ada",
+		"--password-file", "-"))
 	w.awaitTwo(w.sites[0])
 	w.must(w.create(w.sites[2], "First"))
 	w.read(t)
 	return w
 }
 
-// restart runs the other release on a node: it stops, with SIGTERM, and starts again. To its readers it is down from
-// the first moment to the last.
+// restart runs the other release on a node: it stops it with SIGTERM and starts it again. The node
+// counts as down for its readers all that time.
 func (w *world) restart(s *site, binary string) {
 	w.tb.Helper()
 	s.flip(true)
@@ -87,7 +90,7 @@ func (s *site) flip(down bool) {
 	s.flips = make(chan struct{})
 }
 
-// state says whether s is down, and returns what is closed when that changes.
+// state returns whether s is down, and a channel that is closed when that changes.
 func (s *site) state() (bool, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +108,7 @@ type answer struct {
 		Slug     string
 		Revision int64
 	}
-	Error *repo.Error
+	Error *apperr.Error
 }
 
 // run runs the command line of the node's release on the node.
@@ -135,7 +138,7 @@ func try(ctx context.Context, s *site, stdin string, args ...string) (answer, er
 	return a, nil
 }
 
-// must wants a command to have been carried out, now and not before.
+// must fails unless a command was carried out now, and not before.
 func (w *world) must(a answer) {
 	w.tb.Helper()
 	if a.code != 0 || a.Replayed {
@@ -143,7 +146,7 @@ func (w *world) must(a answer) {
 	}
 }
 
-// replayed wants a command to have been carried out before.
+// replayed fails unless a command was carried out before.
 func (w *world) replayed(a answer) {
 	w.tb.Helper()
 	if a.code != 0 || !a.Replayed {
@@ -151,7 +154,8 @@ func (w *world) replayed(a answer) {
 	}
 }
 
-// create publishes a post with a command that both releases have. Its slug is its title in small letters.
+// create publishes a post with a command that both releases have. Its slug is its title in lower
+// case.
 func (w *world) create(s *site, title string) answer {
 	w.tb.Helper()
 	return w.run(s, "Written on "+s.Name+".", "post", "new", "--title", title, "--slug", strings.ToLower(title), "-")
@@ -163,8 +167,8 @@ func (w *world) endorse(s *site, slug, by, key string) answer {
 	return w.run(s, "", "post", "endorse", slug, "--by", by, "--key", key)
 }
 
-// persist runs it again and again with the same key, until it is done. It closes refused after the first try, which
-// has to be in vain.
+// persist runs it again and again with the same key, until it is done. It closes refused after the
+// first try, which has to fail.
 func persist(ctx context.Context, s *site, slug, by, key string, refused chan<- struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
@@ -187,19 +191,22 @@ func persist(ctx context.Context, s *site, slug, by, key string, refused chan<- 
 // createEndorsed runs a command that both releases have, with the newer one's field.
 func (w *world) createEndorsed(s *site, title, by, key string) answer {
 	w.tb.Helper()
-	return w.run(s, "Written on "+s.Name+".", "post", "new", "--title", title, "--slug", strings.ToLower(title), "--endorsed-by", by, "--key", key, "-")
+	return w.run(s, "Written on "+s.Name+".", "post", "new", "--title", title, "--slug", strings.ToLower(title),
+		"--endorsed-by", by, "--key", key, "-")
 }
 
-// refused wants a command to have been refused by a primary of the older release.
+// refused fails unless a primary of the older release has refused a command.
 func (w *world) refused(a answer) {
 	w.tb.Helper()
 	const unavailable = 3
-	if a.code != unavailable || a.Error == nil || a.Error.Code != repo.Unavailable || a.Error.Reason != repo.UnknownCommand || a.Error.RetryAfter <= 0 || a.Error.Key == "" {
+	if a.code != unavailable || a.Error == nil || a.Error.Code != apperr.Unavailable ||
+		a.Error.Reason != apperr.UnknownCommand || a.Error.RetryAfter <= 0 || a.Error.Key == "" {
 		w.tb.Fatal(a.printed)
 	}
 }
 
-// call sends the newer release's command to a private listener, as a program would, and returns status and Retry-After.
+// call sends the newer release's command to a private listener, as a program would. It returns
+// status and Retry-After.
 func (w *world) call(s *site, slug, by, key string) (status int, retryAfter string) {
 	w.tb.Helper()
 	body, err := json.Marshal(repo.Call{
@@ -209,7 +216,8 @@ func (w *world) call(s *site, slug, by, key string) (status int, retryAfter stri
 	if err != nil {
 		w.tb.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(w.tb.Context(), http.MethodPost, s.PrivateURL+repo.PathCall, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(w.tb.Context(), http.MethodPost, s.PrivateURL+repo.PathCall,
+		bytes.NewReader(body))
 	if err != nil {
 		w.tb.Fatal(err)
 	}
@@ -223,10 +231,10 @@ func (w *world) call(s *site, slug, by, key string) (status int, retryAfter stri
 	return res.StatusCode, res.Header.Get("Retry-After")
 }
 
-// count asks the node's own copy.
+// count runs a query that counts on the node's own copy.
 func (w *world) count(ctx context.Context, s *site, query string, args ...any) int64 {
 	w.tb.Helper()
-	// Opened for each question: a file that is open keeps a mount from ending.
+	// It is opened for each query, because an open file prevents that a mount ends.
 	db, err := sql.Open("sqlite3", "file:"+s.Database+"?mode=ro&_query_only=1&_busy_timeout=5000")
 	if err != nil {
 		w.tb.Fatal(err)
@@ -239,7 +247,7 @@ func (w *world) count(ctx context.Context, s *site, query string, args ...any) i
 	return n
 }
 
-// nothingOf wants no copy to have anything of a call.
+// nothingOf checks that no copy has anything of a call.
 func (w *world) nothingOf(key, title string) {
 	w.tb.Helper()
 	for _, s := range w.sites {
@@ -252,7 +260,7 @@ func (w *world) nothingOf(key, title string) {
 	}
 }
 
-// once wants every copy to have a call once.
+// once checks that every copy has each call once.
 func (w *world) once(keys ...string) {
 	w.tb.Helper()
 	for _, s := range w.sites {
@@ -272,13 +280,13 @@ func (w *world) awaitCount(s *site, want int64, query string, args ...any) {
 	})
 }
 
-// status asks the node how it is.
+// status asks the node for its status.
 func (w *world) status(ctx context.Context, s *site) (app.Status, error) {
 	var st app.Status
 	return st, w.transport.Ask(ctx, s.PrivateURL, app.PathStatus, &st)
 }
 
-// awaitStatus waits until check is content with the node's status.
+// awaitStatus waits until check accepts the node's status.
 func (w *world) awaitStatus(s *site, what string, check func(app.Status) bool) {
 	w.tb.Helper()
 	cluster.Poll(w.tb, patience, s.Name+" "+what, func(ctx context.Context) error {
@@ -290,7 +298,7 @@ func (w *world) awaitStatus(s *site, what string, check func(app.Status) bool) {
 	})
 }
 
-// awaitTwo waits until s leads and has a standby.
+// awaitTwo waits until s is primary and has a standby.
 func (w *world) awaitTwo(s *site) {
 	w.tb.Helper()
 	w.awaitStatus(s, "leads, with a standby", func(st app.Status) bool {
@@ -298,7 +306,8 @@ func (w *world) awaitTwo(s *site) {
 	})
 }
 
-// isReady wants status and /readyz to say that s is ready, on this schema, and what is missing: "" for nothing.
+// isReady checks that status and /readyz say that s is ready, on this schema, and what is missing;
+// "" means nothing.
 func (w *world) isReady(s *site, release string, schema int64, missing string) {
 	w.tb.Helper()
 	says := func(reason string) bool {
@@ -316,7 +325,8 @@ func (w *world) isReady(s *site, release string, schema int64, missing string) {
 		Schema int64  `json:"schema"`
 		Reason string `json:"reason"`
 	}
-	if err := json.Unmarshal([]byte(res), &ready); err != nil || !ready.Ready || ready.Schema != schema || !says(ready.Reason) {
+	if err := json.Unmarshal([]byte(res), &ready); err != nil || !ready.Ready || ready.Schema != schema ||
+		!says(ready.Reason) {
 		w.tb.Errorf("%s: /readyz says %s", s.Name, res)
 	}
 }

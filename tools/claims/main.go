@@ -1,6 +1,8 @@
-// Command claims writes docs/claims.md, the table of what the DESIGN files claim, from the patches in test/mutations.
-// It fails where a patch does not apply to the code as it is, or names a document or a test that is not there. With
-// -check it writes nothing, and fails as well where the table is another one. It runs in the project's top folder.
+// Command claims writes docs/claims.md, the table of what the DESIGN files claim, from the patches
+// in test/mutations. It fails when a patch does not apply to the present code, or names a document,
+// an invariant or a test that does not exist, and when an invariant that a DESIGN file numbers has no
+// patch. With -check it writes nothing, and also fails when the table differs. It has to run in the
+// project's top folder.
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +25,7 @@ const (
 	table     = "docs/claims.md"
 )
 
-// documents are where a claim stands whose line begins with the word.
+// documents are the files of claims, by the word with which the line of a claim begins.
 var documents = map[string]string{
 	"README":  "README.md",
 	"clock":   "internal/clock/doc.go",
@@ -34,21 +37,25 @@ var documents = map[string]string{
 	"web":     "web/site.go",
 }
 
+// introduction has ' in place of the marks of code.
 const introduction = `# Claims
 
 Each row is a claim of a DESIGN file: in plain words, the test that holds it, and the mutation, a patch that breaks
-the code so that this test has to fail. ` + "`make mutations`" + ` applies the mutations one by one to a copy of the last
-commit and says of each whether its test has caught it; ` + "`make mutations NAME=...`" + ` does it for one. It is for people:
-all of them take an hour or two. This file is made from the patches by ` + "`make generate`" + `; ` + "`make check`" + ` fails where it is
+the code so that this test has to fail. 'make mutations' applies the mutations one by one to a copy of the last
+commit and says of each whether its test has caught it; 'make mutations NAME=...' does it for one. It is for people:
+all of them take an hour or two. This file is made from the patches by 'make generate'; 'make check' fails where it is
 not fresh, a mutation does not apply any more, or a test is gone. Whoever adds a claim to a DESIGN file adds its test,
-and a mutation whose first lines are ` + "`Claim: <word below> DESIGN: <claim>` and `Test: <arguments of go test>`" + `.
+and a mutation whose first lines are 'Claim: <room> DESIGN <number>: <claim>' and 'Test: <arguments of go test>'. The
+number is that of the invariant which the claim belongs to; a claim of another section has none. An invariant without
+any mutation says why: 'No mutation: <reason>'.
 `
 
-// claim is one patch: what it breaks, and what then fails.
+// claim is one patch: what it breaks, and which tests fail then.
 type claim struct {
-	word, text string
+	room, text string
+	invariant  int // its number, 0: the claim belongs to none
 	tests      []string
-	folder     string // of the tests' package
+	folder     string // of the package with the tests
 	name       string // of the patch
 }
 
@@ -76,6 +83,7 @@ func run(check bool) error {
 		}
 		claims = append(claims, c)
 	}
+	problems = append(problems, checkInvariants(claims)...)
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
@@ -94,16 +102,16 @@ func run(check bool) error {
 }
 
 var (
-	claimLine = regexp.MustCompile(`(?m)^Claim: (\w+)[^:]*: (.+)$`)
+	claimLine = regexp.MustCompile(`(?m)^Claim: (\w+)[^:\d]*(\d*): (.+)$`)
 	testLine  = regexp.MustCompile(`(?m)^Test: (.+)$`)
 	runFlag   = regexp.MustCompile(`-run '([^']+)'`)
 	testName  = regexp.MustCompile(`\b(?:Test|Fuzz)\w+`)
 )
 
-// read returns the claim of a patch. It fails where the patch does not apply, a line is missing, or what it names is
-// not there.
+// read returns the claim of a patch. It fails when the patch does not apply, a line is missing, or
+// something that it names does not exist.
 func read(path string) (claim, error) {
-	patch, err := os.ReadFile(path) //nolint:gosec // one of the project's own patches
+	patch, err := os.ReadFile(path) //nolint:gosec // a patch of the project
 	if err != nil {
 		return claim{}, err
 	}
@@ -112,10 +120,11 @@ func read(path string) (claim, error) {
 		return claim{}, errors.New("the lines Claim: and Test: are not both there")
 	}
 	c := claim{
-		word: string(said[1]), text: string(said[2]), name: strings.TrimSuffix(filepath.Base(path), ".patch"),
+		room: string(said[1]), text: string(said[3]), name: strings.TrimSuffix(filepath.Base(path), ".patch"),
 	}
-	if documents[c.word] == "" {
-		return c, fmt.Errorf("tools/claims knows no document by the word %q", c.word)
+	c.invariant, _ = strconv.Atoi(string(said[2])) // digits, or nothing
+	if documents[c.room] == "" {
+		return c, fmt.Errorf("tools/claims knows no document by the word %q", c.room)
 	}
 	args := string(test[1])
 	c.folder = strings.TrimPrefix(args[strings.LastIndexByte(args, ' ')+1:], "./")
@@ -130,7 +139,7 @@ func read(path string) (claim, error) {
 	return c, apply(patch)
 }
 
-// findTests fails where one of the tests is not in the folder.
+// findTests fails when one of the tests is not in the folder.
 func findTests(folder string, names []string) error {
 	files, err := filepath.Glob(folder + "/*_test.go")
 	if err != nil {
@@ -138,7 +147,7 @@ func findTests(folder string, names []string) error {
 	}
 	var code []byte
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // one of the project's own files
+		text, err := os.ReadFile(file) //nolint:gosec // a file of the project
 		if err != nil {
 			return err
 		}
@@ -155,7 +164,7 @@ func findTests(folder string, names []string) error {
 	return nil
 }
 
-// apply fails where the patch does not apply to the files as they are.
+// apply fails when the patch does not apply to the files.
 func apply(patch []byte) error {
 	cmd := exec.Command("git", "apply", "--check", "--recount", "-p1", "-") //nolint:noctx // ends by itself
 	cmd.Stdin = bytes.NewReader(patch)
@@ -165,20 +174,25 @@ func apply(patch []byte) error {
 	return nil
 }
 
-// write returns the table, a section a document.
+// write returns the table, with a section for each document.
 func write(claims []claim) []byte {
 	slices.SortStableFunc(claims, func(a, b claim) int {
-		return strings.Compare(a.word+"\n"+a.text, b.word+"\n"+b.text)
+		return strings.Compare(a.room+"\n"+a.text, b.room+"\n"+b.text)
 	})
-	out := bytes.NewBufferString(introduction)
-	word := ""
+	out := bytes.NewBufferString(strings.ReplaceAll(introduction, "'", "`"))
+	room := ""
 	for _, c := range claims {
-		if c.word != word {
-			word = c.word
-			fmt.Fprintf(out, "\n## %s\n\nClaims of [%s](../%[2]s).\n\n| claim | test | mutation |\n|---|---|---|\n", word, documents[word])
+		if c.room != room {
+			room = c.room
+			fmt.Fprintf(out, "\n## %s\n\nClaims of [%s](../%[2]s).\n\n| no. | claim | test | mutation |\n|---|---|---|---|\n",
+				room, documents[room])
 		}
-		fmt.Fprintf(out, "| %s | `%s` in %s | [%s](../%s/%[4]s.patch) |\n",
-			strings.ReplaceAll(c.text, "|", `\|`), strings.Join(c.tests, "`, `"), c.folder, c.name, mutations)
+		number := ""
+		if c.invariant > 0 {
+			number = strconv.Itoa(c.invariant)
+		}
+		fmt.Fprintf(out, "| %s | %s | `%s` in %s | [%s](../%s/%[5]s.patch) |\n",
+			number, strings.ReplaceAll(c.text, "|", `\|`), strings.Join(c.tests, "`, `"), c.folder, c.name, mutations)
 	}
 	return out.Bytes()
 }

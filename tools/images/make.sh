@@ -26,10 +26,12 @@ pull_or_make() {
 
 make_base() {
 	if ! command -v debootstrap >/dev/null; then make -s apt APT_PACKAGES=debootstrap; fi
-	debootstrap --variant=minbase --include=ca-certificates bookworm "$work/root" >"$work/log" || { tail "$work/log" >&2; exit 1; }
+	debootstrap --variant=minbase --include=ca-certificates bookworm "$work/root" >"$work/log" ||
+		{ tail "$work/log" >&2; exit 1; }
 	rm -rf "$work"/root/var/cache/apt/* "$work"/root/var/lib/apt/lists/*
 	# As in the image that is pulled: apt keeps nothing that a layer would carry along.
-	printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' 'Binary::apt::APT::Keep-Downloaded-Packages "false";' \
+	printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
+		'Binary::apt::APT::Keep-Downloaded-Packages "false";' \
 		'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' >"$work/root/etc/apt/apt.conf.d/docker-clean"
 	# Whom this machine trusts, its containers and builds trust too.
 	if [ -n "${SSL_CERT_FILE:-}" ]; then cp "$SSL_CERT_FILE" "$work/root/etc/ssl/certs/ca-certificates.crt"; fi
@@ -47,10 +49,12 @@ beside() {
 	image=blog-$1:dev stage=$1
 	shift
 	source=$(cat "$here/Dockerfile" "$@" | sha256sum | cut -c1-16)-$base
-	if [ "$(docker image inspect --format '{{index .Config.Labels "source"}}' "$image" 2>/dev/null)" = "$source" ]; then return; fi
+	made=$(docker image inspect --format '{{index .Config.Labels "source"}}' "$image" 2>/dev/null) || true
+	if [ "$made" = "$source" ]; then return; fi
 	echo "building $image"
 	tar -c --transform='s,.*/,,' "$here/Dockerfile" "$@" |
-		"$buildx" build --quiet --load --target "$stage" --build-arg "BASE_IMAGE=$base" --label "source=$source" --tag "$image" - >/dev/null
+		"$buildx" build --quiet --load --target "$stage" --build-arg "BASE_IMAGE=$base" --label "source=$source" \
+			--tag "$image" - >/dev/null
 }
 
 pull_or_make "$base" make_base

@@ -1,6 +1,6 @@
-// Command testreport reads `go test -json` and prints a line a package, and
-// whole what failed; with -v also what passing tests have logged. It fails when a test failed or was skipped: a test that did
-// not run has shown nothing.
+// Command testreport reads `go test -json` and prints a line for each package, and the whole output
+// of what failed; with -v also what passing tests have logged. It fails when a test failed or was
+// skipped, because a test that did not run has shown nothing.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// event is test2json's.
+// event is an event of test2json.
 type event struct {
 	Action, Package, Test, Output string
 	ImportPath                    string
@@ -49,10 +49,10 @@ func (r *report) read(in *bufio.Reader) error {
 		if len(line) > 0 {
 			var e event
 			if json.Unmarshal(line, &e) != nil {
-				_, _ = fmt.Fprintf(r.out, "%s", line) // what go itself says, such as a missing module
+				_, _ = fmt.Fprintf(r.out, "%s", line) // from go itself, such as a missing module
 				r.broken = true
 			} else {
-				r.take(e)
+				r.add(e)
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -64,13 +64,14 @@ func (r *report) read(in *bufio.Reader) error {
 	}
 }
 
-func (r *report) take(e event) {
+func (r *report) add(e event) {
 	key := e.Package + " " + e.Test
 	switch e.Action {
 	case "output":
 		r.output[key] = append(r.output[key], e.Output)
-		// A log line is indented; what go test says of its own is not.
-		if r.verbose && e.Test != "" && strings.HasPrefix(e.Output, "    ") && !strings.HasPrefix(strings.TrimSpace(e.Output), "--- ") {
+		// A line of a test's log is indented. Those of go test itself are not.
+		if r.verbose && e.Test != "" && strings.HasPrefix(e.Output, "    ") &&
+			!strings.HasPrefix(strings.TrimSpace(e.Output), "--- ") {
 			_, _ = fmt.Fprint(r.out, e.Output)
 		}
 	case "build-output":
@@ -96,7 +97,7 @@ func (r *report) take(e event) {
 	}
 }
 
-// end prints the sums and reports whether all is well.
+// end prints the sums, and reports whether all tests passed.
 func (r *report) end() bool {
 	_, _ = fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", r.passed, len(r.failed), len(r.skipped))
 	for _, name := range r.failed {

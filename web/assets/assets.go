@@ -1,6 +1,6 @@
-// Package assets owns the style sheets and scripts that pages link to: it
-// names them by a hash of them all and serves them, compressed once, to be
-// kept for ever. It knows no page.
+// Package assets owns the style sheets and scripts of pages. It names them by a hash of them all,
+// and serves them, compressed once, with headers that let browsers store them for ever. It knows no
+// page.
 package assets
 
 import (
@@ -18,8 +18,8 @@ import (
 //go:embed css/*.css js/*.js icon/*.svg
 var files embed.FS
 
-// Sheet is the one style sheet that pages link to: all of css/ and every
-// extra style sheet, in the order of their names.
+// Sheet is the one style sheet that pages link to: all of css/ and every extra style sheet, in the
+// order of their names.
 const Sheet = "site.css"
 
 // Set is an immutable set of files under one name.
@@ -28,8 +28,8 @@ type Set struct {
 	files map[string]*file
 }
 
-// New reads the embedded files, adds extra (by base name, such as
-// "chroma.css", which becomes the end of Sheet). A name may not occur twice.
+// New reads the embedded files and adds extra, by base name; a style sheet such as "chroma.css"
+// becomes the end of Sheet. It fails when a name occurs twice.
 func New(extra map[string][]byte) (*Set, error) {
 	raw := maps.Clone(extra)
 	if raw == nil {
@@ -61,8 +61,8 @@ func New(extra map[string][]byte) (*Set, error) {
 	return set, nil
 }
 
-// join replaces all style sheets by one: a page waits for each of them before
-// it is painted.
+// join replaces all style sheets by a single one, since a page waits for each of them before it is
+// painted.
 func join(raw map[string][]byte) error {
 	var sheet []byte
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
@@ -79,26 +79,26 @@ func join(raw map[string][]byte) error {
 	return nil
 }
 
-// hash names the whole set: modules import each other by relative path, so a
-// change in one of them has to give all of them new addresses.
+// hash returns a hash of the whole set. Modules import each other by relative path, so a change of
+// one has to change the addresses of all.
 func hash(raw map[string][]byte) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(raw)) {
-		_, _ = fmt.Fprintf(h, "%s %d\n", name, len(raw[name])) // a hash never fails
+		_, _ = fmt.Fprintf(h, "%s %d\n", name, len(raw[name])) // writing to a hash does not fail
 		_, _ = h.Write(raw[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
-// Hash is the set's version: 12 hexadecimal digits.
+// Hash returns the version of the set: 12 hexadecimal digits.
 func (s *Set) Hash() string { return s.hash }
 
-// Base is the path under which the files are found, "/assets/<hash>/".
+// Base returns the path below which the files are served, "/assets/<hash>/".
 func (s *Set) Base() string { return "/assets/" + s.hash + "/" }
 
-// Has tells whether the set has a file of that name.
+// Has reports whether the set has a file with this name.
 func (s *Set) Has(name string) bool { return s.files[name] != nil }
 
-// Handler serves GET and HEAD of Base()+name. Any other path is a 404, which
-// is not to be kept: during a release another node may know the address.
+// Handler serves GET and HEAD of Base()+name. Any other path is a 404 that caches must not store,
+// because during an upgrade another node may know the address.
 func (s *Set) Handler() http.Handler { return http.HandlerFunc(s.serve) }

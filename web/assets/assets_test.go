@@ -22,7 +22,7 @@ func mustSet(tb testing.TB, extra map[string][]byte) *assets.Set {
 	return set
 }
 
-// answer is what the handler said.
+// answer is the handler's answer.
 type answer struct {
 	status int
 	header http.Header
@@ -83,13 +83,15 @@ func TestHandler(t *testing.T) {
 	plain := get(t, set, http.MethodGet, set.Base()+"main.js", nil).body
 	etags := make(map[string]bool)
 	for accept, want := range map[string]string{
-		"": "", "gzip": "gzip", "gzip, deflate, br": "br", "br;q=0, gzip": "gzip", "BR": "br", "identity": "", "*": "br", "gzip;q=nonsense": "",
+		"": "", "gzip": "gzip", "gzip, deflate, br": "br", "br;q=0, gzip": "gzip", "BR": "br", "identity": "", "*": "br",
+		"gzip;q=nonsense": "",
 	} {
 		res := get(t, set, http.MethodGet, set.Base()+"main.js", map[string]string{"Accept-Encoding": accept})
 		if got := res.header.Get("Content-Encoding"); got != want {
 			t.Errorf("Accept-Encoding %q: answered in %q", accept, got)
 		}
-		if h := res.header; h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("X-Content-Type-Options") != "nosniff" ||
+		if h := res.header; h.Get("Content-Type") != "text/javascript; charset=utf-8" ||
+			h.Get("X-Content-Type-Options") != "nosniff" ||
 			h.Get("Cache-Control") != "public, max-age=31536000, immutable" || h.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("Accept-Encoding %q: headers %v", accept, h)
 		}
@@ -99,7 +101,8 @@ func TestHandler(t *testing.T) {
 		etags[res.header.Get("ETag")] = true
 
 		known := map[string]string{"Accept-Encoding": accept, "If-None-Match": `"x", W/` + res.header.Get("ETag")}
-		if again := get(t, set, http.MethodGet, set.Base()+"main.js", known); again.status != http.StatusNotModified || again.body != "" {
+		if again := get(t, set, http.MethodGet, set.Base()+"main.js", known); again.status != http.StatusNotModified ||
+			again.body != "" {
 			t.Errorf("Accept-Encoding %q: not 304 but %d", accept, again.status)
 		}
 	}
@@ -108,7 +111,7 @@ func TestHandler(t *testing.T) {
 	}
 }
 
-// decode undoes an encoding.
+// decode decodes raw from an encoding.
 func decode(tb testing.TB, encoding, raw string) string {
 	tb.Helper()
 	var r io.Reader = strings.NewReader(raw)

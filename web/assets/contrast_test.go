@@ -33,13 +33,14 @@ func contrast(tb testing.TB, a, b string) float64 {
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// TestContrast holds WCAG's AA for every pair of colours that meet: 4.5 for
-// text, 3 for the edges of controls and for focus.
+// TestContrast: each pair of colours that meet has the contrast of WCAG's AA: 4.5 for text, 3 for
+// the edges of controls and for focus.
 func TestContrast(t *testing.T) {
 	set := mustSet(t, nil)
 	css := get(t, set, http.MethodGet, set.Base()+assets.Sheet, nil).body
 	tokens := make(map[string][2]string)
-	for _, m := range regexp.MustCompile(`--([a-z-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\);`).FindAllStringSubmatch(css, -1) {
+	for _, m := range regexp.MustCompile(`--([a-z-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\);`).
+		FindAllStringSubmatch(css, -1) {
 		tokens[m[1]] = [2]string{m[2], m[3]}
 	}
 	met := make(map[string]bool)
@@ -55,6 +56,7 @@ func TestContrast(t *testing.T) {
 		{"on-warn", "warn", 4.5}, {"on-warn", "paper", 4.5},
 		{"on-wrong", "wrong", 4.5}, {"on-wrong", "paper", 4.5}, {"on-wrong", "sheet", 4.5},
 		{"on-mine", "mine", 4.5}, {"on-mine", "paper", 3},
+		{"ink", "warn", 7}, {"ink", "wrong", 7}, {"ink", "mine", 7}, {"focus", "sheet", 4.5},
 		{"edge", "paper", 3}, {"edge", "sheet", 3},
 		{"focus", "paper", 3}, {"focus", "sheet", 3}, {"focus", "wrong", 3}, {"focus", "warn", 3},
 	} {
@@ -67,12 +69,12 @@ func TestContrast(t *testing.T) {
 		met[pair.front], met[pair.back] = true, true
 	}
 	for name := range tokens {
-		// A rule only divides what space divides as well.
+		// A rule only divides what space divides too.
 		if !met[name] && name != "rule" {
 			t.Errorf("--%s is compared with nothing", name)
 		}
 	}
-	// Colours are named in one place.
+	// All colours are defined in one place.
 	if stray := regexp.MustCompile(`(?m)^[^-\n]*#[0-9a-f]{6}.*$`).FindAllString(css, -1); stray != nil {
 		t.Errorf("colours without a name: %q", stray)
 	}

@@ -16,9 +16,9 @@ import (
 	"blog/web/negotiate"
 )
 
-// file is one file in all the encodings in which it is sent. They are made
-// once, as small as can be, for the first reader who asks: a program that only
-// renders pages does not wait for them.
+// file is one file in all encodings in which it is sent. Each encoding is made once, as small as
+// possible, when the first reader asks for it, so that a program which only renders pages does not
+// wait for them.
 type file struct {
 	contentType string
 	etag        string // without quotes and encoding
@@ -58,8 +58,8 @@ func newFile(name string, body []byte) (*file, error) {
 	}, nil
 }
 
-// encoded returns body in an encoding, made on the first call. It is body
-// itself where that fails, which writing to memory does not, or gains nothing.
+// encoded returns a function that returns body in an encoding, made at the first call, or body
+// itself when that is not shorter or fails, which writing to memory does not.
 func encoded(body []byte, writer func(io.Writer) (io.WriteCloser, error)) func() []byte {
 	return sync.OnceValue(func() []byte {
 		var b bytes.Buffer
@@ -87,7 +87,7 @@ func (f *file) pick(header string) ([]byte, string) {
 		body, name = f.gzip(), "gzip"
 	case negotiate.None:
 	}
-	if len(body) == len(f.plain) { // nothing gained
+	if len(body) == len(f.plain) { // not shorter
 		return f.plain, ""
 	}
 	return body, name
@@ -129,5 +129,5 @@ func (s *Set) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	_, _ = w.Write(body) // the reader has gone: nobody is left to tell
+	_, _ = w.Write(body) // it fails when the reader has closed the connection
 }

@@ -1,5 +1,5 @@
-// Package negotiate reads the headers by which a browser says what it takes and
-// what it has. It decides nothing else about an answer.
+// Package negotiate parses the headers in which a browser says which encodings it accepts and which
+// versions it has. It decides nothing else about an answer.
 package negotiate
 
 import (
@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Encoding is one that answers are sent in.
+// Encoding is an encoding in which answers are sent.
 type Encoding int
 
-// The encodings, the preferred one first. None is the bytes as they are.
+// The encodings, the preferred one first. None means the bytes as they are.
 const (
 	None   Encoding = -1
 	Brotli Encoding = 0
 	Gzip   Encoding = 1
 )
 
-// Accepted returns the encoding to use by an Accept-Encoding header (RFC 9110,
-// 12.5.3: a quality of 0 refuses, and * stands for what is not named). A quality
-// that is no number is none: plain bytes are always right.
+// Accepted returns the encoding to use for an Accept-Encoding header (RFC 9110, 12.5.3: a quality
+// of 0 refuses, and * stands for encodings that are not named). A quality that is no number counts
+// as 0, since plain bytes are always right.
 func Accepted(header string) Encoding {
 	const unnamed = -1.0
 	quality, others := [...]float64{Brotli: unnamed, Gzip: unnamed}, unnamed
@@ -27,7 +27,7 @@ func Accepted(header string) Encoding {
 		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		q := 1.0
 		if v, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); ok {
-			q, _ = strconv.ParseFloat(strings.TrimSpace(v), 64) // 0 when it is none
+			q, _ = strconv.ParseFloat(strings.TrimSpace(v), 64) // 0 when it is no number
 		}
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "br":
@@ -51,8 +51,8 @@ func Accepted(header string) Encoding {
 	return best
 }
 
-// Known reports whether an If-None-Match header names the tag. Comparison is
-// weak, as it has to be there (RFC 9110, 13.1.2).
+// Known reports whether an If-None-Match header has the tag. The comparison is weak, as RFC 9110,
+// 13.1.2 demands.
 func Known(header, etag string) bool {
 	for part := range strings.SplitSeq(header, ",") {
 		part = strings.TrimSpace(part)

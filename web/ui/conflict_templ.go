@@ -8,8 +8,8 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Conflict shows two versions of a post side by side: nothing was
-// overwritten, nothing typed is lost.
+// Conflict shows two versions of a post side by side. Nothing was overwritten, and nothing that was
+// typed is lost.
 func Conflict(v ConflictView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -8,8 +8,8 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// diff is the difference of two texts, line by line. Each line says in words,
-// too, whose it is: colour is no information for everybody.
+// diff is the difference of two texts, line by line. Each line also says in words whose it is, because not
+// everybody can see colours.
 func diff(lines []DiffLine) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

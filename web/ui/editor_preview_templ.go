@@ -8,8 +8,8 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// editorPreview shows the text as it would be read. The title is no heading
-// of the first level here: the page has its own.
+// editorPreview shows the text as readers would see it. The title is no heading of the first level, because
+// the page has its own.
 func editorPreview(v EditorView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -22,7 +22,7 @@ type desk struct {
 	url string
 
 	mu     sync.Mutex
-	forms  []map[string]string // what was sent
+	forms  []map[string]string // forms that were sent
 	answer templ.Component     // to a form; nil redirects to the post
 }
 
@@ -31,11 +31,14 @@ func mustDesk(t *testing.T) *desk {
 	d := &desk{}
 	set := mustAssets(t)
 	page := signedIn(fakePage("New post", set.Base()))
-	fresh := ui.EditorView{Page: page, Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Zone: "UTC", Key: "k1"}
+	fresh := ui.EditorView{
+		Page: page, Form: ui.Form{Action: "/admin/posts"}, New: true, DraftKey: "new", Zone: "UTC", Key: "k1",
+	}
 	mux := http.NewServeMux()
 	mux.Handle(set.Base(), set.Handler())
 	mux.Handle("GET /new", templ.Handler(ui.Editor(fresh)))
-	mux.Handle("GET /posts/x", templ.Handler(ui.PostPage(ui.PostView{Page: page, EditURL: "/admin/posts/1", Post: ui.Post{Title: "X"}})))
+	mux.Handle("GET /posts/x",
+		templ.Handler(ui.PostPage(ui.PostView{Page: page, EditURL: "/admin/posts/1", Post: ui.Post{Title: "X"}})))
 	mux.Handle("GET /login", templ.Handler(ui.Login(ui.LoginView{Page: fakePage("Sign in", set.Base())})))
 	mux.HandleFunc("POST /admin/posts", d.post)
 	server := httptest.NewServer(withCSP(mux))
@@ -103,7 +106,7 @@ const (
 	stored  = `localStorage.getItem("draft:new")`
 )
 
-func TestEditorKeepsText(t *testing.T) {
+func TestEditorRetainsText(t *testing.T) {
 	d := mustDesk(t)
 	window := browser.Must(t)
 	tb := window.MustTab(t)
@@ -111,22 +114,31 @@ func TestEditorKeepsText(t *testing.T) {
 	if browser.MustEval[bool](t, tb, offered) {
 		t.Error("a first visit is offered a copy")
 	}
-	tb.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"), chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
+	tb.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"),
+		chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
 	tb.MustPoll(t, stored+`?.includes("of it") && document.querySelector("[data-draft-state]").textContent !== ""`)
 
-	// The tab is lost: the next visit is offered the copy, and takes it.
-	browser.MustEval[bool](t, tb, `(window.addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
+	// The tab is lost. The next visit is offered the copy, and accepts it.
+	browser.MustEval[bool](t, tb,
+		`(window.addEventListener("beforeunload", (e) => e.stopImmediatePropagation(), true), true)`)
 	other := window.MustTab(t)
 	other.MustOpen(t, d.url+"/new")
 	other.MustPoll(t, offered)
 	other.MustDo(t, chromedp.Click(chromedp.CSS("[data-draft-restore]")))
-	other.MustPoll(t, `document.getElementById("f-title").value === "Tea" && document.getElementById("f-body").value === "Two lines\nof it, مرحبا" && !(`+offered+`)`)
+	other.MustPoll(t,
+		`document.getElementById("f-title").value === "Tea" && document.getElementById("f-body").value === `+
+			`"Two lines\nof it, مرحبا" && !(`+offered+`)`)
 
-	// A refused form keeps it; Enter in a line saves, and publishes nothing.
-	refused := ui.EditorView{Page: fakePage("New post", mustAssets(t).Base()), Form: ui.Form{Action: "/admin/posts", Errors: map[string]string{"title": "Taken."}}, New: true, DraftKey: "new", Title: "Tea", Body: "Two lines\nof it, مرحبا", Zone: "UTC"}
+	// A refused form retains it. Enter in a line saves, and publishes nothing.
+	refused := ui.EditorView{
+		Page: fakePage("New post", mustAssets(t).Base()),
+		Form: ui.Form{Action: "/admin/posts", Errors: map[string]string{"title": "Taken."}}, New: true, DraftKey: "new",
+		Title: "Tea", Body: "Two lines\nof it, مرحبا", Zone: "UTC",
+	}
 	d.set(ui.Editor(refused))
 	other.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "\r"))
-	other.MustPoll(t, `document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
+	other.MustPoll(t,
+		`document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
 	other.Allow("422")
 	if got := d.sent(); got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
 		t.Errorf("Enter sent %q", got)
@@ -148,7 +160,9 @@ func TestThemeAndKeyboard(t *testing.T) {
 	tb.MustOpen(t, url+"/post")
 	const paper = `getComputedStyle(document.documentElement).backgroundColor`
 	light := browser.MustEval[string](t, tb, paper)
-	browser.MustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = "dark"; s.dispatchEvent(new Event("change")); return true; })()`)
+	browser.MustEval[bool](t, tb,
+		`(() => { const s = document.getElementById("theme"); s.value = "dark"; s.dispatchEvent(new Event("change")); `+
+			`return true; })()`)
 	dark := browser.MustEval[string](t, tb, paper)
 	if light == dark {
 		t.Errorf("the theme changes nothing: %s", dark)
@@ -157,14 +171,18 @@ func TestThemeAndKeyboard(t *testing.T) {
 	if got := browser.MustEval[string](t, tb, paper); got != dark {
 		t.Errorf("the choice is forgotten: %s, not %s", got, dark)
 	}
-	browser.MustEval[bool](t, tb, `(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return true; })()`)
+	browser.MustEval[bool](t, tb,
+		`(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return `+
+			`true; })()`)
 	if got := browser.MustEval[string](t, tb, paper); got != light {
 		t.Errorf("back to the system: %s, not %s", got, light)
 	}
 
 	tb.MustOpen(t, url+"/post")
 	tb.MustDo(t, chromedp.KeyEvent("\t"))
-	if got := browser.MustEval[string](t, tb, `document.activeElement.className + " " + (document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
+	if got := browser.MustEval[string](t, tb,
+		`document.activeElement.className + " " + `+
+			`(document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
 		t.Errorf("the first stop is %q", got)
 	}
 	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
@@ -181,18 +199,21 @@ func TestOtherMedia(t *testing.T) {
 	tb.MustOpen(t, url+"/post-own")
 	tb.MustDo(t, browser.Media("print", "prefers-color-scheme", "dark"))
 	for _, gone := range []string{".site-nav", ".site-search", ".author-bar", ".author-tools", ".toc-box", ".flash"} {
-		if got := browser.MustEval[string](t, tb, `getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
+		if got := browser.MustEval[string](t, tb,
+			`getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
 			t.Errorf("%s is printed: %s", gone, got)
 		}
 	}
-	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
+	if got := browser.MustEval[string](t, tb,
+		`getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
 		t.Errorf("the paper is %s", got)
 	}
 	if got := browser.MustEval[[]string](t, tb, contrastAudit); len(got) > 0 {
 		t.Errorf("on paper, too little contrast: %q", got)
 	}
 	tb.MustDo(t, browser.Media("screen", "forced-colors", "active"))
-	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
+	if got := browser.MustEval[string](t, tb,
+		`getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
 		t.Errorf("in forced colours a badge has a border of %s", got)
 	}
 	tb.MustDo(t, browser.Media("screen", "prefers-reduced-motion", "reduce"))
@@ -206,20 +227,25 @@ func TestContentsFollow(t *testing.T) {
 	tb := browser.Must(t).MustTab(t)
 	tb.MustSize(t, 1280, 800, "light")
 	tb.MustOpen(t, url+"/post")
-	browser.MustEval[bool](t, tb, `(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
-	tb.MustPoll(t, `document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
+	browser.MustEval[bool](t, tb,
+		`(document.getElementById(decodeURIComponent([...document.querySelectorAll(".toc-side `+
+			`a")][3].hash.slice(1))).scrollIntoView({behavior: "instant"}), true)`)
+	tb.MustPoll(t,
+		`document.querySelector(".toc-side [aria-current]")?.textContent === "Tables that are wider than they should be"`)
 }
 
-// TestWithoutScripts: what only a script can do is not offered without one.
+// TestWithoutScripts: what needs a script is not offered without scripts.
 func TestWithoutScripts(t *testing.T) {
 	d := mustDesk(t)
 	tb := browser.Must(t).MustTab(t)
 	tb.MustDo(t, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
 	tb.MustOpen(t, d.url+"/new")
-	const seen = `[...document.querySelectorAll("[data-theme-control], [data-draft-offer], [data-insert], .copy")].filter((e) => e.checkVisibility()).length`
+	const seen = `[...document.querySelectorAll("[data-theme-control], [data-draft-offer], [data-insert], ` +
+		`.copy")].filter((e) => e.checkVisibility()).length`
 	if got := browser.MustEval[int](t, tb, seen); got != 0 {
 		t.Errorf("%d controls that do nothing are shown", got)
 	}

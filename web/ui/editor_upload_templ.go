@@ -8,8 +8,8 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// EditorUpload is a stored picture in the editor's list. The editor's script gets it as
-// a fragment when it has stored one by itself.
+// EditorUpload is a stored picture in the editor's list. The editor's script gets it as a fragment when the
+// script has stored a picture.
 func EditorUpload(u Upload) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

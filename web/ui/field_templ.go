@@ -201,7 +201,7 @@ func field(f Form, i input) templ.Component {
 	})
 }
 
-// fieldLabel is what stands above a control.
+// fieldLabel is the label, hint and error above a control.
 func fieldLabel(f Form, i input) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

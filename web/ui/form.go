@@ -11,7 +11,7 @@ type input struct {
 	Name         string
 	Label        string
 	Hint         string
-	Type         string // "" is text
+	Type         string // "" means text
 	Value        string
 	Autocomplete string
 	Required     bool
@@ -29,7 +29,7 @@ func (i input) kind() string {
 	return i.Type
 }
 
-// describedBy lists the ids of a control's hint and error, or is empty.
+// describedBy returns the ids of a control's hint and error, or "".
 func (i input) describedBy(f Form) string {
 	var ids []string
 	if i.Hint != "" {
@@ -43,8 +43,7 @@ func (i input) describedBy(f Form) string {
 
 func (f Form) failed() bool { return f.Message != "" || len(f.Errors) > 0 }
 
-// problems orders the errors of a form: those of named inputs as the form has
-// them, then whatever else was refused.
+// problems returns the errors of a form: those of inputs in their order, then all others.
 func (f Form) problems(inputs []input) []problem {
 	left := maps.Clone(f.Errors)
 	var list []problem
@@ -60,7 +59,7 @@ func (f Form) problems(inputs []input) []problem {
 	return list
 }
 
-// problem is a line of a form's summary of errors.
+// problem is a line in a form's summary of errors.
 type problem struct {
 	Label, Text, Target string
 }
@@ -74,16 +73,26 @@ func loginInputs(v LoginView) []input {
 
 func setupInputs(v SetupView) []input {
 	return []input{
-		{Name: "name", Label: "Name", Hint: "Readers see it under what you write.", Value: v.Name, Autocomplete: "name", Required: true, Dir: "auto"},
-		{Name: "email", Label: "E-mail", Hint: "For signing in. It is shown to nobody.", Type: "email", Value: v.Email, Autocomplete: "username", Required: true},
-		{Name: "password", Label: "Password", Hint: "A long sentence is better than a short riddle.", Type: "password", Autocomplete: "new-password", Required: true},
+		{
+			Name: "name", Label: "Name", Hint: "Readers see it under what you write.", Value: v.Name, Autocomplete: "name",
+			Required: true, Dir: "auto",
+		},
+		{
+			Name: "email", Label: "E-mail", Hint: "For signing in. It is shown to nobody.", Type: "email", Value: v.Email,
+			Autocomplete: "username", Required: true,
+		},
+		{
+			Name: "password", Label: "Password", Hint: "A long sentence is better than a short riddle.", Type: "password",
+			Autocomplete: "new-password", Required: true,
+		},
 	}
 }
 
 func passwordInputs(v AccountView) []input {
 	hint := ""
 	if v.MinPasswordLen > 0 {
-		hint = "At least " + count(v.MinPasswordLen, "character", "characters") + ". A long sentence is better than a short riddle."
+		hint = "At least " + count(v.MinPasswordLen, "character", "characters") +
+			". A long sentence is better than a short riddle."
 	}
 	return []input{
 		{Name: "current", Label: "Current password", Type: "password", Autocomplete: "current-password", Required: true},
@@ -94,9 +103,18 @@ func passwordInputs(v AccountView) []input {
 func editorInputs(v EditorView) map[string]input {
 	list := []input{
 		{Name: "title", Label: "Title", Value: v.Title, Required: true, Dir: "auto"},
-		{Name: "body", Label: "Text", Hint: "Markdown: tables, footnotes, task lists and fenced code.", Value: v.Body, Dir: "auto"},
-		{Name: "slug", Label: "Address", Hint: "The last part of the link. Left empty, it is made from the title.", Value: v.Slug, Dir: "auto"},
-		{Name: "description", Label: "Description", Hint: "A sentence or two under the title and in search engines.", Value: v.Description, Dir: "auto"},
+		{
+			Name: "body", Label: "Text", Hint: "Markdown: tables, footnotes, task lists and fenced code.", Value: v.Body,
+			Dir: "auto",
+		},
+		{
+			Name: "slug", Label: "Address", Hint: "The last part of the link. Left empty, it is made from the title.",
+			Value: v.Slug, Dir: "auto",
+		},
+		{
+			Name: "description", Label: "Description", Hint: "A sentence or two under the title and in search engines.",
+			Value: v.Description, Dir: "auto",
+		},
 		{Name: "tags", Label: "Tags", Hint: "Separated by commas.", Value: v.Tags, Dir: "auto"},
 		{Name: "published_at", Label: "Date", Hint: "In " + v.Zone + ".", Type: "datetime-local", Value: v.PublishedAt},
 		{Name: "image", Label: "Picture", Hint: "PNG, JPEG, GIF or WebP. Its place and camera are removed.", Type: "file"},
@@ -108,7 +126,7 @@ func editorInputs(v EditorView) map[string]input {
 	return byName
 }
 
-// editorOrder is the order of the editor's inputs on its page.
+// editorOrder returns the editor's inputs in their order on the page.
 func editorOrder(v EditorView) []input {
 	byName := editorInputs(v)
 	var list []input
@@ -140,8 +158,8 @@ func statusText(status string) string {
 	}
 }
 
-// mostlySaves reports whether saving is what the form is for most likely: not
-// when its post has yet to be published.
+// mostlySaves reports whether saving is the most likely purpose of the form. It is not while the
+// post is not published.
 func mostlySaves(v EditorView) bool {
 	return v.Status == StatusPublished || v.Status == "" && !v.New
 }
@@ -164,7 +182,7 @@ func diffMark(kind string) string {
 	}
 }
 
-// summaryID names the summary of a form's errors when there is one.
+// summaryID returns the id of the summary of a form's errors, or "" without errors.
 func summaryID(f Form) string {
 	if f.failed() {
 		return "form-summary"
@@ -172,7 +190,7 @@ func summaryID(f Form) string {
 	return ""
 }
 
-// versionInputs are the inputs of one side of a conflict.
+// versionInputs returns the inputs of one side of a conflict.
 func versionInputs(prefix string, v Version, zone string) []input {
 	return []input{
 		{Name: prefix + "title", Label: "Title", Value: v.Title, Dir: "auto"},

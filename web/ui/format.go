@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -9,18 +10,25 @@ import (
 	"time"
 )
 
-// PostURL is the path of a post.
+// PostURL returns the path of a post.
 func PostURL(slug string) string { return "/posts/" + url.PathEscape(slug) }
 
-// TagURL is the path of a tag's page.
+// TagURL returns the path of a tag's page.
 func TagURL(label string) string { return "/tags/" + url.PathEscape(label) }
 
 func postID(id int64) string { return "post-" + strconv.FormatInt(id, 10) }
 
 func yearID(y ArchiveYear) string { return "year-" + strconv.Itoa(y.Year) }
 
-// order sorts cards as text: UTC to the millisecond, always of one length.
-func order(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// order returns a text by which cards sort as posts.List sorts posts with PinnedFirst: the larger
+// text comes first. It is the date, in UTC to the millisecond, or for a pinned post a word that is
+// larger than every date, with its pin. Each of the two always has the same length.
+func order(c Card) string {
+	if c.Pinned > 0 {
+		return fmt.Sprintf("pinned-%019d", c.Pinned)
+	}
+	return c.PublishedAt.UTC().Format("2006-01-02T15:04:05.000Z")
+}
 
 func (b Blog) in(t time.Time) time.Time {
 	if b.Location == nil {
@@ -37,8 +45,8 @@ func (b Blog) minute(t time.Time) string    { return b.in(t).Format("2 Jan 2006,
 func (p Page) lang() string { return cmp.Or(p.Lang, "en") }
 func (p Page) feed() string { return cmp.Or(p.FeedURL, "/feed.xml") }
 
-// dir is the direction of the page's own words, from its language; what
-// authors and readers wrote finds its direction by itself (dir="auto").
+// dir returns the direction of the page's own words, from its language. What authors and readers
+// wrote has dir="auto".
 func (p Page) dir() string {
 	base, _, _ := strings.Cut(strings.ToLower(p.lang()), "-")
 	if slices.Contains([]string{"ar", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"}, base) {
@@ -70,8 +78,8 @@ func current(p Page, name string) string {
 	return "false"
 }
 
-// tocDepth is how far an entry is indented: relative to the highest level
-// that the document uses, two steps at most.
+// tocDepth returns how far an entry is indented: relative to the highest level in the document, two
+// steps at most.
 func tocDepth(toc []Heading, h Heading) string {
 	top := h.Level
 	for _, other := range toc {

@@ -30,7 +30,8 @@ func mustAssets(t *testing.T) *assets.Set {
 
 const picture = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1600 900" width="1600" height="900">
 <rect width="1600" height="900" fill="#d9a679"/><circle cx="1180" cy="430" r="120" fill="#f6e3b4"/>
-<rect y="560" width="1600" height="340" fill="#4f6d7a"/><path d="M200 620h420l-60 90H270zM400 300v310h-150z" fill="#22303a"/></svg>`
+<rect y="560" width="1600" height="340" fill="#4f6d7a"/>
+<path d="M200 620h420l-60 90H270zM400 300v310h-150z" fill="#22303a"/></svg>`
 
 // mustGallery serves every exhibit at its name, with the blog's policy.
 func mustGallery(t *testing.T) (string, []exhibit) {
@@ -51,8 +52,7 @@ func mustGallery(t *testing.T) (string, []exhibit) {
 	return server.URL, list
 }
 
-// audit lists what is wrong with a page in ways that no eye sees. The page is
-// as wide as the window.
+// audit lists what is wrong with a page and cannot be seen. The page is as wide as the window.
 const audit = `(() => {
 	const wrong = [];
 	const count = (n, what) => n === 1 || wrong.push(n + " " + what);
@@ -79,9 +79,11 @@ const audit = `(() => {
 		if (!e.textContent.trim() && !e.getAttribute("aria-label")) wrong.push("no words: " + e.outerHTML.slice(0, 80));
 		const box = e.getBoundingClientRect();
 		const inline = getComputedStyle(e).display === "inline";
-		if (box.width > 1 && !inline && box.height < 24 && !e.closest(".prose")) wrong.push("too small to touch: " + e.outerHTML.slice(0, 80));
+		if (box.width > 1 && !inline && box.height < 24 && !e.closest(".prose"))
+				wrong.push("too small to touch: " + e.outerHTML.slice(0, 80));
 	}
-	for (const e of document.querySelectorAll("img:not([alt]), [style], script:not([src]), style")) wrong.push("not allowed: " + e.outerHTML.slice(0, 80));
+	for (const e of document.querySelectorAll("img:not([alt]), [style], script:not([src]), style"))
+			wrong.push("not allowed: " + e.outerHTML.slice(0, 80));
 	let level = 0;
 	for (const h of document.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
 		const now = Number(h.localName[1]);
@@ -91,18 +93,22 @@ const audit = `(() => {
 	for (const e of document.querySelectorAll("body *")) {
 		const style = getComputedStyle(e);
 		const scrolls = /auto|scroll/.test(style.overflowX) && e.scrollWidth > e.clientWidth + 1;
-		if (scrolls && e.tabIndex < 0 && e.localName !== "textarea") wrong.push("scrolls, but not by keys: " + e.outerHTML.slice(0, 80));
+		if (scrolls && e.tabIndex < 0 && e.localName !== "textarea")
+				wrong.push("scrolls, but not by keys: " + e.outerHTML.slice(0, 80));
 	}
 	const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 	if (wide > 0) {
-		const far = [...document.querySelectorAll("body *")].filter((e) => !e.closest(".visually-hidden, pre, .table, .diff") && (e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1));
+		const far = [...document.querySelectorAll("body *")].filter((e) => {
+				const box = e.getBoundingClientRect();
+				return !e.closest(".visually-hidden, pre, .table, .diff") && (box.right > innerWidth + 1 || box.left < -1);
+			});
 		wrong.push("too wide by " + wide + ": " + far.map((e) => e.localName + "." + e.className).join(" "));
 	}
 	return wrong;
 })()`
 
-// contrastAudit lists the texts of a page that stand out too little from what
-// is behind them, by WCAG 2.2's AA: also the colours of code, and mixed ones.
+// contrastAudit lists the texts of a page with less contrast than WCAG 2.2's AA demands, also in
+// code, and with mixed colours.
 const contrastAudit = `(() => {
 	const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 	const rgba = (colour) => {
@@ -116,7 +122,8 @@ const contrastAudit = `(() => {
 		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 	};
 	const ground = (e) => {
-		for (; e; e = e.parentElement) if (rgba(getComputedStyle(e).backgroundColor)[3] > 0) return getComputedStyle(e).backgroundColor;
+		for (; e; e = e.parentElement)
+				if (rgba(getComputedStyle(e).backgroundColor)[3] > 0) return getComputedStyle(e).backgroundColor;
 		return "white";
 	};
 	const wrong = new Set();
@@ -125,16 +132,18 @@ const contrastAudit = `(() => {
 		const e = texts.currentNode.parentElement;
 		if (!texts.currentNode.data.trim() || !e.checkVisibility() || e.closest(".visually-hidden, option, script")) continue;
 		const style = getComputedStyle(e);
-		const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700);
+		const large = parseFloat(style.fontSize) >= 24 ||
+				(parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700);
 		const [a, b] = [luminance(style.color), luminance(ground(e))];
 		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-		if (ratio < (large ? 3 : 4.5)) wrong.add(ratio.toFixed(2) + ": " + e.localName + "." + e.className + " in " + e.parentElement.className);
+		if (ratio < (large ? 3 : 4.5)) wrong.add(
+				ratio.toFixed(2) + ": " + e.localName + "." + e.className + " in " + e.parentElement.className);
 	}
 	return [...wrong];
 })()`
 
-// TestGallery shows every page to a real browser: narrow and wide, light and
-// dark. With SCREENSHOTS set to a folder, it leaves pictures there.
+// TestGallery shows every page in a real browser: narrow and wide, light and dark. When SCREENSHOTS
+// names a folder, it writes pictures into it.
 func TestGallery(t *testing.T) {
 	url, list := mustGallery(t)
 	b := browser.Must(t)
@@ -165,18 +174,20 @@ func TestGallery(t *testing.T) {
 
 func photograph(t *testing.T, tb *browser.Tab, name string, width int64) {
 	t.Helper()
-	if !browser.Keeping() {
+	if !browser.SavesScreenshots() {
 		return
 	}
-	// What is far down is loaded late, and a picture is taken of all of it.
-	browser.MustEval[bool](t, tb, `Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() => true)`)
+	// Images far down load late, and the picture shows the whole page.
+	browser.MustEval[bool](t, tb,
+		`Promise.all([...document.images].map((i) => { i.loading = "eager"; return i.decode().catch(() => 0); })).then(() `+
+			`=> true)`)
 	for _, scheme := range []string{"light", "dark"} {
 		tb.MustDo(t, browser.Media("", "prefers-color-scheme", scheme))
-		tb.Keep(t, fmt.Sprintf("%s-%d-%s", name, width, scheme))
+		tb.SaveScreenshot(t, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 	}
 }
 
-// TestSameBytes renders every page twice: pages must not differ between nodes.
+// TestSameBytes renders every page twice, because pages must not differ between nodes.
 func TestSameBytes(t *testing.T) {
 	render := func(c templ.Component) string {
 		var b strings.Builder

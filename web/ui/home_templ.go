@@ -13,7 +13,7 @@ func homePage(p Page) Page {
 	return p
 }
 
-// Home is the front page: who this is, the latest posts, the tags.
+// Home is the front page: what the blog is, the latest posts, the tags.
 func Home(v HomeView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

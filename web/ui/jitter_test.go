@@ -6,9 +6,9 @@ import (
 	"blog/test/browser"
 )
 
-// TestReadersComeBackAtTimesOfTheirOwn: over the upper half of a backoff's wait, and over
-// the whole spread of those that a server has sent away, as many in each tenth.
-func TestReadersComeBackAtTimesOfTheirOwn(t *testing.T) {
+// TestReadersComeBackAtRandomTimes: waits are spread evenly over the upper half of a backoff's
+// wait, and over the whole time for readers whom a server has sent away.
+func TestReadersComeBackAtRandomTimes(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", longBody("")))
 	tb := browser.Must(t).MustTab(t)
@@ -30,7 +30,8 @@ func TestReadersComeBackAtTimesOfTheirOwn(t *testing.T) {
 			out.Backoff[Math.floor((wait - 500) / 50)]++;
 			out.Spread[Math.floor(spread(1000, random) / 100)]++;
 		}
-		for (let attempt = 0; attempt < 9; attempt++) out.Growing.push(Math.round(backoff(100, 10000, attempt, () => 0.999999)));
+		for (let attempt = 0; attempt < 9; attempt++)
+			out.Growing.push(Math.round(backoff(100, 10000, attempt, () => 0.999999)));
 		return out;
 	})()`)
 	if got.Least < 500 || got.Most > 1000 {

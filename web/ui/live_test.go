@@ -13,14 +13,20 @@ import (
 )
 
 func card(id int64, day int) ui.Card {
-	return ui.Card{ID: id, Slug: fmt.Sprintf("s%d", id), Title: fmt.Sprintf("Post %d", id), Excerpt: strings.Repeat("Some words about it. ", 12), PublishedAt: at().AddDate(0, 0, day), ReadingMinutes: 2}
+	return ui.Card{
+		ID: id, Slug: fmt.Sprintf("s%d", id), Title: fmt.Sprintf("Post %d", id),
+		Excerpt: strings.Repeat("Some words about it. ", 12), PublishedAt: at().AddDate(0, 0, day), ReadingMinutes: 2,
+	}
 }
 
-// listPage is a list of posts ten to one, in a mode.
+// listPage returns a list of posts ten to one, in a mode.
 func (s *site) listPage(mode, cursor string, more bool, cards ...ui.Card) templ.Component {
 	page := fakePage("Posts", s.assets.Base())
 	page.Live = &ui.Live{Topics: []string{"posts"}, Cursor: cursor, Mode: mode}
-	return ui.PostList(ui.PostListView{Page: page, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: more}, Pager: ui.Pager{Number: 1, Total: 2, Older: "/posts?page=2"}})
+	return ui.PostList(ui.PostListView{
+		Page: page, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: more},
+		Pager: ui.Pager{Number: 1, Total: 2, Older: "/posts?page=2"},
+	})
 }
 
 func ten() []ui.Card {
@@ -35,13 +41,20 @@ const shown = `[...document.querySelectorAll("[data-live-list] > li")].map((c) =
 
 func showsExpr(ids string) string { return shown + " === " + fmt.Sprintf("%q", ids) }
 
-func TestLiveList(t *testing.T) {
+// mustLiveList opens a live list of ten posts.
+func mustLiveList(t *testing.T) (*site, *browser.Tab, *peer) {
+	t.Helper()
 	s := mustSite(t)
 	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
 	tb := browser.Must(t).MustTab(t)
 	tb.MustSize(t, 900, 700, "light")
 	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
+	return s, tb, p
+}
+
+func TestLiveList(t *testing.T) {
+	s, tb, p := mustLiveList(t)
 	if got := s.lastDial(); got != "topics=posts&after=c0" {
 		t.Errorf("the socket asks for %q", got)
 	}
@@ -61,8 +74,8 @@ func TestLiveList(t *testing.T) {
 	p.card(moved)
 	tb.MustPoll(t, showsExpr("4 11 10 9 8 7 6 5 3 2"))
 
-	p.card(card(12, -40)) // an old post: it belongs to a page further back
-	p.card(card(13, 9))   // between two, and of one date with a smaller id
+	p.card(card(12, -40)) // an old post, which belongs to a later page
+	p.card(card(13, 9))   // between two, and one with an equal date and a smaller id
 	tb.MustPoll(t, showsExpr("4 11 10 13 9 8 7 6 5 3"))
 
 	s.set("/posts", s.listPage(ui.LiveList, "c9", true, append([]ui.Card{card(4, 20)}, ten()[1:]...)...))
@@ -73,14 +86,39 @@ func TestLiveList(t *testing.T) {
 	}
 }
 
+// TestLivePins: a pinned card moves to the top and back to its date, whether the page had it or
+// not.
+func TestLivePins(t *testing.T) {
+	s, tb, p := mustLiveList(t)
+	pinned := func(id int64, day int, pin int64) ui.Card {
+		c := card(id, day)
+		c.Pinned = pin
+		return c
+	}
+
+	browser.MustEval[bool](t, tb, `(window.kept = document.getElementById("post-4")) !== null`)
+	p.card(pinned(4, 4, 9))
+	tb.MustPoll(t, showsExpr("4 10 9 8 7 6 5 3 2 1"))
+	tb.MustPoll(t, `kept.isConnected && kept.querySelector(".pinned-mark")?.textContent === "Pinned"`)
+	p.card(pinned(12, -40, 10)) // of a later page
+	tb.MustPoll(t, showsExpr("12 4 10 9 8 7 6 5 3 2"))
+	tb.MustPoll(t, `document.querySelector("[data-announcer]").textContent === "Pinned post: Post 12"`)
+	p.card(card(11, 11)) // a new card comes after the pinned ones
+	tb.MustPoll(t, showsExpr("12 4 11 10 9 8 7 6 5 3"))
+	p.card(card(4, 4))
+	tb.MustPoll(t, `!document.getElementById("post-4")?.querySelector(".pinned-mark")`)
+
+	// By its date it belongs to another page, whose first card moves in.
+	s.set("/posts", s.listPage(ui.LiveList, "c9", true, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
+	p.card(card(12, -40))
+	tb.MustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2"))
+}
+
 func TestLiveListWaitsForScrolledReader(t *testing.T) {
-	s := mustSite(t)
-	s.set("/posts", s.listPage(ui.LiveList, "c0", true, ten()...))
-	tb := browser.Must(t).MustTab(t)
-	tb.MustSize(t, 900, 700, "light")
-	tb.MustOpen(t, s.url+"/posts")
-	p := s.mustPeer(t)
-	browser.MustEval[bool](t, tb, `(scrollTo({top: 900, behavior: "instant"}), window.top5 = document.getElementById("post-5").getBoundingClientRect().top, true)`)
+	_, tb, p := mustLiveList(t)
+	browser.MustEval[bool](t, tb,
+		`(scrollTo({top: 900, behavior: "instant"}), window.top5 = `+
+			`document.getElementById("post-5").getBoundingClientRect().top, true)`)
 	p.card(card(11, 11))
 	tb.MustPoll(t, `document.querySelector("[data-notice=new] button")?.textContent === "1 new post"`)
 	p.card(card(12, 12))
@@ -89,7 +127,8 @@ func TestLiveListWaitsForScrolledReader(t *testing.T) {
 	long.Excerpt = strings.Repeat("It has grown above the reader. ", 60)
 	p.card(long)
 	tb.MustPoll(t, `document.getElementById("post-9").textContent.includes("has grown")`)
-	if moved := browser.MustEval[float64](t, tb, `document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
+	if moved := browser.MustEval[float64](t, tb,
+		`document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
 		t.Errorf("what was read moved by %g px", moved)
 	}
 	if got := browser.MustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
@@ -97,7 +136,8 @@ func TestLiveListWaitsForScrolledReader(t *testing.T) {
 	}
 	browser.MustEval[bool](t, tb, `(document.querySelector("[data-notice=new] button").click(), true)`)
 	tb.MustPoll(t, showsExpr("12 11 10 9 8 7 6 5 4 3"))
-	tb.MustPoll(t, `scrollY === 0 && document.activeElement.textContent === "Post 12" && !document.querySelector("[data-notice=new]")`)
+	tb.MustPoll(t,
+		`scrollY === 0 && document.activeElement.textContent === "Post 12" && !document.querySelector("[data-notice=new]")`)
 }
 
 func TestLiveLaterPages(t *testing.T) {
@@ -107,7 +147,7 @@ func TestLiveLaterPages(t *testing.T) {
 	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
 
-	p.card(card(30, 30)) // an edit on another page: this one still has the same cards
+	p.card(card(30, 30)) // an edit on another page: this one has the same cards
 	tb.MustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
 	edited := card(7, 7)
 	edited.Title = "Seven, edited"
@@ -126,7 +166,9 @@ func (s *site) postPage(slug, cursor, body string) templ.Component {
 	page := fakePage("A post", s.assets.Base())
 	page.Canonical = "https://blog.example/posts/" + slug
 	page.Live = &ui.Live{Topics: []string{"post:" + slug}, Cursor: cursor, Mode: ui.LivePost}
-	return ui.PostPage(ui.PostView{Page: page, Post: ui.Post{ID: 1, Slug: slug, Title: "A post", PublishedAt: at(), Body: body}})
+	return ui.PostPage(ui.PostView{
+		Page: page, Post: ui.Post{ID: 1, Slug: slug, Title: "A post", PublishedAt: at(), Body: body},
+	})
 }
 
 func TestLivePost(t *testing.T) {
@@ -137,16 +179,21 @@ func TestLivePost(t *testing.T) {
 	p := s.mustPeer(t)
 	next := ui.Post{ID: 1, Slug: "old", Title: "Another title", PublishedAt: at(), Body: "<p>One.</p><p>Two.</p>"}
 	p.send(frame{Type: "change", Topic: "post:old", HTML: render(t, ui.Article(fakeBlog(), next))})
-	tb.MustPoll(t, `document.querySelectorAll(".prose p").length === 2 && document.title === "Another title · The Long Way Round"`)
+	tb.MustPoll(t,
+		`document.querySelectorAll(".prose p").length === 2 && document.title === "Another title · The Long Way Round"`)
 
 	p.send(frame{Type: "moved", Topic: "post:old", To: "post:new", URL: "/posts/new"})
-	tb.MustPoll(t, `location.pathname + location.hash === "/posts/new#h-x" && document.querySelector("link[rel=canonical]").href === "https://blog.example/posts/new"`)
+	tb.MustPoll(t,
+		`location.pathname + location.hash === "/posts/new#h-x" && document.querySelector("link[rel=canonical]").href === `+
+			`"https://blog.example/posts/new"`)
 	p = s.mustPeer(t)
 	if got := s.lastDial(); got != "topics=post%3Anew&after=c3" {
 		t.Errorf("after the move the socket asks for %q", got)
 	}
 	p.send(frame{Type: "gone", Topic: "post:new"})
-	tb.MustPoll(t, `document.querySelector("[data-notice=gone]")?.textContent.includes("no longer published") && document.querySelectorAll(".prose p").length === 2`)
+	tb.MustPoll(t,
+		`document.querySelector("[data-notice=gone]")?.textContent.includes("no longer published") && `+
+			`document.querySelectorAll(".prose p").length === 2`)
 }
 
 func TestLiveResyncAndReconnect(t *testing.T) {
@@ -158,9 +205,13 @@ func TestLiveResyncAndReconnect(t *testing.T) {
 
 	s.set("/posts/a", s.postPage("a", "c70", "<p>One, again.</p>"))
 	p.send(frame{Type: "resync"})
-	tb.MustPoll(t, `document.querySelector(".prose").textContent.trim() === "One, again." && document.querySelector("main").dataset.cursor === "c70"`)
+	tb.MustPoll(t,
+		`document.querySelector(".prose").textContent.trim() === "One, again." && `+
+			`document.querySelector("main").dataset.cursor === "c70"`)
 
-	for _, code := range []websocket.StatusCode{websocket.StatusGoingAway, websocket.StatusServiceRestart, websocket.StatusTryAgainLater} {
+	for _, code := range []websocket.StatusCode{
+		websocket.StatusGoingAway, websocket.StatusServiceRestart, websocket.StatusTryAgainLater,
+	} {
 		if err := p.conn.Close(code, "away"); err != nil {
 			t.Logf("close: %v", err) // the browser may be faster
 		}
@@ -174,35 +225,43 @@ func TestLiveResyncAndReconnect(t *testing.T) {
 	}
 	p = s.mustPeer(t)
 
-	// A server of another release: said once, and what comes is still shown.
+	// A server of another release: a notice appears once, and frames are still shown.
 	p.send(frame{Type: "hello", Version: "another"})
 	tb.MustPoll(t, `document.querySelector("[data-notice=version]")?.textContent.includes("renewed")`)
 
 	// Into the browser's back/forward cache and out of it.
-	browser.MustEval[bool](t, tb, `(dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true})), dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true})), true)`)
+	browser.MustEval[bool](t, tb,
+		`(dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true})), dispatchEvent(new `+
+			`PageTransitionEvent("pageshow", {persisted: true})), true)`)
 	p = s.mustPeer(t)
 	before := s.fetched("/posts/a")
-	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>Pushed.</p>"}))})
+	p.send(frame{
+		Type: "change", Topic: "post:a",
+		HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>Pushed.</p>"})),
+	})
 	tb.MustPoll(t, `document.querySelector(".prose").textContent.trim() === "Pushed."`)
 	if s.fetched("/posts/a") != before {
 		t.Error("a pushed article needs no request")
 	}
 }
 
-// TestLiveListGrowsPages: the post that a new one pushes off the only page is
-// to be found on a second one, to which there has to be a way.
+// TestLiveListGrowsPages: a new post moves another one off the only page, to a second page, to
+// which a link has to appear.
 func TestLiveListGrowsPages(t *testing.T) {
 	s := mustSite(t)
 	page := func(pager ui.Pager, cards ...ui.Card) templ.Component {
 		p := fakePage("Posts", s.assets.Base())
 		p.Live = &ui.Live{Topics: []string{"posts"}, Cursor: "c0", Mode: ui.LiveList}
-		return ui.PostList(ui.PostListView{Page: p, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: pager.Older != ""}, Pager: pager})
+		return ui.PostList(ui.PostListView{
+			Page: p, List: ui.List{Topic: "posts", Cards: cards, Limit: 10, More: pager.Older != ""}, Pager: pager,
+		})
 	}
 	s.set("/posts", page(ui.Pager{Number: 1, Total: 1}, ten()...))
 	tb := browser.Must(t).MustTab(t)
 	tb.MustOpen(t, s.url+"/posts")
 	p := s.mustPeer(t)
-	s.set("/posts", page(ui.Pager{Number: 1, Total: 2, Older: "/posts?page=2"}, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
+	s.set("/posts",
+		page(ui.Pager{Number: 1, Total: 2, Older: "/posts?page=2"}, append([]ui.Card{card(11, 11)}, ten()[:9]...)...))
 	p.card(card(11, 11))
 	tb.MustPoll(t, showsExpr("11 10 9 8 7 6 5 4 3 2")+` && document.querySelector("main [rel=next]") !== null`)
 }
@@ -220,7 +279,8 @@ func TestLiveRefetch(t *testing.T) {
 	p := s.mustPeer(t)
 	s.set("/tags", home("c80", ui.TagCount{Label: "tea", Count: 2}, ui.TagCount{Label: "time", Count: 1}))
 	p.card(card(1, 1))
-	tb.MustPoll(t, `document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
+	tb.MustPoll(t,
+		`document.querySelectorAll(".tag-counts li").length === 2 && document.querySelector("main").dataset.cursor === "c80"`)
 }
 
 func TestLiveNoticesDeadConnection(t *testing.T) {
@@ -230,11 +290,11 @@ func TestLiveNoticesDeadConnection(t *testing.T) {
 	tb.MustOpen(t, s.url+"/posts/a")
 	p := s.mustPeer(t)
 
-	// Silence for longer than the server promised: a new connection.
+	// Silence for longer than the server promised leads to a new connection.
 	p.send(frame{Type: "hello", Version: s.assets.Hash(), Heartbeat: 300})
 	p = s.mustPeer(t)
 
-	// No connection for a while is said, and taken back.
+	// A notice says when there was no connection for a while, and disappears afterwards.
 	s.setAway(true)
 	if err := p.conn.CloseNow(); err != nil {
 		t.Logf("close: %v", err) // the browser may be faster
@@ -246,11 +306,12 @@ func TestLiveNoticesDeadConnection(t *testing.T) {
 	tb.Allow("WebSocket connection")
 	tb.Allow("503")
 
-	// What a reader has dismissed does not come back with each heartbeat.
+	// A notice that a reader has dismissed does not come back with each heartbeat.
 	p.send(frame{Type: "hello", Version: "another"})
 	tb.MustPoll(t, `document.querySelector("[data-notice=version]") !== null`)
 	browser.MustEval[bool](t, tb, `(document.querySelector("[data-notice=version] [aria-label=Dismiss]").click(), true)`)
 	p.send(frame{Type: "hello", Version: "another"})
 	p.send(frame{Type: "gone", Topic: "post:a"})
-	tb.MustPoll(t, `document.querySelector("[data-notice=gone]") !== null && document.querySelector("[data-notice=version]").hidden`)
+	tb.MustPoll(t,
+		`document.querySelector("[data-notice=gone]") !== null && document.querySelector("[data-notice=version]").hidden`)
 }

@@ -8,8 +8,8 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// OnItsWay is the page of a post that was saved but has not arrived at this
-// node yet: a 503 with Retry-After, never a 404.
+// OnItsWay is the page of a post that was saved but has not arrived at this node yet. It is a 503 with
+// Retry-After, and never a 404.
 func OnItsWay(v ErrorView) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -1,16 +1,17 @@
 package ui_test
 
 import (
-	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/test/browser"
 	"blog/web/ui"
 )
 
-// mustRefetch opens a page that follows nothing, in which a Refetch can be made whose
-// timers the test ends: refetcher(random) returns it with its timers and fetches.
+// mustRefetch opens a page without topics, in which a Refetch can be made whose timers the test
+// ends: refetcher(random) returns it with its timers and fetches.
 func mustRefetch(t *testing.T) *browser.Tab {
 	t.Helper()
 	s := mustSite(t)
@@ -33,7 +34,7 @@ func mustRefetch(t *testing.T) *browser.Tab {
 	return tb
 }
 
-// TestRefetchesAreSpread over the whole time, as many in each tenth.
+// TestRefetchesAreSpread: fetches are spread evenly over the whole time.
 func TestRefetchesAreSpread(t *testing.T) {
 	tb := mustRefetch(t)
 	got := browser.MustEval[[]int](t, tb, `(() => {
@@ -44,13 +45,13 @@ func TestRefetchesAreSpread(t *testing.T) {
 		}
 		return tenths;
 	})()`)
-	if want := slices.Repeat([]int{100}, 10); !reflect.DeepEqual(got, want) {
-		t.Errorf("fetches in each tenth of 2 s: %v, want %v", got, want)
+	want := slices.Repeat([]int{100}, 10)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fetches in each tenth of 2 s (-want +got):\n%s", diff)
 	}
 }
 
-// TestOneRefetchAtATime: what comes during one leads to exactly one more, at a time of its
-// own.
+// TestOneRefetchAtATime: changes during a fetch lead to exactly one more, at a random time.
 func TestOneRefetchAtATime(t *testing.T) {
 	tb := mustRefetch(t)
 	got := browser.MustEval[[][]int](t, tb, `(async () => {
@@ -66,12 +67,13 @@ func TestOneRefetchAtATime(t *testing.T) {
 		r.now(); note(); // the last one has just begun
 		return out;
 	})()`)
-	if want := [][]int{{0, 500}, {1}, {1}, {1, 500}, {1, 500}, {2}, {2, 500}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("fetches begun and the delays of those to come: %v, want %v", got, want)
+	want := [][]int{{0, 500}, {1}, {1}, {1, 500}, {1, 500}, {2}, {2, 500}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fetches begun and the delays of those to come (-want +got):\n%s", diff)
 	}
 }
 
-// TestRefetchesThatFail are tried again, later each time, until one succeeds.
+// TestRefetchesThatFail: a failed fetch is tried again, later each time, until one succeeds.
 func TestRefetchesThatFail(t *testing.T) {
 	tb := mustRefetch(t)
 	got := browser.MustEval[[][]int](t, tb, `(async () => {
@@ -85,12 +87,13 @@ func TestRefetchesThatFail(t *testing.T) {
 		await fire(); await end(2, true); note();
 		return out;
 	})()`)
-	if want := [][]int{{1}, {1, 187}, {2, 375}, {3}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("fetches begun and the delays of those to come: %v, want %v", got, want)
+	want := [][]int{{1}, {1, 187}, {2, 375}, {3}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fetches begun and the delays of those to come (-want +got):\n%s", diff)
 	}
 }
 
-// TestAHiddenPageFetchesLater, or when it is shown.
+// TestAHiddenPageFetchesLater: a hidden page fetches later, or when it is shown.
 func TestAHiddenPageFetchesLater(t *testing.T) {
 	tb := mustRefetch(t)
 	got := browser.MustEval[[][]int](t, tb, `(async () => {
@@ -103,13 +106,14 @@ func TestAHiddenPageFetchesLater(t *testing.T) {
 		hidden(false); document.dispatchEvent(new Event("visibilitychange")); note();
 		return out;
 	})()`)
-	if want := [][]int{{0, 15000}, {0, 15000}, {1}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("fetches begun and the delays of those to come: %v, want %v", got, want)
+	want := [][]int{{0, 15000}, {0, 15000}, {1}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fetches begun and the delays of those to come (-want +got):\n%s", diff)
 	}
 }
 
-// TestAResyncIsFetchedAtATimeOfItsOwn: by a page with its socket.
-func TestAResyncIsFetchedAtATimeOfItsOwn(t *testing.T) {
+// TestAResyncIsFetchedAtARandomTime: this holds for a page with its socket.
+func TestAResyncIsFetchedAtARandomTime(t *testing.T) {
 	s := mustSite(t)
 	s.set("/posts/a", s.postPage("a", "c0", "<p>One.</p>"))
 	tb := browser.Must(t).MustTab(t)

@@ -106,7 +106,7 @@ func searchResult(b Blog, r Result) templ.Component {
 	})
 }
 
-// segments is a text in which what was searched for is marked.
+// segments is a text in which the hits are marked.
 func segments(list []Segment) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

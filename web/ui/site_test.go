@@ -18,22 +18,25 @@ import (
 	"github.com/coder/websocket"
 )
 
-// site is a blog of a few pages whose socket the test holds.
+// site is a blog of a few pages whose socket the test controls.
 type site struct {
 	url    string
 	assets *assets.Set
 
 	mu    sync.Mutex
-	away  bool // no socket is taken
+	away  bool // accepts no socket
 	pages map[string]templ.Component
 	gets  map[string]int
-	dials []string // the queries of the sockets, oldest first
+	dials []string // queries of the sockets, oldest first
 	conns chan *websocket.Conn
 }
 
 func mustSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{assets: mustAssets(t), pages: make(map[string]templ.Component), gets: make(map[string]int), conns: make(chan *websocket.Conn, 16)}
+	s := &site{
+		assets: mustAssets(t), pages: make(map[string]templ.Component), gets: make(map[string]int),
+		conns: make(chan *websocket.Conn, 16),
+	}
 	mux := http.NewServeMux()
 	mux.Handle(s.assets.Base(), s.assets.Handler())
 	mux.HandleFunc("/live", s.live)
@@ -54,7 +57,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
-		return // the answer has been given
+		return // the answer was sent already
 	}
 	s.mu.Lock()
 	s.dials = append(s.dials, r.URL.RawQuery)
@@ -121,7 +124,7 @@ type peer struct {
 	seq  int
 }
 
-// mustPeer waits for the next socket and greets it.
+// mustPeer waits for the next socket, and sends its hello.
 func (s *site) mustPeer(t *testing.T) *peer {
 	t.Helper()
 	select {
@@ -152,7 +155,9 @@ func (p *peer) send(f frame) {
 
 func (p *peer) card(c ui.Card) {
 	p.t.Helper()
-	p.send(frame{Type: "change", Topic: "posts", ID: fmt.Sprintf("post-%d", c.ID), HTML: render(p.t, ui.PostCard(fakeBlog(), c))})
+	p.send(frame{
+		Type: "change", Topic: "posts", ID: fmt.Sprintf("post-%d", c.ID), HTML: render(p.t, ui.PostCard(fakeBlog(), c)),
+	})
 }
 
 func render(t *testing.T, c templ.Component) string {

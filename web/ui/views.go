@@ -1,17 +1,16 @@
-// Package ui owns what the blog looks like: templ components, one a file, and
-// the plain structs that fill them. It knows no database, no router and no
-// other package of the blog: strings, numbers and times come in, HTML goes
-// out. The same input gives the same bytes on every node: nothing here reads a
-// clock, a random number or the environment.
+// Package ui owns what the blog looks like: templ components, one a file, and the structs that fill
+// them. It knows no database, no router and no other package of the blog: its input is strings,
+// numbers and times, and its output is HTML. The same input gives the same bytes on every node,
+// because the package reads no clock, no random number and no environment.
 package ui
 
 import "time"
 
-// Blog is what every page says about the blog itself.
+// Blog is what every page shows of the blog itself.
 type Blog struct {
 	Title       string
 	Description string
-	// Location is the zone that dates are shown in; nil means UTC.
+	// Location is the time zone in which dates are shown; nil means UTC.
 	Location *time.Location
 }
 
@@ -21,7 +20,7 @@ type User struct {
 	Email string
 }
 
-// Names for Page.Active: the entry of the navigation that is the current page.
+// Names for Page.Active, which is the entry of the navigation for the current page.
 const (
 	NavHome    = "home"
 	NavPosts   = "posts"
@@ -34,15 +33,14 @@ const (
 
 // Modes of a live page: what its script does with a frame.
 const (
-	// LiveList keeps a list's first page up to date: cards come, move and go.
+	// LiveList keeps the first page of a list up to date: cards appear, move and disappear.
 	LiveList = "list"
-	// LiveNotice only says that the list has changed: pages beyond the first.
+	// LiveNotice only shows a notice that the list has changed. It is for further pages.
 	LiveNotice = "notice"
 	// LivePost replaces the article in place.
 	LivePost = "post"
-	// LiveRefetch fetches the page's own address and merges its <main>: for
-	// pages whose frames do not carry all that they show (tags and counts, a
-	// filter by several tags).
+	// LiveRefetch fetches the page's own address again and merges its <main>. It is for pages that
+	// show more than their frames contain, such as tags with counts, or a filter by several tags.
 	LiveRefetch = "refetch"
 )
 
@@ -57,16 +55,16 @@ type Live struct {
 type Page struct {
 	Title       string // without the blog's name, which the frame adds
 	Description string
-	Canonical   string // absolute address; empty leaves the link out
-	Lang        string // BCP 47; empty means "en"
+	Canonical   string // absolute address; "" leaves the link out
+	Lang        string // BCP 47; "" means "en"
 	Blog        Blog
 	User        *User  // nil for anonymous readers
 	Active      string // NavPosts, ...
-	Live        *Live  // nil: the page does not change by itself
-	FeedURL     string // empty means "/feed.xml"
+	Live        *Live  // nil when the page does not change by itself
+	FeedURL     string // "" means "/feed.xml"
 	AssetBase   string // "/assets/<hash>/"
-	Flash       string // one message about what has just been done
-	NoIndex     bool   // asks search engines to stay away
+	Flash       string // a message about what has just been done
+	NoIndex     bool   // asks search engines not to index the page
 }
 
 // Card is a post in a list.
@@ -79,36 +77,37 @@ type Card struct {
 	PublishedAt    time.Time
 	ReadingMinutes int
 	Tags           []string
+	Pinned         int64 // the post with the largest number comes first; 0 when the post is not pinned
 }
 
 // List is the live list of cards that several pages show.
 type List struct {
-	Topic string // the list topic it follows: "posts" or "tag:LABEL"
+	Topic string // the topic that it follows: "posts" or "tag:LABEL"
 	Cards []Card
 	Limit int  // most cards on a page
-	More  bool // there are older posts than the last card
+	More  bool // there are posts older than the last card
 }
 
-// Pager leads to the neighbouring pages of a list.
+// Pager links to the neighbouring pages of a list.
 type Pager struct {
 	Number, Total int
-	Newer, Older  string // addresses; empty where there is none
+	Newer, Older  string // addresses; "" when there is none
 }
 
-// TagCount is a tag with the number of visible posts that carry it.
+// TagCount is a tag and the number of visible posts that have it.
 type TagCount struct {
 	Label string
 	Count int
 }
 
-// TagFilter is a chip above the list: following URL adds or removes the tag.
+// TagFilter is a filter above the list. Following URL adds the tag to the filters, or removes it.
 type TagFilter struct {
 	Label  string
 	URL    string
 	Active bool
 }
 
-// Link is a title that leads somewhere.
+// Link is a title with an address.
 type Link struct {
 	Title string
 	URL   string
@@ -126,7 +125,7 @@ type PostListView struct {
 	Page    Page
 	List    List
 	Filters []TagFilter
-	Clear   string // address without any filter; empty when none is on
+	Clear   string // address without filters; "" when there are none
 	Pager   Pager
 }
 
@@ -137,16 +136,16 @@ type Heading struct {
 	Text  string
 }
 
-// Post is one post in full. It holds only what is the same for every reader,
-// since Article is also pushed over the socket.
+// Post is a post in full. It has only what is the same for every reader, because Article is also
+// pushed over sockets.
 type Post struct {
 	ID             int64
 	Slug           string
 	Title          string
 	Description    string
 	Author         string
-	PublishedAt    time.Time // zero: not published, no date is shown
-	UpdatedAt      time.Time // zero: not shown
+	PublishedAt    time.Time // zero when not published; then no date is shown
+	UpdatedAt      time.Time // zero when it is not shown
 	ReadingMinutes int
 	Tags           []string
 	TOC            []Heading
@@ -159,8 +158,8 @@ type PostView struct {
 	Post    Post
 	Newer   *Link
 	Older   *Link
-	EditURL string // for authors; empty leaves the link out
-	Status  string // for authors: "Draft", "Scheduled for ..."; empty when public
+	EditURL string // for authors; "" leaves the link out
+	Status  string // for authors: "Draft", "Scheduled for ..."; "" when public
 }
 
 // TagsView fills Tags.
@@ -184,7 +183,7 @@ type ArchiveView struct {
 	Years []ArchiveYear // newest first
 }
 
-// ArchiveYear is the posts of a year of the blog's zone, newest first.
+// ArchiveYear is the posts of one year in the blog's zone, newest first.
 type ArchiveYear struct {
 	Year  int
 	Posts []ArchivePost
@@ -198,13 +197,13 @@ type ArchivePost struct {
 	PublishedAt time.Time
 }
 
-// Segment is a piece of a search result's text.
+// Segment is a piece of the text of a search result.
 type Segment struct {
 	Text string
-	Hit  bool // it is what was searched for
+	Hit  bool // whether it is what was searched for
 }
 
-// Result is a post that was found.
+// Result is a post that a search found.
 type Result struct {
 	Slug        string
 	Title       []Segment
@@ -217,7 +216,7 @@ type Result struct {
 type SearchView struct {
 	Page    Page
 	Query   string
-	Message string // why nothing was searched for, or what was made of the query
+	Message string // why nothing was searched for, or how the query was understood
 	Total   int
 	Results []Result
 	Pager   Pager
@@ -230,10 +229,10 @@ type ErrorView struct {
 	Title     string
 	Message   string
 	RequestID string
-	// RetryAfter in seconds: the page says when to try again and, where that
-	// is safe (RetryURL), leads there; 0 says nothing.
+	// RetryAfter is in seconds. The page says when to try again and, if that is safe (RetryURL),
+	// links there. 0 leaves it out.
 	RetryAfter int
 	RetryURL   string
-	// Key of a write whose outcome is unknown, to ask again with.
+	// Key is the key of a write whose outcome is unknown, with which to ask again.
 	Key string
 }

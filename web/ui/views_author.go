@@ -2,11 +2,11 @@ package ui
 
 import "time"
 
-// Form is what every form needs: where it goes and what was wrong with it.
+// Form is what every form needs: where it is sent, and what was wrong with it.
 type Form struct {
 	Action  string
 	Message string            // about the whole form
-	Errors  map[string]string // by the field's name
+	Errors  map[string]string // by the name of the field
 }
 
 // LoginView fills Login. Fields: email, password, next.
@@ -28,14 +28,14 @@ type SetupView struct {
 
 // Session is one place where the author is signed in.
 type Session struct {
-	Label     string // what the browser called itself
+	Label     string // what the browser calls itself
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Current   bool
 }
 
-// AccountView fills Account. Fields of Password: current, password. The other
-// forms are one button each.
+// AccountView fills Account. Fields of Password: current, password. The other forms are one button
+// each.
 type AccountView struct {
 	Page            Page
 	Name, Email     string
@@ -47,18 +47,19 @@ type AccountView struct {
 	PasswordChanged bool
 }
 
-// AdminPost is a line of the admin's list. Its form has the fields do,
+// AdminPost is a line of the admin's list. Its form has the fields do (publish, unpublish, pin or unpin),
 // revision and key.
 type AdminPost struct {
 	ID        int64
 	Title     string
 	Slug      string
-	At        time.Time // published, due or last edited, by group
+	At        time.Time // published, due or last edited, depending on the group
 	Author    string
 	Tags      []string
-	ViewURL   string // empty: nothing to see yet
+	Pinned    bool
+	ViewURL   string // "" when there is nothing to see yet
 	EditURL   string
-	DeleteURL string // the page that asks first
+	DeleteURL string // the page that asks for confirmation
 	Action    string
 	Revision  string
 	Key       string
@@ -67,12 +68,12 @@ type AdminPost struct {
 // AdminView fills Admin.
 type AdminView struct {
 	Page      Page
-	Message   string // of an action that was refused
+	Message   string // about a refused action
 	Drafts    []AdminPost
 	Scheduled []AdminPost
 	Published []AdminPost
 	NewURL    string
-	Pager     Pager // of the published
+	Pager     Pager // of the published posts
 }
 
 // States of a post in the editor.
@@ -82,16 +83,22 @@ const (
 	StatusPublished = "published"
 )
 
-// Upload is a picture that was stored, with the Markdown that shows it.
+// Upload is a stored picture, with the Markdown that shows it.
 type Upload struct {
 	Name     string
 	URL      string
 	Markdown string
 }
 
-// Preview is the post as it would be read.
+// Preview is the post as readers would see it.
 type Preview struct {
 	Post Post
+}
+
+// Warning names what of a text is not shown.
+type Warning struct {
+	Line int // of the text, from 1
+	Text string
 }
 
 // EditorView fills Editor. Fields: title, slug, description, tags, body,
@@ -102,7 +109,7 @@ type EditorView struct {
 	Form        Form
 	New         bool
 	DraftKey    string // names the browser's own copy: "new" or the post's id
-	Status      string // StatusDraft, ...; empty: not known
+	Status      string // StatusDraft, ...; "" when it is not known
 	Title       string
 	Slug        string
 	Description string
@@ -112,14 +119,15 @@ type EditorView struct {
 	Zone        string // name of the zone of PublishedAt, as shown
 	Revision    string
 	Key         string
-	ViewURL     string // where it is read; empty: nowhere yet
-	Unavailable bool   // 503: nothing was saved, the text is kept
-	SignedOut   bool   // the session has ended: nothing was saved, the text is kept
-	Saved       bool   // the last request saved it: the browser's copy may go
+	ViewURL     string // where the post is read; "" when it is not public
+	Unavailable bool   // 503: nothing was saved, the text is still in the form
+	SignedOut   bool   // the session has ended: nothing was saved, the text is still in the form
+	Saved       bool   // the last request has saved it, so the browser's copy may be deleted
 	Preview     *Preview
+	Warnings    []Warning // what of Body is not shown to readers
 	Uploads     []Upload
-	// UploadURL is where the editor's script stores a picture and is told how much of
-	// it is stored. "" leaves that to the form.
+	// UploadURL is where the editor's script stores a picture, with progress. "" leaves uploads to
+	// the form.
 	UploadURL string
 }
 
@@ -128,7 +136,7 @@ const (
 	DiffSame   = "same"
 	DiffMine   = "mine"
 	DiffTheirs = "theirs"
-	// DiffSkip stands for lines that are alike and left out; Text says how many.
+	// DiffSkip stands for equal lines that are left out. Text says how many.
 	DiffSkip = "skip"
 )
 
@@ -148,9 +156,8 @@ type Version struct {
 	PublishedAt string
 }
 
-// ConflictView fills Conflict. Its form has the editor's fields and goes to
-// the editor's action; Revision is the newer one, so that sending it again
-// overwrites knowingly.
+// ConflictView fills Conflict. Its form has the fields of the editor and is sent to the editor's
+// action. Revision is the newer one, so that sending the form again overwrites knowingly.
 type ConflictView struct {
 	Page      Page
 	Form      Form
@@ -172,7 +179,7 @@ type DeleteView struct {
 	Page      Page
 	Form      Form
 	Title     string
-	URL       string // where it is read now; empty when nowhere
+	URL       string // where the post is read now; "" when it is not public
 	CancelURL string
 	Revision  string
 	Key       string

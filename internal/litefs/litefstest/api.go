@@ -48,16 +48,16 @@ func Start(tb testing.TB, self string) *API {
 }
 
 // Primary makes this node the primary.
-func (a *API) Primary() { a.lead(true, "") }
+func (a *API) Primary() { a.setPrimary(true, "") }
 
 // Replica makes host the primary.
-func (a *API) Replica(host string) { a.lead(false, host) }
+func (a *API) Replica(host string) { a.setPrimary(false, host) }
 
 // None leaves no primary.
-func (a *API) None() { a.lead(false, "") }
+func (a *API) None() { a.setPrimary(false, "") }
 
-// lead sends LiteFS's event about the lease: the hostname is left out on the primary and when there is none.
-func (a *API) lead(primary bool, host string) {
+// setPrimary sends LiteFS's event about the lease: the hostname is left out on the primary and when there is none.
+func (a *API) setPrimary(primary bool, host string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.primary, a.host = primary, host
@@ -66,7 +66,8 @@ func (a *API) lead(primary bool, host string) {
 
 // Tx tells of a transaction in the database named db.
 func (a *API) Tx(db string) {
-	a.Line(fmt.Sprintf(`{"type":"tx","db":%q,"data":{"txID":"0000000000000001","postApplyChecksum":"8000000000000000","pageSize":4096,"commit":1,"timestamp":"2026-01-01T00:00:00Z"}}`, db))
+	a.Line(fmt.Sprintf(`{"type":"tx","db":%q,"data":{"txID":"0000000000000001","postApplyChecksum":"8000000000000000",`+
+		`"pageSize":4096,"commit":1,"timestamp":"2026-01-01T00:00:00Z"}}`, db))
 }
 
 // Line sends a line as it is.

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"blog/internal/backoff"
 )
 
 // The pause before a start after n runs that ended soon: 1 s, 2 s, 4 s, ... and at most 30 s.
@@ -50,15 +52,9 @@ func awaitStart(ctx context.Context, dir string, logger *slog.Logger) (*starts, 
 	return s, true
 }
 
-func pauseAfter(failed int) time.Duration {
-	if failed <= 0 {
-		return 0
-	}
-	const enough = 5 // doublings until the longest
-	return min(longestPause, shortestPause<<min(failed-1, enough))
-}
+func pauseAfter(failed int) time.Duration { return backoff.Whole(failed, shortestPause, longestPause) }
 
-// end takes the count back when the run ended well or has lasted.
+// end resets the count when the run ended well or has lasted.
 func (s *starts) end(err error) {
 	if s.steady.Stop() && err == nil {
 		s.reset()

@@ -6,11 +6,13 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
 	"github.com/superfly/litefs/fuse"
+
+	node "blog/internal/litefs"
 )
 
 // Dial makes a connection, as http.Transport asks for it.
@@ -19,8 +21,8 @@ type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 // DialConsul makes the leaser reach Consul at addr by dial, with a connection for each call: one that is kept waits for
 // the network, and no time passes in a bubble of testing/synctest meanwhile.
 func (c *consulLeaser) DialConsul(addr string, dial Dial) error {
-	client := consulClient(min(streamLimit, c.ttl()/4))
-	transport := client.Transport.(*http.Transport)
+	client := consulClient(min(streamLimit, c.ttl()/4), net.DefaultResolver.LookupHost)
+	transport := client.Transport.(*consulServers)
 	transport.DialContext, transport.DisableKeepAlives = dial, true
 	config := api.DefaultConfig()
 	config.Address, config.HttpClient = addr, client
@@ -29,26 +31,27 @@ func (c *consulLeaser) DialConsul(addr string, dial Dial) error {
 	return err
 }
 
-// OpenStore starts LiteFS's store under a lease in Consul that it reaches by dial. There is neither mount nor API,
-// which wait for the network all the time.
-func OpenStore(cfg Config, consul string, dial Dial, logger *slog.Logger) (*litefs.Store, error) {
+// OpenStore starts LiteFS's store under a lease in Consul that it reaches by dial, and whose time elapsed counts. There
+// is neither mount nor API, which wait for the network all the time. standing is what a child would be answered.
+func OpenStore(
+	cfg Config, consul string, dial Dial, elapsed func() time.Duration, logger *slog.Logger,
+) (store *litefs.Store, standing func(context.Context) (node.Standing, error), err error) {
 	self, err := openIdentity(cfg.Data.Dir, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	leaser, err := newConsulLeaser(cfg.Lease, self, logger)
+	leaser, err := newConsulLeaser(cfg.Lease, self, elapsed, logger)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err = leaser.DialConsul(consul, dial); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	store, err := newStore(cfg, logger)
-	if err != nil {
-		return nil, err
+	if store, err = newStore(cfg, logger); err != nil {
+		return nil, nil, err
 	}
 	leaser.serve(store)
-	return store, store.Open()
+	return store, (&control{log: logger, store: store, leaser: leaser}).standing, store.Open()
 }
 
 // NewInvalidator is what tells the kernel of changes in fsys.

@@ -77,14 +77,16 @@ func (c *Config) checkLease() error {
 	}
 }
 
-// checkStatic wants both names of the primary on every node: nothing else tells them.
+// checkStatic requires both names of the primary on every node: there is no other source for them.
 func (c *Config) checkStatic() error {
 	l := &c.Lease
 	if l.AdvertiseURL == "" {
-		return errors.New("lease.advertise-url is needed with a static lease: the address of the primary's http.addr, the same on every node")
+		return errors.New("lease.advertise-url is needed with a static lease: the address of the primary's http.addr, the " +
+			"same on every node")
 	}
 	if l.Hostname == "" {
-		return errors.New("lease.hostname is needed with a static lease: the primary's name, the same on every node, from which the application makes the address for writes")
+		return errors.New("lease.hostname is needed with a static lease: the primary's name, the same on every node, from " +
+			"which the application makes the address for writes")
 	}
 	return checkURL("lease.advertise-url", l.AdvertiseURL)
 }
@@ -130,11 +132,11 @@ func checkURL(key, value string) error {
 
 func (c *Config) checkCommands() error {
 	for i, cmd := range c.Exec {
-		words, err := splitWords(cmd.Cmd)
+		args, err := splitCommand(cmd.Cmd)
 		if err != nil {
 			return fmt.Errorf("exec[%d]: %w", i, err)
 		}
-		if len(words) == 0 {
+		if len(args) == 0 {
 			return fmt.Errorf("exec[%d] is empty", i)
 		}
 	}

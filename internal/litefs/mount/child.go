@@ -34,7 +34,8 @@ func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) erro
 
 	started, ended := make(chan error, 1), make(chan error, 1)
 	go func() {
-		// Pdeathsig fires when the thread that started the child ends, so the thread is kept until the child has.
+		// Pdeathsig fires when the thread that started the child ends, so this goroutine holds the thread until the child has
+		// ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -59,7 +60,8 @@ func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) erro
 	}
 }
 
-// childResult makes an exit code of how the child ended. A child that our own SIGTERM ended has done as it was told.
+// childResult returns the exit code for how the child ended. A child that ended because of the SIGTERM from here has
+// done what was asked.
 func childResult(ctx context.Context, cmd *exec.Cmd, err error) error {
 	state := cmd.ProcessState
 	if state == nil {

@@ -34,7 +34,7 @@ func TestFrozenPrimary(t *testing.T) {
 	defer cancel()
 	_, err = mustClient(t).Stream(ctx, "http://"+frozen.Addr().String(), 1, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "awaiting response headers") {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("it ended with %v, want an error and with %q", err, "awaiting response headers")
 	}
 }
 
@@ -57,7 +57,7 @@ func pulledCable(t *testing.T, inside bool) {
 		time.Sleep(silence)
 		say <- mustEncode(t, &litefs.HeartbeatStreamFrame{Timestamp: 1})
 		if f, err := litefs.ReadStreamFrame(stream); err != nil || f.Type() != litefs.StreamFrameTypeHeartbeat {
-			t.Fatalf("the stream of a living primary: %v, %v", f, err)
+			t.Fatalf("the stream of a living primary: %v, %v, want no error and %v", f, err, litefs.StreamFrameTypeHeartbeat)
 		}
 	}
 	if inside { // a large frame trickles in
@@ -100,7 +100,7 @@ func mustClient(t *testing.T) *receive.Client {
 // mustStream opens a stream from a server that sends what it is told to say. After pull nothing arrives anywhere.
 func mustStream(t *testing.T) (stream litefs.Stream, pull func(), say chan<- []byte) {
 	t.Helper()
-	words, pulled := make(chan []byte), new(atomic.Bool)
+	messages, pulled := make(chan []byte), new(atomic.Bool)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
@@ -111,7 +111,7 @@ func mustStream(t *testing.T) (stream litefs.Stream, pull func(), say chan<- []b
 					return
 				}
 				select {
-				case b := <-words:
+				case b := <-messages:
 					_, _ = w.Write(b) // the flush tells
 				case <-r.Context().Done():
 					return
@@ -145,7 +145,7 @@ func mustStream(t *testing.T) (stream litefs.Stream, pull func(), say chan<- []b
 		_ = server.Close()
 		<-ended
 	})
-	return st, func() { pulled.Store(true) }, words
+	return st, func() { pulled.Store(true) }, messages
 }
 
 // cable is one end of a connection. What is written into it after it was pulled does not arrive.

@@ -17,7 +17,9 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/superfly/litefs"
 
+	node "blog/internal/litefs"
 	"blog/internal/litefs/mount"
+	"blog/internal/repo/repotest"
 	"blog/test/cluster"
 )
 
@@ -30,10 +32,16 @@ const bubbleLease = 100 * time.Second
 
 // way is how a node in a bubble reaches Consul.
 type way struct {
+	clock    *repotest.Elapsed // of the node's lease
+	standing func(context.Context) (node.Standing, error)
+
 	mu    sync.Mutex
 	hangs bool          // connections open and nothing answers
 	slow  time.Duration // before a call arrives
 	last  time.Time     // when one was sent that arrived
+	calls int           // how many have arrived
+	// during is called when a call of that number has been sent.
+	during map[int]func()
 }
 
 func (w *way) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -41,8 +49,13 @@ func (w *way) dial(ctx context.Context, network, addr string) (net.Conn, error) 
 	hangs, slow := w.hangs, w.slow
 	if !hangs {
 		w.last = time.Now()
+		w.calls++
 	}
+	during := w.during[w.calls]
 	w.mu.Unlock()
+	if during != nil {
+		during()
+	}
 	if hangs {
 		here, there := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, there) }()
@@ -76,7 +89,7 @@ func (c testCluster) mustTTL(t *testing.T) time.Duration {
 	}
 	sessions, _, err := raw.Session().List(nil)
 	if err != nil || len(sessions) != 1 {
-		t.Fatalf("sessions: %+v, %v", sessions, err)
+		t.Fatalf("sessions: %+v, %v, want no error and 1 of them", sessions, err)
 	}
 	ttl, err := time.ParseDuration(sessions[0].TTL)
 	if err != nil {
@@ -101,7 +114,8 @@ func TestBelief(t *testing.T) {
 			renewed := toConsul.hang(true)
 			mustBelieve(t, store, false)
 			if took := time.Since(renewed); took > ttl || took < ttl*3/4 {
-				t.Errorf("it hangs %s after it was primary: LiteFS believes in its lease until %s after the last renewal of a session of %s", moment, took, ttl)
+				t.Errorf("it hangs %s after it was primary: LiteFS believes in its lease until %s after the last renewal of a "+
+					"session of %s", moment, took, ttl)
 			}
 			toConsul.hang(false)
 			mustBelieve(t, store, true)
@@ -113,11 +127,13 @@ func TestBelief(t *testing.T) {
 func (c testCluster) mustStore(t *testing.T) (store *litefs.Store, toConsul *way, closeStore func()) {
 	t.Helper()
 	lease := c.lease("a")
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	lease.ReconnectDelay, lease.DemoteDelay = 50*time.Millisecond, time.Second
-	toConsul = new(way)
-	store, err := mount.OpenStore(mount.Config{
+	toConsul = &way{clock: repotest.NewElapsed()}
+	var err error
+	store, toConsul.standing, err = mount.OpenStore(mount.Config{
 		Data: mount.Data{Dir: t.TempDir(), Retention: time.Minute, RetentionMonitorInterval: time.Minute}, Lease: lease,
-	}, strings.TrimPrefix(c.url, "http://"), toConsul.dial, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	}, strings.TrimPrefix(c.url, "http://"), toConsul.dial, toConsul.clock.Read, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +208,7 @@ func TestLeaseClock(t *testing.T) {
 				if err := a.DialConsul(strings.TrimPrefix(c.url, "http://"), toConsul.dial); err != nil {
 					t.Fatal(err)
 				}
-				sent := time.Now().Add(toConsul.slow) // after a look at who has it
+				sent := time.Now().Add(2 * toConsul.slow) // after a look at who has it, and the registration of the sessions' node
 				lease, err := a.Acquire(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -210,7 +226,8 @@ func TestLeaseClock(t *testing.T) {
 				case <-time.After(10 * bubbleLease):
 				}
 				if took := time.Since(sent); took > ttl || took < ttl*3/4 || !lease.RenewedAt().Equal(sent) {
-					t.Errorf("stepped down %s after the renewal of a session of %s, which was noted %s late", took, ttl, lease.RenewedAt().Sub(sent))
+					t.Errorf("stepped down %s after the renewal of a session of %s, which was noted %s late", took, ttl,
+						lease.RenewedAt().Sub(sent))
 				}
 				mustExpired(t, lease)
 				if err := lease.Close(); err != nil {

@@ -42,7 +42,7 @@ type Command struct {
 // Commands is exec: one command as text, or a list.
 type Commands []Command
 
-// Data says where databases and transaction files are kept.
+// Data is where databases and transaction files are stored.
 type Data struct {
 	Dir                      string        `yaml:"dir"`
 	Compress                 bool          `yaml:"compress"`
@@ -92,7 +92,7 @@ type Lease struct {
 	Consul         Consul        `yaml:"consul"`
 }
 
-// Consul says where the lease is kept when its type is consul.
+// Consul is where the lease is stored when its type is consul.
 type Consul struct {
 	URL       string        `yaml:"url"`
 	Key       string        `yaml:"key"`
@@ -233,7 +233,8 @@ func expand(s string, env func(string) string) (string, error) {
 		}
 		if m := compareVar.FindStringSubmatch(expr); m != nil {
 			if get(m[1]) == "" && get(m[3]) == "" {
-				blank = fmt.Errorf("${%s}: neither %s nor %s is set, which would make them equal on every node; set both", expr, m[1], m[3])
+				blank = fmt.Errorf("${%s}: neither %s nor %s is set, which would make them equal on every node; set both", expr,
+					m[1], m[3])
 			}
 			return strconv.FormatBool((get(m[1]) == get(m[3])) == (m[2] == "=="))
 		}

@@ -3,10 +3,11 @@ package mount_test
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/litefs/mount"
 )
@@ -45,8 +46,8 @@ func TestLoadDefaults(t *testing.T) {
 		},
 		Log: mount.Log{Format: "text"},
 	}
-	if !reflect.DeepEqual(cfg, want) {
-		t.Errorf("got  %+v\nwant %+v", cfg, want)
+	if diff := cmp.Diff(want, cfg); diff != "" {
+		t.Errorf("the configuration (-want +got):\n%s", diff)
 	}
 }
 
@@ -56,7 +57,7 @@ func TestTwoUnsetVariablesAreNotEqual(t *testing.T) {
 	text := static + "skip-sync: ${REGION == PRIMARY_REGION}\n"
 	_, err := mount.Load(mustWriteFile(t, text), environ(nil))
 	if err == nil || !strings.Contains(err.Error(), "neither REGION nor PRIMARY_REGION is set") {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want an error and with %q", err, "neither REGION nor PRIMARY_REGION is set")
 	}
 	if _, err := mount.Load(mustWriteFile(t, text), environ(map[string]string{"REGION": "ams"})); err != nil {
 		t.Error(err)
@@ -82,11 +83,12 @@ exec:
 		t.Fatal(err)
 	}
 	if cfg.FUSE.Dir != "/a/mnt" || cfg.Data.Dir != "/b" || !cfg.SkipSync || cfg.StrictVerify || cfg.HTTP.Addr != ":20202" {
-		t.Errorf("%+v", cfg)
+		t.Errorf("%+v, want FUSE.Dir %q, Data.Dir %q, SkipSync true, StrictVerify false and HTTP.Addr %q", cfg, "/a/mnt",
+			"/b", ":20202")
 	}
 	want := mount.Commands{{Cmd: "/bin/blog migrate", IfCandidate: true}, {Cmd: "/bin/blog serve"}}
-	if !reflect.DeepEqual(cfg.Exec, want) {
-		t.Errorf("exec %+v, want %+v", cfg.Exec, want)
+	if diff := cmp.Diff(want, cfg.Exec); diff != "" {
+		t.Errorf("exec (-want +got):\n%s", diff)
 	}
 }
 
@@ -103,7 +105,7 @@ lease:
 		t.Fatal(err)
 	}
 	if cfg.Lease.AdvertiseURL != "http://node-1:20202" || cfg.Lease.Consul.TTL != 5*time.Second {
-		t.Errorf("%+v", cfg.Lease)
+		t.Errorf("%+v, want AdvertiseURL %q and Consul.TTL %v", cfg.Lease, "http://node-1:20202", 5*time.Second)
 	}
 	text = strings.Replace(text, "hostname: node-1", "hostname: '${HOSTNAME}'", 1)
 	cfg, err = mount.Load(mustWriteFile(t, text), environ(nil))
@@ -125,6 +127,9 @@ func TestLoadRefuses(t *testing.T) {
 		static + "exec: {cmd: x}": "exec",
 		static + "exec: [{cmd: x, if-primary: true}]":              "if-primary",
 		static + "exec: \"blog 'serve\"":                           "quote",
+		static + "exec: \"blog serve \\\\\"":                       "backslash",
+		static + "exec: blog serve | tee log":                      "no shell",
+		static + "exec: blog serve && true":                        "no shell",
 		static + "exec: ['']":                                      "line 2",
 		static + "skip-sync: maybe":                                "line 2",
 		static + "proxy: {addr: ':8080'}":                          "proxy",
@@ -186,17 +191,19 @@ func TestRepositoryFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !cfg.Lease.Candidate || cfg.FUSE.Dir != "/litefs" || cfg.Data.Dir != "/var/lib/litefs" || cfg.HTTP.Addr != ":20202" || cfg.SkipSync {
-		t.Errorf("%+v", cfg)
+	if !cfg.Lease.Candidate || cfg.FUSE.Dir != "/litefs" || cfg.Data.Dir != "/var/lib/litefs" ||
+		cfg.HTTP.Addr != ":20202" || cfg.SkipSync {
+		t.Errorf("%+v, want Lease.Candidate true, FUSE.Dir %q, Data.Dir %q, HTTP.Addr %q and SkipSync false", cfg, "/litefs",
+			"/var/lib/litefs", ":20202")
 	}
 	base["REGION"] = "nrt"
 	if cfg, err = mount.Load(path, environ(base)); err != nil || cfg.Lease.Candidate {
-		t.Errorf("in another region: candidate %t, %v", cfg.Lease.Candidate, err)
+		t.Errorf("in another region: candidate %t, %v, want no error and false", cfg.Lease.Candidate, err)
 	}
 	base["LITEFS_LEASE"], base["LITEFS_CONSUL_URL"], base["LITEFS_CONSUL_KEY"] = "consul", "http://c:8500", "k"
 	base["LITEFS_ADDR"], base["LITEFS_SKIP_SYNC"] = "fly-local-6pn:20202", "true"
 	if cfg, err = mount.Load(path, environ(base)); err != nil || !cfg.SkipSync || cfg.HTTP.Addr != "fly-local-6pn:20202" {
-		t.Errorf("with Consul: %+v, %v", cfg, err)
+		t.Errorf("with Consul: %+v, %v, want no error, SkipSync true and HTTP.Addr %q", cfg, err, "fly-local-6pn:20202")
 	}
 }
 

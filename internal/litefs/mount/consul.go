@@ -34,12 +34,13 @@ const (
 
 var _ litefs.Leaser = (*consulLeaser)(nil)
 
-// consulLeaser keeps the lease and the sync set in Consul. DESIGN.md has the model, the transactions and the faults.
-// The lease is in the keys and values of LiteFS's own leaser (its consul package), so that a stock LiteFS finds it.
+// consulLeaser holds the lease and the sync set in Consul. DESIGN.md has the model, the transactions and the faults.
+// The lease uses the keys and values of LiteFS's leaser (its consul package), so that a stock LiteFS finds it.
 //
 // LiteFS calls it from one goroutine, the control socket from others.
 type consulLeaser struct {
 	log          *slog.Logger
+	elapsed      func() time.Duration // a lease's time: see clock.Source.Elapsed
 	client       *api.Client
 	data         *identity
 	candidate    bool
@@ -58,7 +59,7 @@ type consulLeaser struct {
 	// handingTo returns the channel on which LiteFS passes the session to the stream of a node that it hands off to.
 	// Nobody sends on the channel where the node has no stream.
 	handingTo func(node uint64) <-chan string
-	// current is the lease taken last, until it is closed or over. After a hand-off it is somebody else's.
+	// current is the newest lease, until it is closed or over. After a hand-off the lease is that of another node.
 	current atomic.Pointer[consulLease]
 	// unsettled is the index that a change without an answer was for; 0: there is none.
 	unsettled atomic.Uint64
@@ -66,19 +67,23 @@ type consulLeaser struct {
 	lacking atomic.Pointer[lackingCopy]
 	// positions are LiteFS's own, by database.
 	positions func() map[string]ltx.Pos
-	// What only LiteFS's goroutine uses: sessions that are to end and of which Consul could not be told, and the
-	// reason not to be elected that the log has already.
-	left []string
-	told string
+	// Only LiteFS's goroutine uses these: sessions that could not be ended because Consul did not answer, and the reason
+	// against an election that was logged last.
+	left   []string
+	logged string
 }
 
-func newConsulLeaser(l Lease, data *identity, logger *slog.Logger) (*consulLeaser, error) {
+// newConsulLeaser returns the leaser of l. The time of a lease is counted by elapsed.
+func newConsulLeaser(
+	l Lease, data *identity, elapsed func() time.Duration, logger *slog.Logger,
+) (*consulLeaser, error) {
 	u, err := url.Parse(l.Consul.URL)
 	if err != nil {
 		return nil, fmt.Errorf("lease.consul.url: %w", err)
 	}
 	c := &consulLeaser{
-		log: logger, data: data, candidate: l.Candidate, primary: func() bool { return false }, stepDown: func() {},
+		log: logger, elapsed: elapsed, data: data, candidate: l.Candidate,
+		primary: func() bool { return false }, stepDown: func() {},
 		handingTo: func(uint64) <-chan string { return nil },
 		positions: func() map[string]ltx.Pos { return nil },
 		prefix:    strings.Trim(u.Path, "/"), key: l.Consul.Key,
@@ -94,7 +99,7 @@ func newConsulLeaser(l Lease, data *identity, logger *slog.Logger) (*consulLease
 	}
 	config := api.DefaultConfig()
 	config.Address, config.Scheme = u.Host, u.Scheme
-	config.HttpClient = consulClient(min(streamLimit, c.ttl()/4))
+	config.HttpClient = consulClient(min(streamLimit, c.ttl()/4), net.DefaultResolver.LookupHost)
 	if token, ok := u.User.Password(); ok {
 		config.Token = token
 	}
@@ -117,27 +122,18 @@ func (c *consulLeaser) serve(store *litefs.Store) {
 	store.OS = recordingOS{store.OS, c.data}
 }
 
-// consulClient returns a client none of whose calls takes longer than limit. It speaks HTTP/1 only: a connection that
-// a call has timed out on is closed then, while HTTP/2 would send the next call into the same dead one.
-func consulClient(limit time.Duration) *http.Client {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	return &http.Client{Timeout: limit, Transport: &http.Transport{
-		Protocols:           protocols,
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: limit}).DialContext,
-		MaxIdleConnsPerHost: 4,
-		IdleConnTimeout:     time.Minute,
-	}}
+// consulClient returns a client none of whose calls takes longer than limit.
+func consulClient(limit time.Duration, lookup lookupHost) *http.Client {
+	return &http.Client{Timeout: limit, Transport: newConsulServers(limit, lookup)}
 }
 
 // urgent is the limit of a call whose time counts against the lease: LiteFS believes in a lease only after three of
 // them (session, lock, cluster id), and asks for its renewal, two more, half a TTL later.
 func (c *consulLeaser) urgent() time.Duration { return c.ttl() / 8 }
 
-// ttl is what Consul's sessions are given, and how long LiteFS believes in a lease after its last renewal. Consul ends
-// a session after up to two TTLs. With four fifths of the lease that, the standby's look at the lock and its election
-// are over within two leases.
+// ttl is the TTL of Consul's sessions, and how long LiteFS believes in a lease after its last renewal. Consul ends a
+// session after up to two TTLs. With four fifths of the lease, that time, the standby's check of the lock and its
+// election take at most two leases.
 func (c *consulLeaser) ttl() time.Duration {
 	if c.whole.Load() {
 		return c.lease
@@ -156,21 +152,17 @@ func (c *consulLeaser) clusterIDKey() string { return path.Join(c.prefix, c.key,
 
 func (c *consulLeaser) self() node.Member { return node.Member{ID: c.data.id(), Name: c.name} }
 
-// nodeName is the catalog's node that owns the sessions: one for the cluster where the URL has a path, and the
-// Consul agent's own otherwise.
-func (c *consulLeaser) nodeName() string {
-	if c.prefix == "" {
-		return ""
-	}
-	return path.Join(c.prefix, "litefs")
-}
+// nodeName is the catalog's node that owns the sessions, which is no node of Consul's own. A session ends with its
+// node, checks or not, and Consul takes an agent out of the catalog that leaves, or a server that is away for a quarter
+// of a minute: the lease would be over while its holder believes in it.
+func (c *consulLeaser) nodeName() string { return path.Join(c.prefix, "litefs") }
 
-// register makes the catalog's node once.
+// register makes the catalog's node once, where there is none of that name.
 func (c *consulLeaser) register(ctx context.Context) error {
-	if c.prefix == "" || c.registered.Load() {
+	if c.registered.Load() {
 		return nil
 	}
-	node := &api.CatalogRegistration{Node: c.nodeName(), Address: "localhost"}
+	node := &api.CatalogRegistration{Node: c.nodeName(), Address: "localhost", SkipNodeUpdate: true}
 	if _, err := c.client.Catalog().Register(node, new(api.WriteOptions).WithContext(ctx)); err != nil {
 		return fmt.Errorf("register node %q: %w", node.Node, err)
 	}
@@ -195,7 +187,7 @@ type view struct {
 func (v *view) held() bool { return v.lock != nil && v.lock.Session != "" }
 
 // read reads the keys consistently. It lists them, which Consul does in one read transaction: the verb for a key that
-// may be absent (get-or-empty) is not to be had before its release 1.14.
+// may be absent (get-or-empty) exists only since its release 1.14.
 func (c *consulLeaser) read(ctx context.Context) (*view, error) {
 	opts := (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx)
 	pairs, _, err := c.client.KV().List(c.lockKey(), opts)
@@ -280,8 +272,8 @@ func (c *consulLeaser) putSet(index uint64, set node.SyncSet) (api.KVTxnOp, erro
 	return api.KVTxnOp{Verb: api.KVCAS, Key: c.syncKey(), Index: index, Value: value}, nil
 }
 
-// takeLock takes the lock, or takes it over if the session has it already.
-func (c *consulLeaser) takeLock(session string) (api.KVTxnOp, error) {
+// lockOperation returns the operation that acquires the lock, or takes it over if the session has it already.
+func (c *consulLeaser) lockOperation(session string) (api.KVTxnOp, error) {
 	value, err := json.Marshal(holder{
 		PrimaryInfo: litefs.PrimaryInfo{Hostname: c.hostname, AdvertiseURL: c.advertiseURL}, MemberID: c.data.id(),
 	})
@@ -291,7 +283,7 @@ func (c *consulLeaser) takeLock(session string) (api.KVTxnOp, error) {
 	return api.KVTxnOp{Verb: api.KVLock, Key: c.lockKey(), Value: value, Session: session}, nil
 }
 
-// inspect looks before the node starts for what no waiting would cure. A Consul that does not answer is none of that:
+// inspect finds, before the node starts, what no waiting would cure. A Consul that does not answer is none of that:
 // the node serves reads without it.
 func (c *consulLeaser) inspect(ctx context.Context) error {
 	have, err := c.data.clusterID()
@@ -305,12 +297,14 @@ func (c *consulLeaser) inspect(ctx context.Context) error {
 	}
 	switch {
 	case have != "" && v.clusterID != "" && have != v.clusterID:
-		return fmt.Errorf("the key %s in Consul belongs to cluster %s, but data.dir %s to %s: two clusters cannot share a key; set LITEFS_CONSUL_KEY to another, or empty data.dir",
+		return fmt.Errorf("the key %s in Consul belongs to cluster %s, but data.dir %s to %s: two clusters cannot share a "+
+			"key; set LITEFS_CONSUL_KEY to another, or empty data.dir",
 			c.lockKey(), v.clusterID, c.data.dir, have)
 	case have != "" && v.set == nil:
-		c.tell(errSetLost)
+		c.logIneligible(errSetLost)
 	case have == "" && v.clusterID != "" && !v.held():
-		c.log.Warn("this node is empty and nobody is primary: it waits for a node that has the data; if there is none any more, delete these keys in Consul to begin anew",
+		c.log.Warn("this node is empty and nobody is primary: it waits for a node that has the data; if there is none any "+
+			"more, delete these keys in Consul to begin anew",
 			"keys", c.clusterIDKey()+" "+c.syncKey(), "cluster", v.clusterID)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/superfly/litefs"
@@ -33,12 +34,14 @@ type control struct {
 	leaser *consulLeaser
 	client *http.Client
 
+	promoting sync.Mutex // held while the primary is asked to hand off
+
 	path   string // of the socket
 	server *nethttp.Server
 	ended  chan error
 }
 
-// open starts to listen. The folder is new, so nobody can have put something there.
+// open starts to listen. The folder is new, so nothing can be in it.
 func (c *control) open() error {
 	dir, err := os.MkdirTemp("", "litefs-control-*")
 	if err != nil {
@@ -50,10 +53,16 @@ func (c *control) open() error {
 		return errors.Join(fmt.Errorf("listen on the control socket (is TMPDIR very long?): %w", err), os.Remove(dir))
 	}
 	mux := nethttp.NewServeMux()
-	mux.HandleFunc("GET "+node.ControlStanding, c.answer(func(r *nethttp.Request) (any, error) { return c.standing(r.Context()) }))
+	mux.HandleFunc("GET "+node.ControlStanding, c.answer(func(r *nethttp.Request) (any, error) {
+		return c.standing(r.Context())
+	}))
 	mux.HandleFunc("PUT "+node.ControlSync, c.answer(c.change))
-	mux.HandleFunc("POST "+node.ControlPromote, c.answer(func(r *nethttp.Request) (any, error) { return struct{}{}, c.promote(r.Context()) }))
-	mux.HandleFunc("POST "+node.ControlDemote, c.answer(func(r *nethttp.Request) (any, error) { return struct{}{}, c.demote(r) }))
+	mux.HandleFunc("POST "+node.ControlPromote, c.answer(func(r *nethttp.Request) (any, error) {
+		return struct{}{}, c.promote(r.Context())
+	}))
+	mux.HandleFunc("POST "+node.ControlDemote, c.answer(func(r *nethttp.Request) (any, error) {
+		return struct{}{}, c.demote(r)
+	}))
 	mux.HandleFunc("POST "+node.ControlAcceptLoss, c.answer(c.acceptLoss))
 	c.server = &nethttp.Server{Handler: mux, ReadHeaderTimeout: promoteLimit}
 	c.ended = make(chan error, 1)
@@ -102,15 +111,16 @@ func problemStatus(err error) int {
 
 func (c *control) standing(ctx context.Context) (node.Standing, error) {
 	s := node.Standing{Self: c.leaser.self(), Candidate: c.store.Candidate()}
-	v, err := c.leaser.settled(ctx)
+	v, err := c.leaser.resolve(ctx)
 	if err != nil {
 		return node.Standing{}, err
 	}
 	s.Set = v.set
-	// Consul's word counts, not only this node's: set and lock were read at one moment, so they are of one term, and a
-	// node that was stopped for a while learns here that its lease is over. Whether the set is the one that was written
-	// last in this term the child knows: that the lock is as it was does not say so of a Consul that was restored.
-	l := c.leaser.current.Load()
+	// What Consul has counts, not only what this node knows: set and lock were read at one moment, so they are of one
+	// term, and a node that was stopped for a while learns here that its lease is over. Whether the set is the one that
+	// was written last in this term the child knows: that the lock is as it was does not say so of a Consul that was
+	// restored.
+	l := c.leaser.held()
 	held := l != nil && v.lock != nil && v.lock.Session == l.session && v.lock.ModifyIndex == l.index
 	if s.Primary = held && c.store.IsPrimary(); s.Primary {
 		s.Term = l.term()
@@ -135,14 +145,20 @@ func (c *control) change(r *nethttp.Request) (any, error) {
 func (c *control) acceptLoss(r *nethttp.Request) (any, error) {
 	accepted, err := c.leaser.acceptLoss(r.Context())
 	if err == nil {
-		c.log.Warn("this node has been made the only member of the sync set; what others acknowledged may be lost", "before", accepted.Before)
+		c.log.Warn("this node has been made the only member of the sync set; what others acknowledged may be lost",
+			"before", accepted.Before)
 	}
 	return accepted, err
 }
 
-// promote asks the primary to hand off to this node. A node that could not take the lease must not ask: the primary
-// would have let go of it for nothing.
+// promote asks the primary to hand off to this node. A node that could not acquire the lock must not ask: the primary
+// would step down in vain. While it asks it refuses to ask once more: the primary would carry that out after the first
+// hand-off has failed, and renew its lease neither during the one nor during the other.
 func (c *control) promote(ctx context.Context) error {
+	if !c.promoting.TryLock() {
+		return fmt.Errorf("%w: the primary is being asked already to hand off to this node", node.ErrRefused)
+	}
+	defer c.promoting.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, promoteLimit)
 	defer cancel()
 	primary, info := c.store.PrimaryInfo()
@@ -191,15 +207,16 @@ func (c *control) askHandoff(ctx context.Context, address string) (refusal strin
 	return fmt.Sprintf("%s (status %d)", strings.TrimSpace(string(text)), res.StatusCode), nil
 }
 
-// demote makes LiteFS give the lease up, if it has it. Where the child lacks what the set requires this node is out of the
-// election before it lets go.
+// demote makes LiteFS give the lease up, if it has it. Where the child lacks what the set requires this node is out of
+// the election before it lets go.
 func (c *control) demote(r *nethttp.Request) error {
 	var giving node.Giving
-	if err := json.NewDecoder(r.Body).Decode(&giving); err != nil && !errors.Is(err, io.EOF) { // leniently: a child may say more
+	// leniently: a child may say more
+	if err := json.NewDecoder(r.Body).Decode(&giving); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: decode why: %w", node.ErrRefused, err)
 	}
 	// What a child says of a lease that is over need not be true of the copy that there is now.
-	if l := c.leaser.current.Load(); giving.Term != "" && (l == nil || l.term() != giving.Term) {
+	if l := c.leaser.held(); giving.Term != "" && (l == nil || l.term() != giving.Term) {
 		return nil
 	}
 	if giving.Lacking != "" {

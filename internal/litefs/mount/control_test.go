@@ -112,6 +112,10 @@ func TestControl(t *testing.T) {
 	_, err = a.Control.Change(t.Context(), change)
 	mustErr(t, err, node.ErrSetChanged)
 
+	// One promotion at a time.
+	end := b.Promoting()
+	mustErr(t, b.Control.Promote(t.Context()), node.ErrRefused)
+	end()
 	// The hand-off: the term is another, and the old one is worth nothing.
 	if err = b.Control.Promote(t.Context()); err != nil {
 		t.Fatal(err)

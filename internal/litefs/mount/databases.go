@@ -16,9 +16,9 @@ import (
 	"github.com/superfly/ltx"
 )
 
-// recordFile in data.dir names the databases that the node's id has had. Whoever has the id may be in the sync set and be
-// elected, so the loss of a database must be noticed: LiteFS itself removes one with a damaged header when it opens its
-// store, and then looks like a node that never had one.
+// recordFile in data.dir names the databases that the node's id has had. Whoever has the id may be in the sync set and
+// be elected, so the loss of a database must be noticed: LiteFS itself removes one with a damaged header when it opens
+// its store, and then looks like a node that never had one.
 const recordFile = "databases"
 
 // record is the content of recordFile. One that another id has written says nothing.
@@ -27,11 +27,11 @@ type record struct {
 	Databases []string `json:"databases"`
 }
 
-// check makes the node another one, with a new id, when a database that the id had is gone, and puts databases that are
-// there into the record. It fails, and changes nothing, where that cannot be read.
+// check gives the node a new id when a database that the id had is missing, and records the databases that are there.
+// It fails, and changes nothing, where they cannot be read.
 //
-// Only LiteFS's goroutine that follows and elects calls it, before either: nothing of the node uses an id whose database
-// is gone, and no database is in the middle of its first copy.
+// Only LiteFS's goroutine that follows and elects calls it, before either: nothing of the node uses an id whose
+// database is missing, and no database is in the middle of its first copy.
 func (i *identity) check() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -74,7 +74,8 @@ func (i *identity) replaceLocked(lost string) error {
 	if err := replaceFile(filepath.Join(i.dir, identityFile), id+"\n"); err != nil {
 		return fmt.Errorf("database %s is gone, but the node's id cannot be replaced: %w", lost, err)
 	}
-	i.log.Error("a database of this node is gone, or was damaged and LiteFS has removed it: the node has a new id and has to catch up first; "+
+	i.log.Error("a database of this node is gone, or was damaged and LiteFS has removed it: the node has a new id and "+
+		"has to catch up first; "+
 		"if no other node has the data, put back a backup of it, or `blog accept-loss` begins with what there is",
 		"database", lost, "was", i.current, "id", id)
 	i.current, i.recorded = id, map[string]bool{}
@@ -138,7 +139,7 @@ func databasesIn(dir string) (map[string]bool, error) {
 		return have, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for databases: %w", err)
+		return nil, fmt.Errorf("find databases: %w", err)
 	}
 	for _, e := range entries {
 		info, err := os.Stat(filepath.Join(dir, e.Name(), "database"))
@@ -147,15 +148,15 @@ func databasesIn(dir string) (map[string]bool, error) {
 			var gone bool
 			gone, err = dropped(filepath.Join(dir, e.Name(), "ltx"))
 			if err != nil {
-				return nil, fmt.Errorf("look for databases: %w", err)
+				return nil, fmt.Errorf("find databases: %w", err)
 			}
 			if gone {
 				have[e.Name()] = true
 			}
 		case err != nil:
-			return nil, fmt.Errorf("look for databases: %w", err)
+			return nil, fmt.Errorf("find databases: %w", err)
 		case !info.Mode().IsRegular():
-			return nil, fmt.Errorf("look for databases: %s is no file", filepath.Join(dir, e.Name(), "database"))
+			return nil, fmt.Errorf("find databases: %s is no file", filepath.Join(dir, e.Name(), "database"))
 		case info.Size() > 0:
 			have[e.Name()] = true
 		}
@@ -163,14 +164,14 @@ func databasesIn(dir string) (map[string]bool, error) {
 	return have, nil
 }
 
-// dropped reports whether the newest transaction in a database's folder of LTX files leaves no page: LiteFS then removes
-// the file of the database and keeps that transaction.
+// dropped reports whether the newest transaction in the folder of LTX files of a database leaves no page: LiteFS then
+// removes the file of the database but not that transaction.
 func dropped(dir string) (bool, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.ltx"))
-	if err != nil || len(names) == 0 {
+	newest, err := newestTransaction(dir)
+	if err != nil || newest.path == "" {
 		return false, err
 	}
-	f, err := os.Open(filepath.Clean(slices.Max(names))) // a name begins with the transaction's number, in digits of a fixed count
+	f, err := os.Open(filepath.Clean(newest.path))
 	if err != nil {
 		return false, err
 	}
@@ -181,8 +182,8 @@ func dropped(dir string) (bool, error) {
 	return header.Commit == 0, nil
 }
 
-// recordingOS is LiteFS's operating system. It puts a database into the record when its first transaction gets its name,
-// which is before anybody is told that it is there.
+// recordingOS is LiteFS's operating system. It records a database when its first transaction gets its name, which is
+// before anything reports the database.
 type recordingOS struct {
 	litefs.OS
 	data *identity
@@ -191,7 +192,7 @@ type recordingOS struct {
 // Rename implements litefs.OS. A transaction whose database cannot be recorded does not get its name.
 func (o recordingOS) Rename(op, from, to string) error {
 	if err := o.OS.Rename(op, from, to); err != nil || filepath.Ext(to) != ".ltx" {
-		return err //nolint:wrapcheck // LiteFS is who asks
+		return err // unwrapped: LiteFS is who asks
 	}
 	err := o.data.add(filepath.Base(filepath.Dir(filepath.Dir(to)))) // dbs/NAME/ltx/FILE
 	if err != nil {

@@ -47,8 +47,8 @@ func mustHold(t *testing.T, b *mount.Bare, tables int) {
 	cluster.MustClose(t, "the copy", from.Close())
 }
 
-// TestDamagedData: a member of the sync set whose database is gone when it starts, for whatever reason, is another node,
-// which is not in the set. One whose database is whole stays who it is.
+// TestDamagedData: a member of the sync set whose database is gone when it starts, for whatever reason, is another
+// node, which is not in the set. One whose database is whole stays who it is.
 func TestDamagedData(t *testing.T) {
 	consul := cluster.StartConsul(t)
 	for name, test := range map[string]struct {
@@ -56,8 +56,10 @@ func TestDamagedData(t *testing.T) {
 		same   bool                   // the node is who it was, and is elected
 		fails  string                 // the node does not start, and says this
 	}{
-		"nothing":            {damage: func(string) error { return nil }, same: true},
-		"its LTX files lost": {damage: func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dbs/blog.db/ltx")) }, same: true},
+		"nothing": {damage: func(string) error { return nil }, same: true},
+		"its LTX files lost": {damage: func(dir string) error {
+			return os.RemoveAll(filepath.Join(dir, "dbs/blog.db/ltx"))
+		}, same: true},
 		"the header overwritten": {damage: func(dir string) error {
 			f, err := os.OpenFile(filepath.Join(dir, "dbs/blog.db/database"), os.O_WRONLY, 0)
 			if err != nil {
@@ -67,16 +69,23 @@ func TestDamagedData(t *testing.T) {
 			return errors.Join(err, f.Close())
 		}},
 		"no byte and no LTX file left": {damage: func(dir string) error {
-			return errors.Join(os.Truncate(filepath.Join(dir, "dbs/blog.db/database"), 0), os.RemoveAll(filepath.Join(dir, "dbs/blog.db/ltx")))
+			return errors.Join(os.Truncate(filepath.Join(dir, "dbs/blog.db/database"), 0),
+				os.RemoveAll(filepath.Join(dir, "dbs/blog.db/ltx")))
 		}},
-		"the database's folder removed": {damage: func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dbs/blog.db")) }},
-		"dbs removed":                   {damage: func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dbs")) }},
+		"the database's folder removed": {damage: func(dir string) error {
+			return os.RemoveAll(filepath.Join(dir, "dbs/blog.db"))
+		}},
+		"dbs removed": {damage: func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dbs")) }},
 		"the id half written": {
 			damage: func(dir string) error { return os.Truncate(filepath.Join(dir, "nodeid"), 16) }, fails: "nodeid is damaged",
 		},
-		"the id empty": {damage: func(dir string) error { return os.Truncate(filepath.Join(dir, "nodeid"), 0) }, fails: "nodeid is damaged"},
+		"the id empty": {damage: func(dir string) error {
+			return os.Truncate(filepath.Join(dir, "nodeid"), 0)
+		}, fails: "nodeid is damaged"},
 		"the record half written": {
-			damage: func(dir string) error { return os.Truncate(filepath.Join(dir, "databases"), 7) }, fails: "databases is damaged",
+			damage: func(dir string) error {
+				return os.Truncate(filepath.Join(dir, "databases"), 7)
+			}, fails: "databases is damaged",
 		},
 		"a folder in the place of the database": {damage: func(dir string) error {
 			path := filepath.Join(dir, "dbs/blog.db/database")
@@ -134,7 +143,8 @@ func mustNeverBeElected(t *testing.T, b *mount.Bare, dir, was string) {
 		return nil
 	})
 	text, err := os.ReadFile(filepath.Join(dir, "nodeid"))
-	if err != nil || strings.TrimSpace(string(text)) == was || mustStanding(t, b).Self.ID != strings.TrimSpace(string(text)) {
+	if err != nil || strings.TrimSpace(string(text)) == was ||
+		mustStanding(t, b).Self.ID != strings.TrimSpace(string(text)) {
 		t.Errorf("on the disk it is %q, %v; it was %s", text, err, was)
 	}
 }
@@ -199,11 +209,17 @@ func TestLostWhileRunning(t *testing.T) {
 	if err := a.Control.Demote(t.Context(), node.Giving{}); err != nil {
 		t.Fatal(err)
 	}
+	cluster.Poll(t, limit, "it has given the lease up", func(context.Context) error {
+		if a.Store.IsPrimary() {
+			return errors.New("it is primary")
+		}
+		return nil
+	})
 	mustNeverBeElected(t, a, dir, id)
 }
 
-// TestLackingCopy: a node that has found that its copy lacks what the set requires is not elected again with that copy, so
-// another member is; it may be when it has another copy, or an operator says so.
+// TestLackingCopy: a node that has found that its copy lacks what the set requires is not elected again with that copy,
+// so another member is; it may be when it has another copy, or an operator says so.
 func TestLackingCopy(t *testing.T) {
 	c := newCluster(t, cluster.StartConsul(t).URL, "t/lacking")
 	a := mustBare(t, c.lease("a"), t.TempDir())

@@ -43,12 +43,13 @@ func TestComposeFile(t *testing.T) {
 			candidates[name] = env["REGION"]
 		}
 		if cfg.Lease.Consul.TTL != 5*time.Second || !cfg.SkipSync || env["NODE"] != name {
-			t.Errorf("%s is node %q: %+v", name, env["NODE"], cfg)
+			t.Errorf("%s is node %q: %+v, want Lease.Consul.TTL %v, SkipSync true and %q", name, env["NODE"], cfg, 5*time.Second,
+				name)
 		}
 		// Behind one toxiproxy only the port tells who is meant.
 		for _, addr := range []string{cfg.HTTP.Addr, env["PRIVATE_ADDR"]} {
 			if other := seen[addr]; other != "" {
-				t.Errorf("%s and %s both listen on %s", name, other, addr)
+				t.Errorf("%s and %s both listen on %s, want none", name, other, addr)
 			}
 			seen[addr] = name
 		}
@@ -60,6 +61,6 @@ func TestComposeFile(t *testing.T) {
 		}
 	}
 	if len(candidates) != 2 || candidates["fra1"] != "fra" || candidates["fra2"] != "fra" || len(seen) != 8 {
-		t.Errorf("candidates %v, addresses %v", candidates, seen)
+		t.Errorf("candidates %v, addresses %v, want 2 of them, %q, %q and 8 of them", candidates, seen, "fra", "fra")
 	}
 }

@@ -1,14 +1,14 @@
 // Package mount is the LiteFS node itself, built from LiteFS's own packages: litefs.yml, store, FUSE file system,
 // HTTP API, lease, and the application as its child process. It is what `blog mount` runs.
 //
-// It differs from a stock `litefs mount` of the same release in who may be primary, and in what it does about time and
-// death (DESIGN.md):
-//   - with a lease in Consul only members of the sync set are elected, which the child keeps over the control socket;
+// It differs from a stock `litefs mount` of the same release in who may be primary, in its time limits, and in what it
+// does when a process ends (DESIGN.md):
+//   - with a lease in Consul only members of the sync set are elected; the child maintains the set;
 //   - a lease ends by this node's own clock, however Consul hangs;
 //   - what is replicated to this node is received as a whole before LiteFS locks the database for it (receive);
 //   - every call to Consul and the replication stream has a time limit, so a partition is noticed in seconds;
-//   - a replica that is frozen, cut off or slow delays no commit: the node serves the replication stream itself (stream);
-//   - a Consul that is away at the start is waited for;
+//   - a replica that is frozen, cut off or slow delays no commit: the node serves the stream itself (package stream);
+//   - at the start the node waits for a Consul that does not answer;
 //   - the node is closed in order whatever the child's exit code, so the lease is released and the mount goes away;
 //   - a loop of restarts gets slower;
 //   - when the node dies the child dies with it, and a mount left by a killed node is replaced.

@@ -13,7 +13,8 @@ import (
 	"blog/test/cluster"
 )
 
-// TestDroppedDatabase: a database that was removed on the mount costs no node its id, and with it the right to be elected.
+// TestDroppedDatabase: a database that was removed on the mount costs no node its id, and with it the right to be
+// elected.
 func TestDroppedDatabase(t *testing.T) {
 	c := newCluster(t, cluster.StartConsul(t).URL, "t/dropped")
 	dirA, dirB := t.TempDir(), t.TempDir()

@@ -17,17 +17,19 @@ import (
 	node "blog/internal/litefs"
 )
 
-// Why this node is not elected. LiteFS tells it and tries again.
+// Why this node is not elected. LiteFS logs it and tries again.
 var (
-	errOutside = errors.New("this node is outside the sync set: it may lack acknowledged writes and is not elected; if the members are gone for good, `blog accept-loss` on the node to keep makes it the only member")
-	errSetLost = errors.New("this node has data, but Consul has no sync set (it has lost it, or the cluster is from before there was one): nobody is elected until `blog accept-loss` has been run on the node to keep")
+	errOutside = errors.New("this node is outside the sync set: it may lack acknowledged writes and is not elected; if " +
+		"the members are gone for good, `blog accept-loss` on the node to keep makes it the only member")
+	errSetLost = errors.New("this node has data, but Consul has no sync set (it has lost it, or the cluster is from " +
+		"before there was one): nobody is elected until `blog accept-loss` has been run on the node to keep")
 )
 
 // Acquire implements litefs.Leaser. It returns litefs.ErrPrimaryExists, unwrapped as LiteFS compares it, when somebody
 // else has the lease.
 func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 	if err := c.data.check(); err != nil {
-		c.tell(err)
+		c.logIneligible(err)
 		return nil, err
 	}
 	v, err := c.read(ctx)
@@ -38,7 +40,7 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 		return nil, litefs.ErrPrimaryExists
 	}
 	ops, err := c.eligible(v)
-	c.tell(err)
+	c.logIneligible(err)
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +51,20 @@ func (c *consulLeaser) Acquire(ctx context.Context) (litefs.Lease, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.take(ctx, session, sent, c.ttl(), ops)
+	return c.lockWith(ctx, session, sent, c.ttl(), ops)
 }
 
-// tell logs why this node is not elected, once for each reason: LiteFS repeats it at every attempt.
-func (c *consulLeaser) tell(why error) {
+// logIneligible logs why this node is not elected, once for each reason: LiteFS repeats it at every attempt.
+func (c *consulLeaser) logIneligible(why error) {
 	if why == nil {
-		c.told = ""
-	} else if c.told != why.Error() {
-		c.told = why.Error()
+		c.logged = ""
+	} else if c.logged != why.Error() {
+		c.logged = why.Error()
 		c.log.Error("this node cannot be primary", "reason", why, "key", c.lockKey())
 	}
 }
 
-// eligible returns the operations that make sure, in the transaction that takes the lock, that this node may.
+// eligible returns the operations that check, in the transaction that acquires the lock, that this node may have it.
 func (c *consulLeaser) eligible(v *view) ([]api.KVTxnOp, error) {
 	if v.set != nil {
 		if err := c.mayHold(v.set); err != nil {
@@ -96,8 +98,8 @@ func (c *consulLeaser) lack(required string) {
 	c.lacking.Store(&lackingCopy{required, c.positions()})
 }
 
-// lacks returns what this node's copy lacks of what the sync set requires, as the child has found; "" when nothing is known
-// to be lacking, or the copy is another one by now.
+// lacks returns what this node's copy lacks of what the sync set requires, as the child has found; "" when nothing is
+// known to be lacking, or the copy is another one by now.
 func (c *consulLeaser) lacks() string {
 	l := c.lacking.Load()
 	if l == nil {
@@ -116,7 +118,8 @@ func (c *consulLeaser) mayHold(set *node.SyncSet) error {
 		return errOutside
 	}
 	if required := c.lacks(); required != "" {
-		return fmt.Errorf("this node's copy lacks write %s, which every member of the sync set had, and it is not elected with the copy as it is; "+
+		return fmt.Errorf("this node's copy lacks write %s, which every member of the sync set had, and it is not elected "+
+			"with the copy as it is; "+
 			"if no other member can be, `blog accept-loss` on the node to keep makes it the only member", required)
 	}
 	return nil
@@ -124,23 +127,24 @@ func (c *consulLeaser) mayHold(set *node.SyncSet) error {
 
 // newSession makes one. Where Consul's session_ttl_min (10 s by default) is longer than a session of ours, it is as
 // long as the lease.
-func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Time, err error) {
+func (c *consulLeaser) newSession(ctx context.Context) (id string, sent time.Duration, err error) {
 	id, sent, err = c.createSession(ctx)
 	if err == nil || !strings.Contains(err.Error(), "Invalid Session TTL") || c.whole.Swap(true) {
 		return id, sent, err
 	}
 	refused := err
 	if id, sent, err = c.createSession(ctx); err == nil {
-		c.log.Info("Consul allows no session shorter than the lease: the next election after a primary's death takes up to two leases and a second",
+		c.log.Info("Consul allows no session shorter than the lease: the next election after a primary's death takes up to "+
+			"two leases and a second",
 			"lease", c.lease, "consul", refused)
 	}
 	return id, sent, err
 }
 
-func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.Time, err error) {
+func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.urgent())
 	defer cancel()
-	sent = time.Now()
+	sent = c.elapsed()
 	id, _, err = c.client.Session().CreateNoChecks(&api.SessionEntry{
 		Node:      c.nodeName(),
 		Name:      "litefs",
@@ -155,24 +159,29 @@ func (c *consulLeaser) createSession(ctx context.Context) (id string, sent time.
 	return id, sent, nil
 }
 
-// take does ops and takes the lock with the session, which has been alive at sent and lasts for ttl. Unless that is
-// known to have been done the session is ended: then nobody holds a lease that he does not know of.
-func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time, ttl time.Duration, ops []api.KVTxnOp) (litefs.Lease, error) {
-	lock, err := c.takeLock(session)
+// lockWith runs ops and acquires the lock with the session, which was alive at sent (elapsed) and lasts for ttl. It
+// ends the session unless the transaction is known to have succeeded in time: otherwise this node could hold a lease
+// without knowing.
+func (c *consulLeaser) lockWith(
+	ctx context.Context, session string, sent, ttl time.Duration, ops []api.KVTxnOp,
+) (litefs.Lease, error) {
+	lock, err := c.lockOperation(session)
 	if err != nil {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, c.urgent())
 	defer cancel()
 	r, err := c.transact(limited, append(ops, lock)...)
-	if err != nil || !r.done {
-		c.endSession(session)
+	if err == nil && r.done {
+		var l *consulLease
+		if l, err = c.newLease(session, r.index[c.lockKey()], sent, ttl); err == nil {
+			return l, nil
+		}
 	}
+	c.endSession(session)
 	switch {
 	case err != nil:
 		return nil, err
-	case r.done:
-		return c.newLease(session, r.index[c.lockKey()], sent, ttl), nil
 	case r.refused[c.lockKey()] != "":
 		return nil, litefs.ErrPrimaryExists
 	default:
@@ -180,8 +189,8 @@ func (c *consulLeaser) take(ctx context.Context, session string, sent time.Time,
 	}
 }
 
-// AcquireExisting implements litefs.Leaser: it takes over the session of a primary that hands off. A session that
-// cannot be taken over is ended, since nobody else believes in it any more.
+// AcquireExisting implements litefs.Leaser: it takes over the session of a primary that hands off. It ends a session
+// that it cannot take over, since no other node uses it any more.
 func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (litefs.Lease, error) {
 	var v *view
 	err := c.data.check()
@@ -197,7 +206,7 @@ func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (lit
 		c.endSession(session)
 		return nil, err
 	}
-	sent := time.Now()
+	sent := c.elapsed()
 	lasts, err := c.renewSession(ctx, session)
 	var ttl time.Duration
 	if err == nil {
@@ -210,11 +219,11 @@ func (c *consulLeaser) AcquireExisting(ctx context.Context, session string) (lit
 		return nil, err
 	}
 	// Another release may have made it shorter than this one would.
-	return c.take(ctx, session, sent, min(ttl, c.ttl()), []api.KVTxnOp{c.unchanged(v)})
+	return c.lockWith(ctx, session, sent, min(ttl, c.ttl()), []api.KVTxnOp{c.unchanged(v)})
 }
 
-// renewSession makes the session last for another TTL, which it returns. litefs.ErrLeaseExpired, unwrapped, says that it
-// is gone.
+// renewSession renews the session for another TTL, which it returns. litefs.ErrLeaseExpired, unwrapped, means that the
+// session has ended.
 func (c *consulLeaser) renewSession(ctx context.Context, session string) (ttl string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.urgent())
 	defer cancel()
@@ -228,15 +237,15 @@ func (c *consulLeaser) renewSession(ctx context.Context, session string) (ttl st
 	return entry.TTL, nil
 }
 
-// endSession ends a session and, with it, the lock that it holds. What Consul does not hear is told again later;
-// otherwise this node would wait for a lease of its own to run out.
+// endSession ends a session and, with it, the lock that it holds. When Consul does not answer, endLeft tries again
+// later; otherwise this node would wait until its lease runs out.
 func (c *consulLeaser) endSession(session string) {
 	if _, err := c.client.Session().Destroy(session, nil); err != nil {
 		c.left = append(c.left, session)
 	}
 }
 
-// endLeft ends the sessions of which Consul could not be told. They are few: without Consul there are no new ones.
+// endLeft ends the sessions that endSession could not end. They are few: without Consul there are no new ones.
 func (c *consulLeaser) endLeft(ctx context.Context) {
 	for len(c.left) > 0 {
 		if _, err := c.client.Session().Destroy(c.left[0], new(api.WriteOptions).WithContext(ctx)); err != nil {
@@ -258,25 +267,30 @@ func (c *consulLeaser) PrimaryInfo(ctx context.Context) (litefs.PrimaryInfo, err
 	case !v.held(): // a value without a session is what a holder that died while letting go has left
 		return none, litefs.ErrNoPrimary
 	case v.holder.MemberID == c.data.id():
-		return none, errors.New("the lease is still held in this node's own name, from before; it is handed over now or ends by itself")
+		return none,
+			errors.New("the lease is still held in this node's own name, from before; it is handed over now or ends by itself")
 	case v.set != nil && !v.set.Has(v.holder.MemberID):
 		return none, fmt.Errorf("%s holds the lease but is outside the sync set: not followed", v.holder.Hostname)
 	}
 	return v.holder.PrimaryInfo, nil
 }
 
-// ClusterID implements litefs.Leaser. "" means that none has been set. It is the first that LiteFS asks for, once its store
-// is open, and each time before it follows or elects.
+// ClusterID implements litefs.Leaser. "" means that none has been set. It is the first that LiteFS asks for, once its
+// store is open, and each time before it follows or elects.
 func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
-	if c.current.Load() != nil { // the time counts against the lease
+	acquired := c.current.Load() != nil
+	if acquired { // the time counts against the lease
 		limited, cancel := context.WithTimeout(ctx, c.urgent())
 		defer cancel()
 		ctx = limited
 	} else if err := c.data.check(); err != nil {
-		c.tell(err)
+		c.logIneligible(err)
 		return "", err
 	}
 	v, err := c.read(ctx)
+	if err == nil && acquired && c.held() == nil { // LiteFS would believe in it until its renewal
+		err = errRunOut
+	}
 	if err != nil {
 		return "", err
 	}
@@ -285,9 +299,9 @@ func (c *consulLeaser) ClusterID(ctx context.Context) (string, error) {
 
 // SetClusterID implements litefs.Leaser. The id is set once: index 0 makes Consul refuse a key that exists.
 //
-// It goes on until it knows the outcome, even past the end of the lease. LiteFS takes an error for "not set" and forgets
-// the id; if it was set all the same this node could never be primary again. Nobody else can be meanwhile: when there
-// is no id, this node is alone in the set.
+// It goes on until it knows the outcome, even past the end of the lease. LiteFS takes an error for "not set" and
+// forgets the id; if it was set all the same this node could never be primary again. Nobody else can be meanwhile: when
+// there is no id, this node is alone in the set.
 func (c *consulLeaser) SetClusterID(ctx context.Context, id string) error {
 	if err := c.data.setClusterID(id); err != nil {
 		return fmt.Errorf("write the cluster's id: %w", err)

@@ -47,11 +47,13 @@ func flyFile(t *testing.T) map[string]string {
 func TestFlyFile(t *testing.T) {
 	fly := flyFile(t)
 	for key, want := range map[string]string{
-		"kill_signal": "SIGTERM", "deploy.strategy": "rolling", "deploy.max_unavailable": "1", "processes.app": "on-fly blog mount",
+		"kill_signal": "SIGTERM", "deploy.strategy": "rolling", "deploy.max_unavailable": "1",
+		"processes.app":      "on-fly blog mount",
 		"mounts.destination": "/var/lib/litefs", "http_service.internal_port": "4000", "http_service.force_https": "true",
 		"http_service.auto_stop_machines": "off", "http_service.auto_start_machines": "false",
 		"http_service.checks.path": "/readyz", "http_service.checks.method": "GET",
-		"env.CLIENT_IP_HEADER": "Fly-Client-IP", "env.DATABASE_PATH": "/litefs/blog.db", "env.PRIMARY_URL": "http://{hostname}",
+		"env.CLIENT_IP_HEADER": "Fly-Client-IP", "env.DATABASE_PATH": "/litefs/blog.db",
+		"env.PRIMARY_URL": "http://{hostname}",
 	} {
 		if fly[key] != want {
 			t.Errorf("%s is %q, want %q", key, fly[key], want)
@@ -63,7 +65,8 @@ func TestFlyFile(t *testing.T) {
 	}
 	for _, addr := range []string{"env.PRIVATE_ADDR", "env.LITEFS_ADDR"} {
 		if !strings.HasPrefix(fly[addr], "fly-local-6pn:") {
-			t.Errorf("%s is %q: others than this organization's machines reach it", addr, fly[addr])
+			t.Errorf("%s is %q: others than this organization's machines reach it, want beginning with %q", addr, fly[addr],
+				"fly-local-6pn:")
 		}
 	}
 	if want := "http://" + fly["env.LITEFS_ADDR"]; fly["env.LITEFS_URL"] != want {
@@ -111,6 +114,6 @@ func TestOnFly(t *testing.T) {
 	}
 	env["PRIMARY_REGION"] = env["REGION"]
 	if cfg, err = mount.Load(inRepository("litefs.yml"), environ(env)); err != nil || !cfg.Lease.Candidate {
-		t.Errorf("in the primary region: candidate %t, %v", cfg.Lease.Candidate, err)
+		t.Errorf("in the primary region: candidate %t, %v, want no error and true", cfg.Lease.Candidate, err)
 	}
 }

@@ -23,8 +23,8 @@ const (
 	clusterIDFile = "clusterid"
 )
 
-// identity is what data.dir says about the node. The id names the data, not the machine: with the disk it goes away, and
-// so it does with a database that the id had (databases.go).
+// identity is what data.dir says about the node. The id names the data, not the machine: with the disk it goes away,
+// and so it does with a database that the id had (databases.go).
 type identity struct {
 	dir string
 	log *slog.Logger
@@ -54,7 +54,8 @@ func openIdentity(dir string, logger *slog.Logger) (*identity, error) {
 		return nil, fmt.Errorf("%s is damaged; remove it, and this node comes back as one that has to catch up first", path)
 	}
 	i := &identity{
-		dir: dir, log: logger, current: id, recorded: map[string]bool{}, first: make(chan error, 1), replaced: make(chan struct{}),
+		dir: dir, log: logger, current: id, recorded: map[string]bool{}, first: make(chan error, 1),
+		replaced: make(chan struct{}),
 	}
 	if _, err := i.readRecord(); err != nil { // found out before anything is started
 		return nil, err
@@ -132,7 +133,7 @@ func replaceFile(path, text string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// writeTemp writes text, down to the disk, to a new file beside path.
+// writeTemp writes text to a new file next to path and syncs it.
 func writeTemp(path, text string) (name string, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

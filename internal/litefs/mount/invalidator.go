@@ -11,13 +11,14 @@ import (
 	"github.com/superfly/litefs/fuse"
 )
 
-// invalidator passes LiteFS's news about changed pages to the kernel once the mount exists. The store starts
-// before it and would otherwise use a file system that is being set up by another goroutine.
+// invalidator passes LiteFS's invalidations of pages to the kernel once the mount exists. The store starts before the
+// mount, and would otherwise use a file system that another goroutine is still setting up.
 //
-// What LiteFS asks for while it holds its store's lock is done by a goroutine of its own. The file system has a lock
-// for the names in its root, and looks databases up in the store with that lock held (RootNode.Lookup, v0.5.14); these
-// calls take the two the other way round (Store.setLease, Store.CreateDB). So a reader whose SQLite looked for a
-// journal at the very moment when the lease was lost stopped the whole node, for good.
+// A separate goroutine makes the invalidations that LiteFS asks for while it holds the lock of its store. The file
+// system has a lock for the names in its root, and searches the store for databases while it holds that lock
+// (RootNode.Lookup, v0.5.14); these calls acquire the two in the other order (Store.setLease, Store.CreateDB). Made
+// directly, a reader whose SQLite searched for a journal at the very moment when the lease was lost stopped the whole
+// node for good.
 type invalidator struct {
 	log  *slog.Logger
 	fsys atomic.Pointer[fuse.FileSystem]
@@ -64,7 +65,7 @@ func (i *invalidator) work() {
 		}
 		for file, call := range due {
 			if err := i.with(call); err != nil {
-				i.log.Debug("tell the kernel of a change", "file", file, "err", err) // the mount has ended
+				i.log.Debug("notify the kernel of a change", "file", file, "err", err) // the mount has ended
 			}
 		}
 	}

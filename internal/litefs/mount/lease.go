@@ -17,21 +17,21 @@ import (
 
 var _ litefs.Lease = (*consulLease)(nil)
 
-// consulLease is one holding of the lock. LiteFS calls all but Handoff from one goroutine.
+// consulLease is one term in which this node holds the lock. LiteFS calls all but Handoff from one goroutine.
 //
-// LiteFS believes in it until Renew says otherwise or until it is demoted. It asks Renew after half a TTL, but from
-// the start again after each hand-off that came to nothing. So the lease has a clock of its own that demotes LiteFS at
-// the latest when a TTL has passed since the last renewal was sent. LiteFS does not hear that either while it waits,
-// for up to 5 s, for the stream of the node that it hands off to: then the lease withdraws the hand-off.
+// LiteFS believes in the lease until Renew returns otherwise or until it is demoted. It calls Renew after half a TTL,
+// but counts from the start again after each hand-off that failed, and its timer stands still while the machine is
+// suspended. The lease is therefore checked by itself (check), and LiteFS demoted at the latest when a TTL has passed
+// since the last renewal was sent, by the clock that counts suspensions. LiteFS does not notice that either while it
+// waits, for up to 5 s, for the stream of the node that it hands off to: then the lease withdraws the hand-off.
 type consulLease struct {
-	leaser  *consulLeaser
-	session string
-	index   uint64        // the lock's ModifyIndex: a hand-off keeps the session and changes it
-	ttl     time.Duration // of the session
-	renewed time.Time
-	over    *time.Timer
-	handoff chan uint64
-	taken   bool // by the node that it was handed to: the session is that node's now
+	leaser   *consulLeaser
+	session  string
+	index    uint64        // the lock's ModifyIndex: a hand-off changes it but not the session
+	ttl      time.Duration // of the session
+	sent     atomic.Int64  // when the newest renewal that succeeded was sent: leaser.elapsed, in ns
+	handoff  chan uint64
+	accepted bool // by the node that it was handed to: the session is that node's now
 	// confirmed says that the child has changed the set under this lease, as it does once it has seen that the copy has
 	// what the set requires.
 	confirmed atomic.Bool
@@ -40,27 +40,70 @@ type consulLease struct {
 	targets []uint64 // the nodes that this lease was to be handed to
 }
 
-func (c *consulLeaser) newLease(session string, index uint64, sent time.Time, ttl time.Duration) *consulLease {
-	l := &consulLease{leaser: c, session: session, index: index, ttl: ttl, renewed: sent, handoff: make(chan uint64)}
+// newLease returns the lease whose session was alive at sent. It fails where it has run out meanwhile.
+func (c *consulLeaser) newLease(session string, index uint64, sent, ttl time.Duration) (*consulLease, error) {
+	l := &consulLease{leaser: c, session: session, index: index, ttl: ttl, handoff: make(chan uint64)}
+	l.sent.Store(int64(sent))
+	if l.left(l.margin()) <= 0 {
+		return nil, errRunOut
+	}
 	c.current.Store(l)
-	l.over = time.AfterFunc(time.Until(sent.Add(ttl-l.margin()/2)), func() {
-		// A lease that was handed on is still the current one here when it runs out.
-		if c.current.CompareAndSwap(l, nil) && c.primary() {
-			c.log.Warn("the lease has run out without a renewal")
-			c.stepDown()
-			l.withdrawHandoff()
-		}
-	})
-	return l
+	l.check()
+	return l, nil
+}
+
+// errRunOut says that a lease has run out before LiteFS could believe in it: the machine was suspended meanwhile.
+var errRunOut = errors.New("the lease has run out while it was acquired")
+
+// checkEvery is how often it is checked whether a lease has run out: a timer for its end would come late by the time of
+// a suspension.
+const checkEvery = 100 * time.Millisecond
+
+// check ends the lease where it has run out, and otherwise is called again. A lease that was handed on is still the
+// current one here when it runs out.
+func (l *consulLease) check() {
+	c := l.leaser
+	if c.current.Load() != l {
+		return
+	}
+	if left := l.left(l.margin() / 2); left > 0 {
+		time.AfterFunc(min(left, checkEvery), l.check)
+		return
+	}
+	if c.current.CompareAndSwap(l, nil) && c.primary() {
+		c.log.Warn("the lease has run out without a renewal")
+		c.stepDown()
+		l.withdrawHandoff()
+	}
 }
 
 // margin is how long before its end a lease is given up.
 func (l *consulLease) margin() time.Duration { return l.ttl / 20 }
 
+// left returns for how long the lease lasts, but for a margin. It is counted by the clock that goes on while the
+// machine is suspended, and is 0 or less where the lease has run out.
+func (l *consulLease) left(margin time.Duration) time.Duration {
+	return time.Duration(l.sent.Load()) + l.ttl - margin - l.leaser.elapsed()
+}
+
+// held returns the lease that this node holds, nil where it holds none or that one has run out. After a suspension it
+// says so before check does.
+func (c *consulLeaser) held() *consulLease {
+	l := c.current.Load()
+	if l == nil || l.left(l.margin()/2) <= 0 {
+		return nil
+	}
+	return l
+}
+
 func (l *consulLease) ID() string               { return l.session }
 func (l *consulLease) TTL() time.Duration       { return l.ttl }
-func (l *consulLease) RenewedAt() time.Time     { return l.renewed }
 func (l *consulLease) HandoffCh() <-chan uint64 { return l.handoff }
+
+// RenewedAt implements litefs.Lease: what has passed since is what has passed by the clock of left.
+func (l *consulLease) RenewedAt() time.Time {
+	return time.Now().Add(time.Duration(l.sent.Load()) - l.leaser.elapsed())
+}
 
 // term names this holding of the lock and no other.
 func (l *consulLease) term() string { return fmt.Sprintf("%s:%d", l.session, l.index) }
@@ -75,20 +118,22 @@ func (l *consulLease) Renew(ctx context.Context) error {
 	if c.current.Load() != l {
 		return litefs.ErrLeaseExpired
 	}
-	ctx, cancel := context.WithDeadline(ctx, l.renewed.Add(l.ttl-l.margin()))
+	ctx, cancel := context.WithTimeout(ctx, l.left(l.margin()))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		sent := time.Now()
+		sent := c.elapsed()
 		err := l.renew(ctx)
 		if err == nil {
-			l.renewed = sent
-			l.over.Reset(time.Until(sent.Add(l.ttl - l.margin()/2)))
+			l.sent.Store(int64(sent))
+		}
+		over := l.left(l.margin()) <= 0 // the machine may have been suspended since
+		if err == nil && !over {
 			return nil
 		}
-		if err == litefs.ErrLeaseExpired || ctx.Err() != nil { //nolint:errorlint // it is never wrapped
+		if err == litefs.ErrLeaseExpired || ctx.Err() != nil || over { //nolint:errorlint // it is never wrapped
 			c.log.Warn("the lease is over", "err", err, "attempts", attempt)
 			l.end()
-			c.stepDown() // in the middle of a hand-off LiteFS does not look at what is returned here
+			c.stepDown() // during a hand-off LiteFS ignores what Renew returns
 			return litefs.ErrLeaseExpired
 		}
 		if attempt == 1 {
@@ -117,15 +162,12 @@ func (l *consulLease) renew(ctx context.Context) error {
 	if mine && v.lock.ModifyIndex == l.index {
 		return nil
 	}
-	l.taken = mine
+	l.accepted = mine
 	return litefs.ErrLeaseExpired
 }
 
 // end says that this holding is over.
-func (l *consulLease) end() {
-	l.over.Stop()
-	l.leaser.current.CompareAndSwap(l, nil)
-}
+func (l *consulLease) end() { l.leaser.current.CompareAndSwap(l, nil) }
 
 // handoffLimit is LiteFS's own.
 const handoffLimit = 5 * time.Second
@@ -150,10 +192,10 @@ func (l *consulLease) Handoff(ctx context.Context, node uint64) error {
 // withdrawPause is between two attempts to withdraw a hand-off.
 const withdrawPause = 5 * time.Millisecond
 
-// withdrawHandoff ends LiteFS's wait for the stream of a node that it hands off to: it takes the session's id in that
-// stream's place. LiteFS then steps down without releasing the lock, as after any hand-off, so withdrawHandoff releases
-// the lock, but not before LiteFS has stepped down. It does nothing where LiteFS waits for no stream: the id that a
-// stream has got is the new primary's.
+// withdrawHandoff ends LiteFS's wait for the stream of a node that it hands off to: it receives the id of the session
+// in place of that stream. LiteFS then steps down without releasing the lock, as after any hand-off, so withdrawHandoff
+// releases the lock once LiteFS has stepped down. It does nothing where LiteFS waits for no stream: an id that a stream
+// has received belongs to the new primary.
 func (l *consulLease) withdrawHandoff() {
 	c := l.leaser
 	l.mu.Lock()
@@ -203,7 +245,7 @@ func (l *consulLease) release() error {
 // It has no context; the client's own limit bounds it.
 func (l *consulLease) Close() error {
 	l.end()
-	if l.taken {
+	if l.accepted {
 		return nil
 	}
 	err := l.release()

@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
+	"time"
 
 	"github.com/superfly/litefs"
 
 	node "blog/internal/litefs"
 	"blog/internal/litefs/mount/stream"
+	"blog/internal/repo/repotest"
 )
 
 // PauseAfter is the wait after so many runs that did not last.
@@ -20,11 +23,17 @@ var PauseAfter = pauseAfter
 // Leaser is the lease in Consul.
 type Leaser = consulLeaser
 
+// ConsulClient is the client of a leaser's, with addresses for each name.
+func ConsulClient(limit time.Duration, lookup func(ctx context.Context, host string) ([]string, error)) *http.Client {
+	return consulClient(limit, lookup)
+}
+
 // Peer is a leaser with its data directory and no LiteFS.
 type Peer struct {
 	*Leaser
 	ID      string
-	Demoted chan struct{} // gets a value when the leaser wants LiteFS to step down
+	Clock   *repotest.Elapsed // of its leases
+	Demoted chan struct{}     // gets a value when the leaser wants LiteFS to step down
 }
 
 // NewPeer returns a peer whose LiteFS says that it is primary.
@@ -36,11 +45,12 @@ func NewPeer(l Lease, dir, clusterID string) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConsulLeaser(l, data, slog.New(slog.DiscardHandler))
+	clock := repotest.NewElapsed()
+	c, err := newConsulLeaser(l, data, clock.Read, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Leaser: c, ID: data.id(), Demoted: make(chan struct{}, 9)}
+	p := &Peer{Leaser: c, ID: data.id(), Clock: clock, Demoted: make(chan struct{}, 9)}
 	c.primary = func() bool { return true }
 	c.stepDown = func() { p.Demoted <- struct{}{} }
 	return p, nil
@@ -58,14 +68,17 @@ func (p *Peer) Set(ctx context.Context) (*node.SyncSet, error) {
 	return v.set, nil
 }
 
-// Settled is the sync set that no earlier change of the peer's can alter any more.
-func (p *Peer) Settled(ctx context.Context) (*node.SyncSet, error) {
-	v, err := p.settled(ctx)
+// Resolved is the sync set that no earlier change of the peer's can alter any more.
+func (p *Peer) Resolved(ctx context.Context) (*node.SyncSet, error) {
+	v, err := p.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return v.set, nil
 }
+
+// Held reports whether the peer holds a lease that has not run out.
+func (p *Peer) Held() bool { return p.held() != nil }
 
 // Confirmed reports whether the set was changed under the peer's lease.
 func (p *Peer) Confirmed() bool { return p.confirmed() }
@@ -93,6 +106,12 @@ type Bare struct {
 	control  *control
 	refusals *refusals
 	closed   bool
+}
+
+// Promoting makes the node one that is asking the primary to hand off, until the function that it returns is called.
+func (b *Bare) Promoting() (end func()) {
+	b.control.promoting.Lock()
+	return b.control.promoting.Unlock
 }
 
 // Refused is why the node was not elected last, as it has logged.

@@ -44,14 +44,14 @@ func captureLog(logger *slog.Logger) (restore func()) {
 	}
 }
 
-// lineWriter logs each write as a line. The standard logger calls it once a message, under a lock of its own.
+// lineWriter logs each write as a line. The standard logger calls it once for each message, under its lock.
 //
-// While the primary is away LiteFS says so at each attempt, several times a second and in two lines. One of each
-// kind in retryQuiet is told, and how many were not; all of them are at the level Debug.
+// While the primary is away LiteFS logs each attempt, several times a second and in two lines. lineWriter logs one line
+// of each kind in retryInterval, with the number of those that it left out; all of them are at the level Debug.
 type lineWriter struct {
-	log  *slog.Logger
-	now  func() time.Time
-	told map[string]*retry
+	log    *slog.Logger
+	now    func() time.Time
+	logged map[string]*retry
 }
 
 // retry is a kind of line that repeats.
@@ -60,7 +60,7 @@ type retry struct {
 	hidden int
 }
 
-const retryQuiet = 30 * time.Second
+const retryInterval = 30 * time.Second
 
 // retryLines are the beginnings, after the node's id, of what LiteFS says at each attempt to reach a primary.
 func retryLines() []string {
@@ -71,7 +71,7 @@ func retryLines() []string {
 }
 
 func newLineWriter(logger *slog.Logger, now func() time.Time) *lineWriter {
-	return &lineWriter{log: logger, now: now, told: map[string]*retry{}}
+	return &lineWriter{log: logger, now: now, logged: map[string]*retry{}}
 }
 
 // Write implements io.Writer.
@@ -87,8 +87,8 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		w.log.Info("litefs: " + line)
 		return len(p), nil
 	}
-	r, ok := w.told[kind]
-	if ok && w.now().Sub(r.last) < retryQuiet {
+	r, ok := w.logged[kind]
+	if ok && w.now().Sub(r.last) < retryInterval {
 		r.hidden++
 		w.log.Debug("litefs: " + line)
 		return len(p), nil
@@ -97,7 +97,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	if ok {
 		hidden = r.hidden
 	}
-	w.told[kind] = &retry{last: w.now()}
-	w.log.Info("litefs: "+line, "not_told_before", hidden)
+	w.logged[kind] = &retry{last: w.now()}
+	w.log.Info("litefs: "+line, "hidden_before", hidden)
 	return len(p), nil
 }

@@ -11,8 +11,8 @@ import (
 	"blog/internal/litefs/mount"
 )
 
-// TestRetriesAreToldOnce: a primary that is away must not fill the disk with it.
-func TestRetriesAreToldOnce(t *testing.T) {
+// TestRetriesAreLoggedOnce: a primary that is away must not fill the disk with it.
+func TestRetriesAreLoggedOnce(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
 	w := mount.NewLineWriter(slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { return now })
@@ -33,7 +33,7 @@ func TestRetriesAreToldOnce(t *testing.T) {
 	now = now.Add(time.Minute)
 	out.Reset()
 	say("B5A4: disconnected from primary with error, retrying: connection refused")
-	if !strings.Contains(out.String(), "not_told_before=99") {
-		t.Errorf("a minute later: %s", out.String())
+	if !strings.Contains(out.String(), "hidden_before=99") {
+		t.Errorf("a minute later: %s, want with %q", out.String(), "hidden_before=99")
 	}
 }

@@ -20,19 +20,20 @@ import (
 	"github.com/superfly/litefs/http"
 	"golang.org/x/sys/unix"
 
+	"blog/internal/clock"
 	"blog/internal/litefs/mount/receive"
 	"blog/internal/litefs/mount/stream"
 )
 
-// streamLimit bounds the silence after which it is asked for a sign of life, and the wait
-// for that sign. LiteFS sends a heartbeat a second, so a stream that is silent for twice this is dead.
+// streamLimit limits the silence after which the stream is pinged, and the wait for the answer. LiteFS sends a
+// heartbeat a second, so a stream that is silent for twice this is dead.
 const streamLimit = 2 * time.Second
 
-// dialLimit bounds connecting alone: while a dead primary is being dialled nobody looks whether it can be followed.
+// dialLimit limits connecting: while the node dials a dead primary it does not check the lease.
 const dialLimit = time.Second
 
-// headLimit bounds the wait for the beginning of an answer, for the same reason: a frozen primary's machine, or what is
-// in between, goes on taking connections. A primary begins its stream before it looks at any data.
+// headLimit limits the wait for the beginning of an answer, for the same reason: the machine of a frozen primary, or
+// what is in between, still accepts connections. A primary begins its stream before it reads any data.
 const headLimit = time.Second
 
 // mountHelper is the program that mounts and unmounts FUSE file systems.
@@ -51,8 +52,8 @@ type Node struct {
 }
 
 // Open starts the node: it listens, opens the databases in data.dir, mounts fuse.dir and joins the cluster in the
-// background. ctx bounds only the look at Consul before. Errors are one line and say what to do where that is not
-// plain.
+// background. ctx limits only the check of Consul before that. An error is one line and says what to do where that is
+// not obvious.
 func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err error) {
 	if err = preflight(cfg); err != nil {
 		return nil, err
@@ -89,11 +90,16 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	}
 	invalidator := &invalidator{log: logger}
 	n.store.Invalidator = invalidator
+	if err := recoverDatabases(cfg.Data.Dir, logger); err != nil {
+		return nil, errors.Join(err, n.control.Close(), server.Close())
+	}
 	if err := n.store.Open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open data.dir %s: %w (if its data is damaged, move the folder dbs away: the node comes back as another one that has to catch up first)", cfg.Data.Dir, err), n.control.Close(), server.Close())
+		return nil,
+			errors.Join(fmt.Errorf("open data.dir %s: %w (if its data is damaged, move the folder dbs away: the node comes "+
+				"back as another one that has to catch up first)", cfg.Data.Dir, err), n.control.Close(), server.Close())
 	}
 	if leaser != nil {
-		// The child is about to be told the id.
+		// The child gets the id next.
 		if err := <-self.first; err != nil {
 			return nil, errors.Join(err, n.control.Close(), server.Close(), n.store.Close())
 		}
@@ -103,7 +109,8 @@ func Open(ctx context.Context, cfg Config, logger *slog.Logger) (_ *Node, err er
 	fsys.AllowOther = cfg.FUSE.AllowOther
 	fsys.Debug = cfg.FUSE.Debug
 	if err := fsys.Mount(false); err != nil {
-		return nil, errors.Join(fmt.Errorf("mount fuse.dir %s: %w", cfg.FUSE.Dir, err), n.control.Close(), server.Close(), n.store.Close())
+		return nil, errors.Join(fmt.Errorf("mount fuse.dir %s: %w", cfg.FUSE.Dir, err), n.control.Close(), server.Close(),
+			n.store.Close())
 	}
 	invalidator.fsys.Store(fsys)
 	n.fsys = fsys
@@ -120,7 +127,7 @@ func (n *Node) newLeaser(ctx context.Context, self *identity) (*consulLeaser, er
 		n.store.Leaser = litefs.NewStaticLeaser(l.Candidate, l.Hostname, l.AdvertiseURL)
 		return nil, nil
 	}
-	leaser, err := newConsulLeaser(l, self, n.log)
+	leaser, err := newConsulLeaser(l, self, clock.Machine().Elapsed, n.log)
 	if err != nil {
 		return nil, err
 	}
@@ -137,6 +144,7 @@ func newStore(cfg Config, logger *slog.Logger) (*litefs.Store, error) {
 		return nil, fmt.Errorf("data.dir %s: %w", cfg.Data.Dir, err)
 	}
 	store := litefs.NewStore(cfg.Data.Dir, cfg.Lease.Candidate)
+	store.OS = newSafeOS(store, logger)
 	store.StrictVerify = cfg.StrictVerify
 	store.Compress = cfg.Data.Compress
 	store.Retention = cfg.Data.Retention
@@ -244,7 +252,7 @@ func preflight(cfg Config) error {
 	return nil
 }
 
-// detach takes a mount out of the tree at once, whoever uses it.
+// detach removes a mount from the tree at once, also while it is used.
 func detach(dir string) error {
 	err := unix.Unmount(dir, unix.MNT_DETACH)
 	if errors.Is(err, unix.EPERM) {

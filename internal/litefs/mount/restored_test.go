@@ -12,11 +12,10 @@ import (
 )
 
 // TestARestoredSnapshot of Consul's, taken under the same holding of the lease: the lock is as it was, so what the set
-// is has to be read with it. The holder can write its own set over the older one, and by the older one nobody is elected
-// after that.
+// is has to be read with it. The holder can write its own set over the older one, and by the older one nobody is
+// elected after that.
 func TestARestoredSnapshot(t *testing.T) {
 	c := newCluster(t, cluster.StartConsul(t).URL, "t/restored")
-	c.ttl = longTTL
 	a, b := c.mustPeer(t, "a", ""), c.mustPeer(t, "b", "")
 	lease := mustAcquire(t, a)
 	term := a.Term()
@@ -31,7 +30,7 @@ func TestARestoredSnapshot(t *testing.T) {
 	if err = c.raw.Snapshot().Restore(nil, bytes.NewReader(snapshot)); err != nil {
 		t.Fatal(err)
 	}
-	read, err := a.Settled(t.Context())
+	read, err := a.Resolved(t.Context())
 	if err != nil || !read.Has(b.ID) || read.Index != older.Index || a.Term() != term {
 		t.Fatalf("got %+v in term %s, %v, want the set at %d in term %s", read, a.Term(), err, older.Index, term)
 	}

@@ -16,12 +16,12 @@ import (
 // Run opens the node cfg describes, waits until it is primary or has caught up with the primary (at once with
 // skip-sync), runs the child and closes the node when the child has ended.
 //
-// argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program
-// with `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM
-// and Run waits for it: pass a context that SIGINT, SIGTERM and SIGHUP end. The child's environment is this one's, the path of
-// the control socket, its id and whether it is a candidate, and, where they are not set, LITEFS_URL, the address of the node's own API, and LITEFS_SELF, the
-// name under which this node would be primary (not for a replica under a static lease, whose configuration names the
-// primary).
+// argv is the child; when it is empty the exec list of cfg runs, and when that is empty, too, this very program with
+// `serve`. All commands of the list but the last must end with 0 first. When ctx ends, the child gets SIGTERM and Run
+// waits for it: pass a context that SIGINT, SIGTERM and SIGHUP end. The child's environment is this one's, the path of
+// the control socket, its id and whether it is a candidate, and, where they are not set, LITEFS_URL, the address of the
+// node's own API, and LITEFS_SELF, the name under which this node would be primary (not for a replica under a static
+// lease, whose configuration names the primary).
 //
 // After runs that ended soon after their start it waits before it does anything: a loop of restarts gets slower.
 //
@@ -119,11 +119,11 @@ func childCommands(cfg Config, argv []string) ([][]string, error) {
 		if c.IfCandidate && !cfg.Lease.Candidate {
 			continue
 		}
-		words, err := splitWords(c.Cmd)
-		if err != nil || len(words) == 0 {
+		args, err := splitCommand(c.Cmd)
+		if err != nil || len(args) == 0 {
 			return nil, fmt.Errorf("exec[%d]: no command: %w", i, err)
 		}
-		commands = append(commands, words)
+		commands = append(commands, args)
 	}
 	return commands, nil
 }

@@ -73,7 +73,8 @@ func (n *single) command(ctx context.Context, child ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, n.bin, args...)
 	if n.bare {
 		// A sight of the file system of its own, whose /dev is empty. Who may mount FUSE without a helper may do this.
-		cmd = exec.CommandContext(ctx, "sh", append([]string{"-c", `mount -t tmpfs none /dev && exec "$0" "$@"`, n.bin}, args...)...)
+		cmd = exec.CommandContext(ctx, "sh",
+			append([]string{"-c", `mount -t tmpfs none /dev && exec "$0" "$@"`, n.bin}, args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	}
 	cmd.Stdout, cmd.Stderr = &n.out, &n.out
@@ -124,7 +125,8 @@ func TestChildEnvironment(t *testing.T) {
 }
 
 func TestExecList(t *testing.T) {
-	n := newNode(t, `exec: [{cmd: "sh -c 'echo first'"}, {cmd: "echo second", if-candidate: true}, {cmd: "sh -c 'exit 4'"}]`)
+	n := newNode(t,
+		`exec: [{cmd: "sh -c 'echo first'"}, {cmd: "echo second", if-candidate: true}, {cmd: "sh -c 'exit 4'"}]`)
 	code := n.run(t)
 	out := n.out.String()
 	first, second := strings.Index(out, "first\n"), strings.Index(out, "second\n")
@@ -137,8 +139,8 @@ func TestExecList(t *testing.T) {
 	}
 }
 
-// TestTerminate: the child gets one SIGTERM and the time it needs, and its exit code is the node's. Ctrl-C and a terminal
-// that is closed are the same to it.
+// TestTerminate: the child gets one SIGTERM and the time it needs, and its exit code is the node's. Ctrl-C and a
+// terminal that is closed are the same to it.
 func TestTerminate(t *testing.T) {
 	// A program that is started by one that ignores SIGHUP ignores it, too.
 	heard := make(chan os.Signal, 1)
@@ -154,7 +156,8 @@ func terminate(t *testing.T, sig syscall.Signal) {
 	n := newNode(t, "")
 	n.bin = cluster.Build(t, "./cmd/blog") // whose signals they are
 	flag := filepath.Join(n.dir, "up")
-	cmd := n.command(t.Context(), "sh", "-c", "trap 'echo told; exit 7' TERM; touch "+flag+"; while :; do sleep 0.01; done")
+	cmd := n.command(t.Context(), "sh", "-c",
+		"trap 'echo told; exit 7' TERM; touch "+flag+"; while :; do sleep 0.01; done")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +204,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("the mount of a killed node: %v, want a dead one", err)
 	}
 	if code := n.run(t, "cat", n.mnt()+"/.lag"); code != 0 {
-		t.Errorf("exit code %d after a kill:\n%s", code, n.out.String())
+		t.Errorf("exit code %d after a kill, want 0:\n%s", code, n.out.String())
 	}
 }
 
@@ -231,12 +234,14 @@ func TestClearErrors(t *testing.T) {
 	t.Run("no device", func(t *testing.T) {
 		n := newNode(t, "")
 		n.bin, n.bare = cluster.Build(t, "./cmd/blog"), true // the program whose words an operator reads
-		n.mustFail(t, "blog: FUSE cannot be used: open /dev/fuse: no such file or directory (a container needs --device /dev/fuse --cap-add SYS_ADMIN)\n")
+		n.mustFail(t,
+			"blog: FUSE cannot be used: open /dev/fuse: no such file or directory (a container needs --device /dev/fuse "+
+				"--cap-add SYS_ADMIN)\n")
 	})
 	t.Run("no such child", func(t *testing.T) {
 		n := newNode(t, "exec: /no/such/program")
 		if code := n.run(t); code != 1 || !strings.Contains(n.out.String(), "/no/such/program") {
-			t.Errorf("exit code %d:\n%s", code, n.out.String())
+			t.Errorf("exit code %d, want 1 and with %q:\n%s", code, "/no/such/program", n.out.String())
 		}
 	})
 }

@@ -24,7 +24,7 @@ func TestPauseAfter(t *testing.T) {
 		}
 	}
 	if got := mount.PauseAfter(1 << 40); got != 30*time.Second {
-		t.Errorf("after very many: %s", got)
+		t.Errorf("after very many: %s, want %v", got, 30*time.Second)
 	}
 }
 
@@ -36,7 +36,7 @@ func TestFailedStartsWait(t *testing.T) {
 		n.out.Reset()
 		began := time.Now()
 		if code := n.run(t, "sh", "-c", "exit 3"); code != 3 {
-			t.Fatalf("exit code %d\n%s", code, n.out.String())
+			t.Fatalf("exit code %d, want 3\n%s", code, n.out.String())
 		}
 		out := n.out.String()
 		if strings.Contains(out, waiting) != (wait != "") || !strings.Contains(out, wait) {
@@ -61,7 +61,7 @@ func TestFailedStartsWait(t *testing.T) {
 	text := make([]byte, 1<<10)
 	got, err := read.Read(text) // the line that says that it waits
 	if err != nil || !strings.Contains(string(text[:got]), "wait=2s") {
-		t.Errorf("got %q, %v", text[:got], err)
+		t.Errorf("got %q, %v, want no error and with %q", text[:got], err, "wait=2s")
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -72,11 +72,11 @@ func TestFailedStartsWait(t *testing.T) {
 	_ = read.Close()
 	// A run that ends well begins the count anew.
 	if code := n.run(t, "true"); code != 0 || !strings.Contains(n.out.String(), "wait=2s") {
-		t.Errorf("exit code %d:\n%s", code, n.out.String())
+		t.Errorf("exit code %d, want 0 and with %q:\n%s", code, "wait=2s", n.out.String())
 	}
 	n.out.Reset()
 	if code := n.run(t, "true"); code != 0 || strings.Contains(n.out.String(), waiting) {
-		t.Errorf("exit code %d:\n%s", code, n.out.String())
+		t.Errorf("exit code %d, want 0 and without %v:\n%s", code, waiting, n.out.String())
 	}
 }
 
@@ -107,10 +107,13 @@ func (n *single) mustHaveCluster(t *testing.T, id string) {
 func TestWithoutConsul(t *testing.T) {
 	n := newNode(t, "")
 	n.withConsul(t, "http://"+n.addr, "k") // nobody listens there but the node itself, and that is no Consul
-	code := n.run(t, "sh", "-c", "cat "+n.mnt()+"/.lag; test -S $LITEFS_CONTROL && stat -c mode=%a $(dirname $LITEFS_CONTROL)")
+	code := n.run(t, "sh", "-c",
+		"cat "+n.mnt()+"/.lag; test -S $LITEFS_CONTROL && stat -c mode=%a $(dirname $LITEFS_CONTROL)")
 	out := n.out.String()
-	if code != 0 || strings.Count(out, "level=ERROR") != 1 || !strings.Contains(out, "LITEFS_CONSUL_URL") || !strings.Contains(out, "mode=700") {
-		t.Errorf("exit code %d:\n%s", code, out)
+	if code != 0 || strings.Count(out, "level=ERROR") != 1 || !strings.Contains(out, "LITEFS_CONSUL_URL") ||
+		!strings.Contains(out, "mode=700") {
+		t.Errorf("exit code %d, want 0, %q once, with %q and with %q:\n%s", code, "level=ERROR", "LITEFS_CONSUL_URL",
+			"mode=700", out)
 	}
 }
 
@@ -134,8 +137,9 @@ func TestConsulsKey(t *testing.T) {
 	t.Run("all data wiped", func(t *testing.T) {
 		n := newNode(t, "")
 		n.withConsul(t, c.url, c.key)
-		if code := n.run(t, "true"); code != 0 || !strings.Contains(n.out.String(), "this node is empty and nobody is primary") {
-			t.Errorf("exit code %d:\n%s", code, n.out.String())
+		if code := n.run(t, "true"); code != 0 ||
+			!strings.Contains(n.out.String(), "this node is empty and nobody is primary") {
+			t.Errorf("exit code %d, want 0 and with %q:\n%s", code, "this node is empty and nobody is primary", n.out.String())
 		}
 	})
 	t.Run("no set", func(t *testing.T) {
@@ -143,7 +147,7 @@ func TestConsulsKey(t *testing.T) {
 		n.withConsul(t, c.url, c.key)
 		n.mustHaveCluster(t, theirs)
 		if code := n.run(t, "true"); code != 0 || !strings.Contains(n.out.String(), "blog accept-loss") {
-			t.Errorf("exit code %d:\n%s", code, n.out.String())
+			t.Errorf("exit code %d, want 0 and with %q:\n%s", code, "blog accept-loss", n.out.String())
 		}
 	})
 }

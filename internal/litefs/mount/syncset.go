@@ -12,11 +12,12 @@ import (
 	node "blog/internal/litefs"
 )
 
-// change changes the sync set while the lease is held under the term that change names, all in one transaction: the
-// lock has the term's session and the term's index (a hand-off keeps the session), and the set is at change.Index.
+// change changes the sync set while this node holds the lease under the term that the argument names, in one
+// transaction: the lock has the session and the index of the term (a hand-off changes only the index), and the set is
+// at change.Index.
 func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node.SyncSet, error) {
 	var none node.SyncSet
-	l := c.current.Load()
+	l := c.held()
 	if l == nil || l.term() != change.Term || !c.primary() {
 		return none, node.ErrNotHeld
 	}
@@ -34,7 +35,7 @@ func (c *consulLeaser) change(ctx context.Context, change node.SyncChange) (node
 // confirmed reports whether the child has changed the set under the lease that this node has now. A child begins each
 // term so, after it has seen that the copy has what the set requires.
 func (c *consulLeaser) confirmed() bool {
-	l := c.current.Load()
+	l := c.held()
 	return l != nil && l.confirmed.Load()
 }
 
@@ -63,16 +64,16 @@ func (c *consulLeaser) put(ctx context.Context, l *consulLease, index uint64, se
 	}
 }
 
-// settled reads from Consul what no earlier change of this node's can alter any more. One that got no answer may
+// resolve reads from Consul what no earlier change of this node's can alter any more. One that got no answer may
 // still be under way: if it were to put a standby into the set after the child has read that it is not in there, the
 // child would acknowledge alone what an electable node lacks. So the same set is written once more, at a new index.
-func (c *consulLeaser) settled(ctx context.Context) (*view, error) {
+func (c *consulLeaser) resolve(ctx context.Context) (*view, error) {
 	v, err := c.read(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
 	index := c.unsettled.Load()
-	if l := c.current.Load(); l != nil && index != 0 && v.set != nil && v.set.Index == index {
+	if l := c.held(); l != nil && index != 0 && v.set != nil && v.set.Index == index {
 		set, err := c.put(ctx, l, index, *v.set)
 		switch {
 		case err == nil:
@@ -86,7 +87,7 @@ func (c *consulLeaser) settled(ctx context.Context) (*view, error) {
 	return v, nil
 }
 
-// checkMembers refuses a set without this node: nobody else could be elected who has what it acknowledges.
+// checkMembers refuses a set without this node: no other member could be elected that has what this node acknowledges.
 func (c *consulLeaser) checkMembers(set *node.SyncSet) error {
 	if !set.Has(c.data.id()) {
 		return fmt.Errorf("%w: the primary cannot leave the sync set", node.ErrRefused)
@@ -101,8 +102,9 @@ func (c *consulLeaser) checkMembers(set *node.SyncSet) error {
 	return nil
 }
 
-// acceptLoss makes this node the only member although it is outside, or lacks what the set requires. What makes it safe for the others is that nobody
-// holds the lease, in the same transaction; that what they acknowledged may be lost is what the operator accepts.
+// acceptLoss makes this node the only member although it is outside, or lacks what the set requires. It is safe for the
+// others because the same transaction checks that no node holds the lease; the operator accepts that what the others
+// acknowledged may be lost.
 func (c *consulLeaser) acceptLoss(ctx context.Context) (node.Accepted, error) {
 	var none node.Accepted
 	have, err := c.data.clusterID()
@@ -113,7 +115,7 @@ func (c *consulLeaser) acceptLoss(ctx context.Context) (node.Accepted, error) {
 	if err != nil {
 		return none, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
-	if why := c.keepsOut(v, have); why != "" {
+	if why := c.excludedBy(v, have); why != "" {
 		return none, fmt.Errorf("%w: %s", node.ErrRefused, why)
 	}
 	accepted := node.Accepted{Before: v.set, Now: node.SyncSet{Members: []node.Member{c.self()}}}
@@ -134,26 +136,31 @@ func (c *consulLeaser) acceptLoss(ctx context.Context) (node.Accepted, error) {
 		return none, fmt.Errorf("%w: %w", node.ErrNoAnswer, err)
 	}
 	if !r.done {
-		return none, fmt.Errorf("%w: the lease or the sync set has changed at this very moment; look at `blog status` and try again", node.ErrRefused)
+		return none,
+			fmt.Errorf("%w: the lease or the sync set has changed at this very moment; look at `blog status` and try again",
+				node.ErrRefused)
 	}
 	accepted.Now.Index = r.index[c.syncKey()]
 	c.lacking.Store(nil)
 	return accepted, nil
 }
 
-// keepsOut says what speaks against accepting a loss on this node; "" when nothing does.
-func (c *consulLeaser) keepsOut(v *view, clusterID string) string {
+// excludedBy says what speaks against accepting a loss on this node; "" when nothing does.
+func (c *consulLeaser) excludedBy(v *view, clusterID string) string {
 	switch {
 	case !c.candidate:
 		return "this node is no candidate; run it on one, or set REGION to PRIMARY_REGION here"
 	case clusterID == "":
 		return "this node has no data; run it on one that has"
 	case v.clusterID != "" && v.clusterID != clusterID:
-		return fmt.Sprintf("Consul's key %s belongs to another cluster, %s (this data: %s); set LITEFS_CONSUL_KEY", c.lockKey(), v.clusterID, clusterID)
+		return fmt.Sprintf("Consul's key %s belongs to another cluster, %s (this data: %s); set LITEFS_CONSUL_KEY",
+			c.lockKey(), v.clusterID, clusterID)
 	case v.held():
-		return fmt.Sprintf("%s holds the lease; nothing is lost while it does. If it is dead, wait until the lease has run out (up to %s)", v.holder.Hostname, 2*c.lease)
+		return fmt.Sprintf("%s holds the lease; nothing is lost while it does. If it is dead, wait until the lease has run "+
+			"out (up to %s)", v.holder.Hostname, 2*c.lease)
 	case v.set.Has(c.data.id()) && c.lacks() == "":
-		return "this node is in the sync set already: it has every acknowledged write and is elected as soon as the lease is free"
+		return "this node is in the sync set already: it has every acknowledged write and is elected as soon as the lease " +
+			"is free"
 	}
 	return ""
 }

@@ -21,7 +21,8 @@ func (s suite) change(t *testing.T) {
 	mustAcquire(t, a)
 	first := mustSet(t, a)
 	both := mustAdd(t, a, b)
-	if got := mustSet(t, b); got.Index != both.Index || !got.Has(a.ID) || !got.Has(b.ID) || got.Seq != 7 || both.Index <= first.Index {
+	if got := mustSet(t, b); got.Index != both.Index || !got.Has(a.ID) || !got.Has(b.ID) || got.Seq != 7 ||
+		both.Index <= first.Index {
 		t.Errorf("the set is %+v, want %+v", got, both)
 	}
 	alone := []node.Member{{ID: a.ID}}
@@ -29,14 +30,20 @@ func (s suite) change(t *testing.T) {
 		change node.SyncChange
 		want   error
 	}{
-		"a stale index":    {node.SyncChange{Term: a.Term(), Index: first.Index, Members: alone}, node.ErrSetChanged},
-		"no index":         {node.SyncChange{Term: a.Term(), Members: alone}, node.ErrSetChanged},
-		"another term":     {node.SyncChange{Term: a.Term() + "0", Index: both.Index, Members: alone}, node.ErrNotHeld},
-		"no term":          {node.SyncChange{Index: both.Index, Members: alone}, node.ErrNotHeld},
-		"without itself":   {node.SyncChange{Term: a.Term(), Index: both.Index, Members: []node.Member{{ID: b.ID}}}, node.ErrRefused},
-		"nobody":           {node.SyncChange{Term: a.Term(), Index: both.Index}, node.ErrRefused},
-		"a member twice":   {node.SyncChange{Term: a.Term(), Index: both.Index, Members: append(alone, alone...)}, node.ErrRefused},
-		"a nameless other": {node.SyncChange{Term: a.Term(), Index: both.Index, Members: append(alone, node.Member{})}, node.ErrRefused},
+		"a stale index": {node.SyncChange{Term: a.Term(), Index: first.Index, Members: alone}, node.ErrSetChanged},
+		"no index":      {node.SyncChange{Term: a.Term(), Members: alone}, node.ErrSetChanged},
+		"another term":  {node.SyncChange{Term: a.Term() + "0", Index: both.Index, Members: alone}, node.ErrNotHeld},
+		"no term":       {node.SyncChange{Index: both.Index, Members: alone}, node.ErrNotHeld},
+		"without itself": {
+			node.SyncChange{Term: a.Term(), Index: both.Index, Members: []node.Member{{ID: b.ID}}}, node.ErrRefused,
+		},
+		"nobody": {node.SyncChange{Term: a.Term(), Index: both.Index}, node.ErrRefused},
+		"a member twice": {
+			node.SyncChange{Term: a.Term(), Index: both.Index, Members: append(alone, alone...)}, node.ErrRefused,
+		},
+		"a nameless other": {
+			node.SyncChange{Term: a.Term(), Index: both.Index, Members: append(alone, node.Member{})}, node.ErrRefused,
+		},
 	} {
 		if _, err := a.Change(t.Context(), test.change); err == nil {
 			t.Errorf("%s: done", name)
@@ -45,7 +52,7 @@ func (s suite) change(t *testing.T) {
 		}
 	}
 	if got := mustSet(t, a); got.Index != both.Index {
-		t.Errorf("a refused change has changed the set: %+v", got)
+		t.Errorf("a refused change has changed the set: %+v, want Index %v", got, both.Index)
 	}
 }
 
@@ -87,9 +94,14 @@ func (s suite) lateChange(t *testing.T) {
 	mustAcquire(t, a)
 	first := mustSet(t, a)
 	positions := []string{"5-x", "7-y"}
-	before, err := a.Change(t.Context(), node.SyncChange{Term: a.Term(), Index: first.Index, Members: first.Members, Seq: 7, Positions: positions, Required: "5-x"})
-	if err != nil || before.Required != "5-x" || mustSet(t, b).Required != "5-x" || !slices.Equal(before.Positions, positions) || !slices.Equal(mustSet(t, b).Positions, positions) {
-		t.Fatalf("got %+v, %v", before, err)
+	before, err := a.Change(t.Context(), node.SyncChange{
+		Term: a.Term(), Index: first.Index, Members: first.Members, Seq: 7, Positions: positions, Required: "5-x",
+	})
+	if err != nil || before.Required != "5-x" || !slices.Equal(before.Positions, positions) {
+		t.Fatalf("got %+v, %v, want no error, Required 5-x and Positions %v", before, err, positions)
+	}
+	if got := mustSet(t, b); got.Required != "5-x" || !slices.Equal(got.Positions, positions) {
+		t.Fatalf("b reads %+v, want Required 5-x and Positions %v", got, positions)
 	}
 	txn := "/txn"
 	between.lose.Store(&txn)
@@ -97,22 +109,24 @@ func (s suite) lateChange(t *testing.T) {
 		Term: a.Term(), Index: before.Index, Members: []node.Member{{ID: a.ID}, {ID: b.ID}},
 	})
 	mustErr(t, err, node.ErrNoAnswer)
-	_, err = a.Settled(t.Context()) // nobody can know yet
+	_, err = a.Resolved(t.Context()) // nobody can know yet
 	mustErr(t, err, node.ErrNoAnswer)
 	between.lose.Store(nil)
-	set, err := a.Settled(t.Context())
-	if err != nil || set.Has(b.ID) || set.Index == before.Index || set.Required != "5-x" || !slices.Equal(set.Positions, positions) {
-		t.Fatalf("got %+v, %v", set, err)
+	set, err := a.Resolved(t.Context())
+	if err != nil || set.Has(b.ID) || set.Index == before.Index || set.Required != "5-x" ||
+		!slices.Equal(set.Positions, positions) {
+		t.Fatalf("got %+v, %v, want no error, a set without b, Required 5-x, Positions %v, and not Index %d", set, err,
+			positions, before.Index)
 	}
 	if status := between.deliver(); status != http.StatusConflict {
-		t.Errorf("the late change: status %d", status)
+		t.Errorf("the late change: status %d, want %d", status, http.StatusConflict)
 	}
 	if got := mustSet(t, a); got.Has(b.ID) || got.Index != set.Index {
 		t.Errorf("the set is %+v", got)
 	}
-	again, err := a.Settled(t.Context())
+	again, err := a.Resolved(t.Context())
 	if err != nil || again.Index != set.Index {
-		t.Errorf("what is settled is written again: %+v, %v", again, err)
+		t.Errorf("what is settled is written again: %+v, %v, want no error and Index %v", again, err, set.Index)
 	}
 }
 
@@ -156,7 +170,7 @@ func (s suite) deletedLock(t *testing.T) {
 func mustExpired(t *testing.T, lease litefs.Lease) {
 	t.Helper()
 	if err := lease.Renew(t.Context()); err != litefs.ErrLeaseExpired { //nolint:errorlint // LiteFS compares like this
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want %v", err, litefs.ErrLeaseExpired)
 	}
 }
 
@@ -194,8 +208,9 @@ func (s suite) acceptLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if accepted.Before.Index != before.Index || !accepted.Before.Has(a.ID) || accepted.Now.Has(a.ID) || !accepted.Now.Has(b.ID) {
-		t.Errorf("got %+v", accepted)
+	if accepted.Before.Index != before.Index || !accepted.Before.Has(a.ID) || accepted.Now.Has(a.ID) ||
+		!accepted.Now.Has(b.ID) {
+		t.Errorf("got %+v, want Before at %d with a, and Now with b alone", accepted, before.Index)
 	}
 	if got := mustSet(t, b); got.Index != accepted.Now.Index || got.Has(a.ID) {
 		t.Errorf("the set is %+v", got)
@@ -206,15 +221,15 @@ func (s suite) acceptLoss(t *testing.T) {
 	mustAcquire(t, b)
 }
 
-// setMeanwhile: between a node's look at the set and its transaction the primary takes the node out of the set. It lacks
-// what is acknowledged from then on.
+// setMeanwhile: between a node's read of the set and its transaction the primary takes the node out of the set. It
+// lacks what is acknowledged from then on.
 func (s suite) setMeanwhile(t *testing.T) {
 	c := s.cluster(t)
 	a := c.mustPeer(t, "a", "")
 	between := newProxy(t, c.url)
 	c.url = between.url
 	b := c.mustPeer(t, "b", "")
-	takeOut := func() error {
+	remove := func() error {
 		set, err := a.Set(t.Context())
 		if err != nil {
 			return err
@@ -231,7 +246,7 @@ func (s suite) setMeanwhile(t *testing.T) {
 	election := func() {
 		held, err := a.Acquire(t.Context())
 		if err == nil {
-			err = errors.Join(takeOut(), held.Close())
+			err = errors.Join(remove(), held.Close())
 		}
 		if err != nil {
 			t.Error(err)
@@ -246,7 +261,7 @@ func (s suite) setMeanwhile(t *testing.T) {
 	lease = mustAcquire(t, a)
 	mustAdd(t, a, b)
 	handoff := func() {
-		if err := takeOut(); err != nil {
+		if err := remove(); err != nil {
 			t.Error(err)
 		}
 	}

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// A LiteFS that does not answer within so many looks in a row will not any more. Looks are counted, not seconds: a node
+// A LiteFS that has not answered within maxMissed checks in a row is stuck. Checks are counted and not seconds: a node
 // that was frozen for a while has had no time to answer.
 const (
-	lookEvery = 2 * time.Second
-	looks     = 8
+	checkInterval = 2 * time.Second
+	maxMissed     = 8
 )
 
-// exitStuck is the exit code of a node whose LiteFS does not answer any more.
+// exitStuck is the exit code of a node whose LiteFS is stuck.
 const exitStuck = 98
 
-// watch ends this process when LiteFS's store does not answer any more. Everything in the node waits for it then, and
-// so does whoever uses the mount, so that nobody could close anything; the child dies with this process.
+// watch ends this process when LiteFS's store is stuck. Everything in the node then waits for the store, and so does
+// every user of the mount, so nothing could be closed; the child dies with this process.
 func (n *Node) watch(ctx context.Context) {
 	watchdog(ctx, func() { n.store.IsPrimary() }, func() {
 		n.log.Error("LiteFS does not answer any more: this node ends, and is to be started again", "code", exitStuck)
@@ -27,15 +27,15 @@ func (n *Node) watch(ctx context.Context) {
 	})
 }
 
-// watchdog asks again and again, and calls stuck when a question gets no answer.
+// watchdog calls ask again and again, and calls stuck when one call does not return.
 func watchdog(ctx context.Context, ask, stuck func()) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
 	for {
 		answered := make(chan struct{})
 		go func() { defer close(answered); ask() }()
 		for missed := 0; ; missed++ {
-			if missed == looks {
+			if missed == maxMissed {
 				stuck()
 				return
 			}

@@ -13,7 +13,7 @@ import (
 
 func TestWatchdog(t *testing.T) {
 	for name, c := range map[string]struct {
-		takes time.Duration // a question, from the third on
+		delay time.Duration // a question, from the third on
 		stuck bool
 	}{
 		"answers":         {0, false},
@@ -27,7 +27,7 @@ func TestWatchdog(t *testing.T) {
 				mount.Watchdog(ctx, func() {
 					if asked++; asked > 2 {
 						select {
-						case <-time.After(c.takes):
+						case <-time.After(c.delay):
 						case <-ctx.Done():
 						}
 					}

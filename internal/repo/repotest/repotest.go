@@ -12,7 +12,9 @@ import (
 	"testing/fstest"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
+	"blog/internal/transport"
 	"blog/migrations"
 )
 
@@ -53,7 +55,7 @@ func MustOpen(tb testing.TB, o repo.Options) *repo.Repo {
 		o.Migrations = migrations.FS
 	}
 	if o.Transport == nil {
-		o.Transport = repo.NewTransport(Secret)
+		o.Transport = transport.NewClient(Secret)
 		tb.Cleanup(o.Transport.Close)
 	}
 	if o.Now == nil {
@@ -74,18 +76,18 @@ func MustOpen(tb testing.TB, o repo.Options) *repo.Repo {
 	return r
 }
 
-// MustPair opens o's file as a primary and as a replica, with the replica's seat: replication takes no time, and
-// forwarding goes over real HTTP.
-func MustPair(tb testing.TB, o repo.Options) (primary, replica *repo.Repo, seat *Seat) {
+// MustPair opens o's file as a primary and as a replica, and returns the replica's node as well. Replication needs no
+// time, and forwarding goes over real HTTP.
+func MustPair(tb testing.TB, o repo.Options) (primary, replica *repo.Repo, node *Node) {
 	tb.Helper()
-	first := NewSeat(Primary())
+	first := NewNode(Primary())
 	o.Node = first
 	primary = MustOpen(tb, o)
 	server := httptest.NewServer(repo.NewHandler(primary, Secret, slog.New(slog.DiscardHandler)))
 	tb.Cleanup(server.Close)
-	seat = first.Beside(Replica(server.URL))
-	o.Node, o.LiteFS = seat, true
-	return primary, MustOpen(tb, o), seat
+	node = first.Beside(Replica(server.URL))
+	o.Node, o.LiteFS = node, true
+	return primary, MustOpen(tb, o), node
 }
 
 // As returns the context of what the actor called name does.
@@ -96,8 +98,8 @@ func As(ctx context.Context, name string) context.Context {
 // WantFields fails unless err is Invalid with messages for exactly these fields.
 func WantFields(tb testing.TB, err error, fields ...string) {
 	tb.Helper()
-	e := repo.AsError(err)
-	if err == nil || e.Code != repo.Invalid || len(e.Fields) != len(fields) {
+	e := apperr.From(err)
+	if err == nil || e.Code != apperr.Invalid || len(e.Fields) != len(fields) {
 		tb.Errorf("got %v, want messages for %v", err, fields)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +30,7 @@ type node struct {
 	name, region string
 	base         int
 	cmd          *exec.Cmd
+	logged       int64 // bytes of its log, by earlier runs
 	ended        chan struct{}
 }
 
@@ -49,7 +51,8 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	if _, err = os.Stat("/dev/fuse"); err != nil {
-		return errors.New("there is no /dev/fuse: nodes mount file systems, which needs Linux and, in a container, --device /dev/fuse --cap-add SYS_ADMIN")
+		return errors.New("there is no /dev/fuse: nodes mount file systems, which needs Linux and, in a container, " +
+			"--device /dev/fuse --cap-add SYS_ADMIN")
 	}
 	if _, err = exec.LookPath("fusermount3"); err != nil {
 		if _, err = exec.LookPath("fusermount"); err != nil {
@@ -60,7 +63,15 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	nodes := []*node{{name: "node1", region: "ams", base: 4000}, {name: "node2", region: "nrt", base: 4010}, {name: "node3", region: "iad", base: 4020}}
+	nodes := []*node{
+		{name: "node1", region: "ams", base: 4000}, {name: "node2", region: "nrt", base: 4010},
+		{name: "node3", region: "iad", base: 4020},
+	}
+	for _, n := range nodes {
+		if err = n.free(ctx); err != nil {
+			return err
+		}
+	}
 	defer func() {
 		for i := len(nodes) - 1; i >= 0; i-- {
 			err = errors.Join(err, nodes[i].stop())
@@ -86,15 +97,30 @@ func run(ctx context.Context) (err error) {
 		}
 		say(&out, fmt.Sprintf("  %s  %s  %-7s  %s   %s", n.name, n.region, role, n.public(), filepath.Join(n.dir(), "log")))
 	}
-	say(&out, "\n  The command line on a replica:\n    . "+filepath.Join(nodes[1].dir(), "env")+" && bin/blog post list\n  Ctrl-C ends them all.\n")
-	select {
-	case <-ctx.Done():
-		say(&out, "stopping")
-	case <-nodes[0].ended:
-	case <-nodes[1].ended:
-	case <-nodes[2].ended:
-	}
+	say(&out,
+		"\n  The command line on a replica:\n    . "+filepath.Join(nodes[1].dir(), "env")+
+			" && bin/blog post list\n  Ctrl-C ends them all.\n")
+	watch(ctx, nodes, &out)
 	return nil
+}
+
+// watch says which node has ended, and returns at Ctrl-C or when the last one has: who kills one wants to see what the
+// others do.
+func watch(ctx context.Context, nodes []*node, out *sync.Mutex) {
+	var all sync.WaitGroup
+	for _, n := range nodes {
+		all.Go(func() {
+			select {
+			case <-ctx.Done():
+			case <-n.ended:
+				say(out, n.end("has ended, the others go on").Error())
+			}
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		say(out, "stopping")
+	}
 }
 
 // clusterSecret is made once and kept with the data.
@@ -116,11 +142,13 @@ func clusterSecret() (string, error) {
 func (n *node) env(primary *node, secret string) ([]string, error) {
 	dir, err := filepath.Abs(n.dir())
 	return []string{
-		"LITEFS_DIR=" + filepath.Join(dir, "mnt"), "LITEFS_DATA_DIR=" + filepath.Join(dir, "litefs"), "LITEFS_ADDR=" + n.litefs(),
+		"LITEFS_DIR=" + filepath.Join(dir, "mnt"), "LITEFS_DATA_DIR=" + filepath.Join(dir, "litefs"),
+		"LITEFS_ADDR=" + n.litefs(),
 		"LITEFS_LEASE=static", "LITEFS_HOSTNAME=" + primary.private(), "LITEFS_ADVERTISE_URL=http://" + primary.litefs(),
 		"LITEFS_URL=http://" + n.litefs(), "DATABASE_PATH=" + filepath.Join(dir, "mnt", "blog.db"),
 		fmt.Sprintf("LISTEN_ADDR=127.0.0.1:%d", n.base), "PRIVATE_ADDR=" + n.private(), "PRIMARY_URL=http://{hostname}",
-		"CLUSTER_SECRET=" + secret, "PUBLIC_URL=" + primary.public(), "NODE=" + n.name, "REGION=" + n.region, "PRIMARY_REGION=" + primary.region,
+		"CLUSTER_SECRET=" + secret, "PUBLIC_URL=" + primary.public(), "NODE=" + n.name, "REGION=" + n.region,
+		"PRIMARY_REGION=" + primary.region,
 	}, err
 }
 
@@ -140,8 +168,12 @@ func (n *node) start(ctx context.Context, primary *node, secret string, out *syn
 	if err = os.WriteFile(filepath.Join(n.dir(), "env"), []byte(script.String()), 0o600); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(n.dir(), "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600) // #nosec G304 -- names of our own
+	// #nosec G304 -- names of our own
+	log, err := os.OpenFile(filepath.Join(n.dir(), "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
+		return err
+	}
+	if n.logged, err = log.Seek(0, io.SeekEnd); err != nil {
 		return err
 	}
 	// It outlives ctx: stop ends it, the replicas before the primary.
@@ -172,6 +204,36 @@ func (n *node) start(ctx context.Context, primary *node, secret string, out *syn
 	return nil
 }
 
+// free fails while another program has one of the node's ports. It would answer in the node's place, and the node be
+// taken for ready.
+func (n *node) free(ctx context.Context) error {
+	for _, addr := range []string{fmt.Sprintf("127.0.0.1:%d", n.base), n.private(), n.litefs()} {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if err != nil {
+			return fmt.Errorf("%s needs %s, which another program has (another `make run` or `make cluster`?): %w", n.name,
+				addr, err)
+		}
+		if err = l.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end returns the error that the node has come to an end, with the last line of its log that says why, if there is one.
+func (n *node) end(what string) error {
+	path := filepath.Join(n.dir(), "log")
+	why := ""
+	if text, err := os.ReadFile(path); err == nil { // #nosec G304 -- names of our own
+		for line := range strings.Lines(string(text[min(n.logged, int64(len(text))):])) {
+			if strings.HasPrefix(line, "blog: ") {
+				why = " (" + strings.TrimSpace(line) + ")"
+			}
+		}
+	}
+	return fmt.Errorf("%s %s%s; its log is %s", n.name, what, why, path)
+}
+
 // ready waits until the node serves readers.
 func (n *node) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -181,9 +243,9 @@ func (n *node) ready(ctx context.Context) error {
 	for {
 		select {
 		case <-n.ended:
-			return fmt.Errorf("%s has ended; its log is %s", n.name, filepath.Join(n.dir(), "log"))
+			return n.end("has ended")
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready; its log is %s", n.name, filepath.Join(n.dir(), "log"))
+			return n.end("is not ready")
 		case <-tick.C:
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.public()+"/readyz", nil)

@@ -1,5 +1,5 @@
 // @ts-check
-// A button on each block of code that copies it.
+// Adds a button to each block of code that copies the code.
 
 export function start() {
   if (!navigator.clipboard) return;

@@ -1,9 +1,9 @@
 // @ts-check
-// Keeps what is being written: a copy in this browser until the server has
-// it, and a question before the page is left with unsaved text.
+// Stores a copy of the text in this browser until the server has it, and asks before the page is left with
+// unsaved text.
 
 const NAMES = ["title", "body", "description", "tags", "slug", "published_at"];
-const SENT = "draft-sent"; // sessionStorage: the copy whose form was sent last
+const SENT = "draft-sent"; // key in sessionStorage of the copy whose form was sent last
 
 /** @typedef {{at: string, fields: Record<string, string>}} Copy */
 
@@ -24,7 +24,7 @@ function settle() {
     sessionStorage.removeItem(SENT);
     if (document.querySelector("[data-draft-done]")) localStorage.removeItem(sent);
   } catch {
-    // No storage: there is no copy either.
+    // Without storage there is no copy.
   }
 }
 
@@ -34,7 +34,7 @@ class Editor {
     this.form = form;
     this.slot = `draft:${form.dataset.editor}`;
     this.loaded = JSON.stringify(this.read());
-    // Text that came back from a refused request is on no server.
+    // Text from a refused request is on no server.
     this.dirty = "editorKept" in form.dataset;
     this.sending = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -84,7 +84,7 @@ class Editor {
     try {
       if (!harmless) sessionStorage.setItem(SENT, this.slot);
     } catch {
-      // No storage: there is no copy that could go.
+      // Without storage there is no copy to remove.
     }
   }
 

@@ -1,6 +1,6 @@
 // @ts-check
-// How long to wait before the same thing is tried again. After a failover all readers
-// have lost the same server at the same moment: each waits for a time of its own.
+// Computes how long to wait before something is tried again. After a failover all readers have lost the same
+// server at the same moment, so each waits for a random time.
 
 /**
  * A backoff: between half of what it would be without chance and all of it.

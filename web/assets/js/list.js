@@ -1,5 +1,6 @@
 // @ts-check
-// A live list of cards: newest first, at most data-limit of them.
+// Updates a live list of cards, with at most data-limit of them: pinned ones first, then the newest
+// (data-order).
 
 import { morph } from "./morph.js";
 import { announce, hide, show } from "./notices.js";
@@ -71,7 +72,7 @@ export class LiveList {
       this.offer();
     } else {
       keepPlace(document.body, () => this.insert(card));
-      announce(`New post: ${title(card)}`);
+      announce(`${pinned(card) ? "Pinned" : "New"} post: ${title(card)}`);
       this.settle();
     }
   }
@@ -83,7 +84,7 @@ export class LiveList {
       known.remove();
       this.insert(known);
     });
-    // It may have gone to the next page, and that page's first have come here.
+    // The card may have moved to the next page, and that page's first one to this page.
     if (this.element.lastElementChild === known && this.element.hasAttribute("data-more")) this.page.refetch();
     this.settle();
   }
@@ -115,13 +116,13 @@ export class LiveList {
 
   /** Makes the length right, and what the page says about its list. */
   settle() {
-    // A total that the page names is known to the server alone.
+    // Only the server knows the total that the page shows.
     let outdated = document.querySelector("[data-live-total]") !== null;
     while (this.cards.length > this.limit) {
       const last = this.element.lastElementChild;
       keepPlace(document.body, () => last?.remove());
       this.element.setAttribute("data-more", "");
-      // What went has to be found on another page, if there is a way there.
+      // The card that was removed has to be on another page, if there is a link to one.
       outdated ||= document.querySelector("main [rel=next]") === null;
     }
     outdated ||= this.cards.length < this.limit && this.element.hasAttribute("data-more");
@@ -151,7 +152,7 @@ export class LiveList {
 }
 
 /**
- * Whether a stands before b: newest first, then the larger id.
+ * Whether a stands before b: by data-order, as text, then by id; the larger first.
  * @param {HTMLElement} a @param {HTMLElement} b
  */
 function before(a, b) {
@@ -164,6 +165,9 @@ const number = (card) => Number(card.id.replace(/^post-/, ""));
 
 /** @param {HTMLElement} card */
 const title = (card) => card.querySelector("a")?.textContent ?? "";
+
+/** @param {HTMLElement} card */
+const pinned = (card) => card.dataset.order?.startsWith("pinned") ?? false;
 
 /** @param {string} html @returns {HTMLElement | null} */
 export function parse(html) {

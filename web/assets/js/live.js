@@ -1,8 +1,7 @@
 // @ts-check
 // Follows the page's topics: <main data-live-topics data-cursor data-live-mode>.
-// Frames are the state of one subject each, so the newest always wins; a frame
-// that cannot be used by itself makes the page fetch its own address and
-// merge what it gets.
+// Each frame is the state of one subject, so the newest one always counts. A frame that is not enough by itself
+// makes the page fetch its own address and merge the answer.
 
 import { LiveList, parse } from "./list.js";
 import { morph } from "./morph.js";
@@ -20,7 +19,7 @@ class Live {
     this.main = main;
     this.topics = (main.dataset.liveTopics ?? "").split(",");
     this.mode = main.dataset.liveMode;
-    this.newer = ""; // the version of a server that is another than the page's
+    this.newer = ""; // the server's version, when it differs from the page's
     /** @type {any[] | null} frames that came while the page was being fetched */
     this.held = null;
     /** @type {Map<string, () => void>} what a reader's hand kept from being done */
@@ -67,7 +66,7 @@ class Live {
     document.dispatchEvent(new CustomEvent("live:frame", { detail: frame }));
   }
 
-  // Its cursor is not taken: what was missed since the page's own is still to come.
+  // The page retains its own cursor, because what it has missed since is still to come.
   /** @param {any} frame */
   hello(frame) {
     this.socket.heartbeat = Number(frame.heartbeat) || 0;
@@ -121,7 +120,7 @@ class Live {
     this.undone.delete(what);
     let left = 0;
     keepPlace(document.body, () => (left = morph(now, /** @type {Element} */ (next.cloneNode(true)))));
-    // Of a whole page there may be something newer by then.
+    // By then a newer state of the page may be there.
     if (left > 0) this.undone.set(what, now === this.main ? () => this.refetch.now() : () => this.merge(now, next));
     const changed = now.querySelector("h1")?.textContent ?? "";
     if (title && document.title.startsWith(title)) document.title = changed + document.title.slice(title.length);
@@ -179,7 +178,7 @@ class Live {
       const ids = [...next.querySelectorAll("[data-live-list] > *")].map((card) => card.id);
       if (response.ok && ids.join() === this.list?.cards.map((card) => card.id).join()) return true;
     } catch {
-      // Not known: better one notice too many.
+      // It is not known, and one notice too many is better than none.
     }
     show("changed", "The list has changed.", { label: "Reload", act: () => location.reload() });
     return true;

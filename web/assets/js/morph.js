@@ -1,10 +1,8 @@
 // @ts-check
-// Makes a living element like a new one and touches nothing that need not
-// change. Children are matched by id and by being equal (the longest common
-// subsequence of both lists), the rest by position and tag. What a reader has
-// in hand is left alone: a focused control's value, an opened <details>, a
-// selection, playing media. Nodes that a script of ours put in carry
-// data-script and are nobody's business here.
+// Makes an element of the page equal to a new one, and changes nothing else. It matches children by id and by
+// equality (the longest common subsequence of both lists), and the others by position and tag. It does not
+// change what a reader uses: the value of a focused control, an opened <details>, a selection, media that
+// play. It ignores nodes with data-script, which another script of the site has added.
 
 /** Longest lists, as the product of their lengths, that are compared in full. */
 const COMPARED = 4_000_000;
@@ -43,7 +41,7 @@ function element(from, to, state) {
     return;
   }
   if (from instanceof HTMLTextAreaElement) {
-    // Its text is only its default value: what was typed stays.
+    // Its text is only its default value, so what was typed stays.
     if (from.defaultValue !== to.textContent) from.defaultValue = to.textContent ?? "";
     return;
   }
@@ -174,7 +172,7 @@ function remove(node, state) {
 
 /** @param {Element} parent @param {Node} node @param {Node | null} before */
 function move(parent, node, before) {
-  // moveBefore keeps focus, scrolling and media alive where it is known.
+  // moveBefore, where the browser has it, preserves focus, scrolling and media.
   if ("moveBefore" in parent) /** @type {any} */ (parent).moveBefore(node, before);
   else parent.insertBefore(node, before);
 }

@@ -1,6 +1,5 @@
 // @ts-check
-// What the page says about itself: one notice of each kind at the bottom of
-// the window, and words for screen readers.
+// Shows notices about the page: one of each kind at the bottom of the window, and words for screen readers.
 
 const box = () => /** @type {HTMLElement} */ (document.querySelector("[data-notices]"));
 
@@ -28,7 +27,7 @@ export function show(kind, text, action) {
     notice.append(button);
   }
   if (text) {
-    // It stays, unseen, so that the same words do not come back.
+    // It stays, hidden, so that the same words do not appear again.
     const close = Object.assign(document.createElement("button"), { type: "button", className: "quiet small", textContent: "✕" });
     close.setAttribute("aria-label", "Dismiss");
     close.addEventListener("click", () => notice.setAttribute("hidden", ""));

@@ -1,6 +1,5 @@
 // @ts-check
-// Keeps the reader's place: what is at the top of the window stays there
-// while something above it grows or shrinks.
+// Keeps what is at the top of the window there while something above it grows or shrinks.
 
 /**
  * Runs change and undoes what it did to the scroll position.
@@ -36,12 +35,12 @@ function visible(root) {
       if (box.top >= 0 || child.childElementCount === 0) found.push({ element: child, top: box.top });
       else {
         walk(child);
-        // A block that began above the window holds text that is in it now.
+        // A block that begins above the window has text in the window.
         found.push({ element: child, top: box.top });
       }
     }
   };
   walk(root);
-  // Those that begin in the window are better: the others may grow above it.
+  // Blocks that begin in the window are better, because others may grow above it.
   return [...found.filter((f) => f.top >= 0), ...found.filter((f) => f.top < 0)];
 }

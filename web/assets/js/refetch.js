@@ -1,12 +1,12 @@
 // @ts-check
-// When a page fetches itself: one fetch at a time, and in a burst of changes at times of
-// its own, since all readers are told of the same changes in the same moment.
+// Decides when a page fetches itself: one fetch at a time, and at random times during many changes, because
+// all readers receive the same changes at the same moment.
 
 import { backoff, spread } from "./jitter.js";
 
-const SHOWN = 2_000; // ms that the fetches of pages that are shown are spread over
-const HIDDEN = 30_000; // and those of pages that nobody sees
-const FIRST = 250; // ms, doubled at each fetch that failed
+const SHOWN = 2_000; // ms over which fetches of visible pages are spread
+const HIDDEN = 30_000; // ms over which fetches of hidden pages are spread
+const FIRST = 250; // ms, doubled after each failed fetch
 const LONGEST = 10_000;
 
 export class Refetch {

@@ -1,15 +1,15 @@
 // @ts-check
-// A websocket that comes back: jittered backoff, a word when it stays away,
-// asleep while the page is in the browser's back/forward cache.
+// A websocket that reconnects at random intervals, reports when it stays disconnected, and pauses while the page is
+// in the browser's back/forward cache.
 
 import { backoff, spread } from "./jitter.js";
 import { hide, show } from "./notices.js";
 
-const PLANNED = 1_000; // ms that readers are spread over whom a server has sent away
-const FIRST = 100; // ms, doubled at each failure
+const PLANNED = 1_000; // ms over which readers that a server has sent away are spread
+const FIRST = 100; // ms, doubled after each failure
 const LONGEST = 10_000;
-const STEADY = 5_000; // a connection that lived this long starts the backoff anew
-const QUIET = 4_000; // how long nobody is told that the connection is away
+const STEADY = 5_000; // ms after which a connection resets the backoff
+const QUIET = 4_000; // ms for which a lost connection is not reported
 
 export class Socket {
   /**
@@ -29,7 +29,7 @@ export class Socket {
     window.addEventListener("pageshow", (event) => event.persisted && this.start());
     window.addEventListener("online", () => this.again());
     document.addEventListener("visibilitychange", () => {
-      // A laptop that wakes up has a socket that nobody holds at the other end.
+      // A laptop that wakes up has a socket whose other end is gone.
       if (!document.hidden && this.socket?.readyState !== WebSocket.OPEN) this.again();
     });
   }
@@ -73,8 +73,8 @@ export class Socket {
   lost(code) {
     this.socket = null;
     for (const name of ["steady", "heartbeat", "opening"]) this.clear(name);
-    // Going away or restarting: all readers come back at once, so each of them
-    // waits for a moment of its own.
+    // The server goes away or restarts. All readers come back at the same time, so each of them waits for a
+    // random time.
     const planned = code === 1001 || code === 1012;
     const wait = planned ? spread(PLANNED) : backoff(FIRST, LONGEST, this.attempt);
     if (!planned) this.attempt = Math.min(this.attempt + 1, 16);

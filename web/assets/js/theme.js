@@ -1,5 +1,5 @@
 // @ts-check
-// Lets the reader choose between light, dark and what the system says.
+// Lets the reader choose between light, dark and the system's theme.
 
 export function start() {
   const item = document.querySelector("[data-theme-control]");

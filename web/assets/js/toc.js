@@ -1,5 +1,5 @@
 // @ts-check
-// Marks in the table of contents where the reader is.
+// Marks the reader's place in the table of contents.
 
 export function start() {
   /** @type {IntersectionObserver | null} */
@@ -14,7 +14,7 @@ export function start() {
       const heading = document.getElementById(link.getAttribute("href")?.slice(1) ?? "");
       if (heading) links.set(heading, link);
     }
-    // Headings cross the line a third down the window; the last above it is where we are.
+    // The reader's place is the last heading above a line at a third of the window's height.
     observer = new IntersectionObserver(() => mark(links), { rootMargin: "0px 0px -67% 0px" });
     for (const heading of links.keys()) observer.observe(heading);
     mark(links);

@@ -1,7 +1,7 @@
 // @ts-check
-// Stores a picture without leaving the editor, and shows how much of it has arrived: the
-// first half of the bar is the way to the server, the second the server's way to the
-// database. Without this the form does the same, with a new page.
+// Stores a picture without leaving the editor, and shows its progress: the first half of the bar is the way to
+// the server, and the second the way from there to the database. Without it the form does the same, with a
+// new page.
 
 const AWAY = "The picture could not be stored. Try again in a moment.";
 const SIGNED_OUT = "You are not signed in any more. Sign in in another tab, and try again.";
@@ -20,7 +20,7 @@ class Upload {
     this.box = box;
     this.address = address;
     this.busy = false;
-    // Before the editor hears of it: the page is not left.
+    // This handler runs before the editor's, because the page is not left.
     form.addEventListener("submit", (event) => this.send(event), true);
   }
 
@@ -30,7 +30,7 @@ class Upload {
     if (!(button instanceof HTMLButtonElement) || button.value !== "upload") return;
     const input = this.box.querySelector("input[type=file]");
     const file = input instanceof HTMLInputElement ? input.files?.[0] : null;
-    if (!file) return; // the server's page says what is missing
+    if (!file) return; // the server's answer says what is missing
     event.preventDefault();
     event.stopImmediatePropagation();
     if (this.busy) return;
@@ -85,7 +85,7 @@ class Upload {
     try {
       await fetch(`${this.address}/seen`, { method: "POST", body: new URLSearchParams({ position }) });
     } catch {
-      // The picture is stored all the same.
+      // The picture is stored in any case.
     }
   }
 

@@ -65,11 +65,11 @@ func (c *Client) Stream(
 	for name, pos := range positions {
 		s.positions[name] = pos
 	}
-	offered := c.takePartial(positions)
+	offered := c.acceptPartial(positions)
 	header, body, err := c.post(ctx, primaryURL, nodeID, positions, filter, offered)
 	if err != nil {
 		cancel()
-		c.keepPartial(offered)
+		c.retainPartial(offered)
 		return nil, err
 	}
 	if offered != nil {
@@ -127,9 +127,9 @@ func (c *Client) post(
 	return resp.Header, resp.Body, nil
 }
 
-// takePartial returns the interrupted image if a replica at positions needs it still, and nil otherwise. The replica
+// acceptPartial returns the interrupted image if a replica at positions needs it still, and nil otherwise. The replica
 // was at the image's position when the image began; at any other it has followed or been a primary since.
-func (c *Client) takePartial(positions map[string]ltx.Pos) *partial {
+func (c *Client) acceptPartial(positions map[string]ltx.Pos) *partial {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.partial
@@ -142,8 +142,8 @@ func (c *Client) takePartial(positions map[string]ltx.Pos) *partial {
 	return p
 }
 
-// keepPartial keeps p, which may be nil, for the next stream in place of any other.
-func (c *Client) keepPartial(p *partial) {
+// retainPartial stores p, which may be nil, for the next stream in place of any other.
+func (c *Client) retainPartial(p *partial) {
 	if p == nil {
 		return
 	}

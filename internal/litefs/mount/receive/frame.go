@@ -68,10 +68,10 @@ func layout(t litefs.StreamFrameType) (fixed int, text, ok bool) {
 // readHead reads a frame up to its payload, which it leaves in r. It returns io.EOF where the stream ends between two
 // frames, and io.ErrUnexpectedEOF within one.
 func readHead(r io.Reader) (*frame, error) {
-	const word = 4 // bytes of a type, and of a length
-	head := make([]byte, word)
+	const fieldSize = 4 // bytes of a type, and of a length
+	head := make([]byte, fieldSize)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, err //nolint:wrapcheck // LiteFS compares io.EOF
+		return nil, err // unwrapped: LiteFS compares io.EOF
 	}
 	typ := litefs.StreamFrameType(binary.BigEndian.Uint32(head))
 	fixed, text, ok := layout(typ)
@@ -90,10 +90,10 @@ func readHead(r io.Reader) (*frame, error) {
 	if !text {
 		return f, nil
 	}
-	if err := more(word); err != nil {
+	if err := more(fieldSize); err != nil {
 		return nil, err
 	}
-	n := binary.BigEndian.Uint32(head[len(head)-word:])
+	n := binary.BigEndian.Uint32(head[len(head)-fieldSize:])
 	if n > maxText {
 		return nil, fmt.Errorf("the stream has a frame with a text of %d bytes: more than %d", n, maxText)
 	}

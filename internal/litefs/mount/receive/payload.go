@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is how many bytes of a file are written between two looks at the disk's free space, and how many LiteFS reads
-// before their space is given back.
+// step is how many bytes of a file are written between two checks of the free space of the disk, and how many LiteFS
+// reads before their space is released.
 const step = 1 << 20
 
 // payload is the content of an LTX frame: one LTX file, in memory or in a file of the spool. One goroutine writes it
@@ -35,7 +35,7 @@ type payload struct {
 	header ltx.Header
 	limit  int64 // no LTX file with this header is longer
 
-	checked   int64 // size when the disk's free space was looked at last
+	checked   int64 // size when the disk's free space was checked last
 	freed     int64 // bytes whose space has been given back
 	discarded sync.Once
 }
@@ -157,7 +157,7 @@ func (p *payload) verify() (ltx.Pos, error) {
 // readAt reads into b what is at off. It returns io.EOF at the payload's end.
 func (p *payload) readAt(b []byte, off int64) (int, error) {
 	if p.file != nil {
-		return p.file.ReadAt(b, off) //nolint:wrapcheck // io.EOF is the caller's to compare
+		return p.file.ReadAt(b, off) // unwrapped: io.EOF is the caller's to compare
 	}
 	if off >= int64(len(p.memory)) {
 		return 0, io.EOF

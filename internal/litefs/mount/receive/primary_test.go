@@ -256,7 +256,7 @@ func mustBeEmpty(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) > 0 {
-		t.Fatalf("the spool has %v, %v", entries, err)
+		t.Fatalf("the spool has %v, %v, want no error and 0 of them", entries, err)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// maxWaiting bounds the bytes of the frames that wait for LiteFS. While more wait nothing is read from the network, and
-// the primary's writes wait as well, once the connection's own buffers are full. The bound is small because LiteFS
-// applies what waits before it hears that the primary is gone.
+// maxWaiting limits the bytes of the frames that wait for LiteFS. While more wait nothing is read from the network, and
+// the primary's writes wait as well once the buffers of the connection are full. The limit is small because LiteFS
+// applies what waits before it notices that the primary has ended.
 const maxWaiting = 4 << 20
 
 // queue hands complete frames from the goroutine that receives them to LiteFS, in order.
@@ -18,7 +18,7 @@ type queue struct {
 	changed *sync.Cond
 	waiting []*frame
 	bytes   int64  // of waiting
-	taken   *frame // what LiteFS reads
+	current *frame // what LiteFS reads
 	err     error  // why there is no frame after those that wait
 }
 
@@ -51,8 +51,8 @@ func (q *queue) put(f *frame) {
 	q.changed.Broadcast()
 }
 
-// take waits for a frame and returns it. It returns what end was given once no frame waits.
-func (q *queue) take() (*frame, error) {
+// next waits for a frame and returns it. It returns what end was given once no frame waits.
+func (q *queue) next() (*frame, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.waiting) == 0 && q.err == nil {
@@ -65,7 +65,7 @@ func (q *queue) take() (*frame, error) {
 	q.waiting[0] = nil
 	q.waiting = q.waiting[1:]
 	q.bytes -= f.cost()
-	q.taken = f
+	q.current = f
 	q.changed.Broadcast()
 	return f, nil
 }
@@ -87,9 +87,9 @@ func (q *queue) close() {
 	for _, f := range q.waiting {
 		f.discard()
 	}
-	if q.taken != nil {
-		q.taken.discard()
+	if q.current != nil {
+		q.current.discard()
 	}
-	q.waiting, q.bytes, q.taken, q.err = nil, 0, nil, net.ErrClosed
+	q.waiting, q.bytes, q.current, q.err = nil, 0, nil, net.ErrClosed
 	q.changed.Broadcast()
 }

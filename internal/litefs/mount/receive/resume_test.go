@@ -84,7 +84,7 @@ func TestRandomCuts(t *testing.T) {
 	store := mustReplica(t, client, filepath.Dir(spool), p.serve(t))
 	awaitCopy(t, store, h)
 	if streams, _, _ := p.count(); streams < len(h.txs)/3 {
-		t.Errorf("%d streams: the test tests little", streams)
+		t.Errorf("%d streams: the test tests little, want at least %d", streams, len(h.txs)/3)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestImageNotNeeded(t *testing.T) {
 		for _, pos := range []ltx.Pos{{}, c.pos} {
 			st := mustStream(t, client, "http://primary", pos)
 			if got, _ := consume(t, st); len(got) > 0 {
-				t.Errorf("%s: %d frames arrived", name, len(got))
+				t.Errorf("%s: %d frames arrived, want 0", name, len(got))
 			}
 			if err := st.Close(); err != nil {
 				t.Error(err)
@@ -181,7 +181,7 @@ func TestSpace(t *testing.T) {
 	st := mustStream(t, client, "http://primary", ltx.Pos{})
 	got, err := consume(t, st)
 	if len(got) != 1 || !errors.Is(err, receive.ErrNoRoom) || !strings.Contains(err.Error(), "256 MB stay free") {
-		t.Errorf("%d frames, and %v", len(got), err)
+		t.Errorf("%d frames, and %v, want 1, %v and with %q", len(got), err, receive.ErrNoRoom, "256 MB stay free")
 	}
 	if err = st.Close(); err != nil {
 		t.Error(err)
@@ -189,12 +189,12 @@ func TestSpace(t *testing.T) {
 	mustBeEmpty(t, spool)
 	_, err = client.Stream(t.Context(), "http://primary", 1, nil, nil)
 	if !errors.Is(err, receive.ErrNoRoom) || calls != 1 {
-		t.Errorf("asked %d times, and %v", calls, err)
+		t.Errorf("asked %d times, and %v, want %v and 1", calls, err, receive.ErrNoRoom)
 	}
 	free += 2 * image
 	st = mustStream(t, client, "http://primary", ltx.Pos{})
 	if got, err := consume(t, st); len(got) != 2 || err != io.EOF { //nolint:errorlint // LiteFS compares like this
-		t.Errorf("with room: %d frames, and %v", len(got), err)
+		t.Errorf("with room: %d frames, and %v, want 2 and %v", len(got), err, io.EOF)
 	}
 	if err := st.Close(); err != nil {
 		t.Error(err)
@@ -213,14 +213,14 @@ func TestSpaceGivenBack(t *testing.T) {
 	}
 	files, err := os.ReadDir(spool)
 	if err != nil || len(files) != 1 {
-		t.Fatalf("the spool has %v, %v", files, err)
+		t.Fatalf("the spool has %v, %v, want no error and 1 of them", files, err)
 	}
 	info, err := files[0].Info()
 	if err != nil {
 		t.Fatal(err)
 	}
 	const blocks, most = 512, 2 << 20
-	on := info.Sys().(*syscall.Stat_t).Blocks * blocks //nolint:forcetypeassert // on Linux
+	on := info.Sys().(*syscall.Stat_t).Blocks * blocks
 	if info.Size() < int64(len(h.images[0])) || on > most {
 		t.Errorf("of a file of %d bytes that has been read %d are on the disk", info.Size(), on)
 	}

@@ -42,7 +42,7 @@ func (s *stream) start(ctx context.Context, body io.ReadCloser) {
 	go func() {
 		defer close(s.ended)
 		err := s.receive(bufio.NewReaderSize(body, buffer))
-		s.client.keepPartial(s.resumed)
+		s.client.retainPartial(s.resumed)
 		s.queue.end(err)
 	}()
 }
@@ -55,7 +55,7 @@ func (s *stream) ClusterID() string { return s.clusterID }
 func (s *stream) Read(p []byte) (int, error) {
 	for {
 		if s.current == nil {
-			f, err := s.queue.take()
+			f, err := s.queue.next()
 			if err != nil {
 				return 0, err
 			}
@@ -120,7 +120,7 @@ func (s *stream) receivePayload(r io.Reader, name string) (*payload, error) {
 		switch {
 		case broken == nil || in.ended:
 		case p.resumable():
-			s.client.keepPartial(&partial{name: name, position: s.positions[name], payload: p})
+			s.client.retainPartial(&partial{name: name, position: s.positions[name], payload: p})
 			return nil, fmt.Errorf("the stream broke after %d bytes of an image of %s: %w", p.size, name, broken)
 		default:
 			p.discard()

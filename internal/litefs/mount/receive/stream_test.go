@@ -154,7 +154,7 @@ func TestEveryCut(t *testing.T) {
 		const chunks = 3 * 2 // lengths in the frame, which come again with its head
 		head := len(mustLTXFrame(t, nil, p.chunk).bytes)
 		if again := p.imageBytes - len(h.images[p.from-1]) - p.streams*(head+chunks); again > memory+1<<7 {
-			t.Fatalf("cut at %d of %d: %d bytes of the image were sent again", cut, total, again)
+			t.Fatalf("cut at %d of %d: %d bytes of the image were sent again, want at most %d", cut, total, again, memory+1<<7)
 		}
 		mustBeEmpty(t, spool)
 	}
@@ -218,10 +218,10 @@ func TestImpossibleFrame(t *testing.T) {
 		st := mustStream(t, client, "http://primary", ltx.Pos{})
 		got, err := io.ReadAll(st)
 		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) || len(got) > 0 {
-			t.Errorf("%s: LiteFS gets %d bytes, and %v", name, len(got), err)
+			t.Errorf("%s: LiteFS gets %d bytes, and %v, want an error, not %v and 0", name, len(got), err, io.ErrUnexpectedEOF)
 		}
 		if read := len(wire) - body.Len(); read > 1<<18 {
-			t.Errorf("%s: %d bytes were received before that was clear", name, read)
+			t.Errorf("%s: %d bytes were received before that was clear, want at most %d", name, read, 1<<18)
 		}
 		if err := st.Close(); err != nil {
 			t.Error(err)
@@ -265,7 +265,7 @@ func TestSlowReplica(t *testing.T) {
 		}
 		got, err := io.ReadAll(st)
 		if err != nil || len(got) < beats*12 || !bytes.Equal(got[:beats*12], want[:beats*12]) {
-			t.Errorf("%d bytes arrived, and %v", len(got), err)
+			t.Errorf("%d bytes arrived, and %v, want no error and the %d bytes that were sent first", len(got), err, beats*12)
 		}
 		payloads := bytes.NewReader(got[beats*12:])
 		for i := range frames {
@@ -273,7 +273,8 @@ func TestSlowReplica(t *testing.T) {
 				t.Fatal(err)
 			}
 			if p, err := dechunk(payloads); err != nil || !bytes.Equal(p, h.images[0]) {
-				t.Fatalf("frame %d has a payload of %d bytes, %v", i, len(p), err)
+				t.Fatalf("frame %d has a payload of %d bytes, equal: %t, %v, want no error and the %d bytes of the image", i,
+					len(p), bytes.Equal(p, h.images[0]), err, len(h.images[0]))
 			}
 		}
 		if err := st.Close(); err != nil {
@@ -322,6 +323,6 @@ func TestNotice(t *testing.T) {
 		t.Error(err)
 	}
 	if !strings.Contains(log.String(), why) {
-		t.Errorf("the log is %q", log.String())
+		t.Errorf("the log is %q, want with %v", log.String(), why)
 	}
 }

@@ -28,11 +28,11 @@ func TestAPI(t *testing.T) {
 	p := mustPrimary(t, settings{})
 	info, err := litefshttp.NewClient().Info(t.Context(), p.server.URL()) // over HTTP/2
 	if err != nil || !info.IsPrimary {
-		t.Errorf("info: %+v, %v", info, err)
+		t.Errorf("info: %+v, %v, want no error and IsPrimary true", info, err)
 	}
 	status, text := p.mustAsk(t, http.MethodGet, "/info")
 	if status != http.StatusOK || !strings.Contains(text, `"isPrimary": true`) {
-		t.Errorf("/info: %d, %s", status, text)
+		t.Errorf("/info: %d, %s, want %d and with %q", status, text, http.StatusOK, `"isPrimary": true`)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -53,16 +53,17 @@ func TestAPI(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			status, text := p.mustAsk(t, method, path)
 			if status != http.StatusForbidden || !strings.Contains(text, "is not served") {
-				t.Errorf("%s %s: %d, %q", method, path, status, text)
+				t.Errorf("%s %s: %d, %q, want %d and with %q", method, path, status, text, http.StatusForbidden, "is not served")
 			}
 		}
 	}
 	if status, _ := p.mustAsk(t, http.MethodPost, "/stream"); status != http.StatusUpgradeRequired {
-		t.Errorf("/stream over HTTP/1.1: %d", status)
+		t.Errorf("/stream over HTTP/1.1: %d, want %d", status, http.StatusUpgradeRequired)
 	}
 	if status, text := p.mustAsk(t, http.MethodGet, "/metrics"); status != http.StatusOK ||
 		!strings.Contains(text, "litefs_is_primary") || !strings.Contains(text, "blog_streams 0") {
-		t.Errorf("/metrics: %d, %s", status, text)
+		t.Errorf("/metrics: %d, %s, want %d, with %q and with %q", status, text, http.StatusOK, "litefs_is_primary",
+			"blog_streams 0")
 	}
 }
 

@@ -26,8 +26,8 @@ type aside struct {
 // be made, however long anybody waits.
 func (a *aside) ignored() bool { return errors.Is(a.err, errWALMode) }
 
-// names are the databases to look at: what has changed and what was set aside, in order. An image delays everything
-// behind it in the stream, so those that wait for one come last.
+// names returns the databases to check: those that have changed and those that were set aside, in order. An image
+// delays everything behind it in the stream, so databases that wait for one come last.
 func (n *session) names(dirty map[string]struct{}) []string {
 	var names, last []string
 	for _, name := range slices.Sorted(maps.Keys(dirty)) {
@@ -87,7 +87,7 @@ func (n *session) due(name string) bool {
 	}
 }
 
-// awaitImage sets the database aside until its image is complete, or will never be. The session looks at it then.
+// awaitImage sets the database aside until its image is complete or has failed. The session checks it then.
 func (n *session) awaitImage(name string, g *image) {
 	n.changeAside(name, func(a *aside) { a.image, a.err = g, nil })
 	n.server.running.Go(func() {
@@ -98,7 +98,7 @@ func (n *session) awaitImage(name string, g *image) {
 		}
 		select {
 		case n.wake <- struct{}{}:
-		default: // it will look already
+		default: // it is about to check
 		}
 	})
 }
@@ -148,7 +148,7 @@ func (n *session) complete() bool {
 	return n.asideLocked() == ""
 }
 
-// notice tells the log and the follower, every noticePause, what was set aside and why.
+// notice reports to the log and to the follower, every noticePause, what is set aside and why.
 func (n *session) notice() error {
 	for _, name := range slices.Sorted(maps.Keys(n.aside)) {
 		a := n.aside[name]

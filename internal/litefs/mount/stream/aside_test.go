@@ -41,31 +41,31 @@ func (p *primary) mustImport(t *testing.T, mode string) {
 
 // mustUntil reads frames up to one that is told of in those words, and returns all of them in words. The stream must
 // not end.
-func (f *follower) mustUntil(t *testing.T, words string) (all []string) {
+func (f *follower) mustUntil(t *testing.T, text string) (all []string) {
 	t.Helper()
 	const limit = 30 * time.Second // there is a heartbeat each second
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		frame, err := f.next()
 		must(t, err)
-		told := fmt.Sprintf("%T", frame)
+		line := fmt.Sprintf("%T", frame)
 		switch frame := frame.(type) {
 		case *litefs.LTXStreamFrame:
 			_, at := mustDecode(t, f.mustFile(t))
-			told = fmt.Sprintf("%s at %s", frame.Name, at)
+			line = fmt.Sprintf("%s at %s", frame.Name, at)
 		case *litefs.HeartbeatStreamFrame:
-			told = fmt.Sprintf("heartbeat, synced %t", frame.Timestamp > 0)
+			line = fmt.Sprintf("heartbeat, synced %t", frame.Timestamp > 0)
 		case *litefs.DropDBStreamFrame:
-			told = strings.Replace(frame.Name, stream.NoticePrefix, "notice: ", 1)
+			line = strings.Replace(frame.Name, stream.NoticePrefix, "notice: ", 1)
 		case *litefs.ReadyStreamFrame:
-			told = "ready"
+			line = "ready"
 		case *litefs.EndStreamFrame:
 			t.Fatalf("the stream has ended, after %q", all)
 		}
-		if all = append(all, told); strings.HasPrefix(told, words) {
+		if all = append(all, line); strings.HasPrefix(line, text) {
 			return all
 		}
 	}
-	t.Fatalf("not within %s: %s; there was %q", limit, words, all)
+	t.Fatalf("not within %s: %s; there was %q", limit, text, all)
 	return nil
 }
 
@@ -114,7 +114,8 @@ func TestOneWaits(t *testing.T) {
 	f.mustCommit(t, p)
 	all = append(all, f.mustUntil(t, "heartbeat")...)
 	if slices.Contains(all, "ready") || slices.Contains(all, "heartbeat, synced true") {
-		t.Fatalf("the follower is told that it has everything: %q", all)
+		t.Fatalf("the follower is told that it has everything: %q, want without %q and without %q", all, "ready",
+			"heartbeat, synced true")
 	}
 	if err := p.server.Lacks(t.Context(), 7); err == nil || !strings.Contains(err.Error(), "the whole of "+other) {
 		t.Errorf("a hand-off: %v, want none because of %s", err, other)

@@ -23,11 +23,11 @@ func (f *follower) mustWait(t *testing.T) {
 		switch frame := frame.(type) {
 		case *litefs.HeartbeatStreamFrame:
 			if frame.Timestamp != -1 {
-				t.Fatalf("the heartbeat says %d", frame.Timestamp)
+				t.Fatalf("the heartbeat says %d, want -1", frame.Timestamp)
 			}
 		case *litefs.DropDBStreamFrame:
 			if !strings.HasPrefix(frame.Name, stream.NoticePrefix) || !strings.Contains(frame.Name, "confirmed") {
-				t.Fatalf("%q is dropped", frame.Name)
+				t.Fatalf("%q is dropped, want beginning with %v and with %q", frame.Name, stream.NoticePrefix, "confirmed")
 			}
 			return
 		default:
@@ -36,9 +36,9 @@ func (f *follower) mustWait(t *testing.T) {
 	}
 }
 
-// TestUnconfirmed: before the term is confirmed no follower that has a copy is sent an image, whatever it needs one for,
-// nor told that its database is dropped; a follower without a copy, and one that has the transaction before the next
-// one, is served at once.
+// TestUnconfirmed: before the term is confirmed no follower that has a copy is sent an image, whatever it needs one
+// for, nor told that its database is dropped; a follower without a copy, and one that has the transaction before the
+// next one, is served at once.
 func TestUnconfirmed(t *testing.T) {
 	t.Parallel()
 	var confirmed atomic.Bool

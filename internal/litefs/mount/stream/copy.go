@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// sliceLimit is the longest time for which SHARED is held. Reading stops at half of it, so that the read in
+	// sliceLimit is for how long SHARED is held at the most. No read begins after half of it, so that the read in
 	// progress has the other half.
 	sliceLimit = 20 * time.Millisecond
 	// sliceSize is the most that is read under one lock: it has to fit in memory, because nothing is written
 	// meanwhile.
 	sliceSize = 4 << 20
-	// readSize is the most that is read in one call, between two looks at the clock. Every page size divides it.
+	// readSize is the most that is read in one call, between two readings of the clock. Every page size divides it.
 	readSize = 64 << 10
 	// lockPause is between two tries to get a lock.
 	lockPause = time.Millisecond
@@ -48,7 +48,7 @@ var (
 type copier struct {
 	db   *litefs.DB
 	file *os.File
-	// link keeps the LTX files up to that transaction, and open returns one of them.
+	// link retains the LTX files up to that transaction, and open returns one of them.
 	link func(upTo ltx.TXID) error
 	open func(id ltx.TXID) (*os.File, error)
 	// room fails with errNoRoom when so many bytes more would leave too little on the disk.
@@ -94,7 +94,7 @@ func (c *copier) copy(ctx context.Context) (pos ltx.Pos, pageN uint32, err error
 		if _, err := c.file.WriteAt(s.data, c.offset(next)); err != nil {
 			return ltx.Pos{}, 0, fmt.Errorf("write the copy: %w", err)
 		}
-		// The files are kept at once: LiteFS's retention may be short, and the copy long.
+		// The files are linked at once: the retention of LiteFS may be short, and the copy long.
 		if err := c.link(s.pos.TXID); err != nil {
 			return ltx.Pos{}, 0, err
 		}
@@ -163,22 +163,29 @@ func (c *copier) slice(ctx context.Context, next uint32) (s slice, err error) {
 	}
 	left := (int64(s.pageN) - int64(next) + 1) * int64(c.pageSize)
 	want := int(max(0, min(left, int64(len(c.buf)))))
-	for n := 0; n < want; {
-		end := min(n+readSize, want)
-		if _, err = f.ReadAt(c.buf[n:end], c.offset(next)+int64(n)); err != nil {
-			return slice{}, fmt.Errorf("read the database: %w", err)
-		}
-		n = end
-		s.data = c.buf[:n]
-		if time.Since(began) > sliceLimit/2 {
-			break
-		}
+	if s.data, err = readSome(f, c.buf[:want], c.offset(next), began); err != nil {
+		return slice{}, fmt.Errorf("read the database: %w", err)
 	}
 	return s, nil
 }
 
-// lock gets SHARED as SQLite does, by way of PENDING: a writer that waits for its COMMIT holds PENDING, so copying
-// waits for it and not the other way round.
+// readSome reads into buf from offset on, and returns what it has read by half of sliceLimit after began: whole pages.
+// No read begins later. The one that is in progress then is not ended: where the disk takes longer for it than the
+// other half, SHARED is held for longer than sliceLimit.
+func readSome(f io.ReaderAt, buf []byte, offset int64, began time.Time) ([]byte, error) {
+	n := 0
+	for n < len(buf) && (n == 0 || time.Since(began) <= sliceLimit/2) {
+		end := min(n+readSize, len(buf))
+		if _, err := f.ReadAt(buf[n:end], offset+int64(n)); err != nil {
+			return nil, err
+		}
+		n = end
+	}
+	return buf[:n], nil
+}
+
+// lock acquires SHARED as SQLite does, through PENDING: a writer that waits for its COMMIT holds PENDING, so the copy
+// waits for the writer and not the other way round.
 func (c *copier) lock(ctx context.Context) error {
 	pending, shared := []litefs.LockType{litefs.LockTypePending}, []litefs.LockType{litefs.LockTypeShared}
 	for {

@@ -4,6 +4,7 @@ package stream
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/superfly/litefs"
@@ -49,6 +50,17 @@ func Held(db *litefs.DB) bool {
 	const free = litefs.RWMutexStateUnlocked
 	return g != nil && (g.Shared().State() != free || g.Pending().State() != free)
 }
+
+// ReadSome reads as a slice does that began then.
+func ReadSome(f io.ReaderAt, buf []byte, offset int64, began time.Time) ([]byte, error) {
+	return readSome(f, buf, offset, began)
+}
+
+// SliceLimit is for how long a slice may last, ReadSize how much it reads at a time.
+const (
+	SliceLimit = sliceLimit
+	ReadSize   = readSize
+)
 
 // Spare is what an image leaves free on the disk, in bytes.
 const Spare = spareDisk

@@ -43,7 +43,7 @@ func (p *primary) mustConnect(t *testing.T, id uint64, positions map[string]ltx.
 	res, err := f.client.Do(req) //nolint:bodyclose // close closes it
 	must(t, err)
 	if res.StatusCode != http.StatusOK {
-		t.Fatalf("status %d", res.StatusCode)
+		t.Fatalf("status %d, want %d", res.StatusCode, http.StatusOK)
 	}
 	f.body, f.header = res.Body, res.Header
 	t.Cleanup(f.close)

@@ -19,9 +19,9 @@ const (
 	handoffPoll     = 2 * time.Millisecond
 )
 
-// guardHandoff lets LiteFS hand the lease only to a follower that was sent everything. LiteFS itself would stop to renew
-// the lease for five seconds for one that is in the middle of an image, and then go on, or hand over to a node that
-// has half of the data.
+// guardHandoff lets LiteFS hand the lease only to a follower that was sent everything. LiteFS itself would stop to
+// renew the lease for five seconds for one that is in the middle of an image, and then go on, or hand over to a node
+// that has half of the data.
 func (s *Server) guardHandoff(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := litefs.ParseNodeID(r.URL.Query().Get("nodeID"))

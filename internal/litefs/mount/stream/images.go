@@ -14,15 +14,17 @@ import (
 
 	"github.com/superfly/litefs"
 	"golang.org/x/sys/unix"
+
+	"blog/internal/backoff"
 )
 
 const (
-	// unusedLimit is how long an image stays that no stream needs: a follower whose link broke in the middle of it
-	// comes back for the rest.
+	// unusedLimit is how long an image that no stream needs is retained: a follower whose link broke in the middle of it
+	// comes back for the remainder.
 	unusedLimit = time.Minute
-	// spareDisk is what an image and the files beside it leave free on the disk.
+	// spareDisk is what an image and its files leave free on the disk, in bytes.
 	spareDisk = 256 << 20
-	// roomPause is between two looks at a disk that is too full.
+	// roomPause is the time between two checks of a disk that is too full.
 	roomPause = time.Second
 	// redoPause is the pause before a copy is made once more, longer each time up to redoPauseMost.
 	redoPause     = time.Second
@@ -137,7 +139,7 @@ func (m *images) setWaiting(g *image, why string) {
 	g.wait = why
 }
 
-// run makes the image, keeps the LTX files that follow it, and removes it all when it is over.
+// run makes the image, retains the LTX files that follow it, and removes all of them when the image is over.
 func (m *images) run(g *image) {
 	log := m.server.log.With("db", g.db.Name())
 	// Subscribed before anything is read, so that no transaction is missed. No follower has the id 0.
@@ -169,7 +171,7 @@ func (m *images) run(g *image) {
 // make makes the image, once more where the copy is not the database or the disk is full, until it is over.
 func (m *images) make(g *image) error {
 	log := m.server.log.With("db", g.db.Name())
-	pause := redoPause
+	pauses := backoff.New(redoPause, redoPauseMost)
 	for {
 		if err := os.MkdirAll(m.server.cfg.Dir, 0o750); err != nil {
 			return fmt.Errorf("make a folder for images: %w", err)
@@ -187,13 +189,13 @@ func (m *images) make(g *image) error {
 		case !errors.Is(err, errMismatch):
 			return err
 		}
+		pause := pauses.Next()
 		log.Warn("image given up, it is made once more", "err", err, "pause", pause)
 		m.server.metrics.images.WithLabelValues("redone").Inc()
 		select {
 		case <-time.After(pause):
 		case <-g.ctx.Done():
 		}
-		pause = min(2*pause, redoPauseMost)
 	}
 }
 

@@ -62,7 +62,7 @@ func TestCommitsDuringCopies(t *testing.T) {
 		p.mustExec(t, "INSERT INTO t VALUES (1)")
 	}
 	if held.Load() || stream.Held(p.db()) {
-		t.Error("a lock is held outside a slice")
+		t.Errorf("outside a slice a lock was held: %t, is held: %t, want neither", held.Load(), stream.Held(p.db()))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -119,9 +119,9 @@ func TestDemotion(t *testing.T) {
 	p.mustLog(t, "cause=role")
 }
 
-// TestFollowerTakesNothing: a stream ends whose follower takes no byte for a while, whether it does not read the stream
+// TestFollowerReadsNothing: a stream ends whose follower takes no byte for a while, whether it does not read the stream
 // or its whole connection stands still; one that takes a little at a time goes on for much longer than that.
-func TestFollowerTakesNothing(t *testing.T) {
+func TestFollowerReadsNothing(t *testing.T) {
 	const stall = time.Second
 	p := mustPrimary(t, settings{seed: 12 << 20, hooks: stream.Hooks{Stall: stall}})
 
@@ -227,7 +227,7 @@ func TestFullDisk(t *testing.T) {
 				switch frame := frame.(type) {
 				case *litefs.HeartbeatStreamFrame:
 					if beats++; frame.Timestamp != -1 {
-						t.Errorf("a heartbeat of %d says that the follower has everything", frame.Timestamp)
+						t.Errorf("a heartbeat of %d says that the follower has everything, want -1", frame.Timestamp)
 					}
 				case *litefs.DropDBStreamFrame:
 					notice = frame.Name
@@ -237,11 +237,11 @@ func TestFullDisk(t *testing.T) {
 			}
 			const want = "the primary has no image of test.db yet: the disk is too full for a copy"
 			if !strings.HasPrefix(notice, stream.NoticePrefix+want) {
-				t.Errorf("the follower is told %q", notice)
+				t.Errorf("the follower is told %q, want beginning with %v", notice, stream.NoticePrefix+want)
 			}
 			p.mustLog(t, "followers wait for an image until the disk has room")
 			if left, _ := dirSize(p.store.Path() + "/images"); left > 0 {
-				t.Errorf("%d bytes of an image lie on the full disk", left)
+				t.Errorf("%d bytes of an image lie on the full disk, want 0", left)
 			}
 			free.Store(1 << 40)
 			f.mustLTX(t)

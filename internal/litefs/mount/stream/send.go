@@ -189,14 +189,14 @@ func (n *session) sendImage(db *litefs.DB, g *image) error {
 	return nil
 }
 
-// mayReplace reports whether the follower has no copy of the database or this node's term is confirmed. A node is elected
-// before anybody has looked into its copy; one that lacks acknowledged writes would replace a copy that has them.
+// mayReplace reports whether the follower has no copy of the database, or the term of this node is confirmed. A node is
+// elected before its child has checked its copy; one that lacks acknowledged writes would replace a copy that has them.
 func (n *session) mayReplace(name string) bool {
 	confirmed := n.server.cfg.Confirmed
 	return n.position(name).TXID == 0 || confirmed == nil || confirmed()
 }
 
-// dropImage says that the follower has passed the image and what was kept beside it.
+// dropImage records that the follower has passed the image and the files retained for it.
 func (n *session) dropImage(name string) {
 	if g := n.held[name]; g != nil {
 		delete(n.held, name)

@@ -27,8 +27,8 @@ const (
 	HeaderResumed = "Blog-Image-Resumed"
 )
 
-// noticePrefix begins the name in a DropDB frame that drops nothing and tells the follower what it waits for. LiteFS's
-// client logs that such frames are deprecated, and skips them. No database can have that name.
+// noticePrefix is the beginning of the name in a DropDB frame that drops nothing and reports to the follower what it
+// waits for. LiteFS's client logs that such frames are deprecated, and skips them. No database can have that name.
 const noticePrefix = "\x00notice\x00"
 
 // noticeLimit is the most of a notice's text that is sent: a follower ends the stream at a text over 4 KiB.
@@ -162,13 +162,13 @@ func (n *session) head(h http.Header) {
 
 // findResumption reads HeaderResume. A database that needs no image any more has none that goes on.
 func (n *session) findResumption(header string) {
-	words := strings.Split(header, " ")
-	if len(words) < 3 {
+	fields := strings.Split(header, " ")
+	if len(fields) < 3 {
 		return
 	}
-	last := len(words) - 1
-	name, id := strings.Join(words[:last-1], " "), words[last-1]
-	offset, err := strconv.ParseInt(words[last], 10, 64)
+	last := len(fields) - 1
+	name, id := strings.Join(fields[:last-1], " "), fields[last-1]
+	offset, err := strconv.ParseInt(fields[last], 10, 64)
 	db := n.server.store.DB(name)
 	if err != nil || offset < ltx.HeaderSize || db == nil || !n.wants(name) {
 		return

@@ -133,7 +133,9 @@ func controlled(mux *http.ServeMux, c *litefs.Control) {
 		set, err := c.Change(r.Context(), change)
 		answer(w, set, err)
 	})
-	mux.HandleFunc("POST /promote", func(w http.ResponseWriter, r *http.Request) { answer(w, nil, c.Promote(r.Context())) })
+	mux.HandleFunc("POST /promote", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, nil, c.Promote(r.Context()))
+	})
 	mux.HandleFunc("POST /accept-loss", func(w http.ResponseWriter, r *http.Request) {
 		accepted, err := c.AcceptLoss(r.Context())
 		answer(w, accepted, err)

@@ -1,0 +1,138 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestPrivateFilesStayPrivate imports files that are not for everybody, as new posts and onto posts
+// that are published, and asks for each as a reader does. The report says why each is none.
+func TestPrivateFilesStayPrivate(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	in := filepath.Join(w.dir, "in")
+	fronts := map[string]string{
+		"published": "published: false", "status": "Status: Draft", "future": "publishDate: 2199-01-01",
+		"expired": "expiryDate: 2020-01-01", "members": "visibility: members", "password": "password: hush",
+	}
+	for name := range fronts {
+		mustWriteFile(t, filepath.Join(in, name+".md"), "---\ndate: 2019-01-01\n---\nText.\n")
+	}
+	if sum := mustJSON[imported](t, w, "import", in); sum.New != len(fronts) {
+		t.Fatalf("%+v", sum)
+	}
+	for name, front := range fronts {
+		for _, file := range []string{name, "new-" + name} {
+			mustWriteFile(t, filepath.Join(in, file+".md"), "---\ndate: 2019-01-01\n"+front+"\n---\nText.\n")
+		}
+	}
+	mustWriteFile(t, filepath.Join(in, "_drafts", "folder.md"), "---\ndate: 2019-01-01\n---\nText.\n")
+	mustWriteFile(t, filepath.Join(in, "sec", "_index.md"), "---\ncascade: {publishDate: 2199-01-01}\n---\n")
+	mustWriteFile(t, filepath.Join(in, "sec", "section.md"), "---\ndate: 2019-01-01\n---\nText.\n")
+	for link, to := range map[string]string{"link.md": "sec/section.md", "link2.md": "_drafts/folder.md"} {
+		if err := os.Symlink(to, filepath.Join(in, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustWriteFile(t, filepath.Join(in, "unclear.md"), "---\ndate: 2019-01-01\nstatus: ripe\n---\nText.\n")
+	o := w.run(t, "import", in, "--json")
+	sum := decode[imported](t, o.out)
+	if o.code != 1 || sum.Updated != len(fronts) || sum.New != len(fronts)+4 || sum.Refused != 1 {
+		t.Errorf("exit code %d: %s", o.code, o.out)
+	}
+	s := w.mustServe(t)
+	for _, f := range sum.Files {
+		if f.Status == "refused" {
+			if !strings.Contains(f.Error.Fields["status"], "unclear.md:3: status: ") {
+				t.Errorf("no line: %+v", f)
+			}
+			continue
+		}
+		if len(f.Warnings) == 0 {
+			t.Errorf("%s: nobody says why it is not public", f.File)
+		}
+		slug := strings.TrimSuffix(filepath.Base(f.File), ".md")
+		if code := status(t, s.url+"/posts/"+slug); code != http.StatusNotFound {
+			t.Errorf("%s: a reader gets %d", slug, code)
+		}
+	}
+	if code := status(t, s.url+"/posts/unclear"); code != http.StatusNotFound {
+		t.Errorf("what cannot be told: %d", code)
+	}
+	for name, front := range fronts {
+		file := filepath.Join(w.dir, name+".md")
+		mustWriteFile(t, file, "---\ntitle: T\nslug: by-"+name+"\ndate: 2019-01-01\n"+front+"\n---\nText.\n")
+		w.must(t, "post", "new", file)
+		if code := status(t, s.url+"/posts/by-"+name); code != http.StatusNotFound {
+			t.Errorf("post new %s: a reader gets %d", name, code)
+		}
+	}
+	for name, front := range map[string]string{
+		"nodate": "status: scheduled", "ripe": "status: ripe", "hid": "title: T\n---\n\ufeff---\nprivate: true",
+	} {
+		file := filepath.Join(w.dir, name+".md")
+		text := "---\ntitle: T\nslug: by-" + name + "\n" + front + "\n---\nText.\n"
+		if name == "hid" {
+			text = "\n" + text
+		}
+		mustWriteFile(t, file, text)
+		o := w.run(t, "post", "new", "--title", "T", "--slug", "by-"+name, file)
+		if refused := name != "nodate"; refused != (o.code != 0) || refused && !strings.Contains(o.err, name+".md:") {
+			t.Errorf("post new %s: %d %s", name, o.code, o.err)
+		}
+		if code := status(t, s.url+"/posts/by-"+name); code != http.StatusNotFound {
+			t.Errorf("post new %s: a reader gets %d", name, code)
+		}
+	}
+	for n, file := range []string{filepath.Join(in, "sec", "section.md"), filepath.Join(in, "link2.md")} {
+		slug := fmt.Sprintf("place-%d", n)
+		w.must(t, "post", "new", "--slug", slug, "--title", "T", file)
+		if code := status(t, s.url+"/posts/"+slug); code != http.StatusNotFound {
+			t.Errorf("post new %s: a reader gets %d", file, code)
+		}
+	}
+	s.mustStop(t, syscall.SIGTERM)
+}
+
+// TestPlacesOfFolders: what is above the files says as much when the folder is named by a link or by a dot, or
+// is one below, and a section's page that cannot be read is no leave to publish.
+func TestPlacesOfFolders(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	const text = "---\ndate: 2019-01-01\n---\nText.\n"
+	drafts := filepath.Join(w.dir, "_drafts")
+	mustWriteFile(t, filepath.Join(drafts, "one.md"), text)
+	mustWriteFile(t, filepath.Join(drafts, "deep", "two.md"), text)
+	link := filepath.Join(w.dir, "link")
+	if err := os.Symlink(drafts, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{link, filepath.Join(drafts, "deep"), drafts + "/deep/../"} {
+		for _, f := range mustJSON[imported](t, w, "import", dir, "--dry-run").Files {
+			if f.Would != "draft" || len(f.Warnings) != 1 {
+				t.Errorf("%s: %+v", dir, f)
+			}
+		}
+	}
+	broken := filepath.Join(w.dir, "broken")
+	mustWriteFile(t, filepath.Join(broken, "_index.md"), "---\ncascade: [\n---\n")
+	mustWriteFile(t, filepath.Join(broken, "a.md"), text)
+	mustWriteFile(t, filepath.Join(broken, "b.md"), "---\ndate: 2019-01-01\nis_draft: false\n---\nText.\n")
+	mustWriteFile(t, filepath.Join(broken, "c.md"), "---\ntitle: C\n---\nText.\n")
+	sum := decode[imported](t, w.run(t, "import", broken, "--json").out)
+	if sum.New != 2 || sum.Refused != 1 || !strings.Contains(sum.Files[0].Error.Fields["file"], "a.md:1: _index.md:2") {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// status is what a reader's request is answered with.
+func status(t *testing.T, url string) int {
+	t.Helper()
+	code, _ := fetch(t, url)
+	return code
+}

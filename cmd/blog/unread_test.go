@@ -1,0 +1,55 @@
+package main_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	main "blog/cmd/blog"
+)
+
+// lockedFS is a file system in which the folders of a name cannot be read, as they cannot by who is not
+// their owner.
+type lockedFS struct {
+	fstest.MapFS
+	locked string
+}
+
+func (l lockedFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if filepath.Base(name) == l.locked {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return l.MapFS.ReadDir(name)
+}
+
+// TestFoldersThatCannotBeRead: what may be in one is not said to be missing, and nothing else is kept out.
+func TestFoldersThatCannotBeRead(t *testing.T) {
+	fsys := lockedFS{fstest.MapFS{
+		"a.md": {}, "b/c.md": {}, "b/locked/d.md": {}, "b/locked/p.png": {}, "static/locked/q.png": {}, "r.png": {},
+	}, "locked"}
+	for dest, want := range map[string]string{
+		"r.png": "", "locked/p.png": "b/locked cannot be read", "/locked/q.png": "static/locked cannot be read",
+		"other/s.png": "does not exist", "t.png": "b/locked cannot be read", "../../../u.png": "above the folder",
+	} {
+		place, problem := main.FindPicture(fsys, ".", "b/c.md", dest)
+		if (place == "") != (want != "") || !strings.Contains(problem, want) {
+			t.Errorf("%s: %q, %q", dest, place, problem)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	names, left, err := main.ReadFolder(dir, fsys)
+	if err != nil || !slices.Equal(names, []string{"a.md", "b/c.md"}) || len(left) != 2 ||
+		left["b/locked"] != "cannot be read: permission denied" {
+		t.Errorf("%v, %v, %v", names, left, err)
+	}
+	if _, _, err := main.ReadFolder(dir, lockedFS{fstest.MapFS{"a.md": {}}, "."}); err == nil {
+		t.Error("a folder that cannot be read itself has nothing in it")
+	}
+}

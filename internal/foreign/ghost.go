@@ -1,0 +1,349 @@
+package foreign
+
+import (
+	"cmp"
+	"fmt"
+	"html"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"blog/internal/frontmatter"
+)
+
+// ghost is an export of Ghost's: the tables of its database.
+type ghost struct {
+	file  io.ReaderAt
+	opt   Options
+	site  *site
+	found bool
+	refs  []ghostRef
+	users map[string]string   // an e-mail address or name, by id
+	tags  map[string]ghostTag // by id
+	meta  map[string]ghostMeta
+	has   map[string][]ghostLink // tags by post
+	by    map[string][]ghostLink // authors by post
+	// permalinks is the form of addresses in versions that say it.
+	permalinks string
+}
+
+type ghostRef struct {
+	place
+	id, slug, title string
+	page            bool
+}
+
+// ghostPost is a row of the table posts.
+type ghostPost struct {
+	ID         loose  `json:"id"`
+	Title      loose  `json:"title"`
+	Slug       loose  `json:"slug"`
+	Type       loose  `json:"type"`
+	Page       loose  `json:"page"`
+	Status     loose  `json:"status"`
+	Visibility *loose `json:"visibility"`
+	Featured   loose  `json:"featured"`
+	Published  loose  `json:"published_at"`
+	Created    loose  `json:"created_at"`
+	Excerpt    loose  `json:"custom_excerpt"`
+	Meta       loose  `json:"meta_description"`
+	Image      loose  `json:"feature_image"`
+	OldImage   loose  `json:"image"`
+	AuthorID   loose  `json:"author_id"`
+	Head       loose  `json:"codeinjection_head"`
+	Foot       loose  `json:"codeinjection_foot"`
+	ghostBody
+}
+
+// ghostBody is the text of a post in the forms that Ghost has had.
+type ghostBody struct {
+	Lexical   loose `json:"lexical"`
+	Mobiledoc loose `json:"mobiledoc"`
+	HTML      loose `json:"html"`
+	Markdown  loose `json:"markdown"`
+}
+
+type ghostTag struct {
+	ID         loose `json:"id"`
+	Name       loose `json:"name"`
+	Visibility loose `json:"visibility"`
+}
+
+type ghostMeta struct {
+	PostID    loose `json:"post_id"`
+	Alt       loose `json:"feature_image_alt"`
+	Caption   loose `json:"feature_image_caption"`
+	Meta      loose `json:"meta_description"`
+	EmailOnly loose `json:"email_only"`
+}
+
+// ghostLink is a row that joins a post with a tag or an author.
+type ghostLink struct {
+	PostID   loose `json:"post_id"`
+	TagID    loose `json:"tag_id"`
+	AuthorID loose `json:"author_id"`
+	Order    loose `json:"sort_order"`
+}
+
+func newGhost(file io.ReaderAt, opt Options) *ghost {
+	return &ghost{
+		file: file, opt: opt, site: newSite(opt.Picture), users: map[string]string{}, tags: map[string]ghostTag{},
+		meta: map[string]ghostMeta{}, has: map[string][]ghostLink{}, by: map[string][]ghostLink{},
+	}
+}
+
+// database reads an element of db.
+func (g *ghost) database(r *jsonReader) error {
+	return r.object(func(name string) error {
+		if name == "data" {
+			return g.data(r)
+		}
+		return r.skip()
+	})
+}
+
+// data reads the tables.
+func (g *ghost) data(r *jsonReader) error {
+	return r.object(func(name string) error {
+		switch name {
+		case "posts":
+			g.found = true
+			return r.array(func() error { return g.head(r) })
+		case "users":
+			return r.array(func() error {
+				var u struct {
+					ID, Name, Email loose
+				}
+				_, err := r.value(&u)
+				g.users[bounded(string(u.ID))] = cmp.Or(bounded(string(u.Email)), bounded(string(u.Name)))
+				return err
+			})
+		case "tags":
+			return r.array(func() error {
+				var t ghostTag
+				_, err := r.value(&t)
+				t.Name = loose(bounded(string(t.Name)))
+				g.tags[bounded(string(t.ID))] = ghostTag{Name: t.Name, Visibility: loose(bounded(string(t.Visibility)))}
+				return err
+			})
+		case "posts_meta":
+			return r.array(func() error {
+				var m ghostMeta
+				_, err := r.value(&m)
+				for _, text := range []*loose{&m.PostID, &m.Alt, &m.Caption, &m.Meta, &m.EmailOnly} {
+					*text = loose(bounded(string(*text)))
+				}
+				g.meta[string(m.PostID)] = m
+				return err
+			})
+		case "posts_tags", "posts_authors":
+			to := g.has
+			if name == "posts_authors" {
+				to = g.by
+			}
+			return r.array(func() error {
+				var l ghostLink
+				_, err := r.value(&l)
+				for _, text := range []*loose{&l.PostID, &l.TagID, &l.AuthorID, &l.Order} {
+					*text = loose(bounded(string(*text)))
+				}
+				to[string(l.PostID)] = append(to[string(l.PostID)], l)
+				return err
+			})
+		case "settings":
+			return r.array(func() error {
+				var s struct {
+					Key, Value loose
+				}
+				_, err := r.value(&s)
+				if s.Key == "permalinks" {
+					g.permalinks = bounded(string(s.Value))
+				}
+				return err
+			})
+		}
+		return r.skip()
+	})
+}
+
+// head reads a post without its text.
+func (g *ghost) head(r *jsonReader) error {
+	var p struct {
+		ID, Slug, Title, Type, Page loose
+	}
+	at, err := r.value(&p)
+	if err != nil {
+		return err
+	}
+	g.refs = append(g.refs, ghostRef{
+		place: at, id: bounded(string(p.ID)), slug: bounded(string(p.Slug)), title: bounded(string(p.Title)),
+		page: p.Type == "page" || p.Page.yes(),
+	})
+	return nil
+}
+
+// open makes the index of what was found.
+func (g *ghost) open(size int64) (*Export, error) {
+	places := make([]*place, len(g.refs))
+	for i := range g.refs {
+		places[i] = &g.refs[i].place
+	}
+	if err := linesOf(g.file, size, places); err != nil {
+		return nil, err
+	}
+	x := &Export{System: "Ghost", places: map[string]place{}, read: g.entry}
+	slices.SortStableFunc(g.refs, func(a, b ghostRef) int {
+		switch {
+		case a.page == b.page:
+			return 0
+		case b.page:
+			return -1
+		}
+		return 1
+	})
+	taken := slugs{}
+	for _, ref := range g.refs {
+		old := ref.slug
+		ref.place.slug = taken.pick(ref.id, ref.slug, plainText(ref.title))
+		folder := "posts/"
+		if ref.page {
+			folder = "pages/"
+		}
+		ref.name = folder + ref.place.slug + ".md"
+		x.names = append(x.names, ref.name)
+		x.places[ref.name] = ref.place
+		if old != "" {
+			g.site.addEntry("/"+old+"/", ref.place.slug)
+		}
+	}
+	for _, links := range []map[string][]ghostLink{g.has, g.by} {
+		for _, rows := range links {
+			slices.SortStableFunc(rows, func(a, b ghostLink) int {
+				return cmp.Compare(number(string(a.Order)), number(string(b.Order)))
+			})
+		}
+	}
+	return x, nil
+}
+
+// entry reads one post.
+func (g *ghost) entry(at place) (*post, error) {
+	var row ghostPost
+	if err := valueAt(g.file, at, &row); err != nil {
+		return nil, err
+	}
+	id := string(row.ID)
+	meta := g.meta[id]
+	p := &post{
+		title:       html.EscapeString(string(row.Title)),
+		description: html.EscapeString(string(cmp.Or(row.Excerpt, meta.Meta, row.Meta))),
+		pinned:      row.Featured.yes(), date: row.Published.day(),
+	}
+	if p.date.IsZero() && row.Status == "published" {
+		p.date = row.Created.day()
+	}
+	g.privacy(p, &row, meta)
+	g.author(p, &row)
+	for _, l := range g.has[id] {
+		t, found := g.tags[string(l.TagID)]
+		switch {
+		case !found:
+		case t.Visibility == "internal" || strings.HasPrefix(string(t.Name), "#"):
+			p.note(Term, string(t.Name), "readers do not see this tag in Ghost, and it is left out")
+		default:
+			p.labels = append(p.labels, html.EscapeString(string(t.Name)))
+		}
+	}
+	if row.Slug != "" && row.Status != "draft" {
+		p.address = g.address(&row, p)
+	}
+	if strings.TrimSpace(string(row.Head+row.Foot)) != "" {
+		p.note(Lost, "code injection", "posts have no code of their own, and it is left out")
+	}
+	g.body(p, &row, meta)
+	return p, nil
+}
+
+// privacy decides who may read the post.
+func (g *ghost) privacy(p *post, row *ghostPost, meta ghostMeta) {
+	switch row.Status {
+	case "published":
+	case "scheduled":
+		if p.date.IsZero() {
+			p.hide("published_at", "it is scheduled without a date")
+		}
+	case "sent":
+		p.hide("status", "it was sent by e-mail only")
+	default:
+		p.hide("status", "its status is "+cmp.Or(short(string(row.Status)), "not known"))
+	}
+	if row.Visibility != nil && *row.Visibility != "public" {
+		p.hide("visibility", "it is for "+cmp.Or(short(string(*row.Visibility)), "nobody who is named"))
+	}
+	if meta.EmailOnly.yes() && row.Status != "sent" {
+		p.hide("email_only", "it is for readers by e-mail only")
+	}
+	if row.Type == "page" || row.Page.yes() {
+		p.draft = true
+		p.note(Page, "", isPage)
+	}
+}
+
+// isPage is what is said of a page.
+const isPage = "this is a page, of which the blog has none, so it is a draft of a post"
+
+// author gives the first author.
+func (g *ghost) author(p *post, row *ghostPost) {
+	p.author = g.users[string(row.AuthorID)]
+	if rows := g.by[string(row.ID)]; len(rows) > 0 {
+		p.author = cmp.Or(g.users[string(rows[0].AuthorID)], p.author)
+		if len(rows) > 1 {
+			p.note(frontmatter.Choice, "author", fmt.Sprintf("a post has one author: the first of these %d", len(rows)))
+		}
+	}
+}
+
+// address is the one that the post has in Ghost: /slug/, or what old versions' setting says.
+func (g *ghost) address(row *ghostPost, p *post) string {
+	pattern := g.permalinks
+	if pattern == "" || row.Type == "page" || row.Page.yes() {
+		pattern = "/:slug/"
+	}
+	at := p.date.In(g.opt.Loc)
+	path := strings.NewReplacer(":slug", string(row.Slug), ":year", at.Format("2006"), ":month", at.Format("01"), ":day",
+		at.Format("02"), ":id", string(row.ID)).Replace(pattern)
+	return (&url.URL{Path: path}).EscapedPath()
+}
+
+var ghostAddress = regexp.MustCompile(ghostURL + "[^\\s)\\]\"'<>`\\\\]*")
+
+// body makes Markdown of the post's text, of the form in which it was written.
+func (g *ghost) body(p *post, row *ghostPost, meta ghostMeta) {
+	d := &document{c: &converting{site: g.site, post: p}}
+	if image := cmp.Or(row.Image, row.OldImage); image != "" {
+		d.image(string(image), string(meta.Alt), string(meta.Caption), "")
+	}
+	switch {
+	case row.Lexical != "" && d.lexical(string(row.Lexical)):
+	case row.Mobiledoc != "" && d.mobiledoc(string(row.Mobiledoc)):
+	case row.HTML != "":
+		if strings.Contains(string(row.HTML), "kg-gated-block:begin") {
+			d.hide()
+		}
+		d.html.WriteString(string(row.HTML))
+	case row.Markdown != "":
+		d.markdown(string(row.Markdown))
+	case row.Lexical+row.Mobiledoc != "":
+		p.note(Lost, "body", "its text cannot be read")
+	}
+	// What is left stands in Markdown, or is no address.
+	p.body = ghostAddress.ReplaceAllStringFunc(d.text(), func(address string) string {
+		if picture := g.site.find(address); picture != "" {
+			return picture
+		}
+		to, _ := g.site.link(address)
+		return to
+	})
+}

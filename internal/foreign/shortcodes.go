@@ -1,0 +1,286 @@
+package foreign
+
+import (
+	"fmt"
+	"html"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// shortcodes expands what WordPress's own shortcodes mean.
+type shortcodes struct {
+	w     *wxrFile
+	p     *post
+	entry *wxrItem
+}
+
+var (
+	shortcode = regexp.MustCompile(`\[(\[?)(/?)([A-Za-z][A-Za-z0-9_-]*)((?:\s[^\[\]]*)?)\]`)
+	attribute = regexp.MustCompile(`([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+))`)
+	verbatims = regexp.MustCompile(`(?i)<(pre|code|script|style|textarea)\b`)
+)
+
+// restricts finds, in the names of shortcodes and blocks of plugins, what shows its text to some readers only.
+var restricts = regexp.MustCompile(`(?i)member|restrict|private|protect|paywall|premium|subscriber|hidden|hide|` +
+	`encrypt|passw|logged|login|paid|unlock|locker|mepr|^rcp|^s2if|^wlm|^ihc`)
+
+// known are the shortcodes that a text shows by writing [[gallery]].
+var known = []string{"caption", "gallery", "playlist", "embed", "audio", "video", "code", "sourcecode", "youtube"}
+
+// expand returns a text in HTML in which shortcodes are HTML as well. What is in code stays.
+func (s *shortcodes) expand(text string) string {
+	var b strings.Builder
+	for text != "" {
+		m := verbatims.FindStringSubmatchIndex(text)
+		if m == nil {
+			s.piece(&b, text)
+			break
+		}
+		name := strings.ToLower(text[m[2]:m[3]])
+		end := indexFold(text[m[0]:], "</"+name)
+		if end < 0 {
+			s.piece(&b, text)
+			break
+		}
+		end += m[0]
+		s.piece(&b, text[:m[0]])
+		b.WriteString(text[m[0]:end])
+		text = text[end:]
+	}
+	return b.String()
+}
+
+// piece writes a text that is no code.
+func (s *shortcodes) piece(b *strings.Builder, text string) {
+	open := map[string]bool{} // names of which no end follows
+	for {
+		m := shortcode.FindStringSubmatchIndex(text)
+		if m == nil {
+			b.WriteString(text)
+			return
+		}
+		b.WriteString(text[:m[0]])
+		whole, name := text[m[0]:m[1]], strings.ToLower(text[m[6]:m[7]])
+		attrs := strings.TrimSpace(text[m[8]:m[9]])
+		text = text[m[1]:]
+		if m[3] > m[2] { // [[escaped]]
+			if strings.HasPrefix(text, "]") && slices.Contains(known, name) {
+				b.WriteString(html.EscapeString(whole[1:]))
+				text = text[1:]
+			} else {
+				b.WriteString(whole[:1])
+				text = whole[1:] + text
+			}
+			continue
+		}
+		if m[5] > m[4] { // an end without its beginning
+			b.WriteString(whole)
+			continue
+		}
+		inner, paired := "", false
+		if !open[name] && !strings.HasSuffix(attrs, "/") {
+			if end := indexFold(text, "[/"+name+"]"); end >= 0 {
+				inner, paired = text[:end], true
+			} else {
+				open[name] = true
+			}
+		}
+		out, ok := s.html(name, attributes(attrs), inner)
+		switch {
+		case ok && paired:
+			b.WriteString(out)
+			text = text[len(inner)+len("[/"+name+"]"):]
+		case ok:
+			b.WriteString(out)
+		default:
+			if restricts.MatchString(name) {
+				s.p.hide("["+name+"]", "a part of its text may not be for everybody")
+			}
+			if paired || attrs != "" && strings.Contains(attrs, "=") {
+				s.p.note(Text, "["+name+"]", "this shortcode means nothing here and stays as it is")
+			}
+			b.WriteString(whole)
+		}
+	}
+}
+
+// attributes reads those of a shortcode; one without a name has its number.
+func attributes(text string) map[string]string {
+	out := map[string]string{}
+	for _, m := range attribute.FindAllStringSubmatch(text, 50) {
+		out[strings.ToLower(m[1])] = html.UnescapeString(m[2] + m[3] + m[4])
+	}
+	for n, value := range strings.Fields(attribute.ReplaceAllString(text, "")) {
+		if n < 5 {
+			out[fmt.Sprint(n)] = strings.Trim(value, `"'`)
+		}
+	}
+	return out
+}
+
+// html returns what a shortcode means. ok is false for one that is not known.
+func (s *shortcodes) html(name string, a map[string]string, inner string) (text string, ok bool) {
+	switch name {
+	case "caption", "wp_caption":
+		return s.caption(a, inner), true
+	case "gallery", "playlist":
+		return s.gallery(name, a), true
+	case "embed":
+		return "\n\n" + anchor(strings.TrimSpace(inner), "") + "\n\n", true
+	case "audio", "video":
+		return s.media(name, a, inner), true
+	case "code", "sourcecode", "php", "css", "html", "js", "python", "ruby", "bash", "sql", "xml", "java":
+		if inner == "" {
+			return "", false
+		}
+		language := a["language"] + a["lang"]
+		if name != "code" && name != "sourcecode" {
+			language = name
+		}
+		if strings.ContainsFunc(language, func(r rune) bool { return r <= ' ' || r == '"' || r == '`' || r > '~' }) {
+			language = ""
+		}
+		return "\n\n" + codeHTML(language, html.UnescapeString(strings.Trim(inner, "\n"))) + "\n\n", true
+	case "youtube", "vimeo", "tweet", "twitter", "instagram", "soundcloud", "dailymotion", "gist", "wpvideo", "googlemaps":
+		return s.embedded(name, a, inner)
+	}
+	return "", false
+}
+
+// codeHTML is a block of code.
+func codeHTML(language, code string) string {
+	class := ""
+	if language != "" {
+		class = ` class="language-` + html.EscapeString(language) + `"`
+	}
+	return "<pre><code" + class + ">" + html.EscapeString(code) + "</code></pre>"
+}
+
+// anchor is a paragraph that leads somewhere.
+func anchor(address, text string) string {
+	address = strings.TrimSpace(plainText(address))
+	if !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "https://") &&
+		!strings.HasPrefix(address, "/") && !strings.HasPrefix(address, ghostURL) {
+		return "<p>" + html.EscapeString(address) + "</p>"
+	}
+	if text == "" {
+		text = address
+	}
+	return `<p><a href="` + html.EscapeString(address) + `">` + html.EscapeString(text) + "</a></p>"
+}
+
+// embedded gives a link for what WordPress.com's shortcodes show.
+func (s *shortcodes) embedded(name string, a map[string]string, inner string) (string, bool) {
+	value := a["0"]
+	for _, key := range []string{"id", "url", "src"} {
+		if value == "" {
+			value = a[key]
+		}
+	}
+	if value == "" {
+		value = strings.TrimSpace(plainText(inner))
+	}
+	value = strings.TrimPrefix(value, "=")
+	plain := regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	switch {
+	case strings.HasPrefix(value, "http://"), strings.HasPrefix(value, "https://"):
+		return "\n\n" + anchor(value, "") + "\n\n", true
+	case name == "youtube" && plain.MatchString(value):
+		return "\n\n" + anchor("https://www.youtube.com/watch?v="+value, "YouTube: "+value) + "\n\n", true
+	case name == "vimeo" && plain.MatchString(value):
+		return "\n\n" + anchor("https://vimeo.com/"+value, "Vimeo: "+value) + "\n\n", true
+	}
+	return "", false
+}
+
+var captionTag = regexp.MustCompile(`(?is)^\s*((?:<a\s[^>]*>\s*)?<img\s[^>]*>(?:\s*</a>)?)(.*)$`)
+
+// caption gives a picture with its caption.
+func (s *shortcodes) caption(a map[string]string, inner string) string {
+	picture, text := inner, ""
+	if m := captionTag.FindStringSubmatch(inner); m != nil {
+		picture, text = m[1], strings.TrimSpace(m[2])
+	}
+	if text == "" {
+		text = html.EscapeString(a["caption"])
+	}
+	if text == "" {
+		return "\n\n" + picture + "\n\n"
+	}
+	return "\n\n<figure>" + picture + "<figcaption>" + strings.ReplaceAll(text, "\n", " ") + "</figcaption></figure>\n\n"
+}
+
+// gallery gives the pictures of a gallery: those that it names, or else those that belong to the entry.
+func (s *shortcodes) gallery(name string, a map[string]string) string {
+	ids := s.w.albums[s.entry.id]
+	if id := a["id"]; id != "" {
+		ids = s.w.albums[id]
+	}
+	named := a["ids"] + a["include"]
+	if named != "" {
+		ids = strings.FieldsFunc(named, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	without := strings.FieldsFunc(a["exclude"], func(r rune) bool { return r == ',' || r == ' ' })
+	const most = 500
+	var b strings.Builder
+	missing := 0
+	for n, id := range ids {
+		m, found := s.w.media[id]
+		switch {
+		case n >= most, slices.Contains(without, id):
+		case !found:
+			missing++
+		case isPicture(m.address):
+			b.WriteString("\n\n" + m.figure())
+		default:
+			b.WriteString("\n\n" + anchor(m.address, path.Base(m.address)))
+		}
+	}
+	switch {
+	case missing > 0:
+		s.p.note(Lost, "["+name+"]", fmt.Sprintf("%d of its attachments are not in the export", missing))
+	case b.Len() == 0:
+		s.p.note(Lost, "["+name+"]", "it shows attachments of which the export has none")
+	}
+	return b.String() + "\n\n"
+}
+
+// figure is the picture with its caption.
+func (m wxrMedia) figure() string {
+	img := `<img src="` + html.EscapeString(m.address) + `" alt="` + html.EscapeString(m.alt) + `">`
+	if m.caption == "" {
+		return "<p>" + img + "</p>"
+	}
+	return "<figure>" + img + "<figcaption>" + html.EscapeString(m.caption) + "</figcaption></figure>"
+}
+
+// player is the element that plays a file.
+func player(name, address, title string) string {
+	return "<" + name + ` src="` + html.EscapeString(address) + `" title="` + html.EscapeString(title) + `"></` +
+		name + ">"
+}
+
+// media gives what plays sound and film.
+func (s *shortcodes) media(name string, a map[string]string, inner string) string {
+	for _, key := range []string{"src", "mp3", "m4a", "ogg", "wav", "flac", "mp4", "m4v", "webm", "ogv", "0"} {
+		if address := a[key]; address != "" {
+			return "\n\n" + player(name, address, "") + "\n\n"
+		}
+	}
+	if strings.TrimSpace(inner) != "" {
+		return inner
+	}
+	s.p.note(Lost, "["+name+"]", "it names no file")
+	return ""
+}
+
+func isPicture(address string) bool {
+	address, _, _ = strings.Cut(address, "?")
+	switch strings.ToLower(path.Ext(address)) {
+	case ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".svg", ".avif", ".bmp", ".heic":
+		return true
+	}
+	return false
+}

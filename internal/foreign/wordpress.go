@@ -1,0 +1,343 @@
+package foreign
+
+import (
+	"cmp"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// wxrFile is a WXR file.
+type wxrFile struct {
+	file    io.ReaderAt
+	opt     Options
+	site    *site
+	authors map[string]string // an e-mail address or name, by login
+	media   map[string]wxrMedia
+	albums  map[string][]string // ids of the pictures that belong to an entry, by its id
+}
+
+// wxrMedia is an attachment.
+type wxrMedia struct {
+	id, address, alt, caption string
+	order                     int
+}
+
+// wxrRef is an entry in the index.
+type wxrRef struct {
+	place
+	id, name, title, link, kind string
+}
+
+// openWXR reads the index of a WXR file.
+func openWXR(file io.ReaderAt, size int64, opt Options) (*Export, error) {
+	w := &wxrFile{
+		file: file, opt: opt, site: newSite(opt.Picture), authors: map[string]string{}, media: map[string]wxrMedia{},
+		albums: map[string][]string{},
+	}
+	r := newWXRReader(io.NewSectionReader(file, 0, size))
+	found, err := w.index(r)
+	if err != nil {
+		return nil, r.problem(err)
+	}
+	x := &Export{System: "WordPress", places: map[string]place{}, Left: found.left(), read: w.entry}
+	slices.SortStableFunc(found.refs, func(a, b wxrRef) int { return cmp.Compare(a.extra, b.extra) })
+	taken := slugs{}
+	for _, ref := range found.refs {
+		title := plainText(ref.title)
+		ref.slug = taken.pick(ref.id, ref.name, title)
+		folder := "posts/"
+		if ref.extra == wxrPage {
+			folder = "pages/"
+		}
+		ref.place.name = folder + ref.slug + ".md"
+		x.names = append(x.names, ref.place.name)
+		x.places[ref.place.name] = ref.place
+		w.site.addEntry(ref.link, ref.slug)
+		if ref.id != "" {
+			w.site.slugs["?"+ref.id] = ref.slug
+		}
+	}
+	for _, ids := range w.albums {
+		slices.SortStableFunc(ids, func(a, b string) int {
+			return cmp.Or(cmp.Compare(w.media[a].order, w.media[b].order), cmp.Compare(number(a), number(b)))
+		})
+	}
+	return x, nil
+}
+
+// What an entry of WordPress's becomes, in the order of slugs: of two that want one, the first gets it.
+const (
+	wxrPost = iota
+	wxrPage
+)
+
+// wxrIndex is what the first reading finds.
+type wxrIndex struct {
+	refs     []wxrRef
+	others   map[string]int // what is no entry, by type
+	comments int
+	media    int
+	trash    int
+}
+
+// index reads the whole file without its texts.
+func (w *wxrFile) index(r *wxrReader) (*wxrIndex, error) {
+	found := &wxrIndex{others: map[string]int{}}
+	known := false
+	for items := 0; ; {
+		at, line := r.dec.InputOffset(), r.line()
+		t, err := r.next()
+		if errors.Is(err, io.EOF) && known {
+			return found, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return nil, errUnknown
+		}
+		if err != nil {
+			return nil, err
+		}
+		start, ok := t.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		known = known || start.Name.Local == "wxr_version"
+		switch start.Name.Local {
+		case "base_site_url", "base_blog_url", "link":
+			text, err := r.text(start.Name)
+			if err != nil {
+				return nil, err
+			}
+			w.site.addHost(text)
+		case "author":
+			if err := w.author(r); err != nil {
+				return nil, err
+			}
+		case "item":
+			it, err := r.item()
+			if err != nil {
+				return nil, err
+			}
+			known = known || it.kind != ""
+			if items++; items > maxEntries {
+				return nil, errTooMany
+			}
+			w.sort(found, it, place{at: at, end: r.dec.InputOffset(), line: line})
+		}
+	}
+}
+
+// author reads an author whose start was read.
+func (w *wxrFile) author(r *wxrReader) error {
+	var login, email, name string
+	r.size = 0
+	for {
+		t, err := r.next()
+		if err != nil {
+			return err
+		}
+		switch t := t.(type) {
+		case xml.EndElement:
+			if t.Name.Local != "author" {
+				continue
+			}
+			if login = strings.TrimSpace(login); login != "" && len(w.authors) < maxEntries {
+				w.authors[login] = cmp.Or(strings.TrimSpace(email), strings.TrimSpace(name), login)
+			}
+			return nil
+		case xml.StartElement:
+			text, err := r.text(t.Name)
+			if err != nil {
+				return err
+			}
+			switch t.Name.Local {
+			case "author_login":
+				login = text
+			case "author_email":
+				email = text
+			case "author_display_name":
+				name = text
+			}
+		}
+	}
+}
+
+// sort puts an item where it belongs.
+func (w *wxrFile) sort(found *wxrIndex, it *wxrItem, at place) {
+	found.comments += it.comments
+	for _, text := range []*string{&it.id, &it.name, &it.title, &it.link, &it.kind, &it.parent, &it.attachment, &it.alt} {
+		*text = bounded(*text)
+	}
+	if it.status == "trash" || it.status == "auto-draft" {
+		found.trash++
+		return
+	}
+	switch it.kind {
+	case "post", "":
+		at.extra = wxrPost
+	case "page":
+		at.extra = wxrPage
+	case "attachment":
+		found.media++
+		w.attach(it)
+		return
+	default:
+		found.others[it.kind]++
+		return
+	}
+	found.refs = append(found.refs, wxrRef{
+		place: at, id: it.id, name: it.name, title: it.title, link: it.link, kind: it.kind,
+	})
+}
+
+// attach notes a file of the site.
+func (w *wxrFile) attach(it *wxrItem) {
+	w.site.addUpload(it.attachment)
+	if u, err := url.Parse(it.link); err == nil && entryKey(u) != "" {
+		w.site.files[entryKey(u)] = it.attachment
+	}
+	w.media[it.id] = wxrMedia{
+		id: it.id, address: it.attachment, alt: it.alt, caption: bounded(plainText(it.excerpt)),
+		order: number(it.order),
+	}
+	if it.parent != "" && it.parent != "0" && isPicture(it.attachment) {
+		w.albums[it.parent] = append(w.albums[it.parent], it.id)
+	}
+}
+
+// left says what is in no file.
+func (f *wxrIndex) left() []Left {
+	var out []Left
+	add := func(kind string, n int, why string) {
+		if n > 0 {
+			out = append(out, Left{kind, n, why})
+		}
+	}
+	add("attachment", f.media, "attachments are no posts: their pictures go in where a text shows them")
+	add("comment", f.comments, "comments are not imported: the blog has none")
+	add("menu entry", f.others["nav_menu_item"], "entries of menus are not imported: the blog has none")
+	add("trash", f.trash, "entries are in the trash, or were never written, and are not imported")
+	for _, kind := range sortedKeys(f.others) {
+		if kind != "nav_menu_item" {
+			add(kind, f.others[kind], "entries of the type "+short(kind)+" are not imported: the blog has none")
+		}
+	}
+	return out
+}
+
+// entry reads one entry.
+func (w *wxrFile) entry(at place) (*post, error) {
+	r := newWXRReader(io.NewSectionReader(w.file, at.at, at.end-at.at))
+	t, err := r.next()
+	if err != nil {
+		return nil, err
+	}
+	if start, ok := t.(xml.StartElement); !ok || start.Name.Local != "item" {
+		return nil, errors.New("the file has changed")
+	}
+	it, err := r.item()
+	if err != nil {
+		return nil, err
+	}
+	p := &post{
+		title: it.title, description: it.excerpt, author: w.authors[it.creator], pinned: it.sticky == "1",
+		date: w.date(it),
+	}
+	if p.author == "" {
+		p.author = it.creator
+	}
+	w.privacy(p, it, at)
+	if it.status != "draft" && it.status != "pending" { // these have none yet
+		p.address = it.link
+	}
+	w.terms(p, it)
+	w.body(p, it)
+	return p, nil
+}
+
+// privacy decides who may read the post.
+func (w *wxrFile) privacy(p *post, it *wxrItem, at place) {
+	switch it.status {
+	case "publish", "future":
+	case "":
+		p.hide("status", "it has no status")
+	default:
+		p.hide("status", "its status is "+short(it.status))
+	}
+	if it.password != "" {
+		p.hide("post_password", "it has a password")
+	}
+	if it.access != "" {
+		p.hide(it.access, "a plugin says that it is for some readers only")
+	}
+	if at.extra == wxrPage {
+		p.draft = true
+		p.note(Page, "", isPage)
+	}
+	if it.status == "future" && p.date.IsZero() {
+		p.hide("post_date", "it is scheduled without a date")
+	}
+}
+
+// date is when the post came out, or will.
+func (w *wxrFile) date(it *wxrItem) time.Time {
+	const layout = "2006-01-02 15:04:05"
+	for _, d := range []struct {
+		text string
+		loc  *time.Location
+	}{{it.dateGMT, time.UTC}, {it.date, w.opt.Loc}} {
+		if strings.HasPrefix(d.text, "0000") {
+			continue
+		}
+		if t, err := time.ParseInLocation(layout, d.text, d.loc); err == nil {
+			return t.UTC()
+		}
+	}
+	if t, err := time.Parse(time.RFC1123Z, it.pubDate); err == nil && t.Year() > 0 {
+		return t.UTC()
+	}
+	return time.Time{}
+}
+
+// terms makes tags of categories and tags. A post's format, and what it is in for want of another
+// category, are none.
+func (w *wxrFile) terms(p *post, it *wxrItem) {
+	for _, domain := range []string{"category", "post_tag"} {
+		for _, t := range it.terms {
+			switch {
+			case t.domain == "" && domain == "post_tag":
+				p.labels = append(p.labels, t.label)
+			case t.domain != domain:
+			case t.slug == "uncategorized":
+				p.note(Term, "Uncategorized", "what is in no category is in this one, so it is no tag")
+			default:
+				p.labels = append(p.labels, t.label)
+			}
+		}
+	}
+	for _, t := range it.terms {
+		if t.domain != "" && t.domain != "category" && t.domain != "post_tag" {
+			p.note(Term, t.domain, short(t.label)+" is neither a category nor a tag, so it is left out")
+		}
+	}
+}
+
+// number reads a whole number, 0 where there is none.
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// bounded is a text as the index holds it.
+func bounded(s string) string {
+	const most = 1000
+	return strings.Clone(strings.ToValidUTF8(s[:min(len(s), most)], ""))
+}

@@ -1,0 +1,4 @@
+// Package power has tests with real nodes whose machines lose their power in the middle of writes:
+// a volume of package powerloss is below their data, and drops what was not synced. POWER_ROUNDS is
+// how often the power goes off in each test, and POWER_SEED the seed.
+package power
