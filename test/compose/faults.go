@@ -235,7 +235,7 @@ func consulPaused(f *spell) {
 // consulGone makes Consul unavailable. Once the lease is over no node is primary, so no write is acknowledged. Readers
 // are served as before, and no process ends.
 func consulGone(f *spell, inject, undo func(ctx context.Context) error, limit time.Duration) {
-	before := f.processes()
+	before, addresses := f.processes(), f.consulAddresses()
 	f.cutOff, f.recovery = f.Nodes, longer
 	f.strike(inject)
 	f.lasts(f.struck, f.long)
@@ -247,6 +247,23 @@ func consulGone(f *spell, inject, undo func(ctx context.Context) error, limit ti
 	if after := f.processes(); !slices.Equal(before, after) {
 		f.tb.Errorf("%s: processes were %v and are %v", f.now(), before, after)
 	}
+	if after := f.consulAddresses(); !slices.Equal(addresses, after) {
+		f.tb.Errorf("%s: the addresses of Consul's servers were %v and are %v", f.now(), addresses, after)
+	}
+}
+
+// consulAddresses returns the addresses of Consul's servers. They are fixed (freeSubnet).
+func (f *spell) consulAddresses() []string {
+	f.tb.Helper()
+	var all []string
+	for _, server := range f.consul.servers {
+		f.try("look up an address", func(ctx context.Context) error {
+			addr, err := server.inspect(ctx, "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
+			all = append(all, addr)
+			return err
+		})
+	}
+	return all
 }
 
 // processes returns the processes of the blog on all nodes. There must be two on each.

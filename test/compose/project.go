@@ -102,7 +102,8 @@ func (p *Project) address(env []string) {
 	names := []string{Fra1, Fra2, Iad1, Nrt1}
 	addrs := cluster.FreeAddresses(p.tb, 3*len(names)+len(consulServers))
 	port := func(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
-	p.env = append(os.Environ(), "CLUSTER_SECRET="+p.Secret, "NRT1_SECRET="+p.Secret, "TEST_DATA="+p.data)
+	p.env = append(os.Environ(), "CLUSTER_SECRET="+p.Secret, "NRT1_SECRET="+p.Secret, "TEST_DATA="+p.data,
+		"FRA_SUBNET="+freeSubnet(p.tb))
 	for i, name := range names {
 		public, private, litefs := addrs[3*i], addrs[3*i+1], addrs[3*i+2]
 		up := strings.ToUpper(name)
