@@ -59,8 +59,11 @@ func newTarget(tb testing.TB, addr, path string, more ...string) target {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if res.StatusCode != http.StatusOK || res.ContentLength != int64(len(body)) {
-		tb.Fatalf("%s%s: status %d, length %d of %d", addr, path, res.StatusCode, res.ContentLength, len(body))
+	if res.StatusCode != http.StatusOK {
+		tb.Fatalf("%s%s: got status %d, want 200", addr, path, res.StatusCode)
+	}
+	if res.ContentLength != int64(len(body)) {
+		tb.Fatalf("%s%s: got %d bytes, want %d", addr, path, len(body), res.ContentLength)
 	}
 	return target{addr: addr, request: req.Bytes(), answer: head.Len(), body: body}
 }

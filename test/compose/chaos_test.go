@@ -29,8 +29,11 @@ func TestDraw(t *testing.T) {
 		if again := compose.Draw(21, i, n); again != drawn {
 			t.Fatalf("fault %d is another each time", i)
 		}
-		if drawn == compose.Draw(21, i+1, n) || drawn == compose.Draw(22, i, n) {
-			t.Errorf("fault %d is the same with another number or seed", i)
+		if drawn == compose.Draw(21, i+1, n) {
+			t.Errorf("faults %d and %d are %v, want two different ones", i, i+1, drawn)
+		}
+		if drawn == compose.Draw(22, i, n) {
+			t.Errorf("fault %d is %v with seeds 21 and 22, want two different ones", i, drawn)
 		}
 		places := compose.Drawn(21, i, n)
 		for _, place := range places {
@@ -38,8 +41,11 @@ func TestDraw(t *testing.T) {
 		}
 		two += len(places) - 1
 	}
-	if len(seen) != n || two < many/5 || two > many/2 {
-		t.Errorf("%d of %d injections drawn, %d of %d times two", len(seen), n, two, many)
+	if len(seen) != n {
+		t.Errorf("got %d injections drawn, want all %d", len(seen), n)
+	}
+	if two < many/5 || two > many/2 {
+		t.Errorf("got %d of %d times two injections, want %d to %d", two, many, many/5, many/2)
 	}
 }
 
@@ -53,7 +59,7 @@ func TestInjections(t *testing.T) {
 	for i := range one {
 		swapped := strings.NewReplacer("fra1", "fra2", "fra2", "fra1").Replace(one[i])
 		if one[i] != other[i] && swapped != other[i] {
-			t.Errorf("%d is %s, or %s", i, one[i], other[i])
+			t.Errorf("injection %d is %s, and %s with the nodes swapped, want %s", i, one[i], other[i], swapped)
 		}
 	}
 	place := func(name string) int {

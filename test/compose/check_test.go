@@ -185,7 +185,13 @@ func TestShownIn(t *testing.T) {
 	title := compose.Title("p1", 12, "fra1k7")
 	page := "<title>" + title + "</title><h1>" + title + "</h1><h2>" + compose.Title("fra1seen", 1, "x") + "</h2>"
 	got := compose.ShownIn(page)
-	if len(got) != 2 || got[0] != (compose.Shown{Post: "p1", Revision: 12, Key: "fra1k7"}) || got[1].Post != "fra1seen" {
-		t.Fatalf("%+v", got)
+	if len(got) != 2 {
+		t.Fatalf("got %+v, want two posts", got)
+	}
+	if want := (compose.Shown{Post: "p1", Revision: 12, Key: "fra1k7"}); got[0] != want {
+		t.Errorf("got %+v, want %+v", got[0], want)
+	}
+	if got[1].Post != "fra1seen" {
+		t.Errorf("got %+v, want post fra1seen", got[1])
 	}
 }

@@ -134,8 +134,11 @@ func TestCheckPictures(t *testing.T) {
 	} {
 		expect(t, name, compose.CheckPictures(written(c.change), []compose.Op{upload, c.post}), c.wrong)
 	}
-	if data := compose.Picture("x"); media.Hash(data) != hash || compose.PictureHash("y") == hash {
-		t.Error("a picture is not what its hash names, or two are the same")
+	if got := media.Hash(compose.Picture("x")); got != hash {
+		t.Errorf("picture x has hash %s, want %s", got, hash)
+	}
+	if compose.PictureHash("y") == hash {
+		t.Errorf("pictures x and y both have hash %s, want two", hash)
 	}
 }
 

@@ -191,8 +191,9 @@ func TestDisksSample(t *testing.T) {
 	for range compose.SampleEvery {
 		d.Acknowledged(t.Context(), compose.Ask{Key: "k"}, two)
 	}
-	if compared, answers := d.Seen(); compared != 1 || answers != 3*compose.SampleEvery {
-		t.Errorf("%d of %d were compared, want 1 of %d", compared, answers, 3*compose.SampleEvery)
+	compared, answers := d.Seen()
+	if got, want := [2]int{compared, answers}, [2]int{1, 3 * compose.SampleEvery}; got != want {
+		t.Errorf("got compared and answers %v, want %v", got, want)
 	}
 	expect(t, "one that is", d.Err(), "key k")
 }

@@ -27,8 +27,11 @@ func mustOld(t *testing.T) string {
 	// Standard output alone: Python may warn beside it.
 	// #nosec G204 -- the program that is searched for
 	text, err := exec.CommandContext(t.Context(), path, "--version").Output()
-	if err != nil || !old.Match(text) {
-		t.Fatalf("%s is %q (%v) and not docker-compose 1.29: %s", path, text, err, install)
+	if err != nil {
+		t.Fatalf("%s: %v: %s", path, err, install)
+	}
+	if !old.Match(text) {
+		t.Fatalf("%s is %q, want docker-compose 1.29: %s", path, text, install)
 	}
 	return path
 }

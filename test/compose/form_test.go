@@ -72,8 +72,14 @@ func TestFromEditor(t *testing.T) {
 		}
 	}
 	w = compose.Write{Kind: compose.Publish}
-	if !w.FromEditor(page+"</form>", form) || w.Kind != compose.Publish || form.Get("do") != "publish" {
-		t.Errorf("of a draft: %+v %v", w, form)
+	if !w.FromEditor(page+"</form>", form) {
+		t.Errorf("got no form of a draft's editor, want one: %+v", w)
+	}
+	if w.Kind != compose.Publish {
+		t.Errorf("got a write of kind %s, want %s", w.Kind, compose.Publish)
+	}
+	if got := form.Get("do"); got != "publish" {
+		t.Errorf("got do=%s, want publish", got)
 	}
 	if w.FromEditor("<h1>Not found</h1>", url.Values{}) {
 		t.Error("a page without a form is one")

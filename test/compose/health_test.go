@@ -39,8 +39,11 @@ func mustHealthcheck(t *testing.T, service, port, address string) healthcheck {
 		t.Fatal(err)
 	}
 	check := file.Services[service].Healthcheck
-	if len(check.Test) < 2 || check.Test[0] != "CMD" || check.Timeout == 0 {
-		t.Fatalf("healthcheck of %s: %+v", service, check)
+	if len(check.Test) < 2 || check.Test[0] != "CMD" {
+		t.Fatalf("healthcheck of %s: got %q, want CMD and a command", service, check.Test)
+	}
+	if check.Timeout == 0 {
+		t.Fatalf("healthcheck of %s: got no timeout, want one", service)
 	}
 	host, to, err := net.SplitHostPort(address)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/test/compose"
 )
 
@@ -88,7 +90,7 @@ func TestMoved(t *testing.T) {
 		moved, err := s.Roles.Moved("a", "b", c.now, 30*time.Second)
 		expect(t, name, err, c.wrong)
 		if c.wrong == "" && moved != c.moved {
-			t.Errorf("%s: moved is %t", name, moved)
+			t.Errorf("%s: got moved %t, want %t", name, moved, c.moved)
 		}
 	}
 }
@@ -163,21 +165,35 @@ func TestReaderNotesWhatIsMissing(t *testing.T) {
 	node.Say("41")
 	responses := MustRead(t, s, r, 2)
 	for _, v := range responses {
-		if v.Stale != 41 || !v.Cookie || v.Held || v.Err != "" {
-			t.Errorf("%+v", v)
+		got := compose.Observation{Stale: v.Stale, Cookie: v.Cookie, Held: v.Held, Err: v.Err}
+		if diff := cmp.Diff(compose.Observation{Stale: 41, Cookie: true}, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
 		}
 	}
-	if responses[0].Status != http.StatusServiceUnavailable || responses[0].Only != "p" ||
-		responses[1].Status != http.StatusOK {
-		t.Errorf("%+v", responses)
+	if got := responses[0].Status; got != http.StatusServiceUnavailable {
+		t.Errorf("the first: got status %d, want 503", got)
+	}
+	if got := responses[0].Only; got != "p" {
+		t.Errorf("the first: got only post %q, want p", got)
+	}
+	if got := responses[1].Status; got != http.StatusOK {
+		t.Errorf("the second: got status %d, want 200", got)
 	}
 	node.Say("")
-	if v := MustRead(t, s, r, 1)[0]; v.Stale != 0 || v.Err != "" {
-		t.Errorf("told nothing: %+v", v)
+	v := MustRead(t, s, r, 1)[0]
+	if v.Stale != 0 {
+		t.Errorf("told nothing: got stale %d, want 0", v.Stale)
+	}
+	if v.Err != "" {
+		t.Errorf("told nothing: got error %q, want none", v.Err)
 	}
 	node.Say("some")
-	if v := MustRead(t, s, r, 1)[0]; v.Err == "" || v.Status != 0 {
-		t.Errorf("what is no row is taken: %+v", v)
+	v = MustRead(t, s, r, 1)[0]
+	if v.Err == "" {
+		t.Errorf("what is no row is taken: got %+v, want an error", v)
+	}
+	if v.Status != 0 {
+		t.Errorf("what is no row is taken: got status %d, want 0", v.Status)
 	}
 }
 

@@ -17,8 +17,11 @@ import (
 func TestArrived(t *testing.T) {
 	var st app.Status
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := json.NewEncoder(w).Encode(st); err != nil || r.URL.Path != app.PathStatus {
-			t.Errorf("%s: %v", r.URL.Path, err)
+		if err := json.NewEncoder(w).Encode(st); err != nil {
+			t.Errorf("answer: %v", err)
+		}
+		if r.URL.Path != app.PathStatus {
+			t.Errorf("got a call of %s, want %s", r.URL.Path, app.PathStatus)
 		}
 	}))
 	t.Cleanup(server.Close)

@@ -61,8 +61,11 @@ func TestLedgerHasWhatIsNotAnswered(t *testing.T) {
 	first := l.Begin(compose.Ask{Key: "k1", Kind: compose.Create, Post: "p"})
 	l.Begin(compose.Ask{Key: "k2", Kind: compose.Create, Post: "q"})
 	l.End(first, compose.Answer{Outcome: compose.OK, Revision: 1})
-	if n := strings.Count(file.String(), "\n"); n != 3 || l.Err() != nil {
-		t.Fatalf("%d lines, want 3: %v\n%s", n, l.Err(), file.String())
+	if err := l.Err(); err != nil {
+		t.Fatalf("got %v, want no error", err)
+	}
+	if n := strings.Count(file.String(), "\n"); n != 3 {
+		t.Fatalf("got %d lines, want 3:\n%s", n, file.String())
 	}
 	asks := l.Asks()
 	if len(asks) != 2 || asks[0].Outcome != compose.OK || asks[0].End < asks[0].Start ||
@@ -255,8 +258,12 @@ func checkMerges(t *testing.T, cases map[string]mergeCase) {
 			}
 			continue
 		}
-		if err != nil || len(ops) != 1 {
-			t.Errorf("%s: %v, %+v", name, err, ops)
+		if err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+			continue
+		}
+		if len(ops) != 1 {
+			t.Errorf("%s: got %+v, want one", name, ops)
 			continue
 		}
 		op := ops[0]

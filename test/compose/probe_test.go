@@ -61,8 +61,11 @@ class htb 1:2 root prio 0 rate 8Mbit ceil 8Mbit burst 16Kb cburst 1600b
 `
 	for replica, want := range [][2]int{{1048576, 25}, {96, 0}} {
 		bytes, waits, err := compose.ReadPaced(text, replica)
-		if err != nil || [2]int{bytes, waits} != want {
-			t.Errorf("replica %d: got %d bytes, %d waits, %v, want %v", replica, bytes, waits, err, want)
+		if err != nil {
+			t.Errorf("replica %d: got %v, want no error", replica, err)
+		}
+		if got := [2]int{bytes, waits}; got != want {
+			t.Errorf("replica %d: got bytes and waits %v, want %v", replica, got, want)
 		}
 	}
 	if _, _, err := compose.ReadPaced(text, 2); err == nil {

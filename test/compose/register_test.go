@@ -133,11 +133,15 @@ func checkRegisters(t *testing.T, cases map[string]registerCase) {
 	t.Helper()
 	for name, c := range cases {
 		err := compose.CheckRegisters(c.ops, c.states, 10*time.Second)
-		if c.wrong && (err == nil || !strings.Contains(err.Error(), "post p")) {
-			t.Errorf("%s: the checker found nothing: %v", name, err)
-		}
-		if !c.wrong && err != nil {
-			t.Errorf("%s: %v", name, err)
+		switch {
+		case !c.wrong:
+			if err != nil {
+				t.Errorf("%s: got %v, want no error", name, err)
+			}
+		case err == nil:
+			t.Errorf("%s: got no error, want one of post p", name)
+		case !strings.Contains(err.Error(), "post p"):
+			t.Errorf("%s: got %v, want an error of post p", name, err)
 		}
 	}
 }
