@@ -61,7 +61,7 @@ twice: apt tools
 		go run ./tools/testreport
 
 # On an image of its own, which is removed at the end: built with the race detector, and with a clock and a migration
-# that are set from outside. FAULTS and SEED are for TestChaos: how many faults it draws (10), and from which seed (the
+# that are set from outside. FAULTS and SEED are for TestChaos: how many faults it draws (3), and from which seed (the
 # time, which is printed). FAULT is a regular expression that selects, by their names, among the faults of TestFaults
 # and TestPowerLoss and among what TestChaos draws. With VOLUMES=1 the candidates' disks in TestChaos lose what was not
 # synced, and losses of power are drawn as well; those of TestPowerLoss always do. `make test` has a seed of its own, so
