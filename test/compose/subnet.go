@@ -9,11 +9,8 @@ import (
 	"testing"
 )
 
-// subnets is where a project's network fra has its addresses: one /24 of it.
-var subnets = netip.MustParsePrefix("10.213.0.0/16")
-
-// freeSubnet returns the first three numbers of a /24 in subnets that overlaps with no network of this machine. It
-// tries them from a random one on, so that two projects that start at once differ.
+// freeSubnet returns the first three numbers of a /24 that overlaps with no network of this machine, for a project's
+// network fra. It tries all in random order, so that two projects that start at once differ.
 //
 // The servers of Consul have fixed addresses in it, as docs/deploy.md asks for. The containers of a network without a
 // subnet of its own get any free address when they start, so servers that start again together may get each other's.
@@ -33,14 +30,12 @@ func freeSubnet(tb testing.TB) string {
 		}
 		taken = append(taken, p)
 	}
-	base := subnets.Addr().As4()
 	for _, third := range rand.Perm(256) {
-		base[2] = byte(third)
-		one := netip.PrefixFrom(netip.AddrFrom4(base), 24)
-		if !slices.ContainsFunc(taken, one.Overlaps) {
-			return fmt.Sprintf("%d.%d.%d", base[0], base[1], base[2])
+		start := fmt.Sprintf("10.213.%d", third)
+		if !slices.ContainsFunc(taken, netip.MustParsePrefix(start+".0/24").Overlaps) {
+			return start
 		}
 	}
-	tb.Fatalf("no /24 of %s is free on this machine, which has %v", subnets, taken)
+	tb.Fatalf("no /24 of 10.213.0.0/16 is free on this machine, which has %v", taken)
 	return ""
 }
