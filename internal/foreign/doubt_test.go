@@ -217,6 +217,39 @@ func TestGhostMeta(t *testing.T) {
 	}
 }
 
+// TestGhostSite: of a site that is private as a whole no post is public, and neither is one of which it cannot be
+// told which rows are its own.
+func TestGhostSite(t *testing.T) {
+	site := func(settings, tables string) string {
+		return `{"data":{"posts":[{"id":1,"slug":"s","title":"T","status":"published","html":"x"}],"settings":` + settings +
+			tables + `}}`
+	}
+	for name, c := range map[string]struct{ src, why string }{
+		"private":      {site(`[{"key":"is_private","value":"true"}]`, ""), "entry"},
+		"formerly":     {site(`[{"key":"isPrivate","value":true}]`, ""), "entry"},
+		"an object":    {site(`[{"key":"is_private","value":{}}]`, ""), "entry"},
+		"no list":      {site(`{"is_private":true}`, ""), "entry"},
+		"said twice":   {site(`[{"key":"is_private","value":1,"value":0}]`, ""), "entry"},
+		"public":       {site(`[{"key":"is_private","value":"false"},{"key":"title","value":"T"}]`, ""), ""},
+		"says nothing": {site(`[{"key":"isPrivate","value":null}]`, ""), ""},
+		"no id": {strings.Replace(site(`[]`, `,"posts_meta":[{"post_id":1,"email_only":1}]`), `"id":1`, `"id":{}`, 1),
+			"id"},
+		"other letters": {`{"db":[` + strings.TrimSuffix(site(`[]`, ""), "}") +
+			`,"Data":{"posts_meta":[{"post_id":1,"email_only":1}]}}]}`, "email_only"},
+		"without an underscore": {strings.Replace(site(`[]`, ""), `"id"`, `"emailOnly":true,"id"`, 1), "email_only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, _ := mustRead(t, c.src)
+			got := only(t, entries)
+			if c.why != "" {
+				mustHide(t, got, c.why)
+			} else if got.Draft {
+				t.Errorf("a draft, said %q, want a public one", got.said)
+			}
+		})
+	}
+}
+
 // TestWriteFreelyDoubt: a post is public where its blog says so in one word, and nothing says otherwise.
 func TestWriteFreelyDoubt(t *testing.T) {
 	const post = `"id":"1","slug":"s","title":"T","body":"x"`

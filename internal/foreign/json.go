@@ -301,7 +301,7 @@ func openJSON(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 			return r.array(func() error { return w.post(r, nil) })
 		}
 		return r.object(func(name string) error {
-			switch name {
+			switch name = frontmatter.PlainKey(name); name {
 			case "db":
 				return r.array(func() error { return g.database(r) })
 			case "data":
