@@ -15,7 +15,8 @@ func (w *wxrFile) body(p *post, it *wxrItem) {
 		!strings.Contains(text, picture.address) {
 		b.WriteString(picture.figure() + "\n\n")
 	}
-	if strings.Contains(text, "<!-- wp:") {
+	s.restricted(text)
+	if blockMark.MatchString(text) {
 		for _, part := range blocks(text, p) {
 			if part.classic {
 				b.WriteString(paragraphs(s.expand(part.text)))
@@ -40,34 +41,45 @@ type part struct {
 // be long, so it is not part of the pattern.
 var blockMark = regexp.MustCompile(`<!--\s+(/?)wp:([a-z][a-z0-9/_-]*)\s`)
 
+// restrictsBlock finds, in the names of a block's settings, what shows it to some readers only, as blockVisibility.
+var restrictsBlock = regexp.MustCompile(`(?i)"[^"]*(?:visibility|restrict|member|logged|user_?role|protect|paywall|` +
+	`subscriber)[^"]*"\s*:`)
+
 // blocks takes the block editor's comments out of a text. Blocks without a text are made by WordPress
 // when a page is shown: they are named.
 func blocks(text string, p *post) []part {
 	var out []part
-	depth, at := 0, 0
-	add := func(s string, classic bool) {
-		switch {
-		case s == "":
-		case len(out) > 0 && out[len(out)-1].classic == classic:
-			out[len(out)-1].text += s
-		default:
-			out = append(out, part{s, classic})
+	var b strings.Builder // the text of the part that is not in out yet
+	depth, at, classicPart := 0, 0, false
+	end := func() {
+		if b.Len() > 0 {
+			out = append(out, part{b.String(), classicPart})
 		}
+		b.Reset()
+	}
+	add := func(s string, classic bool) {
+		if s != "" && classic != classicPart {
+			end()
+			classicPart = classic
+		}
+		b.WriteString(s)
 	}
 	for at < len(text) {
 		m := blockMark.FindStringSubmatchIndex(text[at:])
 		if m == nil {
 			break
 		}
-		end := strings.Index(text[at+m[0]:], "-->")
-		if end < 0 {
+		length := strings.Index(text[at+m[0]:], "-->")
+		if length < 0 {
 			break
 		}
 		add(text[at:at+m[0]], depth == 0)
-		comment := text[at+m[0] : at+m[0]+end]
+		comment := text[at+m[0] : at+m[0]+length]
 		name := text[at+m[4] : at+m[5]]
 		if m[3] == m[2] && name != "loginout" && restricts.MatchString(name) {
 			p.hide("wp:"+name, "a part of its text may not be for everybody")
+		} else if m[3] == m[2] && restrictsBlock.MatchString(comment) {
+			p.hide("wp:"+name, "a part of its text may not be for everybody, as its setting says")
 		}
 		switch alone := strings.HasSuffix(strings.TrimSpace(comment), "/"); {
 		case m[3] > m[2]: // </
@@ -80,9 +92,10 @@ func blocks(text string, p *post) []part {
 		if depth == 0 {
 			add("\n\n", false)
 		}
-		at += m[0] + end + len("-->")
+		at += m[0] + length + len("-->")
 	}
 	add(text[at:], depth == 0)
+	end()
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"html"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -47,6 +48,22 @@ func (d *document) hide() {
 	d.c.post.hide("visibility", "a part of its text is not for everybody")
 }
 
+// hideTwice notes that a text says something twice, of which readers see one.
+func (d *document) hideTwice() { d.c.post.hide("body", "its text says something twice") }
+
+var gate = regexp.MustCompile(`(?i)kg-gated-block:begin([^>]*)`)
+
+// gated hides a post in whose HTML Ghost has marked a part for some readers only.
+func (d *document) gated(text string) {
+	for _, m := range gate.FindAllStringSubmatch(text, -1) {
+		if !gateOpen.MatchString(m[1]) {
+			d.hide()
+		}
+	}
+}
+
+var gateOpen = regexp.MustCompile(`\bnonMember:\s*true\b`)
+
 func (d *document) lost(what, why string) { d.c.post.note(Lost, what, why) }
 
 // card is what the nodes of lexical and the cards of mobiledoc say, which have the same names in both.
@@ -88,18 +105,19 @@ type card struct {
 // hidden reports whether readers without an account do not see the card.
 func (k *card) hidden() bool {
 	var v struct {
-		ShowOnWeb *bool `json:"showOnWeb"`
-		Web       struct {
-			NonMember *bool `json:"nonMember"`
+		ShowOnWeb scalar `json:"showOnWeb"`
+		Web       *struct {
+			NonMember scalar `json:"nonMember"`
 		} `json:"web"`
 	}
-	if len(k.Visibility) == 0 || k.Visibility.Kind() != '{' {
+	if len(k.Visibility) == 0 {
 		return false
 	}
-	if err := json.Unmarshal(k.Visibility, &v, loosely); err != nil {
-		return true // what cannot be told is not public
+	// What cannot be told is not public.
+	if whole, err := unmarshal(k.Visibility, &v); err != nil || !whole || !v.ShowOnWeb.given && v.Web == nil {
+		return true
 	}
-	return v.ShowOnWeb != nil && !*v.ShowOnWeb || v.Web.NonMember != nil && !*v.Web.NonMember
+	return v.ShowOnWeb.given && !v.ShowOnWeb.text.yes() || v.Web != nil && !v.Web.NonMember.text.yes()
 }
 
 // image adds a picture. Its caption is HTML.
@@ -139,6 +157,8 @@ func (d *document) card(name string, k *card) (ok bool) {
 	if k.hidden() {
 		d.hide()
 	}
+	d.gated(string(k.HTML))
+	d.gated(string(k.Markdown))
 	switch strings.ToLower(name) {
 	case "image", "image-card":
 		d.image(string(k.Src), string(k.Alt), string(k.Caption), string(k.Href))

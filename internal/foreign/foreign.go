@@ -7,7 +7,8 @@
 //
 // An entry is for everybody only where its system says so in so many words (WordPress: status publish
 // or future, and no password; Ghost: published or scheduled, visibility public; WriteFreely: a public
-// collection). Everything else is a draft, and a note says why.
+// collection). Everything else is a draft, and a note says why: also what says it twice and not the same, in
+// another shape than its system's, or is twice in the export.
 //
 // # What an export costs
 //
@@ -85,7 +86,25 @@ type place struct {
 	line    int
 	name    string // of the entry
 	slug    string
-	extra   int // of the index of the system
+	extra   int    // of the index of the system
+	doubt   string // why it cannot be told who may read it, "" where it can
+}
+
+// twice is the doubt about entries of which the export has more than one with an id: one of them may be what
+// the entry was before it was hidden.
+const twice = "the export has more than one entry with its id"
+
+// doubtTwice notes twice for all places that have an id in common. ids are theirs, in their order.
+func doubtTwice(places []*place, ids []string) {
+	count := map[string]int{}
+	for _, id := range ids {
+		count[id]++
+	}
+	for i, id := range ids {
+		if id != "" && count[id] > 1 && places[i].doubt == "" {
+			places[i].doubt = twice
+		}
+	}
 }
 
 // Names returns the names of the entries, which are paths such as posts/hello.md. The same entry has
@@ -104,6 +123,9 @@ func (x *Export) Read(name string) (Entry, error) {
 		return Entry{Line: p.line}, fmt.Errorf("read entry in line %d: %w", p.line, err)
 	}
 	post.slug = p.slug
+	if p.doubt != "" {
+		post.hide("entry", p.doubt)
+	}
 	return Entry{Raw: post.file(), Line: p.line, Notes: post.notes}, nil
 }
 

@@ -27,6 +27,8 @@ type ghost struct {
 	by    map[string][]ghostLink // authors by post
 	// permalinks is the form of addresses in versions that say it.
 	permalinks string
+	// doubt is why it cannot be told of any post who may read it.
+	doubt string
 }
 
 type ghostRef struct {
@@ -40,12 +42,13 @@ type ghostPost struct {
 	ID         loose  `json:"id"`
 	Title      loose  `json:"title"`
 	Slug       loose  `json:"slug"`
-	Type       loose  `json:"type"`
-	Page       loose  `json:"page"`
+	Type       scalar `json:"type"`
+	Page       scalar `json:"page"`
 	Status     loose  `json:"status"`
-	Visibility *loose `json:"visibility"`
-	Featured   loose  `json:"featured"`
+	Visibility scalar `json:"visibility"`
+	EmailOnly  scalar `json:"email_only"`
 	Published  loose  `json:"published_at"`
+	Featured   loose  `json:"featured"`
 	Created    loose  `json:"created_at"`
 	Excerpt    loose  `json:"custom_excerpt"`
 	Meta       loose  `json:"meta_description"`
@@ -66,17 +69,19 @@ type ghostBody struct {
 }
 
 type ghostTag struct {
-	ID         loose `json:"id"`
-	Name       loose `json:"name"`
-	Visibility loose `json:"visibility"`
+	ID         loose  `json:"id"`
+	Name       loose  `json:"name"`
+	Visibility scalar `json:"visibility"`
+	internal   bool   // readers do not see it
 }
 
 type ghostMeta struct {
-	PostID    loose `json:"post_id"`
-	Alt       loose `json:"feature_image_alt"`
-	Caption   loose `json:"feature_image_caption"`
-	Meta      loose `json:"meta_description"`
-	EmailOnly loose `json:"email_only"`
+	PostID    loose  `json:"post_id"`
+	Alt       loose  `json:"feature_image_alt"`
+	Caption   loose  `json:"feature_image_caption"`
+	Meta      loose  `json:"meta_description"`
+	EmailOnly scalar `json:"email_only"`
+	doubt     bool   // a row of the post does not say that it is for more than readers by e-mail
 }
 
 // ghostLink is a row that joins a post with a tag or an author.
@@ -94,102 +99,19 @@ func newGhost(file io.ReaderAt, opt Options) *ghost {
 	}
 }
 
-// database reads an element of db.
-func (g *ghost) database(r *jsonReader) error {
-	return r.object(func(name string) error {
-		if name == "data" {
-			return g.data(r)
-		}
-		return r.skip()
-	})
-}
-
-// data reads the tables.
-func (g *ghost) data(r *jsonReader) error {
-	return r.object(func(name string) error {
-		switch name {
-		case "posts":
-			g.found = true
-			return r.array(func() error { return g.head(r) })
-		case "users":
-			return r.array(func() error {
-				var u struct {
-					ID, Name, Email loose
-				}
-				_, err := r.value(&u)
-				g.users[bounded(string(u.ID))] = cmp.Or(bounded(string(u.Email)), bounded(string(u.Name)))
-				return err
-			})
-		case "tags":
-			return r.array(func() error {
-				var t ghostTag
-				_, err := r.value(&t)
-				t.Name = loose(bounded(string(t.Name)))
-				g.tags[bounded(string(t.ID))] = ghostTag{Name: t.Name, Visibility: loose(bounded(string(t.Visibility)))}
-				return err
-			})
-		case "posts_meta":
-			return r.array(func() error {
-				var m ghostMeta
-				_, err := r.value(&m)
-				for _, text := range []*loose{&m.PostID, &m.Alt, &m.Caption, &m.Meta, &m.EmailOnly} {
-					*text = loose(bounded(string(*text)))
-				}
-				g.meta[string(m.PostID)] = m
-				return err
-			})
-		case "posts_tags", "posts_authors":
-			to := g.has
-			if name == "posts_authors" {
-				to = g.by
-			}
-			return r.array(func() error {
-				var l ghostLink
-				_, err := r.value(&l)
-				for _, text := range []*loose{&l.PostID, &l.TagID, &l.AuthorID, &l.Order} {
-					*text = loose(bounded(string(*text)))
-				}
-				to[string(l.PostID)] = append(to[string(l.PostID)], l)
-				return err
-			})
-		case "settings":
-			return r.array(func() error {
-				var s struct {
-					Key, Value loose
-				}
-				_, err := r.value(&s)
-				if s.Key == "permalinks" {
-					g.permalinks = bounded(string(s.Value))
-				}
-				return err
-			})
-		}
-		return r.skip()
-	})
-}
-
-// head reads a post without its text.
-func (g *ghost) head(r *jsonReader) error {
-	var p struct {
-		ID, Slug, Title, Type, Page loose
-	}
-	at, err := r.value(&p)
-	if err != nil {
-		return err
-	}
-	g.refs = append(g.refs, ghostRef{
-		place: at, id: bounded(string(p.ID)), slug: bounded(string(p.Slug)), title: bounded(string(p.Title)),
-		page: p.Type == "page" || p.Page.yes(),
-	})
-	return nil
-}
+// isGhostPage reports whether a row is that of a page.
+func isGhostPage(kind, page scalar) bool { return kind.text == "page" || !page.no() }
 
 // open makes the index of what was found.
 func (g *ghost) open(size int64) (*Export, error) {
-	places := make([]*place, len(g.refs))
+	places, ids := make([]*place, len(g.refs)), make([]string, len(g.refs))
 	for i := range g.refs {
-		places[i] = &g.refs[i].place
+		places[i], ids[i] = &g.refs[i].place, g.refs[i].id
+		if g.doubt != "" {
+			places[i].doubt = g.doubt
+		}
 	}
+	doubtTwice(places, ids)
 	if err := linesOf(g.file, size, places); err != nil {
 		return nil, err
 	}
@@ -203,7 +125,7 @@ func (g *ghost) open(size int64) (*Export, error) {
 		}
 		return 1
 	})
-	taken := slugs{}
+	taken := newSlugs()
 	for _, ref := range g.refs {
 		old := ref.slug
 		ref.place.slug = taken.pick(ref.id, ref.slug, plainText(ref.title))
@@ -231,10 +153,11 @@ func (g *ghost) open(size int64) (*Export, error) {
 // entry reads one post.
 func (g *ghost) entry(at place) (*post, error) {
 	var row ghostPost
-	if err := valueAt(g.file, at, &row); err != nil {
+	whole, doubt, err := valueAt(g.file, at, &row, "type", "page", "status", "visibility", "email_only")
+	if err != nil {
 		return nil, err
 	}
-	id := string(row.ID)
+	id := bounded(string(row.ID))
 	meta := g.meta[id]
 	p := &post{
 		title:       html.EscapeString(string(row.Title)),
@@ -245,12 +168,21 @@ func (g *ghost) entry(at place) (*post, error) {
 		p.date = row.Created.day()
 	}
 	g.privacy(p, &row, meta)
+	if id == "" && len(g.meta) > 0 {
+		p.hide("id", "it has none, by which it could be told what the export's posts_meta says of it")
+	}
+	if !whole {
+		p.hide("entry", notWhole)
+	}
+	if doubt != "" {
+		p.hide(doubt, "it may not be for everybody")
+	}
 	g.author(p, &row)
 	for _, l := range g.has[id] {
 		t, found := g.tags[string(l.TagID)]
 		switch {
 		case !found:
-		case t.Visibility == "internal" || strings.HasPrefix(string(t.Name), "#"):
+		case t.internal || strings.HasPrefix(string(t.Name), "#"):
 			p.note(Term, string(t.Name), "readers do not see this tag in Ghost, and it is left out")
 		default:
 			p.labels = append(p.labels, html.EscapeString(string(t.Name)))
@@ -271,6 +203,7 @@ func (g *ghost) privacy(p *post, row *ghostPost, meta ghostMeta) {
 	switch row.Status {
 	case "published":
 	case "scheduled":
+		p.scheduled = true
 		if p.date.IsZero() {
 			p.hide("published_at", "it is scheduled without a date")
 		}
@@ -279,15 +212,22 @@ func (g *ghost) privacy(p *post, row *ghostPost, meta ghostMeta) {
 	default:
 		p.hide("status", "its status is "+cmp.Or(short(string(row.Status)), "not known"))
 	}
-	if row.Visibility != nil && *row.Visibility != "public" {
-		p.hide("visibility", "it is for "+cmp.Or(short(string(*row.Visibility)), "nobody who is named"))
+	if row.Published != "" && row.Published.day().IsZero() {
+		p.hide("published_at", "its date cannot be read")
 	}
-	if meta.EmailOnly.yes() && row.Status != "sent" {
-		p.hide("email_only", "it is for readers by e-mail only")
+	// Versions before members have no visibility.
+	if row.Visibility.given && row.Visibility.text != "public" {
+		p.hide("visibility", "it is for "+cmp.Or(short(string(row.Visibility.text)), "nobody who is named"))
 	}
-	if row.Type == "page" || row.Page.yes() {
+	if (meta.doubt || !row.EmailOnly.no()) && row.Status != "sent" {
+		p.hide("email_only", "it may be for readers by e-mail only")
+	}
+	switch {
+	case isGhostPage(row.Type, row.Page):
 		p.draft = true
 		p.note(Page, "", isPage)
+	case row.Type.given && row.Type.text != "post":
+		p.hide("type", "it does not say that it is a post")
 	}
 }
 
@@ -308,7 +248,7 @@ func (g *ghost) author(p *post, row *ghostPost) {
 // address is the one that the post has in Ghost: /slug/, or what old versions' setting says.
 func (g *ghost) address(row *ghostPost, p *post) string {
 	pattern := g.permalinks
-	if pattern == "" || row.Type == "page" || row.Page.yes() {
+	if pattern == "" || isGhostPage(row.Type, row.Page) {
 		pattern = "/:slug/"
 	}
 	at := p.date.In(g.opt.Loc)
@@ -322,6 +262,9 @@ var ghostAddress = regexp.MustCompile(ghostURL + "[^\\s)\\]\"'<>`\\\\]*")
 // body makes Markdown of the post's text, of the form in which it was written.
 func (g *ghost) body(p *post, row *ghostPost, meta ghostMeta) {
 	d := &document{c: &converting{site: g.site, post: p}}
+	// What Ghost made of the text says so, too, where the text itself cannot be read.
+	d.gated(string(row.HTML))
+	d.gated(string(row.Markdown))
 	if image := cmp.Or(row.Image, row.OldImage); image != "" {
 		d.image(string(image), string(meta.Alt), string(meta.Caption), "")
 	}
@@ -329,9 +272,6 @@ func (g *ghost) body(p *post, row *ghostPost, meta ghostMeta) {
 	case row.Lexical != "" && d.lexical(string(row.Lexical)):
 	case row.Mobiledoc != "" && d.mobiledoc(string(row.Mobiledoc)):
 	case row.HTML != "":
-		if strings.Contains(string(row.HTML), "kg-gated-block:begin") {
-			d.hide()
-		}
 		d.html.WriteString(string(row.HTML))
 	case row.Markdown != "":
 		d.markdown(string(row.Markdown))

@@ -11,9 +11,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"blog/internal/frontmatter"
 )
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
@@ -21,6 +24,23 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps
 // loosely are the options with which other systems' JSON is read.
 var loosely = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
 	json.MatchCaseInsensitiveNames(true))
+
+// strictly are the same for a value that says nothing twice: of two members that fill one field, readers of
+// JSON differ in which one counts.
+var strictly = json.JoinOptions(loosely, jsontext.AllowDuplicateNames(false))
+
+// unmarshal reads a value into to, and reports whether it is of the shape that to has and says nothing twice.
+// A value of another shape leaves to as far as it was read.
+func unmarshal(data []byte, to any) (whole bool, err error) {
+	if err := json.Unmarshal(data, to, strictly); err == nil {
+		return true, nil
+	}
+	var shape *json.SemanticError
+	if err := json.Unmarshal(data, to, loosely); err != nil && !errors.As(err, &shape) {
+		return false, err
+	}
+	return false, nil
+}
 
 // loose is a text that may also be written as a number or a truth: databases differ in that.
 type loose string
@@ -42,6 +62,72 @@ func (l *loose) UnmarshalJSON(data []byte) error {
 
 // yes reports whether l is true in any form.
 func (l loose) yes() bool { return l == "1" || l == "true" }
+
+// scalar is a member that decides who may read something. Not to be there is another thing than to be there
+// without a word.
+type scalar struct {
+	given bool
+	none  bool  // null or an empty text
+	text  loose // empty for what is neither a text, nor a number, nor a truth
+}
+
+// UnmarshalJSON reads any value.
+func (w *scalar) UnmarshalJSON(data []byte) error {
+	*w = scalar{given: true, none: string(data) == "null" || string(data) == `""`}
+	return w.text.UnmarshalJSON(data)
+}
+
+// no reports whether it is not there, or says no in so many words.
+func (w scalar) no() bool { return !w.given || w.text == "0" || w.text == "false" }
+
+// aboutReaders are the names of members, as frontmatter.PlainKey gives them, that say who may read something.
+// Rows have those of their system; any other one may come from another version, or from a plugin.
+var aboutReaders = map[string]bool{
+	"visibility": true, "status": true, "state": true, "access": true, "audience": true, "privacy": true,
+	"private": true, "isprivate": true, "public": true, "ispublic": true, "draft": true, "isdraft": true, "hidden": true,
+	"ishidden": true, "unlisted": true, "isunlisted": true, "password": true, "pass": true, "passphrase": true,
+	"protected": true, "isprotected": true, "emailonly": true, "membersonly": true, "paid": true, "ispaid": true,
+	"type": true, "page": true, "ispage": true, "collection": true,
+}
+
+// hides reports whether a member may say that not everybody may read something. key is its name as
+// frontmatter.PlainKey gives it.
+func (w scalar) hides(key string) bool {
+	switch {
+	case !aboutReaders[key] || !w.given:
+		return false
+	case key == "public" || key == "ispublic":
+		return !w.text.yes()
+	}
+	return !w.none && !w.no()
+}
+
+// doubtful returns a member of an object that may say that not everybody may read it, and that its reader
+// does not know; "" where there is none. known are the names that it knows.
+func doubtful(data []byte, known ...string) string {
+	var members map[string]scalar
+	if json.Unmarshal(data, &members, loosely) != nil {
+		return "" // it is no object, or not whole
+	}
+	for _, name := range sortedKeys(members) {
+		if !members[name].hides(frontmatter.PlainKey(name)) {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(k string) bool { return sameName(name, k) }) {
+			return name
+		}
+	}
+	return ""
+}
+
+// sameName reports whether a member fills the field of a name: letter case, hyphens and underscores make no
+// difference.
+func sameName(name, field string) bool {
+	plain := strings.NewReplacer("_", "", "-", "")
+	return strings.EqualFold(plain.Replace(name), plain.Replace(field)) && !strings.ContainsFunc(name, notASCII)
+}
+
+func notASCII(r rune) bool { return r > unicode.MaxASCII }
 
 // day reads a date as databases and programs write them: UTC where it names no zone.
 func (l loose) day() time.Time {
@@ -147,8 +233,8 @@ func (r *jsonReader) skip() error {
 	}
 }
 
-// value reads a value into to, and gives its place. A value of another shape leaves to as far as it was
-// read.
+// value reads a value into to, and gives its place, which has a doubt where the value is not whole: see
+// unmarshal.
 func (r *jsonReader) value(to any) (place, error) {
 	r.in.reset()
 	at := r.place()
@@ -156,25 +242,32 @@ func (r *jsonReader) value(to any) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	var shape *json.SemanticError
-	if err := json.Unmarshal(v, to, loosely); err != nil && !errors.As(err, &shape) {
+	whole, err := unmarshal(v, to)
+	if err != nil {
 		return place{}, err
 	}
-	return place{at: at, end: r.place()}, nil
+	p := place{at: at, end: r.place()}
+	if !whole {
+		p.doubt = notWhole
+	}
+	return p, nil
 }
 
-// valueAt reads the value of a place.
-func valueAt(file io.ReaderAt, at place, to any) error {
+// notWhole is the doubt about a value that is not read as it stands.
+const notWhole = "it says something twice, or in a shape that is not known"
+
+// valueAt reads the value of a place, and reports a member of it that its reader should know: see doubtful.
+// A place has its doubt from the index, which does not read all of a value, so whole is said again.
+func valueAt(file io.ReaderAt, at place, to any, known ...string) (whole bool, doubt string, err error) {
 	data := make([]byte, at.end-at.at)
-	if _, err := file.ReadAt(data, at.at); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read file: %w", err)
+	if _, err = file.ReadAt(data, at.at); err != nil && !errors.Is(err, io.EOF) {
+		return false, "", fmt.Errorf("read file: %w", err)
 	}
 	data = bytes.TrimLeft(data, " \t\r\n,:")
-	var shape *json.SemanticError
-	if err := json.Unmarshal(data, to, loosely); err != nil && !errors.As(err, &shape) {
-		return fmt.Errorf("the file has changed: %w", err)
+	if whole, err = unmarshal(data, to); err != nil {
+		return false, "", fmt.Errorf("the file has changed: %w", err)
 	}
-	return nil
+	return whole, doubtful(data, known...), nil
 }
 
 // linesOf fills in the lines of places, which are in the order of the file.
@@ -208,7 +301,7 @@ func openJSON(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 			return r.array(func() error { return w.post(r, nil) })
 		}
 		return r.object(func(name string) error {
-			switch name {
+			switch name = frontmatter.PlainKey(name); name {
 			case "db":
 				return r.array(func() error { return g.database(r) })
 			case "data":
@@ -243,6 +336,8 @@ func jsonProblem(file io.ReaderAt, r *jsonReader, err error) error {
 	at := r.place()
 	var syntax *jsontext.SyntacticError
 	switch {
+	case errors.Is(err, errTooLong): // without what the decoder says around it
+		err = errTooLong
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		err = errors.New("the file ends in the middle; export it again")
 	case errors.As(err, &syntax):

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // lexicalNode is a node of a document in Ghost's present form.
@@ -28,6 +29,9 @@ func (d *document) lexical(src string) bool {
 	}
 	if err := json.Unmarshal([]byte(src), &doc, loosely); err != nil {
 		return false
+	}
+	if json.Unmarshal([]byte(src), new(jsontext.Value), strictly) != nil {
+		d.hideTwice()
 	}
 	for i := range doc.Root.Children {
 		d.node(&doc.Root.Children[i], 0)

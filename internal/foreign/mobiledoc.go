@@ -24,6 +24,9 @@ func (d *document) mobiledoc(src string) bool {
 	if err := json.Unmarshal([]byte(src), &doc, loosely); err != nil {
 		return false
 	}
+	if json.Unmarshal([]byte(src), new(jsontext.Value), strictly) != nil {
+		d.hideTwice()
+	}
 	for _, s := range doc.Sections {
 		d.section(&doc, s)
 	}

@@ -22,13 +22,14 @@ import (
 type post struct {
 	title, slug, description, author string
 
-	date    time.Time // zero where there is none
-	draft   bool
-	pinned  bool
-	labels  []string
-	address string // in its system: a whole address, or a path
-	body    string // Markdown
-	notes   []Note
+	date      time.Time // zero where there is none
+	scheduled bool      // it comes out at its date
+	draft     bool
+	pinned    bool
+	labels    []string
+	address   string // in its system: a whole address, or a path
+	body      string // Markdown
+	notes     []Note
 }
 
 func (p *post) note(kind frontmatter.Kind, what, message string) {
@@ -38,10 +39,37 @@ func (p *post) note(kind frontmatter.Kind, what, message string) {
 	}
 }
 
-// hide makes a draft of the post, and says why.
+// hide makes a draft of the post, and says why: once for each thing, and the first time even where so much
+// was said of the post that nothing else is.
 func (p *post) hide(what, why string) {
+	note := Note{Kind: frontmatter.Private, What: short(what), Message: why + ", so it is a draft"}
+	switch {
+	case slices.Contains(p.notes, note):
+	case !slices.ContainsFunc(p.notes, func(n Note) bool { return n.Kind == frontmatter.Private }):
+		p.notes = append(p.notes, note)
+	default:
+		p.note(note.Kind, note.What, note.Message)
+	}
 	p.draft = true
-	p.note(frontmatter.Private, what, why+", so it is a draft")
+}
+
+// publishedAt returns the date that the file has, nil for none. A post that is to come out in a year that it
+// cannot have does not come out now.
+func (p *post) publishedAt() *time.Time {
+	if p.date.IsZero() {
+		return nil
+	}
+	at := p.date.UTC().Truncate(time.Second)
+	why := fmt.Sprintf("the year %d is none that a post can have", at.Year())
+	switch {
+	case at.Year() > frontmatter.LastYear, at.Year() < frontmatter.FirstYear && p.scheduled:
+		p.hide("date", why)
+	case at.Year() < frontmatter.FirstYear:
+		p.note(frontmatter.Choice, "date", why+", so it is left out")
+	default:
+		return &at
+	}
+	return nil
 }
 
 // front is the front matter of a file.
@@ -62,15 +90,10 @@ type front struct {
 // system's signs is the author's text. Whether it is a draft is always said, so that nothing else in
 // it can decide that.
 func (p *post) file() []byte {
+	at := p.publishedAt() // which decides, too, whether it is a draft
 	f := front{
-		Title: p.titleText(), Slug: p.slug, IsDraft: p.draft, Pinned: p.pinned, Verbatim: true,
+		Title: p.titleText(), Slug: p.slug, PublishedAt: at, IsDraft: p.draft, Pinned: p.pinned, Verbatim: true,
 		Description: p.descriptionText(), Author: line(p.author), Tags: p.tags(),
-	}
-	if y := p.date.Year(); y >= 1900 && y <= 2999 {
-		at := p.date.UTC().Truncate(time.Second)
-		f.PublishedAt = &at
-	} else if !p.date.IsZero() {
-		p.note(frontmatter.Choice, "date", "the year "+fmt.Sprint(y)+" is none that a post can have, so it is left out")
 	}
 	if p.address != "" && !p.here() {
 		f.Aliases = []string{p.address}
@@ -158,10 +181,15 @@ func (p *post) tags() []string {
 }
 
 // slugs gives each entry a slug of its own.
-type slugs map[string]bool
+type slugs struct {
+	taken map[string]bool
+	last  int // the number of the last entry that has nothing but a number
+}
+
+func newSlugs() *slugs { return &slugs{taken: map[string]bool{}, last: 1} }
 
 // pick returns the first of the wishes that can be a slug and is nobody's, perhaps with the entry's id.
-func (s slugs) pick(id string, wishes ...string) string {
+func (s *slugs) pick(id string, wishes ...string) string {
 	if id = posts.Slugify(id); id == "" {
 		id = "post"
 	}
@@ -180,15 +208,16 @@ func (s slugs) pick(id string, wishes ...string) string {
 			short := []rune(slug)
 			short = short[:min(len(short), max(100-utf8.RuneCountInString(suffix), 0))]
 			full, problem := posts.CheckSlug(strings.TrimRight(string(short), "-_.") + suffix)
-			if problem == "" && !s[full] {
-				s[full] = true
+			if problem == "" && !s.taken[full] {
+				s.taken[full] = true
 				return full
 			}
 		}
 	}
-	for n := 2; ; n++ {
-		if slug := fmt.Sprintf("post-%d", n); !s[slug] {
-			s[slug] = true
+	for { // no number is given back, so all up to the last one are taken
+		s.last++
+		if slug := fmt.Sprintf("post-%d", s.last); !s.taken[slug] {
+			s.taken[slug] = true
 			return slug
 		}
 	}

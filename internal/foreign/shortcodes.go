@@ -26,6 +26,29 @@ var (
 var restricts = regexp.MustCompile(`(?i)member|restrict|private|protect|paywall|premium|subscriber|hidden|hide|` +
 	`encrypt|passw|logged|login|paid|unlock|locker|mepr|^rcp|^s2if|^wlm|^ihc`)
 
+// shortcodeEnd finds the ends of shortcodes, whose names WordPress makes of any sign but these.
+var shortcodeEnd = regexp.MustCompile(`\[/([^\x00-\x20<>&/\[\]=]+)\]`)
+
+// restricted hides a post with a shortcode around a text that only some readers see. WordPress expands it in
+// code, too, and whatever its attributes have in them; one in [[two brackets]] shows itself.
+func (s *shortcodes) restricted(text string) {
+	for {
+		m := shortcodeEnd.FindStringSubmatchIndex(text)
+		if m == nil {
+			return
+		}
+		name := strings.ToLower(text[m[2]:m[3]])
+		text = text[m[1]:]
+		if !strings.HasPrefix(text, "]") && restricts.MatchString(name) {
+			s.hide(name)
+		}
+	}
+}
+
+func (s *shortcodes) hide(name string) {
+	s.p.hide("["+cut(name, 60)+"]", "a part of its text may not be for everybody")
+}
+
 // known are the shortcodes that a text shows by writing [[gallery]].
 var known = []string{"caption", "gallery", "playlist", "embed", "audio", "video", "code", "sourcecode", "youtube"}
 
@@ -52,53 +75,83 @@ func (s *shortcodes) expand(text string) string {
 	return b.String()
 }
 
+// ends are the places in a text at which shortcodes end, by name and in their order.
+type ends map[string][]int
+
+func endsOf(text string) ends {
+	out := ends{}
+	for at := 0; ; {
+		m := shortcodeEnd.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			return out
+		}
+		name := strings.ToLower(text[at+m[2] : at+m[3]])
+		out[name] = append(out[name], at+m[0])
+		at += m[1]
+	}
+}
+
+// next returns the first end of a shortcode that is not before at, -1 where there is none. What is before at is
+// not asked for again, so all calls for a text cost no more than one reading of it.
+func (e ends) next(name string, at int) int {
+	list := e[name]
+	for len(list) > 0 && list[0] < at {
+		list = list[1:]
+	}
+	e[name] = list
+	if len(list) == 0 {
+		return -1
+	}
+	return list[0]
+}
+
 // piece writes a text that is no code.
 func (s *shortcodes) piece(b *strings.Builder, text string) {
-	open := map[string]bool{} // names of which no end follows
-	for {
-		m := shortcode.FindStringSubmatchIndex(text)
+	closed := endsOf(text)
+	for at := 0; ; {
+		m := shortcode.FindStringSubmatchIndex(text[at:])
 		if m == nil {
-			b.WriteString(text)
+			b.WriteString(text[at:])
 			return
 		}
-		b.WriteString(text[:m[0]])
-		whole, name := text[m[0]:m[1]], strings.ToLower(text[m[6]:m[7]])
-		attrs := strings.TrimSpace(text[m[8]:m[9]])
-		text = text[m[1]:]
-		if m[3] > m[2] { // [[escaped]]
-			if strings.HasPrefix(text, "]") && slices.Contains(known, name) {
-				b.WriteString(html.EscapeString(whole[1:]))
-				text = text[1:]
-			} else {
-				b.WriteString(whole[:1])
-				text = whole[1:] + text
-			}
+		begin := at + m[0]
+		whole, name := text[begin:at+m[1]], strings.ToLower(text[at+m[6]:at+m[7]])
+		attrs := strings.TrimSpace(text[at+m[8] : at+m[9]])
+		b.WriteString(text[at:begin])
+		at += m[1]
+		switch {
+		case m[3] > m[2] && strings.HasPrefix(text[at:], "]") && slices.Contains(known, name): // [[escaped]]
+			b.WriteString(html.EscapeString(whole[1:]))
+			at++
 			continue
-		}
-		if m[5] > m[4] { // an end without its beginning
+		case m[3] > m[2]:
+			b.WriteString(whole[:1])
+			at = begin + 1
+			continue
+		case m[5] > m[4]: // an end without its beginning
 			b.WriteString(whole)
 			continue
 		}
-		inner, paired := "", false
-		if !open[name] && !strings.HasSuffix(attrs, "/") {
-			if end := indexFold(text, "[/"+name+"]"); end >= 0 {
-				inner, paired = text[:end], true
-			} else {
-				open[name] = true
-			}
+		end := -1
+		if !strings.HasSuffix(attrs, "/") {
+			end = closed.next(name, at)
+		}
+		inner := ""
+		if end >= 0 {
+			inner = text[at:end]
 		}
 		out, ok := s.html(name, attributes(attrs), inner)
 		switch {
-		case ok && paired:
+		case ok && end >= 0:
 			b.WriteString(out)
-			text = text[len(inner)+len("[/"+name+"]"):]
+			at = end + len("[/"+name+"]")
 		case ok:
 			b.WriteString(out)
 		default:
 			if restricts.MatchString(name) {
-				s.p.hide("["+name+"]", "a part of its text may not be for everybody")
+				s.hide(name)
 			}
-			if paired || attrs != "" && strings.Contains(attrs, "=") {
+			if end >= 0 || attrs != "" && strings.Contains(attrs, "=") {
 				s.p.note(Text, "["+name+"]", "this shortcode means nothing here and stays as it is")
 			}
 			b.WriteString(whole)

@@ -47,7 +47,12 @@ func openWXR(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 	}
 	x := &Export{System: "WordPress", places: map[string]place{}, Left: found.left(), read: w.entry}
 	slices.SortStableFunc(found.refs, func(a, b wxrRef) int { return cmp.Compare(a.extra, b.extra) })
-	taken := slugs{}
+	places, ids := make([]*place, len(found.refs)), make([]string, len(found.refs))
+	for i := range found.refs {
+		places[i], ids[i] = &found.refs[i].place, found.refs[i].id
+	}
+	doubtTwice(places, ids)
+	taken := newSlugs()
 	for _, ref := range found.refs {
 		title := plainText(ref.title)
 		ref.slug = taken.pick(ref.id, ref.name, title)
@@ -109,7 +114,8 @@ func (w *wxrFile) index(r *wxrReader) (*wxrIndex, error) {
 		known = known || start.Name.Local == "wxr_version"
 		switch start.Name.Local {
 		case "base_site_url", "base_blog_url", "link":
-			text, err := r.text(start.Name)
+			r.size = 0
+			text, _, err := r.text(start.Name)
 			if err != nil {
 				return nil, err
 			}
@@ -119,7 +125,7 @@ func (w *wxrFile) index(r *wxrReader) (*wxrIndex, error) {
 				return nil, err
 			}
 		case "item":
-			it, err := r.item()
+			it, err := r.item(start.Name)
 			if err != nil {
 				return nil, err
 			}
@@ -147,11 +153,11 @@ func (w *wxrFile) author(r *wxrReader) error {
 				continue
 			}
 			if login = strings.TrimSpace(login); login != "" && len(w.authors) < maxEntries {
-				w.authors[login] = cmp.Or(strings.TrimSpace(email), strings.TrimSpace(name), login)
+				w.authors[bounded(login)] = bounded(cmp.Or(strings.TrimSpace(email), strings.TrimSpace(name), login))
 			}
 			return nil
 		case xml.StartElement:
-			text, err := r.text(t.Name)
+			text, _, err := r.text(t.Name)
 			if err != nil {
 				return err
 			}
@@ -173,11 +179,15 @@ func (w *wxrFile) sort(found *wxrIndex, it *wxrItem, at place) {
 	for _, text := range []*string{&it.id, &it.name, &it.title, &it.link, &it.kind, &it.parent, &it.attachment, &it.alt} {
 		*text = bounded(*text)
 	}
-	if it.status == "trash" || it.status == "auto-draft" {
+	kind := it.kind
+	switch {
+	case it.doubt == "status" || it.doubt == "post_type": // it is whatever makes a draft of it
+		kind = "post"
+	case it.status == "trash" || it.status == "auto-draft":
 		found.trash++
 		return
 	}
-	switch it.kind {
+	switch kind {
 	case "post", "":
 		at.extra = wxrPost
 	case "page":
@@ -237,21 +247,26 @@ func (w *wxrFile) entry(at place) (*post, error) {
 	if err != nil {
 		return nil, err
 	}
-	if start, ok := t.(xml.StartElement); !ok || start.Name.Local != "item" {
+	start, ok := t.(xml.StartElement)
+	if !ok || start.Name.Local != "item" {
 		return nil, errors.New("the file has changed")
 	}
-	it, err := r.item()
+	it, err := r.item(start.Name)
 	if err != nil {
 		return nil, err
 	}
+	date, dated := w.date(it)
 	p := &post{
-		title: it.title, description: it.excerpt, author: w.authors[it.creator], pinned: it.sticky == "1",
-		date: w.date(it),
+		title: it.title, description: it.excerpt, author: w.authors[bounded(it.creator)],
+		pinned: it.sticky == "1", date: date, scheduled: it.status == "future",
 	}
 	if p.author == "" {
 		p.author = it.creator
 	}
 	w.privacy(p, it, at)
+	if !dated {
+		p.hide("post_date", "its date cannot be read")
+	}
 	if it.status != "draft" && it.status != "pending" { // these have none yet
 		p.address = it.link
 	}
@@ -269,6 +284,12 @@ func (w *wxrFile) privacy(p *post, it *wxrItem, at place) {
 	default:
 		p.hide("status", "its status is "+short(it.status))
 	}
+	if it.doubt != "" {
+		p.hide(it.doubt, "it says this twice, or in a form that is not known")
+	}
+	if it.kind != "post" && it.kind != "page" && it.doubt != "post_type" {
+		p.hide("post_type", "it does not say that it is a post")
+	}
 	if it.password != "" {
 		p.hide("post_password", "it has a password")
 	}
@@ -284,24 +305,27 @@ func (w *wxrFile) privacy(p *post, it *wxrItem, at place) {
 	}
 }
 
-// date is when the post came out, or will.
-func (w *wxrFile) date(it *wxrItem) time.Time {
+// date is when the post came out, or will. readable is false where what says so is no date: for a post that
+// comes out at its date, the first of its dates counts.
+func (w *wxrFile) date(it *wxrItem) (at time.Time, readable bool) {
 	const layout = "2006-01-02 15:04:05"
+	readable = true
 	for _, d := range []struct {
 		text string
 		loc  *time.Location
 	}{{it.dateGMT, time.UTC}, {it.date, w.opt.Loc}} {
-		if strings.HasPrefix(d.text, "0000") {
+		if d.text == "" || strings.HasPrefix(d.text, "0000") {
 			continue
 		}
 		if t, err := time.ParseInLocation(layout, d.text, d.loc); err == nil {
-			return t.UTC()
+			return t.UTC(), readable || it.status != "future"
 		}
+		readable = false
 	}
 	if t, err := time.Parse(time.RFC1123Z, it.pubDate); err == nil && t.Year() > 0 {
-		return t.UTC()
+		return t.UTC(), readable || it.status != "future"
 	}
-	return time.Time{}
+	return time.Time{}, readable
 }
 
 // terms makes tags of categories and tags. A post's format, and what it is in for want of another

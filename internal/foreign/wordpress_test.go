@@ -21,13 +21,20 @@ func wxr(items ...string) string {
 ` + strings.Join(items, "\n") + "\n</channel></rss>\n"
 }
 
-// item is a post that is published, with further elements in front: of two that say the same the later
-// one counts.
+// item is a post that is published, with further elements, which stand in place of its own.
 func item(content, more string) string {
-	return `<item><title>Hello</title><link>https://old.example/2020/01/hello/</link><dc:creator>bo</dc:creator>
-<content:encoded><![CDATA[` + content + `]]></content:encoded><wp:post_id>7</wp:post_id>
-<wp:post_date>2020-01-02 05:04:05</wp:post_date><wp:post_date_gmt>2020-01-02 03:04:05</wp:post_date_gmt>
-<wp:post_name>hello</wp:post_name><wp:status>publish</wp:status><wp:post_type>post</wp:post_type>` + more + `</item>`
+	var b strings.Builder
+	for _, e := range []struct{ name, text string }{
+		{"title", "Hello"}, {"link", "https://old.example/2020/01/hello/"}, {"dc:creator", "bo"},
+		{"content:encoded", "<![CDATA[" + content + "]]>"}, {"wp:post_id", "7"}, {"wp:post_date", "2020-01-02 05:04:05"},
+		{"wp:post_date_gmt", "2020-01-02 03:04:05"}, {"wp:post_name", "hello"}, {"wp:status", "publish"},
+		{"wp:post_type", "post"},
+	} {
+		if !strings.Contains(more, "<"+e.name+">") && !strings.Contains(more, "<"+e.name+"/>") {
+			b.WriteString("<" + e.name + ">" + e.text + "</" + e.name + ">\n")
+		}
+	}
+	return "<item>" + b.String() + more + "</item>"
 }
 
 // page is one that the export has besides.
@@ -296,12 +303,16 @@ func TestOpenRefuses(t *testing.T) {
 		"half":   {whole[:len(whole)-100], "the file ends in the middle"},
 		"CDATA": {"<rss><wp:wxr_version>1</wp:wxr_version>\n<item><title><![CDATA[x",
 			"line 2: the file ends in the middle"},
-		"Latin-1":   {strings.Replace(whole, "UTF-8", "ISO-8859-1", 1), "ISO-8859-1"},
-		"too long":  {wxr(item(strings.Repeat("x", 17<<20), "")), "is longer than 16 MB"},
-		"JSON":      {`{"a": 1}`, "this is no export"},
-		"half JSON": {"{\"db\":\n[{\"data\":{\"posts\":[{\"id\":1}", "line 2: the file ends in the middle"},
-		"bad JSON":  {"{\"db\":\n[nope]}", "line 2: this is not JSON"},
-		"deep JSON": {`{"db":` + strings.Repeat("[", 20_000), "this is not JSON"},
+		"Latin-1":  {strings.Replace(whole, "UTF-8", "ISO-8859-1", 1), "ISO-8859-1"},
+		"too long": {wxr(item(strings.Repeat("x", 17<<20), "")), "is longer than 16 MB"},
+		"JSON":     {`{"a": 1}`, "this is no export"},
+		"long JSON": {`{"posts":` + "\n" + `[{"body":"` + strings.Repeat("x", 17<<20) + `"}]}`,
+			"line 2: one entry is longer than 16 MB"},
+		"open element":    {wxr("\n<item><wp:comment>"+page, page), "has no end"},
+		"item in an item": {wxr("<item>" + page), "an item begins in another one"},
+		"half JSON":       {"{\"db\":\n[{\"data\":{\"posts\":[{\"id\":1}", "line 2: the file ends in the middle"},
+		"bad JSON":        {"{\"db\":\n[nope]}", "line 2: this is not JSON"},
+		"deep JSON":       {`{"db":` + strings.Repeat("[", 20_000), "this is not JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := foreign.Open(strings.NewReader(c.src), int64(len(c.src)), foreign.Options{})
@@ -332,6 +343,7 @@ func TestHostileWXR(t *testing.T) {
 		"entities":    bomb,
 		"nested":      wxr(item(strings.Repeat("<div><b>", 50_000)+"deep", "")),
 		"brackets":    wxr(item(strings.Repeat("[caption]", 100_000), "")),
+		"one end":     wxr(item(strings.Repeat("[a]", 100_000)+"[/a]", "")),
 		"open":        wxr(item(strings.Repeat("[a b=", 100_000), "")),
 		"comments":    wxr(item(strings.Repeat("<!-- wp:a ", 100_000), "")),
 		"quotes":      wxr(item(strings.Repeat("<blockquote>\n\n", 400)+"x", "")),

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"blog/internal/frontmatter"
 )
 
@@ -26,7 +28,11 @@ type writeFreely struct {
 type freelyBlog struct {
 	alias, url string
 	public     bool
+	doubt      string // a member that does not say that it is public
 }
+
+// isPublic reports whether everybody may read and find the blog.
+func (b freelyBlog) isPublic() bool { return b.public && b.doubt == "" }
 
 type freelyRef struct {
 	place
@@ -36,18 +42,14 @@ type freelyRef struct {
 
 // freelyPost is a post.
 type freelyPost struct {
-	ID         loose   `json:"id"`
-	Slug       loose   `json:"slug"`
-	Title      loose   `json:"title"`
-	Body       *loose  `json:"body"`
-	Created    loose   `json:"created"`
-	Tags       []loose `json:"tags"`
-	Paid       loose   `json:"paid"`
-	Collection *struct {
-		Alias  loose  `json:"alias"`
-		URL    loose  `json:"url"`
-		Public *loose `json:"public"`
-	} `json:"collection"`
+	ID         loose          `json:"id"`
+	Slug       loose          `json:"slug"`
+	Title      loose          `json:"title"`
+	Body       *loose         `json:"body"`
+	Created    loose          `json:"created"`
+	Tags       []loose        `json:"tags"`
+	Paid       scalar         `json:"paid"`
+	Collection jsontext.Value `json:"collection"`
 }
 
 func newWriteFreely(file io.ReaderAt, opt Options) *writeFreely {
@@ -60,25 +62,48 @@ func (w *writeFreely) collection(r *jsonReader) error {
 	n := len(w.blogs)
 	w.blogs = append(w.blogs, freelyBlog{})
 	return r.object(func(name string) error {
-		var text loose
-		switch name {
-		case "posts":
+		key := frontmatter.PlainKey(name)
+		if key == "posts" {
 			return r.array(func() error { return w.post(r, &n) })
-		case "alias", "url", "public":
-		default:
+		}
+		if key != "alias" && key != "url" && !aboutReaders[key] {
 			return r.skip()
 		}
+		var text scalar
 		_, err := r.value(&text)
-		switch name {
-		case "alias":
-			w.blogs[n].alias = bounded(string(text))
-		case "url":
-			w.blogs[n].url = bounded(string(text))
-		case "public":
-			w.blogs[n].public = text.yes()
-		}
+		w.blogs[n].set(name, text)
 		return err
 	})
+}
+
+// set notes what a member says of a blog. What is said of its readers twice has to be said twice.
+func (b *freelyBlog) set(name string, text scalar) {
+	switch key := frontmatter.PlainKey(name); {
+	case key == "alias":
+		b.alias = bounded(string(text.text))
+	case key == "url":
+		b.url = bounded(string(text.text))
+	case name == "public" && text.text.yes():
+		b.public = true
+	case key == "visibility" && (text.text == "1" || text.text == "public"): // WriteFreely's number
+	case key == "visibility", text.hides(key):
+		b.doubt = short(name)
+	}
+}
+
+// collectionOf reads the blog that a post says it is in. found is false where it says none.
+func collectionOf(value jsontext.Value) (b freelyBlog, found bool) {
+	if len(value) == 0 || value.Kind() == 'n' {
+		return b, false
+	}
+	var members map[string]scalar
+	if whole, err := unmarshal(value, &members); err != nil || !whole {
+		b.doubt = "collection"
+	}
+	for _, name := range sortedKeys(members) {
+		b.set(name, members[name])
+	}
+	return b, true
 }
 
 // post reads a post without its text. blog is nil where it stands in no collection.
@@ -94,14 +119,15 @@ func (w *writeFreely) post(r *jsonReader, blog *int) error {
 	ref := freelyRef{
 		place: at, id: bounded(string(p.ID)), slug: bounded(string(p.Slug)), title: bounded(string(p.Title)), blog: -1,
 	}
+	b, found := collectionOf(p.Collection)
 	switch {
 	case blog != nil:
 		ref.blog = *blog
-	case p.Collection != nil:
-		w.blogs = append(w.blogs, freelyBlog{
-			alias: bounded(string(p.Collection.Alias)), url: bounded(string(p.Collection.URL)),
-			public: p.Collection.Public != nil && p.Collection.Public.yes(),
-		})
+		if found && !b.isPublic() && ref.doubt == "" {
+			ref.doubt = "the blog that it names is not public"
+		}
+	case found:
+		w.blogs = append(w.blogs, b)
 		ref.blog = len(w.blogs) - 1
 	}
 	w.refs = append(w.refs, ref)
@@ -110,15 +136,16 @@ func (w *writeFreely) post(r *jsonReader, blog *int) error {
 
 // open makes the index of what was found.
 func (w *writeFreely) open(size int64) (*Export, error) {
-	places := make([]*place, len(w.refs))
+	places, ids := make([]*place, len(w.refs)), make([]string, len(w.refs))
 	for i := range w.refs {
-		places[i] = &w.refs[i].place
+		places[i], ids[i] = &w.refs[i].place, w.refs[i].id
 	}
+	doubtTwice(places, ids)
 	if err := linesOf(w.file, size, places); err != nil {
 		return nil, err
 	}
 	x := &Export{System: "WriteFreely", places: map[string]place{}, read: w.entry}
-	taken := slugs{}
+	taken := newSlugs()
 	for i := range w.refs {
 		ref := &w.refs[i]
 		ref.place.slug = taken.pick(ref.id, ref.slug, ref.title)
@@ -156,8 +183,8 @@ func (w *writeFreely) address(ref *freelyRef) string {
 }
 
 var (
-	freelyComment = regexp.MustCompile(`(?m)^[ \t]*<!--\s*(?:more|emailsub|paid)\s*-->[ \t]*$`)
-	freelyPaid    = regexp.MustCompile(`<!--\s*paid\s*-->`)
+	freelyComment = regexp.MustCompile(`(?mi)^[ \t]*<!--\s*(?:more|emailsub|paid)\s*-->[ \t]*$`)
+	freelyPaid    = regexp.MustCompile(`(?i)<!--\s*paid\s*-->`)
 	freelyTag     = regexp.MustCompile(`(?:^|[\s(])#([\p{L}\p{N}_]+)`)
 	freelyCode    = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 )
@@ -165,7 +192,8 @@ var (
 // entry reads one post.
 func (w *writeFreely) entry(at place) (*post, error) {
 	var row freelyPost
-	if err := valueAt(w.file, at, &row); err != nil {
+	whole, doubt, err := valueAt(w.file, at, &row, "paid", "collection")
+	if err != nil {
 		return nil, err
 	}
 	ref := &w.refs[at.extra]
@@ -179,10 +207,21 @@ func (w *writeFreely) entry(at place) (*post, error) {
 	switch b := w.blog(ref); {
 	case ref.blog < 0:
 		p.hide("collection", "it is in no blog")
-	case !b.public:
+	case b.doubt != "" && b.doubt != "public":
+		p.hide(b.doubt, "its blog "+short(b.alias)+" may not be public")
+	case !b.isPublic():
 		p.hide("public", "its blog "+short(b.alias)+" is not public")
 	}
-	if row.Paid.yes() || freelyPaid.MatchString(body) {
+	if !whole {
+		p.hide("entry", notWhole)
+	}
+	if doubt != "" {
+		p.hide(doubt, "it may not be for everybody")
+	}
+	if row.Created != "" && p.date.IsZero() {
+		p.hide("created", "its date cannot be read")
+	}
+	if !row.Paid.no() || freelyPaid.MatchString(body) {
 		p.hide("paid", "it is for subscribers")
 	}
 	for _, t := range row.Tags {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -21,6 +22,28 @@ type wxrItem struct {
 	thumbnail, alt                       string
 	access                               string // a plugin's key by which only some readers may read it
 	comments                             int
+	doubt                                string            // an element that cannot be told by, "" for none
+	seen                                 map[string]string // what the elements of decisive say
+}
+
+// decisive are the elements that say who may read an item, when, and what. Of two that differ it cannot be told
+// which one counts.
+var decisive = []string{"status", "post_type", "post_password", "post_date", "post_date_gmt", "content", "excerpt"}
+
+// set notes what an element says. A second one that says something else, and one that has more than a text,
+// cannot be told by.
+func (it *wxrItem) set(name string, to *string, value string, plain bool) {
+	if slices.Contains(decisive, name) {
+		before, again := it.seen[name]
+		if it.doubt == "" && (!plain || again && before != value) {
+			it.doubt = name
+		}
+		if it.seen == nil {
+			it.seen = map[string]string{}
+		}
+		it.seen[name] = value
+	}
+	*to = value
 }
 
 // wxrTerm is a tag, a category or a term of another taxonomy.
@@ -29,9 +52,11 @@ type wxrTerm struct{ domain, slug, label string }
 // wxrReader reads the tokens of a WXR file. It follows the names of elements and not their nesting, so
 // that an item with a tag too much ends where it ends.
 type wxrReader struct {
-	dec  *xml.Decoder
-	in   *meter
-	size int // bytes of the texts of one item
+	dec     *xml.Decoder
+	in      *meter
+	size    int      // bytes of the texts of one item
+	current xml.Name // the item that is read, none between items
+	deep    string   // an element of decisive in another one
 }
 
 func newWXRReader(r io.Reader) *wxrReader {
@@ -57,21 +82,26 @@ func (r *wxrReader) line() int {
 	return line
 }
 
-// text returns what stands in an element whose start was read, without what stands in elements in it.
-func (r *wxrReader) text(name xml.Name) (string, error) {
+// text returns what stands in an element whose start was read. plain is false where there are elements in it.
+func (r *wxrReader) text(name xml.Name) (text string, plain bool, err error) {
 	var b strings.Builder
+	plain = true
 	for depth := 0; ; {
-		t, err := r.next()
+		t, err := r.within(name)
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
 		switch t := t.(type) {
 		case xml.CharData:
 			if r.size += len(t); r.size > maxEntry {
-				return "", errTooLong
+				return "", false, errTooLong
 			}
 			b.Write(t)
 		case xml.StartElement:
+			plain = false
+			if slices.Contains(decisive, t.Name.Local) && t.Name.Local != "content" && t.Name.Local != "excerpt" {
+				r.deep = t.Name.Local
+			}
 			if t.Name == name {
 				depth++
 			}
@@ -80,16 +110,32 @@ func (r *wxrReader) text(name xml.Name) (string, error) {
 				continue
 			}
 			if depth--; depth < 0 {
-				return b.String(), nil
+				return b.String(), plain, nil
 			}
 		}
 	}
 }
 
+// within returns the next token of an element of an item. The item does not end, and no other one begins,
+// before the element ends: what follows would be taken for what the item says.
+func (r *wxrReader) within(name xml.Name) (xml.Token, error) {
+	t, err := r.next()
+	if err != nil || r.current == (xml.Name{}) {
+		return t, err
+	}
+	start, isStart := t.(xml.StartElement)
+	end, isEnd := t.(xml.EndElement)
+	if isStart && start.Name == r.current || isEnd && end.Name == r.current {
+		return nil, fmt.Errorf("the element %.40q of an item has no end", name.Local)
+	}
+	return t, nil
+}
+
 // item reads an item whose start was read.
-func (r *wxrReader) item() (*wxrItem, error) {
+func (r *wxrReader) item(name xml.Name) (*wxrItem, error) {
 	it := &wxrItem{}
-	r.size = 0
+	r.size, r.deep, r.current = 0, "", name
+	defer func() { r.current = xml.Name{} }()
 	for {
 		t, err := r.next()
 		if err != nil {
@@ -97,10 +143,16 @@ func (r *wxrReader) item() (*wxrItem, error) {
 		}
 		switch t := t.(type) {
 		case xml.EndElement:
-			if t.Name.Local == "item" {
+			if t.Name == name {
+				if it.doubt == "" {
+					it.doubt = r.deep
+				}
 				return it, nil
 			}
 		case xml.StartElement:
+			if t.Name == name {
+				return nil, errors.New("an item begins in another one")
+			}
 			if err := r.field(it, t); err != nil {
 				return nil, err
 			}
@@ -117,7 +169,7 @@ func (r *wxrReader) field(it *wxrItem, t xml.StartElement) error {
 		it.comments++
 		return r.skip(t.Name)
 	}
-	text, err := r.text(t.Name)
+	text, plain, err := r.text(t.Name)
 	if err != nil {
 		return err
 	}
@@ -138,14 +190,19 @@ func (r *wxrReader) field(it *wxrItem, t xml.StartElement) error {
 	}
 	if t.Name.Local == "encoded" {
 		if t.Name.Space == "excerpt" {
-			it.excerpt = text
+			it.set("excerpt", &it.excerpt, text, plain)
 		} else {
-			it.content = text
+			it.set("content", &it.content, text, plain)
 		}
 		return nil
 	}
-	if to := it.at(t.Name.Local); to != nil {
-		*to = strings.TrimSpace(text)
+	to := it.at(t.Name.Local)
+	switch {
+	case to == nil:
+	case to == &it.password: // one of blanks is one
+		it.set(t.Name.Local, to, text, plain)
+	default:
+		it.set(t.Name.Local, to, strings.TrimSpace(text), plain)
 	}
 	return nil
 }
@@ -192,8 +249,9 @@ func (it *wxrItem) at(name string) *string {
 // meta reads a key with its value.
 func (r *wxrReader) meta(it *wxrItem) error {
 	var key, value string
+	keys, values, whole := 0, 0, true
 	for {
-		t, err := r.next()
+		t, err := r.within(xml.Name{Local: "postmeta"})
 		if err != nil {
 			return err
 		}
@@ -202,37 +260,45 @@ func (r *wxrReader) meta(it *wxrItem) error {
 			if t.Name.Local != "postmeta" {
 				continue
 			}
-			switch key {
-			case "_thumbnail_id":
+			switch {
+			case keys > 1 && it.doubt == "":
+				it.doubt = "postmeta"
+			case key == "_thumbnail_id":
 				it.thumbnail = value
-			case "_wp_attachment_image_alt":
+			case key == "_wp_attachment_image_alt":
 				it.alt = value
-			case "_jetpack_newsletter_access", "_members_access_role", "rcp_access_level", "rcp_subscription_level",
-				"rcp_user_level":
-				if !slices.Contains([]string{"", "0", "everybody", "none", "any", "all"}, strings.ToLower(value)) {
-					it.access = key
-				}
+			case restrictsKey.MatchString(key) && (values > 1 || !whole || !slices.Contains(
+				[]string{"", "0", "everybody", "none", "any", "all", "no", "off", "false", "public"}, strings.ToLower(value))):
+				it.access = key
 			}
 			return nil
 		case xml.StartElement:
-			text, err := r.text(t.Name)
+			text, plain, err := r.text(t.Name)
 			if err != nil {
 				return err
 			}
 			switch t.Name.Local {
 			case "meta_key":
 				key = strings.TrimSpace(text)
+				keys++
 			case "meta_value":
 				value = strings.TrimSpace(text)
+				values++
+				whole = whole && plain
 			}
 		}
 	}
 }
 
+// restrictsKey finds the keys by which plugins show an entry to some readers only.
+var restrictsKey = regexp.MustCompile(`(?i)^_jetpack_newsletter_access$|^_members_access_role$|` +
+	`^rcp_(access|subscription|user)_level$|^_wpmem_block$|^um_content_restriction$|^groups-(groups_)?read|` +
+	`^pms-content-restrict|^_leaky_paywall_visib|paid_content$`)
+
 // skip reads up to the end of an element, of which nothing is wanted.
 func (r *wxrReader) skip(name xml.Name) error {
 	for {
-		t, err := r.next()
+		t, err := r.within(name)
 		if err != nil {
 			return err
 		}

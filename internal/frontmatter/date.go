@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Years that a date may have. A date outside of them is a typing error.
+// FirstYear and LastYear are the years that a date may have. A date outside of them is a typing error.
 const (
-	firstYear = 1900
-	lastYear  = 2199
+	FirstYear = 1900
+	LastYear  = 2199
 )
 
 // DateError says why a date is refused, and what to write instead.
@@ -39,9 +39,9 @@ func ParseDate(text string, loc *time.Location) (time.Time, *DateError) {
 	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
 		return time.Time{}, &DateError{fmt.Sprintf("there is no day %s", shorten(s)), howToWrite}
 	}
-	if year < firstYear || year > lastYear {
+	if year < FirstYear || year > LastYear {
 		return time.Time{}, &DateError{
-			fmt.Sprintf("the year %d is out of range", year), fmt.Sprintf("write a year from %d to %d", firstYear, lastYear),
+			fmt.Sprintf("the year %d is out of range", year), fmt.Sprintf("write a year from %d to %d", FirstYear, LastYear),
 		}
 	}
 	clock, zone, err := parseClock(s, remainder)

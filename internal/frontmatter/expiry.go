@@ -25,7 +25,7 @@ func (p *parser) expires(it item) {
 	switch {
 	case text == "", strings.EqualFold(text, "never"), strings.EqualFold(text, "none"), isTruth && !yes:
 		return
-	case len(text) > 4 && text[:4] > fmt.Sprint(lastYear) && strings.Trim(text[:4], "0123456789") == "":
+	case len(text) > 4 && text[:4] > fmt.Sprint(LastYear) && strings.Trim(text[:4], "0123456789") == "":
 		return // never
 	}
 	t, err := ParseDate(text, f.loc)

@@ -35,6 +35,10 @@ func squash(key string) string {
 	}, key)
 }
 
+// PlainKey returns a key as it is compared with others: systems differ in letter case, hyphens, underscores
+// and blanks, and letters that look like ours are ours.
+func PlainKey(key string) string { return squash(key) }
+
 // lookalikes are small letters of other alphabets, by which keys are written that look like ours.
 var lookalikes = map[rune]rune{
 	'а': 'a', 'в': 'b', 'е': 'e', 'һ': 'h', 'н': 'h', 'і': 'i', 'ј': 'j', 'к': 'k', 'ӏ': 'l', 'м': 'm', 'о': 'o', 'р': 'p',
