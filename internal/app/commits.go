@@ -13,9 +13,10 @@ import (
 // writeStall is the default of WRITE_STALL.
 const writeStall = 20 * time.Second
 
-// commits judges the results of this node's COMMITs. COMMITs can fail for as long as another
-// process has a read transaction open, while BEGIN IMMEDIATE and the connections to other nodes
-// work as usual.
+// commits judges the results of this node's COMMITs, and those of its transactions' steps that have
+// none. COMMITs can fail for as long as another process has a read transaction open, while BEGIN
+// IMMEDIATE and the connections to other nodes work as usual. On a disk that hangs nothing fails, and
+// nothing returns.
 type commits struct {
 	writing func() repo.Writing
 	primary func() bool // reports whether this node is primary
@@ -32,48 +33,62 @@ func (s *Server) commits() *commits {
 	}
 }
 
-// fail reports whether this node is primary, at least three commits have failed over the whole
-// limit, and none has succeeded in that time.
-func (c *commits) fail(now time.Time) (repo.Writing, bool) {
+// failure returns why nothing can be written on this node, if it is primary: at least three commits
+// have failed over the whole limit and none has succeeded in that time, or a step of a transaction
+// has not returned.
+func (c *commits) failure(now time.Time) (repo.Writing, error) {
 	w := c.writing()
-	return w, c.primary() && w.CommitsFail(now, c.limit)
+	if !c.primary() {
+		return w, nil
+	}
+	return w, w.Failure(now, c.limit)
 }
 
-// watch checks at every tick until ctx ends. When commits fail it calls end, so that another node
-// is elected, and returns. When this node is alone in the sync set it logs that once and goes on,
-// because no other node may write.
+// watch checks at every tick until ctx ends. When nothing can be written it calls end, so that
+// another node is elected, and returns. When this node is alone in the sync set it logs that once and
+// goes on, because no other node may write. A step that hangs counts at the second check that sees
+// it: a process that was stopped for a while has had no time to see its step return.
 func (c *commits) watch(ctx context.Context, every time.Duration, end func(err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var hung time.Time // Pending of the step that hung at the check before
 	for said := false; ; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		w, failing := c.fail(time.Now())
+		now := time.Now()
+		w, failure := c.failure(now)
+		if failure != nil && w.Hangs(now, c.limit) && !w.Pending.Equal(hung) {
+			hung = w.Pending
+			continue
+		}
 		switch {
-		case failing && c.others():
-			end(fmt.Errorf("%d commits in a row have failed since %s: %w", w.Failed, w.Since.UTC().Format(time.RFC3339), w.Err))
+		case failure != nil && c.others():
+			end(failure)
 			return
-		case failing && !said:
-			c.log.Error("no commit succeeds, and this node stays: no other one may be elected",
-				"failed", w.Failed, "since", w.Since, "err", w.Err)
-		case said && !failing:
+		case failure != nil && !said:
+			c.log.Error("no commit succeeds, and this node stays: no other one may be elected", "err", failure)
+		case said && failure == nil:
 			c.log.Info("commits do not fail any more, or are not this node's")
 		}
-		said = failing
+		said = failure != nil
 	}
 }
 
-// problem returns a sentence for the status when commits fail, and "" otherwise.
+// problem returns a sentence for the status when nothing can be written, and "" otherwise.
 func (c *commits) problem(now time.Time) string {
-	w, failing := c.fail(now)
-	if !failing {
+	w, failure := c.failure(now)
+	if failure == nil {
 		return ""
 	}
 	text := fmt.Sprintf("No commit has succeeded since %s, and %d have failed: nothing can be written.",
 		w.Since.UTC().Format(time.RFC3339), w.Failed)
+	if w.Hangs(now, c.limit) {
+		text = fmt.Sprintf("A write has not returned since %s: nothing can be written, and this node's disk may hang.",
+			w.Pending.UTC().Format(time.RFC3339))
+	}
 	if !c.others() {
 		text += " This node stays, since no other one may be elected."
 	}

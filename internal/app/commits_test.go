@@ -86,6 +86,53 @@ func TestCommitsFailWhereOthersCanBeElected(t *testing.T) {
 	})
 }
 
+// hanging returns what is seen of writing when a step hangs since the start.
+func (b *bench) hanging() *repo.Writing { return &repo.Writing{State: repo.WriteFit, Pending: b.start} }
+
+// TestWriteHangsWhereOthersCanBeElected: nothing has failed, and the node ends after WRITE_STALL and two checks.
+func TestWriteHangsWhereOthersCanBeElected(t *testing.T) {
+	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.writing.Store(b.hanging())
+		b.wait(t, writeStall+checkInterval-1, false)
+		b.wait(t, writeStall+2*checkInterval, true)
+		if text := b.commits.Problem(); !strings.Contains(text, "disk may hang") {
+			t.Errorf("status says %q, want that the disk may hang", text)
+		}
+	})
+}
+
+// TestWritesThatAreSlow: steps that return, each after a long time, are no reason to end, also where a process that was
+// stopped sees one of them once for longer than WRITE_STALL.
+func TestWritesThatAreSlow(t *testing.T) {
+	watched(t, true, func(t *testing.T, b *bench) {
+		t.Helper()
+		for range 100 {
+			began := time.Now()
+			b.writing.Store(&repo.Writing{State: repo.WriteFit, Pending: began})
+			b.wait(t, began.Sub(b.start)+writeStall+checkInterval-1, false)
+		}
+		b.writing.Store(&repo.Writing{State: repo.WriteFit})
+		b.wait(t, 2*time.Hour, false)
+		b.said(t, 0, false)
+	})
+}
+
+// TestWriteHangsWhereThisNodeIsAlone: the node says so once, and stays until there is another member.
+func TestWriteHangsWhereThisNodeIsAlone(t *testing.T) {
+	watched(t, false, func(t *testing.T, b *bench) {
+		t.Helper()
+		b.writing.Store(b.hanging())
+		b.wait(t, time.Hour, false)
+		b.said(t, 1, true)
+		if text := b.log.String(); !strings.Contains(text, "a write has not returned for") {
+			t.Errorf("the log says %s, want that a write has not returned", text)
+		}
+		b.others.Store(true)
+		b.wait(t, time.Hour+2*checkInterval, true)
+	})
+}
+
 // TestTooFewCommits: two failed commits prove nothing, however long ago they were.
 func TestTooFewCommits(t *testing.T) {
 	watched(t, true, func(t *testing.T, b *bench) {

@@ -21,8 +21,8 @@ func HelpTexts() map[string]string {
 			"default 5s).",
 		"durability_stall": "The same for a standby that reports, but whose copy stands still while writes wait " +
 			"for it (DURABILITY_STALL; default 20s).",
-		"write_stall": "For how long all commits may fail, at least three, before the primary hands over to " +
-			"another member of the sync set, or ends (WRITE_STALL; default 20s).",
+		"write_stall": "For how long all commits may fail, at least three, or one write may not return (no less than " +
+			"20s), before the primary hands over to another member of the sync set, or ends (WRITE_STALL; default 20s).",
 		"litefs_control":   "The socket that blog mount and its child share; set by it.",
 		"litefs_member":    "The id of this node's data directory; set by blog mount.",
 		"litefs_candidate": "Whether this node may be elected; set by blog mount.",

@@ -74,10 +74,11 @@ func (s *Server) register() {
 		return one(s.Repo.Writing().State == repo.WriteFit)
 	})
 	gauge("blog_commits_failing",
-		"1 when no commit of this primary has succeeded for WRITE_STALL, and at least three were tried, else 0.",
+		"1 when no commit of this primary has succeeded for WRITE_STALL, and at least three were tried or a write has "+
+			"not returned, else 0.",
 		func() float64 {
-			_, failing := s.commits().fail(time.Now())
-			return one(failing)
+			_, failure := s.commits().failure(time.Now())
+			return one(failure != nil)
 		})
 	counter("blog_commits_failed_total",
 		"Commits that have failed on this node, and batches in which nothing could be written.", s.Repo.CommitsFailed)

@@ -21,9 +21,9 @@ const (
 var errBroken = errors.New("the database cannot be used any more")
 
 // watch ends the server when LiteFS's mount is dead, when a primary cannot begin a transaction in
-// five checks in a row, or when none of its commits succeeds for WRITE_STALL and another node could
-// be elected. Nothing in this process can repair that, and while it holds the lease no other node
-// is elected.
+// five checks in a row, or when none of its commits succeeds, or returns, for WRITE_STALL and another
+// node could be elected. Nothing in this process can repair that, and while it holds the lease no
+// other node is elected.
 func (s *Server) watch(ctx context.Context) { s.watchWith(ctx, watchEvery, s.canary, s.fail) }
 
 // observe is watch for a plain file. It ends nothing, because no other node could take over, but

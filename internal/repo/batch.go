@@ -73,6 +73,7 @@ func (c *committer) open(ctx context.Context) (*batch, error) {
 
 // begin begins a transaction. When that fails it closes the connection, so that the next try has another.
 func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
+	c.repo.writing.stepBegins()
 	conn, err := c.term.db.Conn(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -88,6 +89,7 @@ func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 
 // abandon rolls the batch back. When SQLite cannot, it closes the connection, which does.
 func (b *batch) abandon() {
+	b.c.repo.writing.stepBegins()
 	if err := b.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
 		sqlite.Discard(b.conn)
 	}
@@ -124,6 +126,7 @@ func (t *queuedCall) pages() int64 {
 // ended for the calls before as well; t then counts as not run.
 func (b *batch) run(ctx context.Context, t *queuedCall) error {
 	began := b.c.repo.timeStage(StageQueue, t.queued)
+	b.c.repo.writing.stepBegins()
 	if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 		return b.end(t, t.exec.repo.failApply(err))
 	}
@@ -135,6 +138,7 @@ func (b *batch) run(ctx context.Context, t *queuedCall) error {
 	x.statement = func(context.Context) context.Context { return statement }
 	err := t.exec.apply(t.ctx, x, t.apply) //nolint:contextcheck // the caller ends it between statements, and no statement
 	x.end()
+	b.c.repo.writing.stepBegins()
 	if cerr := sqlite.CloseRows(b.conn); cerr != nil || b.hasEnded() {
 		return b.end(t, errors.Join(err, cerr))
 	}
@@ -275,6 +279,7 @@ func (b *batch) written(ctx context.Context) int64 {
 func (b *batch) maintain(ctx context.Context, call *Call) error {
 	b.upkeep["prune"] = upkeep{prune, b.rows}
 	for name, u := range b.upkeep {
+		b.c.repo.writing.stepBegins()
 		if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 			return errors.Join(errEnded, err)
 		}
@@ -283,6 +288,7 @@ func (b *batch) maintain(ctx context.Context, call *Call) error {
 		err := x.maintain(statement, u)
 		x.end()
 		cancel()
+		b.c.repo.writing.stepBegins()
 		if cerr := sqlite.CloseRows(b.conn); cerr != nil {
 			return errors.Join(errEnded, cerr)
 		}

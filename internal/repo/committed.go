@@ -57,6 +57,7 @@ func (b *batch) refuseDependents(err error, seen Cursor) {
 // transaction that writes: to begin it SQLite has to roll back what is left of the one before. It fails when the role
 // has changed.
 func (c *committer) find(ctx context.Context, at Cursor) (newest Cursor, found bool, err error) {
+	c.repo.writing.stepBegins()
 	ctx, cancel := context.WithTimeout(ctx, sqlite.BusyTimeout)
 	defer cancel()
 	tx, err := c.term.db.BeginTx(ctx, nil)

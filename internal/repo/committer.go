@@ -167,6 +167,7 @@ func (c *committer) Close() {
 // run works until Close.
 func (c *committer) run(ctx context.Context) {
 	defer close(c.finished)
+	defer c.repo.writing.stepsEnd()
 	defer func() {
 		c.mu.Lock()
 		c.closed, c.lost = true, !c.closed
@@ -185,6 +186,7 @@ func (c *committer) run(ctx context.Context) {
 		case waiting:
 			c.commitBatch(ctx)
 		default:
+			c.repo.writing.stepsEnd()
 			<-c.wake
 		}
 	}
@@ -205,6 +207,7 @@ func (c *committer) runJobs() {
 			e.done <- err
 			continue
 		}
+		c.repo.writing.stepBegins()
 		e.done <- e.do(e.ctx, c.term.db)
 	}
 }
@@ -359,9 +362,11 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 		}
 	}
 	c.skipUpkeep, c.underWay = false, nil
+	c.repo.writing.stepBegins()
 	began := time.Now()
 	err := c.repo.commitCounted(b.tx)
 	took := c.repo.timeStage(StageCommit, began).Sub(began)
+	c.repo.writing.stepBegins()
 	if err == nil {
 		c.pace.committed(took)
 	} else {

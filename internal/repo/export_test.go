@@ -35,6 +35,18 @@ func (r *Repo) ExecOnWriter(ctx context.Context, query string) error {
 	})
 }
 
+// DoOnWriter runs do where the committer works on the writing connection, between two batches.
+func (r *Repo) DoOnWriter(ctx context.Context, do func() error) error {
+	t, err := r.primary.currentTerm()
+	if err != nil {
+		return err
+	}
+	return t.writes.runJob(ctx, func(context.Context, *sql.DB) error { return do() })
+}
+
+// StepLimit is longer than any step of a transaction takes.
+const StepLimit = stepLimit
+
 // HoldWriter blocks the committer before its next batch until the function that it returns is called.
 func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {
 	t, err := r.primary.currentTerm()

@@ -156,7 +156,7 @@ func (p *primary) fillTerm(t *term) error {
 			return fmt.Errorf("this node may not begin a term: %w", err)
 		}
 	}
-	if t.db, err = p.open(t.ctx, p.repo.path, p.journal()); err != nil {
+	if t.db, err = p.openWriter(t.ctx); err != nil {
 		return err
 	}
 	if err = p.repo.schema.migrate(t.ctx, t.db, p.repo.log); err != nil {
@@ -165,6 +165,13 @@ func (p *primary) fillTerm(t *term) error {
 	t.writes = newCommitter(p.repo, t)
 	go t.writes.run(context.WithoutCancel(t.ctx)) // until the term's end, which waits for it
 	return nil
+}
+
+// openWriter opens the writing connection, which is a step that can hang as those of a transaction.
+func (p *primary) openWriter(ctx context.Context) (*sql.DB, error) {
+	p.repo.writing.stepBegins()
+	defer p.repo.writing.stepsEnd()
+	return p.open(ctx, p.repo.path, p.journal())
 }
 
 // beginDurability begins d's term. It tries twice when the leftover of a transaction of an
@@ -184,10 +191,12 @@ func (p *primary) beginDurability(ctx context.Context, d Durability, over <-chan
 // transaction of an earlier term has left. Durability reads the database when a term begins,
 // and cannot before this.
 func (p *primary) rollBackLeftover(ctx context.Context) error {
-	db, err := p.open(ctx, p.repo.path, p.journal())
+	db, err := p.openWriter(ctx)
 	if err != nil {
 		return err
 	}
+	p.repo.writing.stepBegins()
+	defer p.repo.writing.stepsEnd()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return errors.Join(fmt.Errorf("roll back: %w", err), db.Close())

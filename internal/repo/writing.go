@@ -2,6 +2,7 @@ package repo
 
 import (
 	"database/sql"
+	"fmt"
 	"sync"
 	"time"
 
@@ -33,13 +34,36 @@ type Writing struct {
 	// nothing could be written in it, counts as one that has failed.
 	Failed int
 	Since  time.Time
+	// Pending is since when the step of a transaction that is under way has not returned, zero where none is.
+	Pending time.Time
 }
 
-// CommitsFail reports whether at least three COMMITs have been tried in the time of limit before now, or longer, and
-// none has succeeded since.
-func (w Writing) CommitsFail(now time.Time, limit time.Duration) bool {
+// stepLimit is longer than any step of a transaction takes whose disk answers: one Apply may run for maxApplyTime, and
+// its last statement may then wait for a lock, for sqlite.BusyTimeout.
+const stepLimit = maxApplyTime + sqlite.BusyTimeout
+
+// Hangs reports whether a step of a transaction has not returned in the time of limit before now, or longer, and in no
+// less than stepLimit.
+func (w Writing) Hangs(now time.Time, limit time.Duration) bool {
+	return !w.Pending.IsZero() && now.Sub(w.Pending) >= max(limit, stepLimit)
+}
+
+// Failure returns why nothing can be written, nil where that is not known: a step of a transaction hangs, or at least
+// three COMMITs have been tried in the time of limit before now, or longer, and none has succeeded since.
+func (w Writing) Failure(now time.Time, limit time.Duration) error {
 	const least = 3
-	return w.Failed >= least && now.Sub(w.Since) >= limit
+	switch {
+	case w.Hangs(now, limit):
+		return hangs(now.Sub(w.Pending))
+	case w.Failed >= least && now.Sub(w.Since) >= limit:
+		return fmt.Errorf("%d commits in a row have failed since %s: %w", w.Failed, w.Since.UTC().Format(time.RFC3339), w.Err)
+	}
+	return nil
+}
+
+func hangs(pending time.Duration) error {
+	return fmt.Errorf("a write has not returned for %s: the disk below this node's database may hang",
+		pending.Truncate(time.Second))
 }
 
 // Writing returns what was last seen of writing here. It waits for nothing.
@@ -79,22 +103,41 @@ type writing struct {
 	failed   int       // COMMITs in a row, in this term
 	since    time.Time // when the first of them was tried
 	failures uint64
+	pending  time.Time // since when the step under way has not returned; zero: none is
 }
 
 // seen returns what is known at the moment now; open says whether there is a writing connection.
 func (w *writing) seen(now time.Time, open bool) Writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := Writing{State: WriteFit, Seen: w.at.UTC(), Err: w.trouble, Failed: w.failed, Since: w.since}
+	out := Writing{
+		State: WriteFit, Seen: w.at.UTC(), Err: w.trouble, Failed: w.failed, Since: w.since, Pending: w.pending,
+	}
 	switch {
+	case out.Hangs(now, stepLimit):
+		out.State, out.Seen, out.Err = WriteFailing, now, hangs(now.Sub(w.pending))
 	case !open && !w.opening:
-		return Writing{State: WriteNotYet, Seen: now}
+		return Writing{State: WriteNotYet, Seen: now, Pending: w.pending}
 	case w.full:
 		out.State = WriteDiskFull
 	case w.trouble != nil:
 		out.State = WriteFailing
 	}
 	return out
+}
+
+// stepBegins notes that the step of a transaction before has returned and another one begins: whatever follows waits
+// for SQLite, until the next step, or until stepsEnd. One goroutine at a time has steps: the committer, or before there
+// is one who opens its connection.
+func (w *writing) stepBegins() { w.setPending(time.Now()) }
+
+// stepsEnd notes that the last step has returned.
+func (w *writing) stepsEnd() { w.setPending(time.Time{}) }
+
+func (w *writing) setPending(since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = since
 }
 
 // opened notes how the opening of the writing connection, and with it of a term, has ended.

@@ -1,11 +1,15 @@
 package repo_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -14,23 +18,160 @@ import (
 	"blog/internal/repo/repotest"
 )
 
-// TestCommitsFail: at least three, over the whole limit.
+// TestCommitsFail: at least three, over the whole limit, or a step that has not returned for as long, and for longer
+// than any step takes.
 func TestCommitsFail(t *testing.T) {
-	const limit = 20 * time.Second
+	const limit, short = 30 * time.Second, 5 * time.Second
 	start := time.Now()
 	for _, c := range []struct {
 		failed int
+		hangs  bool
+		limit  time.Duration
 		after  time.Duration
-		want   bool
+		want   string
 	}{
-		{0, time.Hour, false}, {2, time.Hour, false},
-		{3, limit - 1, false}, {3, limit, true}, {1000, limit - 1, false}, {1000, limit, true},
+		{0, false, limit, time.Hour, ""},
+		{2, false, limit, time.Hour, ""},
+		{3, false, limit, limit - 1, ""},
+		{3, false, limit, limit, "3 commits in a row have failed"},
+		{1000, false, limit, limit - 1, ""},
+		{1000, false, limit, limit, "1000 commits in a row have failed"},
+		{0, true, limit, limit - 1, ""},
+		{0, true, limit, limit, "a write has not returned for 30s: the disk below this node's database may hang"},
+		{2, true, limit, limit + 1500*time.Millisecond, "a write has not returned for 31s"},
+		{0, true, short, repo.StepLimit - 1, ""},
+		{0, true, short, repo.StepLimit, "a write has not returned for 20s"},
 	} {
 		w := repo.Writing{Failed: c.failed, Since: start}
-		if got := w.CommitsFail(start.Add(c.after), limit); got != c.want {
-			t.Errorf("%d in %s: %t, want %v", c.failed, c.after, got, c.want)
+		if c.hangs {
+			w.Pending = start
+		}
+		err := w.Failure(start.Add(c.after), c.limit)
+		if (err != nil) != (c.want != "") || (err != nil && !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%+v: %v, want %q", c, err, c.want)
+		}
+		if hangs := w.Hangs(start.Add(c.after), c.limit); hangs != (c.hangs && c.want != "") {
+			t.Errorf("%+v: a step hangs: %t, want %t", c, hangs, !hangs)
 		}
 	}
+}
+
+// pendingStep is a step of a transaction that hangs in the test's hands.
+type pendingStep struct{ hung, goOn chan struct{} }
+
+func newPendingStep() *pendingStep { return &pendingStep{make(chan struct{}), make(chan struct{})} }
+
+func (s *pendingStep) hang() { close(s.hung); <-s.goOn }
+
+// TestStepThatHangs, in a bubble of synctest: whichever step of a transaction does not return, nothing has failed, and
+// this is seen once it has hung for longer than any step takes. When it has returned nothing is left of it.
+func TestStepThatHangs(t *testing.T) {
+	for name, set := range map[string]func(r *repo.Repo, s *pendingStep) (begin func(ctx context.Context)){
+		"COMMIT": func(r *repo.Repo, s *pendingStep) func(ctx context.Context) {
+			r.SetCommit(func(tx *sql.Tx) error { s.hang(); return tx.Commit() })
+			return func(ctx context.Context) { _, _ = r.Super(ctx, "items.put", "k", []byte(`{"item":"a"}`)) }
+		},
+		"work between two batches": func(r *repo.Repo, s *pendingStep) func(ctx context.Context) {
+			return func(ctx context.Context) { _ = r.DoOnWriter(ctx, func() error { s.hang(); return nil }) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
+				step := newPendingStep()
+				begin := set(r, step)
+				go begin(operator())
+				<-step.hung
+				began := time.Now()
+				for _, c := range []struct {
+					after time.Duration
+					state repo.WriteState
+				}{{0, repo.WriteFit}, {repo.StepLimit - 1, repo.WriteFit}, {repo.StepLimit, repo.WriteFailing}} {
+					time.Sleep(time.Until(began.Add(c.after)))
+					w := r.Writing()
+					if !w.Pending.Equal(began) || w.State != c.state || w.Failed != 0 {
+						t.Errorf("after %s: %+v, want it %s, pending since %s, and none failed", c.after, w, c.state, began)
+					}
+					if failure := w.Failure(time.Now(), time.Second); (failure != nil) != (c.state == repo.WriteFailing) {
+						t.Errorf("after %s: %v, want a failure: %t", c.after, failure, failure == nil)
+					}
+				}
+				close(step.goOn)
+				synctest.Wait()
+				time.Sleep(time.Hour)
+				if w := r.Writing(); !w.Pending.IsZero() || w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
+					t.Errorf("an hour after it has returned: %+v, want %s and nothing pending", w, repo.WriteFit)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowSteps, in a bubble of synctest: steps of which none lasts too long are no failure, also where one comes at
+// once after the other, for longer than that in all.
+func TestSlowSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
+		const slow = repo.StepLimit * 11 / 20 // two are within a call's deadline
+		seen := func(when string) {
+			if w := r.Writing(); w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
+				t.Errorf("%s: %+v, want %s", when, w, repo.WriteFit)
+			}
+		}
+		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slow); seen("in COMMIT"); return tx.Commit() })
+		var all sync.WaitGroup
+		for _, key := range []string{"a", "b"} {
+			all.Go(func() { _, _ = r.Super(operator(), "items.put", key, []byte(`{"item":"`+key+`"}`)) })
+			synctest.Wait() // the first is in its COMMIT, and the next step comes at once when that has returned
+		}
+		err := r.DoOnWriter(operator(), func() error { time.Sleep(slow); seen("between batches"); return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		synctest.Wait()
+		seen("at the end")
+		if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
+			t.Errorf("%d items, want 2", n)
+		}
+	})
+}
+
+// TestWriterThatHangsAtItsOpening, in a bubble of synctest: a disk may hang before there is a transaction.
+func TestWriterThatHangsAtItsOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		o.LiteFS = true
+		r := repotest.MustOpen(t, o)
+		step := newPendingStep()
+		first := true
+		r.SetOpenWriter(func(repo.OpenWriter) repo.OpenWriter {
+			return func(context.Context, string, string) (*sql.DB, error) {
+				if first { // one goroutine opens it
+					first = false
+					step.hang()
+				}
+				return nil, errors.New("it has returned")
+			}
+		})
+		node.Set(repotest.Primary())
+		<-step.hung
+		time.Sleep(repo.StepLimit - 1)
+		if w := r.Writing(); w.State != repo.WriteNotYet {
+			t.Errorf("%+v, want %s", w, repo.WriteNotYet)
+		}
+		time.Sleep(time.Nanosecond)
+		if w := r.Writing(); w.State != repo.WriteFailing || !w.Hangs(time.Now(), 0) {
+			t.Errorf("%+v, want %s and a step that hangs", w, repo.WriteFailing)
+		}
+		close(step.goOn)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if w := r.Writing(); w.Hangs(time.Now(), 0) || !w.Pending.IsZero() || w.State != repo.WriteFailing {
+			t.Errorf("after its return: %+v, want nothing that hangs, and that it cannot be opened", w)
+		}
+	})
 }
 
 // TestWhatIsSeenOfCommits: those that fail one after the other are counted, whatever begins between them. A full disk,

@@ -120,6 +120,9 @@ func (v *Volume) Freeze(ctx context.Context, after int) error {
 	return powerloss.NewClient(v.socket).Freeze(ctx, after)
 }
 
+// Thaw lets the operations go on that wait since Freeze, as a disk does that has hung.
+func (v *Volume) Thaw(ctx context.Context) error { return powerloss.NewClient(v.socket).Thaw(ctx) }
+
 func (v *Volume) lose(tb testing.TB, seed uint64) powerloss.Loss {
 	tb.Helper()
 	loss, err := v.Lose(tb.Context(), seed)

@@ -42,7 +42,8 @@ type Disk struct {
 	committed int      // how many changes before those are durable
 	countdown int      // changes that are left until the disk freezes; 0 means that it does not
 	frozen    chan struct{}
-	isFrozen  bool // frozen is closed, and operations wait
+	isFrozen  bool          // frozen is closed, and operations wait
+	thawed    chan struct{} // closed when they go on; another one each time the disk freezes
 	over      chan struct{}
 	isOver    bool // over is closed
 }
@@ -95,7 +96,7 @@ func (d *Disk) removed() string { return filepath.Join(d.dir, removedFolder) }
 // Root returns the topmost folder.
 func (d *Disk) Root() *Inode { return d.root }
 
-// Freeze makes every operation wait, until Lose, once after more operations have changed something
+// Freeze makes every operation wait, until Lose or Thaw, once after more operations have changed something
 // on the disk: at once when after is 0. It returns a channel that is closed then. Operations that
 // have returned before have happened.
 func (d *Disk) Freeze(after int) <-chan struct{} {
@@ -110,20 +111,38 @@ func (d *Disk) Freeze(after int) <-chan struct{} {
 
 func (d *Disk) freezeLocked() {
 	if !d.isFrozen {
-		d.isFrozen = true
+		d.isFrozen, d.thawed = true, make(chan struct{})
 		close(d.frozen)
+	}
+}
+
+// Thaw lets the operations that wait since Freeze go on, as a disk does that has hung. It does nothing where the disk
+// is not frozen, or has lost.
+func (d *Disk) Thaw() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.countdown = 0
+	if d.isFrozen && !d.isOver {
+		d.isFrozen, d.frozen = false, make(chan struct{})
+		close(d.thawed)
 	}
 }
 
 // enter begins an operation with d.mu held. It fails after a loss, when the machine is off.
 func (d *Disk) enter() error {
-	d.mu.Lock()
-	if !d.isFrozen {
-		return nil
+	for {
+		d.mu.Lock()
+		if !d.isFrozen {
+			return nil
+		}
+		thawed := d.thawed
+		d.mu.Unlock()
+		select {
+		case <-thawed:
+		case <-d.over:
+			return syscall.EIO
+		}
 	}
-	d.mu.Unlock()
-	<-d.over
-	return syscall.EIO
 }
 
 // enterChange is enter for an operation that changes something, or syncs.

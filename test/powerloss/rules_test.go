@@ -381,3 +381,31 @@ func TestFreeze(t *testing.T) {
 		t.Error("it lost twice")
 	}
 }
+
+// TestThaw: what waits since Freeze happens, nothing is lost by it, and the disk may be frozen again.
+func TestThaw(t *testing.T) {
+	dir := t.TempDir()
+	d := mustOpen(t, dir, powerloss.Options{})
+	for _, name := range []string{"f", "g"} {
+		<-d.Freeze(0)
+		made := make(chan error, 1)
+		go func() {
+			_, err := d.Root().Create(name, 0o600, true)
+			made <- err
+		}()
+		select {
+		case err := <-made:
+			t.Errorf("%s was made on a frozen disk, %v", name, err)
+			made <- err
+		default:
+		}
+		d.Thaw()
+		if err := <-made; err != nil {
+			t.Errorf("%s, after the thaw: %v", name, err)
+		}
+	}
+	d.Thaw() // of a disk that is not frozen
+	if got, want := show(t, dir), "f= g="; got != want {
+		t.Errorf("the disk has %q, want %q", got, want)
+	}
+}

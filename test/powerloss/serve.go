@@ -72,6 +72,7 @@ func control(ctx context.Context, socket string, disk *Disk) (err error) {
 		case <-r.Context().Done():
 		}
 	})
+	mux.HandleFunc("POST /thaw", func(http.ResponseWriter, *http.Request) { disk.Thaw() })
 	mux.HandleFunc("POST /lose", func(w http.ResponseWriter, r *http.Request) {
 		seed, fault := strconv.ParseUint(r.FormValue("seed"), 10, 64)
 		if fault != nil {
@@ -130,11 +131,14 @@ func NewClient(socket string) *Client {
 	}}}
 }
 
-// Freeze makes every operation on the disk wait until Lose, once after more operations have changed
+// Freeze makes every operation on the disk wait until Lose or Thaw, once after more operations have changed
 // something. It returns then.
 func (c *Client) Freeze(ctx context.Context, after int) error {
 	return c.post(ctx, "/freeze?after="+strconv.Itoa(after), nil)
 }
+
+// Thaw lets the operations go on that wait since Freeze.
+func (c *Client) Thaw(ctx context.Context) error { return c.post(ctx, "/thaw", nil) }
 
 // Lose ends the disk and returns what it has lost.
 func (c *Client) Lose(ctx context.Context, seed uint64) (Loss, error) {

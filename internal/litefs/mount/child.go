@@ -12,10 +12,12 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 )
 
 // runChild runs argv to its end. When ctx ends the child gets SIGTERM and as long as it needs, whichever signal has
-// ended ctx; SIGUSR1 and SIGUSR2 are passed on. It returns an *ExitError when the child's exit code is not 0.
+// ended ctx; SIGUSR1 and SIGUSR2 are passed on. It returns an *ExitError when the child's exit code is not 0, and
+// errThreadLeft when the child has ended but for threads that cannot.
 func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) error {
 	// #nosec G204 -- the command is the operator's own, from litefs.yml or the command line.
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -48,8 +50,18 @@ func runChild(ctx context.Context, argv, env []string, logger *slog.Logger) erro
 		return fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	logger.Info("child started", "cmd", argv[0], "args", argv[1:], "pid", cmd.Process.Pid)
+	tick := time.NewTicker(leftEvery)
+	defer tick.Stop()
+	left := 0
 	for {
 		select {
+		case <-tick.C:
+			if left++; !hasEndedButIsLeft(cmd.Process.Pid) {
+				left = 0
+			}
+			if left == maxLeft {
+				return fmt.Errorf("%s: %w", argv[0], errThreadLeft)
+			}
 		case sig := <-passed:
 			if err := cmd.Process.Signal(sig); err != nil {
 				logger.Warn("pass a signal on", "signal", sig.String(), "err", err)

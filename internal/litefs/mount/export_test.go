@@ -18,6 +18,17 @@ var NewClient = newClient
 // Watchdog notices that a question gets no answer.
 var Watchdog = watchdog
 
+// Within limits the wait for something that may hang, which ErrHangs says that it did.
+var (
+	Within   = within
+	ErrHangs = errHangs
+)
+
+// What ends a node whose child has ended but for a thread: IsEnding of each of the child's threads, by its stat.
+const ExitStuck = exitStuck
+
+var IsEnding = isEnding
+
 // TransactionReaders are all that reads the folder of LTX files of a database, by name. They get the database's folder.
 func TransactionReaders() map[string]func(dir string) error {
 	in := func(read func(ltxDir string) error) func(dir string) error {

@@ -28,6 +28,9 @@ import (
 // When a database of the node is lost while it runs, the node is another one, and ends with an error, so that it starts
 // again with a child that knows the new id.
 //
+// A child that has ended but for a thread that waits for a disk cannot be waited for: the node gives its lease up, and
+// this process ends with exitStuck.
+//
 // The error is an *ExitError when the child ended with another code than 0. Only one node can run in a process:
 // the standard library's log, which LiteFS uses, goes to logger meanwhile.
 func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (err error) {
@@ -66,7 +69,11 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	}
 	env := childEnv(cfg, n, os.Environ())
 	for _, c := range commands {
-		if err := runChild(ctx, c, env, logger); err != nil {
+		err := runChild(ctx, c, env, logger)
+		if errors.Is(err, errThreadLeft) {
+			n.abandon(err)
+		}
+		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -4,6 +4,7 @@ package mount
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 )
@@ -15,8 +16,11 @@ const (
 	maxMissed     = 8
 )
 
-// exitStuck is the exit code of a node whose LiteFS is stuck.
+// exitStuck is the exit code of a node whose LiteFS is stuck, or whose child is.
 const exitStuck = 98
+
+// releaseLimit is how long a node that is given up waits until its lease is released. Consul's answer takes no disk.
+const releaseLimit = 3 * time.Second
 
 // watch ends this process when LiteFS's store is stuck. Everything in the node then waits for the store, and so does
 // every user of the mount, so nothing could be closed; the child dies with this process.
@@ -26,6 +30,36 @@ func (n *Node) watch(ctx context.Context) {
 		os.Exit(exitStuck)
 	})
 }
+
+// abandon ends this process, whose child cannot be waited for, without closing the node: the unmounting and the end of
+// the store wait for the disk that the child waits for. The store releases the lease before it waits for any disk. The
+// mount stays behind, dead; the next start removes it.
+func (n *Node) abandon(why error) {
+	n.log.Error("the child cannot be waited for: this node gives its lease up and ends, and is to be started again; "+
+		"where it does not end, or does not start, its disk has to be repaired first, or its machine replaced",
+		"err", why, "data", n.cfg.Data.Dir, "code", exitStuck)
+	if err := within(releaseLimit, n.store.Close); err != nil {
+		n.log.Warn("the store is not closed; without a renewal the lease ends by itself", "err", err)
+	} else {
+		n.log.Info("the store is closed, and the lease released")
+	}
+	os.Exit(exitStuck)
+}
+
+// within returns what do does, or errHangs when that takes longer than limit.
+func within(limit time.Duration, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(limit):
+		return errHangs
+	}
+}
+
+// errHangs says that something has not returned in time.
+var errHangs = errors.New("it has not returned in time")
 
 // watchdog calls ask again and again, and calls stuck when one call does not return.
 func watchdog(ctx context.Context, ask, stuck func()) {
