@@ -50,7 +50,8 @@ func TestChildThatCannotBeWaitedFor(t *testing.T) {
 			return err
 		}
 		text, err = os.ReadFile(fmt.Sprintf("/proc/%d/wchan", child))
-		if err == nil && string(text) != "request_wait_answer" {
+		// FUSE's wait for an answer, by its name in this kernel or in one in which its caller has it inlined.
+		if at := string(text); err == nil && !strings.Contains(at, "request_wait") && !strings.Contains(at, "fuse") {
 			err = fmt.Errorf("it waits in %q of the kernel", text)
 		}
 		return err
