@@ -43,7 +43,7 @@ func TestReader(t *testing.T) {
 	if p.Size%media.ChunkSize == 0 {
 		t.Fatalf("got %d bytes, want whole chunks of %d and a piece of one", p.Size, media.ChunkSize)
 	}
-	if err := iotest.TestReader(media.NewReader(ctx, primary, p), want); err != nil {
+	if err = iotest.TestReader(media.NewReader(ctx, primary, p), want); err != nil {
 		t.Error(err)
 	}
 	v := &counted{Repo: primary}
@@ -93,7 +93,7 @@ func TestReaderOfWhatIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := media.NewReader(ctx, primary, p)
-	if _, err := r.Read(make([]byte, 1)); err != nil {
+	if _, err = r.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	mustRemove(t, primary, p.Hash)

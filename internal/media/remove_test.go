@@ -55,9 +55,9 @@ func TestOutlivesItsLastPostAndIsUploadedAgain(t *testing.T) {
 	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != 0 {
 		t.Errorf("%d chunks are left, want 0", n)
 	}
-	again, err := media.Upload(ctx, replica, data)
-	if err != nil {
-		t.Fatalf("again: %v", err)
+	again, errAgain := media.Upload(ctx, replica, data)
+	if errAgain != nil {
+		t.Fatalf("again: %v", errAgain)
 	}
 	if again != pic {
 		t.Errorf("again: got %+v, want %+v", again, pic)

@@ -167,9 +167,9 @@ func TestUploadAndRead(t *testing.T) {
 			}
 		}
 		rows := count(t, primary, "SELECT COUNT(*) FROM writes")
-		again, err := media.Upload(ctx, primary, data)
-		if err != nil {
-			t.Fatalf("%s again: %v", name, err)
+		again, errAgain := media.Upload(ctx, primary, data)
+		if errAgain != nil {
+			t.Fatalf("%s again: %v", name, errAgain)
 		}
 		if again != pic {
 			t.Errorf("%s again: got %+v, want %+v", name, again, pic)
