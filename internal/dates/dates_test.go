@@ -41,19 +41,19 @@ func TestOneWriteByAWrongClock(t *testing.T) {
 		t.Errorf("a post that is due in two days is %s, want %v", state, posts.Scheduled)
 	}
 	if !w.alive(t, w.primary, w.clock) {
-		t.Error("the session has ended on the primary")
+		t.Error("the session has ended on the primary, want it alive")
 	}
 	if !w.alive(t, w.replica, w.replicaClock) {
-		t.Error("the session has ended on the replica")
+		t.Error("the session has ended on the replica, want it alive")
 	}
 	if _, err := w.service(w.replica, w.replicaClock).Renew(signedIn(t, w), "a browser"); err != nil {
-		t.Errorf("a write of who is signed in: %v", err)
+		t.Errorf("a write of who is signed in: got the error %v, want none", err)
 	}
 	if n := w.count(t, "SELECT COUNT(*) FROM media WHERE hash = ?", w.picture); n != 1 {
-		t.Error("a picture of a moment ago is swept")
+		t.Errorf("got %d pictures of a moment ago, want 1", n)
 	}
 	if n := w.count(t, "SELECT COUNT(*) FROM writes WHERE key = 'fill-1'"); n != 1 {
-		t.Error("keys of today are forgotten")
+		t.Errorf("got %d rows of a key of today, want 1", n)
 	}
 	from, to := repo.FormatTime(before.Add(-time.Minute)), repo.FormatTime(before.Add(time.Minute))
 	if n := w.count(t, "SELECT COUNT(*) FROM writes WHERE at NOT BETWEEN ? AND ?", from, to); n != 0 {
@@ -72,12 +72,15 @@ func TestReset(t *testing.T) {
 		t.Errorf("%d writes are dated later, want 0", n)
 	}
 	if !w.alive(t, w.primary, w.clock) {
-		t.Error("the session of before is over")
+		t.Error("the session of before is over, want it alive")
 	}
 	// Keys of writes by the wrong clock still count.
 	ref := w.must(t, posts.Create{Title: "By the wrong clock", Publish: true}, repo.WithKey("once"))
-	if ref != created || !w.receipt.Replayed {
-		t.Errorf("once more: %+v, %+v, want %+v and Replayed true", ref, w.receipt, created)
+	if ref != created {
+		t.Errorf("once more: got %+v, want %+v", ref, created)
+	}
+	if !w.receipt.Replayed {
+		t.Errorf("once more: got %+v, want Replayed true", w.receipt)
 	}
 	wantEarly(t, w, now, created.ID, w.post.ID)
 
@@ -102,14 +105,14 @@ func releasedByAWrongClock(t *testing.T, w *world) posts.Ref {
 	w.tasks(t, "the post is out before its time", func() bool { return w.state(t, w.post.ID) == posts.Published })
 	created := w.must(t, posts.Create{Title: "By the wrong clock", Publish: true}, repo.WithKey("once"))
 	if w.alive(t, w.primary, w.clock) {
-		t.Fatal("nothing has happened")
+		t.Fatal("the session is alive by the wrong clock, want it ended")
 	}
 	w.machine.Set(0)
 	if _, err := w.clock.Reset(true); err != nil { // as the next start does
 		t.Fatal(err)
 	}
 	if problem := w.clock.Problem(); problem == "" {
-		t.Error("writes are dated in ten years, and nothing is said")
+		t.Error("writes are dated in ten years: got no problem, want one")
 	}
 	return created
 }
@@ -123,23 +126,43 @@ func resetsOnce(t *testing.T, w *world, now time.Time) {
 		t.Errorf("by somebody else: %v, want %v", err, apperr.Forbidden)
 	}
 	done, first, err := repo.Do(w.ctx, w.replica, dates.Reset{}, repo.WithKey("reset"))
-	if err != nil || !done.Now.Equal(now) || done.Was.Before(now.Add(years)) {
-		t.Fatalf("got %+v, %v, want no error, Now %v and Was not before %v", done, err, now, now.Add(years))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if done.Writes < 2 || done.Sessions != 0 {
-		t.Errorf("%d writes and %d sessions, want at least 2 and 0", done.Writes, done.Sessions)
+	if !done.Now.Equal(now) {
+		t.Fatalf("got Now %v, want %v", done.Now, now)
+	}
+	if least := now.Add(years); done.Was.Before(least) {
+		t.Fatalf("got Was %v, want at least %v", done.Was, least)
+	}
+	if done.Writes < 2 {
+		t.Errorf("got %d writes, want at least 2", done.Writes)
+	}
+	if done.Sessions != 0 {
+		t.Errorf("got %d sessions, want 0", done.Sessions)
 	}
 	if problem := w.clock.Problem(); problem != "" {
 		t.Errorf("reset, and still %q, want none", problem)
 	}
 	again, second, err := repo.Do(w.ctx, w.replica, dates.Reset{}, repo.WithKey("reset"))
-	if err != nil || !second.Replayed || second.Seq != first.Seq || again != done {
-		t.Errorf("the same key: %+v, %+v, %v, want %+v, replayed, of row %d", again, second, err, done, first.Seq)
+	if err != nil {
+		t.Fatalf("the same key: %v", err)
+	}
+	if !second.Replayed {
+		t.Errorf("the same key: got %+v, want Replayed true", second)
+	}
+	if second.Seq != first.Seq {
+		t.Errorf("the same key: got row %d, want %d", second.Seq, first.Seq)
+	}
+	if again != done {
+		t.Errorf("the same key: got %+v, want %+v", again, done)
 	}
 	rows := w.count(t, "SELECT COUNT(*) FROM writes")
-	_, err = repo.Write(w.ctx, w.replica, dates.Reset{})
-	if n := w.count(t, "SELECT COUNT(*) FROM writes"); err != nil || n != rows {
-		t.Errorf("nothing to reset: %v, %d rows, want no error and %d", err, n, rows)
+	if _, err = repo.Write(w.ctx, w.replica, dates.Reset{}); err != nil {
+		t.Fatalf("nothing to reset: %v", err)
+	}
+	if n := w.count(t, "SELECT COUNT(*) FROM writes"); n != rows {
+		t.Errorf("nothing to reset: got %d rows, want %d", n, rows)
 	}
 }
 
@@ -154,17 +177,23 @@ func TestResetOfSessionsAndPictures(t *testing.T) {
 	repotest.MustExec(t, w.path, "UPDATE media SET added_at = ?1, used_at = ?1", later)
 	repotest.MustExec(t, w.path, "UPDATE writes SET at = ? WHERE seq = (SELECT MAX(seq) FROM writes)", later)
 	done, err := repo.Write(w.ctx, w.primary, dates.Reset{})
-	if err != nil || done.Sessions != 1 || done.Writes != 1 {
-		t.Fatalf("got %+v, %v, want no error, Sessions 1 and Writes 1", done, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done.Sessions != 1 {
+		t.Fatalf("got %d sessions, want 1", done.Sessions)
+	}
+	if done.Writes != 1 {
+		t.Fatalf("got %d writes, want 1", done.Writes)
 	}
 	w.machine.Pass(26 * time.Hour)
 	w.tasks(t, "the picture is swept", func() bool { return w.count(t, "SELECT COUNT(*) FROM media") == 0 })
 	if !w.alive(t, w.primary, w.clock) {
-		t.Error("the session is over after a day")
+		t.Error("the session is over after a day, want it alive")
 	}
 	w.machine.Pass(30 * 24 * time.Hour)
 	if w.alive(t, w.primary, w.clock) {
-		t.Error("the session lives after 31 days")
+		t.Error("the session lives after 31 days, want it ended")
 	}
 }
 
@@ -179,8 +208,11 @@ func TestResetNeedsAClock(t *testing.T) {
 		t.Errorf("got %v, want the reason %v", err, apperr.ClockDoubted)
 	}
 	done, err := repo.Write(w.ctx, w.replica, dates.Reset{Force: true})
-	if want := w.machine.Truth().Add(-years); err != nil || !done.Now.Equal(want) {
-		t.Errorf("by force: %+v, %v, want no error and Now %v", done, err, want)
+	if err != nil {
+		t.Fatalf("by force: %v", err)
+	}
+	if want := w.machine.Truth().Add(-years); !done.Now.Equal(want) {
+		t.Errorf("by force: got Now %v, want %v", done.Now, want)
 	}
 }
 
@@ -191,8 +223,11 @@ func wantEarly(t *testing.T, w *world, now time.Time, ids ...int64) {
 		got, err = posts.After(w.ctx, rd, now)
 		return err
 	})
-	if err != nil || len(got) != len(ids) {
-		t.Fatalf("got %d posts, %v, want no error and %d", len(got), err, len(ids))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(ids) {
+		t.Fatalf("got %d posts, want %d", len(got), len(ids))
 	}
 	for i, id := range ids {
 		if got[i].ID != id {

@@ -53,7 +53,7 @@ func TestDatesAsPeopleWriteThem(t *testing.T) {
 	} {
 		got, err := frontmatter.ParseDate(in, berlin)
 		if err != nil {
-			t.Errorf("%q: %v", in, err)
+			t.Errorf("%q: got the error %v, want %s", in, err, want)
 		} else if got.Format(time.RFC3339Nano) != want {
 			t.Errorf("%q: %s, want %s", in, got.Format(time.RFC3339Nano), want)
 		}
@@ -92,9 +92,9 @@ func TestDatesThatAreRefused(t *testing.T) {
 		"1 Mayhem 2024":            "no date",
 	} {
 		if got, err := frontmatter.ParseDate(in, time.UTC); err == nil {
-			t.Errorf("%q was read as %s", in, got)
+			t.Errorf("%q: got %s, want an error", in, got)
 		} else if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", in, err)
+			t.Errorf("%q: got the error %q, want %q in it", in, err, want)
 		}
 	}
 }

@@ -69,8 +69,9 @@ more
 
 func TestParseReadsEveryField(t *testing.T) {
 	f, problems := frontmatter.Parse("posts/x.md", []byte(full), MustLoad(t, "Europe/Berlin"))
-	if len(problems) != 2 || frontmatter.Failed(problems) {
-		t.Error(problems)
+	wantNoFailure(t, "the file", problems)
+	if len(problems) != 2 {
+		t.Errorf("got the problems %v, want 2", problems)
 	}
 	want := frontmatter.Fields{Title: "Hello: a post", Slug: "hello", Description: "Folded over lines", Author: "Ada",
 		PublishedAt: at("2024-05-01T08:30:00Z"), Tags: []string{"Go", "SQLite"}, Permalinks: []string{"/old/hello"},
@@ -78,8 +79,12 @@ func TestParseReadsEveryField(t *testing.T) {
 	if diff := cmp.Diff(want, f.Fields); diff != "" {
 		t.Errorf("the fields (-want +got):\n%s", diff)
 	}
-	if !f.HasTitle || !f.HasSlug || !f.HasDate || !f.HasDraft || string(f.Raw) != full {
-		t.Errorf("%+v", f)
+	has := map[string]bool{"title": f.HasTitle, "slug": f.HasSlug, "date": f.HasDate, "draft": f.HasDraft}
+	if diff := cmp.Diff(map[string]bool{"title": true, "slug": true, "date": true, "draft": true}, has); diff != "" {
+		t.Errorf("what the file gives (-want +got):\n%s", diff)
+	}
+	if got := string(f.Raw); got != full {
+		t.Errorf("got the file %q, want %q", got, full)
 	}
 	extra := []frontmatter.Extra{
 		{Key: "layout", Text: "layout: post   # theirs", Line: 14}, {Key: "nested", Text: "nested:\n  a: [1, 2]", Line: 16},
@@ -105,8 +110,23 @@ func TestWhatIsLeftOutFollowsFromNameAndHeading(t *testing.T) {
 		{"It's ½ done!.md", "", "It's ½ done!", "its-½-done"},
 	} {
 		f := MustParse(t, c.name, c.text)
-		if f.Title != c.title || f.Slug != c.slug || f.HasTitle || f.HasSlug || f.Tags != nil || !f.Draft {
-			t.Errorf("%s: %q %q %+v", c.name, f.Title, f.Slug, f)
+		if f.Title != c.title {
+			t.Errorf("%s: got the title %q, want %q", c.name, f.Title, c.title)
+		}
+		if f.Slug != c.slug {
+			t.Errorf("%s: got the slug %q, want %q", c.name, f.Slug, c.slug)
+		}
+		if f.HasTitle {
+			t.Errorf("%s: got HasTitle %t, want false", c.name, f.HasTitle)
+		}
+		if f.HasSlug {
+			t.Errorf("%s: got HasSlug %t, want false", c.name, f.HasSlug)
+		}
+		if f.Tags != nil {
+			t.Errorf("%s: got the tags %q, want nil", c.name, f.Tags)
+		}
+		if !f.Draft {
+			t.Errorf("%s: got Draft %t, want true", c.name, f.Draft)
 		}
 	}
 }
@@ -116,7 +136,7 @@ func TestPinned(t *testing.T) {
 		"title: a": false, "pinned: true": true, "pinned: Yes": true, "pinned: off": false, "pinned:": false,
 	} {
 		if f := MustParse(t, "x.md", "---\n"+front+"\n---\n"); f.Pinned != want {
-			t.Errorf("%s: %t", front, f.Pinned)
+			t.Errorf("%s: got Pinned %t, want %t", front, f.Pinned, want)
 		}
 	}
 }
@@ -140,8 +160,11 @@ func TestDraftAndDate(t *testing.T) {
 		{"date: 2024-01-01\npublished_at:", false, true},
 	} {
 		f := MustParse(t, "x.md", "---\n"+c.front+"\n---\n")
-		if f.Draft != c.draft || (f.PublishedAt != nil) != c.date {
-			t.Errorf("%q: draft %v, date %v", c.front, f.Draft, f.PublishedAt)
+		if f.Draft != c.draft {
+			t.Errorf("%q: got Draft %t, want %t", c.front, f.Draft, c.draft)
+		}
+		if got := f.PublishedAt != nil; got != c.date {
+			t.Errorf("%q: got the date %v, want one: %t", c.front, f.PublishedAt, c.date)
 		}
 	}
 }
@@ -234,11 +257,17 @@ func TestProblemsNameTheLineAndTheCure(t *testing.T) {
 					break
 				}
 			}
-			if first.Line != c.line || !strings.Contains(first.Message, c.says) || !strings.Contains(first.Hint, c.fix) {
-				t.Errorf("%q: want line %d %q %q, got %v", c.text, c.line, c.says, c.fix, first)
+			if first.Line != c.line {
+				t.Errorf("%q: got line %d, want %d, in %v", c.text, first.Line, c.line, first)
+			}
+			if !strings.Contains(first.Message, c.says) {
+				t.Errorf("%q: got the message %q, want %q in it", c.text, first.Message, c.says)
+			}
+			if !strings.Contains(first.Hint, c.fix) {
+				t.Errorf("%q: got the hint %q, want %q in it", c.text, first.Hint, c.fix)
 			}
 			if want := fmt.Sprintf("p/x.md:%d: ", c.line); !strings.HasPrefix(first.Error(), want) {
-				t.Error(first.Error())
+				t.Errorf("%q: got %q, want %q at its start", c.text, first.Error(), want)
 			}
 		}
 	}
@@ -273,11 +302,14 @@ func TestLinesOfFields(t *testing.T) {
 		}
 	}
 	f.Translated("new\ntext", func(n int) int { return 2 * n })
-	if got := f.BodyLine(2); got != 7 || f.Body != "new\ntext" {
-		t.Errorf("line %d of %q", got, f.Body)
+	if got := f.BodyLine(2); got != 7 {
+		t.Errorf("got line %d, want 7", got)
+	}
+	if f.Body != "new\ntext" {
+		t.Errorf("got the text %q, want %q", f.Body, "new\ntext")
 	}
 	if got := (frontmatter.File{}).LineWith("x"); got != 1 {
-		t.Errorf("no file: line %d", got)
+		t.Errorf("no file: got line %d, want 1", got)
 	}
 }
 
@@ -294,9 +326,18 @@ func TestWarnings(t *testing.T) {
 		{"2024-03-04-x.md", "text", 1, "write published_at: 2024-03-04"},
 	} {
 		_, problems := frontmatter.Parse(c.name, []byte(c.text), nil)
-		if len(problems) != 1 || !problems[0].Warning || problems[0].Line != c.line ||
-			!strings.Contains(problems[0].Error(), c.says) {
-			t.Errorf("%q: %v", c.text, problems)
+		if len(problems) != 1 {
+			t.Errorf("%q: got the problems %v, want one", c.text, problems)
+			continue
+		}
+		if p := problems[0]; !p.Warning {
+			t.Errorf("%q: got %+v, want a warning", c.text, p)
+		}
+		if got := problems[0].Line; got != c.line {
+			t.Errorf("%q: got line %d, want %d", c.text, got, c.line)
+		}
+		if got := problems[0].Error(); !strings.Contains(got, c.says) {
+			t.Errorf("%q: got %q, want %q in it", c.text, got, c.says)
 		}
 	}
 }
@@ -309,7 +350,7 @@ func TestSizeIsBounded(t *testing.T) {
 		"texts": "---\ntags: " + strings.Repeat("a,", 300) + "\n---\n",
 	} {
 		if _, problems := frontmatter.Parse("x.md", []byte(text), nil); !frontmatter.Failed(problems) {
-			t.Errorf("%s: accepted", name)
+			t.Errorf("%s: got the problems %v, want a failure", name, problems)
 		}
 	}
 	// References that would expand to a billion texts are not expanded.
@@ -318,9 +359,9 @@ func TestSizeIsBounded(t *testing.T) {
 		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c, ", c-1), 10), ", "))
 	}
 	if _, problems := frontmatter.Parse("x.md", []byte(bomb+"tags: *j\n---\n"), nil); !frontmatter.Failed(problems) {
-		t.Error("a list of lists was accepted as tags")
+		t.Errorf("a list of lists as tags: got the problems %v, want a failure", problems)
 	}
 	if _, problems := frontmatter.Parse("x.md", []byte("---\ntags: &a [*a]\n---\n"), nil); !frontmatter.Failed(problems) {
-		t.Error("a list that holds itself was accepted")
+		t.Errorf("a list that holds itself: got the problems %v, want a failure", problems)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/frontmatter"
 )
 
@@ -56,11 +58,15 @@ func TestWhatIsPrivateIsADraft(t *testing.T) {
 			text = "---\n" + front + "\n---\nText.\n"
 		}
 		f, problems := frontmatter.Parse("x.md", []byte(text), nil)
-		if frontmatter.Failed(problems) || !f.Draft || !f.HasDraft {
-			t.Errorf("%s: draft %t, %v", front, f.Draft, problems)
+		wantNoFailure(t, front, problems)
+		if !f.Draft {
+			t.Errorf("%s: got Draft %t, want true", front, f.Draft)
+		}
+		if !f.HasDraft {
+			t.Errorf("%s: got HasDraft %t, want true", front, f.HasDraft)
 		}
 		if said(problems, frontmatter.Private) == 0 && !strings.Contains(strings.ToLower(front), "draft") {
-			t.Errorf("%s: nobody says why: %v", front, problems)
+			t.Errorf("%s: got the problems %v, want one of the kind %v", front, problems, frontmatter.Private)
 		}
 	}
 	for name, draft := range map[string]bool{
@@ -69,15 +75,18 @@ func TestWhatIsPrivateIsADraft(t *testing.T) {
 		"x.draft.md": true, "drafting/x.md": false, "/home/private/x.md": false, "a/unpublished/x.md": true,
 	} {
 		f, problems := frontmatter.Parse(name, []byte("---\ndate: 2024-01-01\n---\n"), nil)
-		if f.Draft != draft || draft != (said(problems, frontmatter.Private) > 0) {
-			t.Errorf("%s: draft %t, %v", name, f.Draft, problems)
+		if f.Draft != draft {
+			t.Errorf("%s: got Draft %t, want %t", name, f.Draft, draft)
+		}
+		if got := said(problems, frontmatter.Private) > 0; got != draft {
+			t.Errorf("%s: got the problems %v, want one of the kind %v: %t", name, problems, frontmatter.Private, draft)
 		}
 		if f, _ = frontmatter.Parse(name, []byte("---\ndate: 2024-01-01\nis_draft: false\n---\n"), nil); f.Draft {
-			t.Errorf("%s: our own word does not count", name)
+			t.Errorf("%s with our own word: got Draft %t, want false", name, f.Draft)
 		}
 	}
 	if f, _ := frontmatter.ParseIn("_drafts", "x.md", []byte("---\ndate: 2024-01-01\n---\n"), nil); !f.Draft {
-		t.Error("a file of a folder that is named _drafts is not a draft")
+		t.Errorf("a file of a folder that is named _drafts: got Draft %t, want true", f.Draft)
 	}
 }
 
@@ -112,8 +121,12 @@ func TestWhatIsPublicIsPublished(t *testing.T) {
 		"expire_time: never", "book: {published: 1999}", "статус: черновик",
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\ndate: 2024-01-01\n"+front+"\n---\nText.\n"), nil)
-		if frontmatter.Failed(problems) || f.Draft || said(problems, frontmatter.Private) > 0 {
-			t.Errorf("%s: draft %t, %v", front, f.Draft, problems)
+		wantNoFailure(t, front, problems)
+		if f.Draft {
+			t.Errorf("%s: got Draft %t, want false", front, f.Draft)
+		}
+		if said(problems, frontmatter.Private) > 0 {
+			t.Errorf("%s: got the problems %v, want none of the kind %v", front, problems, frontmatter.Private)
 		}
 	}
 	for front, draft := range map[string]bool{
@@ -122,9 +135,10 @@ func TestWhatIsPublicIsPublished(t *testing.T) {
 		"visibility: public": true, "hidden: false": true, "status: scheduled": true, "status: evergreen": true,
 		"status: done": true,
 	} {
-		if f, problems := frontmatter.Parse("x.md", []byte("---\n"+front+"\n---\nText.\n"), nil); f.Draft != draft ||
-			frontmatter.Failed(problems) {
-			t.Errorf("%s, without a date: draft %t, %v", front, f.Draft, problems)
+		f, problems := frontmatter.Parse("x.md", []byte("---\n"+front+"\n---\nText.\n"), nil)
+		wantNoFailure(t, front+", without a date", problems)
+		if f.Draft != draft {
+			t.Errorf("%s, without a date: got Draft %t, want %t", front, f.Draft, draft)
 		}
 	}
 }
@@ -144,11 +158,14 @@ func TestWhatIsAmbiguousIsRefused(t *testing.T) {
 	} {
 		_, problems := frontmatter.Parse("x.md", []byte("---\ndate: 2024-01-01\ntitle: T\n"+front+"\n---\nText.\n"), nil)
 		if !frontmatter.Failed(problems) {
-			t.Errorf("%s: %v", front, problems)
+			t.Errorf("%s: got the problems %v, want a failure", front, problems)
 		}
 		for _, p := range problems {
-			if p.Line < 4 || p.Field == "" {
-				t.Errorf("%s: no line: %v", front, p)
+			if p.Line < 4 {
+				t.Errorf("%s: got line %d, want at least 4, in %+v", front, p.Line, p)
+			}
+			if p.Field == "" {
+				t.Errorf("%s: got the field %q, want one, in %+v", front, p.Field, p)
 			}
 		}
 	}
@@ -183,9 +200,23 @@ func TestDatesOfPublication(t *testing.T) {
 		"date: 2024-01-01\ncover: {publishDate: 2124-01-01}":              "2024-01-01",
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\n"+front+"\n---\nText.\n"), nil)
-		if frontmatter.Failed(problems) || f.Draft || f.PublishedAt == nil || f.PublishedAt.Format(time.DateOnly) != want {
-			t.Errorf("%q: %v, draft %t, %v", front, f.PublishedAt, f.Draft, problems)
+		wantNoFailure(t, front, problems)
+		if f.Draft {
+			t.Errorf("%q: got Draft %t, want false", front, f.Draft)
 		}
+		wantDay(t, front, f.PublishedAt, want)
+	}
+}
+
+// wantDay checks that there is a date, and that it is on a day such as 2024-05-01.
+func wantDay(tb testing.TB, what string, date *time.Time, want string) {
+	tb.Helper()
+	if date == nil {
+		tb.Errorf("%q: got no date, want %s", what, want)
+		return
+	}
+	if got := date.Format(time.DateOnly); got != want {
+		tb.Errorf("%q: got the date %s, want %s", what, got, want)
 	}
 }
 
@@ -206,12 +237,13 @@ func TestExpiry(t *testing.T) {
 		"extra: [{expires: 2024-04-30}]":              "x.md:3: expires: 2024-04-30T00:00:00Z has passed",
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\ndate: 2024-01-01\n"+front+"\n---\n"), nil)
-		if frontmatter.Failed(problems) {
-			t.Errorf("%s: %v", front, problems)
-		}
+		wantNoFailure(t, front, problems)
 		got, ok := f.Expired(now)
-		if ok != (want != "") || ok && !strings.Contains(got.Error(), want) {
-			t.Errorf("%s: %v", front, got)
+		if ok != (want != "") {
+			t.Errorf("%s: got expired %t, want %t: %v", front, ok, want != "", got)
+		}
+		if ok && !strings.Contains(got.Error(), want) {
+			t.Errorf("%s: got %q, want %q in it", front, got.Error(), want)
 		}
 	}
 }
@@ -267,17 +299,25 @@ func TestWhatIsPrivateInTOMLAndJSON(t *testing.T) {
 		"---\ndate: 2024-01-01\ndraft: false\n---\n<!-- members only -->\n":        false,
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte(text), nil)
-		if frontmatter.Failed(problems) || f.Draft != draft || f.HasDraft != draft && !strings.Contains(text, "draft: f") {
-			t.Errorf("%q: draft %t, %v", text, f.Draft, problems)
+		wantNoFailure(t, text, problems)
+		if f.Draft != draft {
+			t.Errorf("%q: got Draft %t, want %t", text, f.Draft, draft)
+		}
+		if f.HasDraft != draft && !strings.Contains(text, "draft: f") {
+			t.Errorf("%q: got HasDraft %t, want %t", text, f.HasDraft, draft)
 		}
 	}
 	for _, text := range []string{
 		"+++\ndate = 2024-01-01\ndraft = true\ndraft = false\n+++\n", "{\"draft\": true, \"draft\": false}\n",
 		"\xff\xfe-\x00-\x00-\x00", "\x00-\x00-\x00-", "\xff\xfe-\x00\x00\x00", "---\ndraft: true\xa0\n---\n",
 	} {
-		if _, problems := frontmatter.Parse("x.md", []byte(text), nil); !frontmatter.Failed(problems) ||
-			problems[0].Line == 0 {
-			t.Errorf("%q: %v", text, problems)
+		_, problems := frontmatter.Parse("x.md", []byte(text), nil)
+		if !frontmatter.Failed(problems) {
+			t.Errorf("%q: got the problems %v, want a failure", text, problems)
+			continue
+		}
+		if got := problems[0].Line; got == 0 {
+			t.Errorf("%q: got line %d, want another, in %+v", text, got, problems[0])
 		}
 	}
 }
@@ -296,7 +336,7 @@ func TestHiddenFrontMatter(t *testing.T) {
 		}
 		f, _ := frontmatter.Parse("_posts/2024-01-02-x.md", []byte(text), nil)
 		if line > 0 && !f.Draft {
-			t.Errorf("%q is public", text)
+			t.Errorf("%q: got Draft %t, want true", text, f.Draft)
 		}
 	}
 }
@@ -310,11 +350,19 @@ func TestDoubts(t *testing.T) {
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\n"+front+"\n---\n"), nil)
 		doubts := f.Doubts()
-		if frontmatter.Failed(problems) || len(doubts) != min(line, 1) || line > 0 && doubts[0].Line != line {
-			t.Errorf("%s: %v, %v", front, doubts, problems)
+		wantNoFailure(t, front, problems)
+		var lines, want []int
+		for _, doubt := range doubts {
+			lines = append(lines, doubt.Line)
+		}
+		if line > 0 {
+			want = []int{line}
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("%s: lines of doubts %v (-want +got):\n%s", front, doubts, diff)
 		}
 		if strings.Contains(front, "scheduled") && !f.HasDraft {
-			t.Error("what is scheduled without a date is not said to be a draft")
+			t.Errorf("what is scheduled without a date: got HasDraft %t, want true", f.HasDraft)
 		}
 	}
 }
@@ -326,47 +374,5 @@ func TestPrivatePlace(t *testing.T) {
 		if got := frontmatter.PrivatePlace(dir); got != want {
 			t.Errorf("%s: %q, want %q", dir, got, want)
 		}
-	}
-}
-
-func TestReadBelow(t *testing.T) {
-	now := time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		name, text, key string
-		line            int
-	}{
-		{"a/_index.md", "---\ntitle: A\ncascade:\n  draft: true\n---\n", "draft", 4},
-		{"a/_index.md", "+++\n[[cascade]]\nbuild = {render = 'never'}\n[cascade._target]\npath = '/x'\n+++\n", "render", 3},
-		{"a/_index.md", "---\ncascade:\n- private: yes\n---\n", "private", 3},
-		{"a/_index.md", "---\ncascade: {expiryDate: 2024-04-30}\n---\n", "expiryDate", 2},
-		{"a/_index.md", "---\ncascade: {expiryDate: 2024-05-02}\n---\n", "", 0},
-		{"a/_index.md", "---\ncascade: {publishDate: 2024-05-02}\n---\n", "publishDate", 2},
-		{"a/_index.md", "---\ncascade: {date: 2024-04-30}\n---\n", "", 0},
-		{"a/_index.md", "---\ncascade: {params: {draft: true}}\n---\n", "draft", 2},
-		{"_index.md", "+++\ndraft = true\n+++\n", "draft", 2},
-		{"_index.md", "---\nbuild: {render: never}\nhidden: false\n---\n", "", 0},
-		{"_index.md", "text", "", 0},
-		{"posts/posts.json", "{\"tags\": [\"x\"],\n\"eleventyExcludeFromCollections\": true}",
-			"eleventyExcludeFromCollections", 2},
-		{"posts/posts.11tydata.json", "{\"draft\": true}", "draft", 1},
-		{"posts/posts.json", "{\"permalink\": false}", "permalink", 1},
-		{"posts/posts.json", "{\"layout\": \"post\"}", "", 0},
-		{"posts/posts.json", "[1, 2]", "", 0}, {"posts/posts.JSON", "\ufeff\n{\n\"draft\": 1}", "draft", 3},
-	} {
-		got := frontmatter.ReadBelow(c.name, []byte(c.text), now)
-		if got != (frontmatter.Below{Key: c.key, Line: c.line, Private: c.key != ""}) {
-			t.Errorf("%s %q: %+v", c.name, c.text, got)
-		}
-	}
-	for text, line := range map[string]int{
-		"---\ncascade: {status: ripe}\n---\n": 2, "---\ncascade: [\n---\n": 2, "---\ncascade:\n": 1, "\x00": 1,
-		"---\ncascade:\n  expires: soon\n---\n": 3,
-	} {
-		if got := frontmatter.ReadBelow("_index.md", []byte(text), now); !got.Unclear || got.Private || got.Line != line {
-			t.Errorf("%q: %+v", text, got)
-		}
-	}
-	if got := frontmatter.ReadBelow("posts/posts.json", []byte("{broken"), now); !got.Unclear {
-		t.Errorf("broken: %+v", got)
 	}
 }

@@ -17,7 +17,7 @@ func TestRenderGivesTheSameBytesWhereNothingWasEdited(t *testing.T) {
 		"---\n  title: a\n  slug: b\n---\n\n\nbody  \n\n", "---\n{title: a, x: [1]}\n---\nb", "---\nis_draft: false\n---\n"} {
 		f := MustParse(t, "x.md", text)
 		if got := frontmatter.Render(&f, f.Fields); string(got) != text {
-			t.Errorf("%q became %q", text, got)
+			t.Errorf("got %q, want %q", got, text)
 		}
 	}
 }
@@ -117,10 +117,18 @@ func mustSay(tb testing.TB, name, text string, want frontmatter.Fields) {
 	tb.Helper()
 	f, problems := frontmatter.Parse(name, []byte(text), MustLoad(tb, "Europe/Berlin"))
 	if frontmatter.Failed(problems) {
-		tb.Errorf("%q: %v", text, problems)
+		tb.Errorf("%q: got the problems %v, want no failure", text, problems)
 	}
 	if diff := cmp.Diff(frontmatter.Normal(want), f.Fields); diff != "" {
 		tb.Errorf("%q (-want +got):\n%s", text, diff)
+	}
+}
+
+// wantNoFailure checks that a file can be read; warnings are no failure.
+func wantNoFailure(tb testing.TB, what string, problems []frontmatter.Problem) {
+	tb.Helper()
+	if frontmatter.Failed(problems) {
+		tb.Errorf("%q: got the problems %v, want no failure", what, problems)
 	}
 }
 
@@ -131,12 +139,12 @@ func TestWhatTheImportMadeOfItIsNoEdit(t *testing.T) {
 	stored.PublishedAt, stored.Author, stored.Slug = at("2024-05-01T10:00:00Z"), "Ada", "my-post"
 	f = f.Imported(stored)
 	if got := frontmatter.Render(&f, stored); string(got) != text {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, text)
 	}
 	stored.Title = "T"
 	want := "---\nis_draft: false\nslug: my-post\ntitle: T\npublished_at: 2024-05-01T10:00:00Z\nauthor: Ada\n---\n\nbody\n"
 	if got := frontmatter.Render(&f, stored); string(got) != want {
-		t.Errorf("%q", got)
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -160,8 +168,8 @@ Text
 ---
 `
 	got := frontmatter.Render(nil, f)
-	if string(got) != want {
-		t.Errorf("%s", got)
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("the file (-want +got):\n%s", diff)
 	}
 	mustSay(t, "a-b.md", string(got), f)
 }
@@ -184,15 +192,21 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, text, body, tag string, draft bool) {
 		file, problems := frontmatter.Parse("posts/x.md", data, loc)
 		for _, p := range problems {
-			if p.Line < 1 || p.Line > 1+bytes.Count(data, []byte("\n"))+bytes.Count(data, []byte("\r")) || p.Message == "" {
-				t.Fatalf("%+v", p)
+			if most := 1 + bytes.Count(data, []byte("\n")) + bytes.Count(data, []byte("\r")); p.Line > most {
+				t.Fatalf("got line %d, want at most %d, in %+v", p.Line, most, p)
+			}
+			if p.Line < 1 {
+				t.Fatalf("got line %d, want at least 1, in %+v", p.Line, p)
+			}
+			if p.Message == "" {
+				t.Fatalf("got %+v, want a message", p)
 			}
 		}
 		if frontmatter.Failed(problems) {
 			return
 		}
 		if got := frontmatter.Render(&file, file.Fields); !bytes.Equal(got, data) {
-			t.Fatalf("%q became %q", data, got)
+			t.Fatalf("got %q, want %q", got, data)
 		}
 		want := file.Fields
 		want.Title, want.Body, want.Draft, want.Pinned = text, body, draft, !draft
@@ -204,7 +218,7 @@ func FuzzParse(f *testing.F) {
 		mustSay(t, "posts/x.md", string(got), want)
 		again, _ := frontmatter.Parse("posts/x.md", got, loc)
 		if back := frontmatter.Render(&again, want); !bytes.Equal(got, back) {
-			t.Fatalf("%q became %q", got, back)
+			t.Fatalf("rendered again: got %q, want %q", back, got)
 		}
 	})
 }

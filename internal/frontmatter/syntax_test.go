@@ -76,14 +76,23 @@ func TestFrontMatterIsAValue(t *testing.T) {
 				if diff := cmp.Diff(want, f.Fields); diff != "" {
 					t.Errorf("%s %q %q (-want +got):\n%s", name, eol, bom, diff)
 				}
-				if len(f.Extra) != 2 || f.Extra[0].Key != "mine" || f.Extra[0].Line != 6 || f.Extra[1].Key != "extra" {
-					t.Errorf("%s %q: %+v", name, eol, f.Extra)
+				var extra []string
+				for _, e := range f.Extra {
+					extra = append(extra, e.Key)
 				}
-				if f.LineOf("title") != 2 || f.LineOf("published_at") != 3 || f.LineOf("permalinks") != 5 {
-					t.Errorf("%s: lines %d %d %d", name, f.LineOf("title"), f.LineOf("published_at"), f.LineOf("permalinks"))
+				if diff := cmp.Diff([]string{"mine", "extra"}, extra); diff != "" {
+					t.Fatalf("%s %q: keys that mean nothing here (-want +got):\n%s", name, eol, diff)
+				}
+				if got := f.Extra[0].Line; got != 6 {
+					t.Errorf("%s %q: mine is in line %d, want 6", name, eol, got)
+				}
+				for field, want := range map[string]int{"title": 2, "published_at": 3, "permalinks": 5} {
+					if got := f.LineOf(field); got != want {
+						t.Errorf("%s %q: %s is in line %d, want %d", name, eol, field, got, want)
+					}
 				}
 				if got := string(frontmatter.Render(&f, f.Fields)); got != raw {
-					t.Errorf("%s: became\n%q", name, got)
+					t.Errorf("%s: got\n%q\nwant\n%q", name, got, raw)
 				}
 			}
 		}
@@ -100,21 +109,31 @@ func TestAnEditStaysInItsSyntax(t *testing.T) {
 		got := string(frontmatter.Render(&f, want))
 		mustSay(t, "x.md", got, want)
 		first, _, _ := strings.Cut(text, "\n")
-		if !strings.HasPrefix(got, first+"\n") || !strings.HasSuffix(got, "\n\nText.\n") {
-			t.Errorf("%s: %s", name, got)
+		if !strings.HasPrefix(got, first+"\n") {
+			t.Errorf("%s: got\n%s\nwant %q at its start", name, got, first+"\n")
+		}
+		if !strings.HasSuffix(got, "\n\nText.\n") {
+			t.Errorf("%s: got\n%s\nwant %q at its end", name, got, "\n\nText.\n")
 		}
 		again := MustParse(t, "x.md", got)
-		if len(again.Extra) != 2 || again.Extra[0].Text != f.Extra[0].Text || again.Extra[1].Text != f.Extra[1].Text {
-			t.Errorf("%s: %+v\n%s", name, again.Extra, got)
+		if len(again.Extra) != 2 {
+			t.Fatalf("%s: got %+v of\n%s\nwant 2 keys that mean nothing here", name, again.Extra, got)
+		}
+		for i, want := range f.Extra {
+			if again.Extra[i].Text != want.Text {
+				t.Errorf("%s: got %q, want %q", name, again.Extra[i].Text, want.Text)
+			}
 		}
 	}
 	const text = "---json\n{\"title\": \"a\", \"published\": false, \"mine\": 1}\n---\nb\n"
 	f := MustParse(t, "x.md", text)
 	want := f.Fields
 	want.Draft = false
-	if got := string(frontmatter.Render(&f, want)); got !=
-		"---json\n{\n  \"title\": \"a\",\n  \"slug\": \"x\",\n  \"is_draft\": false,\n  \"mine\": 1\n}\n---\n\nb\n" {
-		t.Errorf("%s", got)
+	got := string(frontmatter.Render(&f, want))
+	const after = "---json\n{\n  \"title\": \"a\",\n  \"slug\": \"x\",\n  \"is_draft\": false,\n  \"mine\": 1\n}\n---\n" +
+		"\nb\n"
+	if got != after {
+		t.Errorf("got\n%s\nwant\n%s", got, after)
 	}
 }
 
@@ -130,8 +149,12 @@ func TestPrivateInEachSyntax(t *testing.T) {
 		"--- yaml\ndate: 2024-01-01\nunlisted: true\n---\n",
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte(text), nil)
-		if frontmatter.Failed(problems) || !f.Draft || f.PublishedAt == nil {
-			t.Errorf("%q: draft %t, %v, %v", text, f.Draft, f.PublishedAt, problems)
+		wantNoFailure(t, text, problems)
+		if !f.Draft {
+			t.Errorf("%q: got Draft %t, want true", text, f.Draft)
+		}
+		if f.PublishedAt == nil {
+			t.Errorf("%q: got no date, want one", text)
 		}
 	}
 	for text, line := range map[string]int{
@@ -139,8 +162,12 @@ func TestPrivateInEachSyntax(t *testing.T) {
 		"{\n\"date\": \"2024-01-01\",\n\"params\": {\n  \"x\": 1,\n\"status\": \"ripe\"}\n}\n": 5,
 	} {
 		_, problems := frontmatter.Parse("x.md", []byte(text), nil)
-		if len(problems) == 0 || problems[len(problems)-1].Line != line && problems[0].Line != line {
-			t.Errorf("%q: %v", text, problems)
+		if len(problems) == 0 {
+			t.Errorf("%q: got no problems, want one in line %d", text, line)
+			continue
+		}
+		if first, last := problems[0].Line, problems[len(problems)-1].Line; first != line && last != line {
+			t.Errorf("%q: got the first problem in line %d and the last in %d, want one in %d", text, first, last, line)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package frontmatter_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,8 +29,9 @@ func TestTagsOfOtherSystems(t *testing.T) {
 		{"x.md", "layout: x\ncategories: jekyll update", []string{"jekyll", "update"}, true},
 	} {
 		f, problems := frontmatter.Parse(c.name, []byte("---\n"+c.front+"\n---\n"), nil)
-		if diff := cmp.Diff(c.want, f.Tags); diff != "" || frontmatter.Failed(problems) {
-			t.Errorf("%s %q (-want +got):\n%s%v", c.name, c.front, diff, problems)
+		wantNoFailure(t, c.front, problems)
+		if diff := cmp.Diff(c.want, f.Tags); diff != "" {
+			t.Errorf("%s %q (-want +got):\n%s", c.name, c.front, diff)
 		}
 		choices := 0
 		for _, p := range problems {
@@ -39,8 +39,8 @@ func TestTagsOfOtherSystems(t *testing.T) {
 				choices++
 			}
 		}
-		if (choices > 0) != c.said {
-			t.Errorf("%s %q: %v", c.name, c.front, problems)
+		if got := choices > 0; got != c.said {
+			t.Errorf("%s %q: got the problems %v, want a choice: %t", c.name, c.front, problems, c.said)
 		}
 	}
 }
@@ -68,15 +68,19 @@ func TestAddressesOfOtherSystems(t *testing.T) {
 		{"path: a/b", []string{"/a/b"}, 0},
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\nslug: s\ndate: 2024-05-01\n"+c.front+"\n---\n"), nil)
-		if diff := cmp.Diff(c.want, f.Permalinks); diff != "" || frontmatter.Failed(problems) {
-			t.Errorf("%q (-want +got):\n%s%v", c.front, diff, problems)
+		wantNoFailure(t, c.front, problems)
+		if diff := cmp.Diff(c.want, f.Permalinks); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", c.front, diff)
 		}
 		if got := said(problems, frontmatter.NoAddress); got != c.left {
-			t.Errorf("%q: %d are said to be left out: %v", c.front, got, problems)
+			t.Errorf("%q: %d are said to be left out, want %d: %v", c.front, got, c.left, problems)
 		}
 		for _, a := range f.Addresses {
-			if a.Line < 4 || a.Path == "/ours" {
-				t.Errorf("%q: %+v", c.front, a)
+			if a.Line < 4 {
+				t.Errorf("%q: got line %d of %s, want at least 4", c.front, a.Line, a.Path)
+			}
+			if a.Path == "/ours" {
+				t.Errorf("%q: got the address %s, want only those of another system", c.front, a.Path)
 			}
 		}
 	}
@@ -96,8 +100,12 @@ func TestPeopleAndTextsOfOtherSystems(t *testing.T) {
 		"description:\nexcerpt: E":                  {Description: "E"},
 	} {
 		f, problems := frontmatter.Parse("x.md", []byte("---\n"+front+"\n---\n"), nil)
-		if frontmatter.Failed(problems) || f.Author != want.Author || f.Description != want.Description {
-			t.Errorf("%q: %q %q, %v", front, f.Author, f.Description, problems)
+		wantNoFailure(t, front, problems)
+		if f.Author != want.Author {
+			t.Errorf("%q: got the author %q, want %q", front, f.Author, want.Author)
+		}
+		if f.Description != want.Description {
+			t.Errorf("%q: got the description %q, want %q", front, f.Description, want.Description)
 		}
 	}
 }
@@ -121,9 +129,13 @@ func TestDatesInNames(t *testing.T) {
 		{"_drafts", "2024-05-01-x.md", "---\nlayout: post\n---\n", false},
 	} {
 		f, problems := frontmatter.ParseIn(c.folder, c.name, []byte(c.text), nil)
-		if frontmatter.Failed(problems) || f.Draft == c.public ||
-			c.public && f.PublishedAt.Format(time.DateOnly) != "2024-05-01" {
-			t.Errorf("%s/%s %q: draft %t at %v, %v", c.folder, c.name, c.text, f.Draft, f.PublishedAt, problems)
+		what := c.folder + "/" + c.name + " " + c.text
+		wantNoFailure(t, what, problems)
+		if f.Draft == c.public {
+			t.Errorf("%q: got Draft %t, want %t", what, f.Draft, !c.public)
+		}
+		if c.public {
+			wantDay(t, what, f.PublishedAt, "2024-05-01")
 		}
 	}
 }
@@ -140,7 +152,7 @@ func TestEditsOfOtherSystemsWords(t *testing.T) {
 	const after = "---\ndescription: D\ntags: [c]\npermalinks: [/y]\nauthor: Bob\n" +
 		"published_at: 2024-06-02\nmine: 1\n---\nText.\n"
 	if got != after {
-		t.Errorf("got\n%s", got)
+		t.Errorf("got\n%s\nwant\n%s", got, after)
 	}
 	mustSay(t, "x.md", got, want)
 }

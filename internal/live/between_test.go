@@ -70,8 +70,11 @@ func TestASocketThatOpensDuringARendering(t *testing.T) {
 	f := c.MustNext(t)
 	b.open()
 	at := <-written
-	if f.Type != "change" || f.Cursor != at.String() {
-		t.Errorf("got %+v, want the row at %s", f, at)
+	if f.Type != "change" {
+		t.Errorf("got %+v, want a change", f)
+	}
+	if f.Cursor != at.String() {
+		t.Errorf("got the cursor %s, want %s", f.Cursor, at)
 	}
 	MustChange(t, other, at)
 	at = MustDo(t, s, post(1, "a", "C"))

@@ -38,8 +38,11 @@ func TestAPageFetchedOnAFrameShowsTheChange(t *testing.T) {
 				var shown, expected int
 				MustScan(t, pg.Cards["post-1"], &shown)
 				MustScan(t, f.HTML, &expected)
-				if shown < i || expected < i {
-					t.Errorf("at frame %d (which says %d) the page shows %d", i, expected, shown)
+				if shown < i {
+					t.Errorf("at frame %d the page shows %d, want at least %d", i, shown, i)
+				}
+				if expected < i {
+					t.Errorf("frame %d says %d, want at least %d", i, expected, i)
 				}
 			}
 		})

@@ -39,8 +39,11 @@ func TestCloseDrains(t *testing.T) {
 		t.Errorf("%d sockets after Close, want 0", n)
 	}
 	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
-	if err == nil || a.status != http.StatusServiceUnavailable {
-		t.Errorf("after Close: %v, status %d, want an error and 503", err, a.status)
+	if err == nil {
+		t.Error("after Close: got a socket, want an error")
+	}
+	if a.status != http.StatusServiceUnavailable {
+		t.Errorf("after Close: got the status %d, want 503", a.status)
 	}
 	MustDo(t, s, post(1, "a", "A")) // told to nobody
 }
@@ -150,10 +153,10 @@ func TestCloseOfManySilentSockets(t *testing.T) {
 			}
 		}
 		if ponged != many-silent {
-			t.Errorf("%d of %d were told", ponged, many-silent)
+			t.Errorf("%d were told, want %d", ponged, many-silent)
 		}
-		if !strings.Contains(s.log.String(), fmt.Sprintf("sockets=%d", many)) {
-			t.Errorf("the log does not say how many were cut off: %s", s.log.String())
+		if got, want := s.log.String(), fmt.Sprintf("sockets=%d", many); !strings.Contains(got, want) {
+			t.Errorf("got the log %s, want %q in it", got, want)
 		}
 	})
 }

@@ -33,8 +33,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"tag:\xff",
 	} {
 		_, a, err := dialAs(t.Context(), s.address(topics, "0"), "")
-		if err == nil || a.status != http.StatusBadRequest {
-			t.Errorf("topics %.40q: %v, status %d, want an error and 400", topics, err, a.status)
+		if err == nil {
+			t.Errorf("topics %.40q: got a socket, want an error", topics)
+		}
+		if a.status != http.StatusBadRequest {
+			t.Errorf("topics %.40q: got the status %d, want 400", topics, a.status)
 		}
 	}
 	for origin, status := range map[string]int{
@@ -46,7 +49,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	} {
 		c, a, err := dialAs(t.Context(), s.address("posts", "0"), origin)
 		if a.status != status {
-			t.Errorf("origin %s: %v, want %d", origin, err, status)
+			t.Errorf("origin %s: got the status %d, want %d: %v", origin, a.status, status, err)
 		}
 		if err == nil {
 			_ = c.conn.CloseNow()
@@ -56,8 +59,14 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	MustFollow(t, s, "posts", "0")
 	MustFollow(t, s, "posts", "0")
 	_, a, err := dialAs(t.Context(), s.address("posts", "0"), "")
-	if err == nil || a.status != http.StatusServiceUnavailable || a.retryAfter == "" {
-		t.Errorf("a third socket: %v, status %d, Retry-After %q, want an error, 503 and a time", err, a.status, a.retryAfter)
+	if err == nil {
+		t.Error("a third socket: got one, want an error")
+	}
+	if a.status != http.StatusServiceUnavailable {
+		t.Errorf("a third socket: got the status %d, want 503", a.status)
+	}
+	if a.retryAfter == "" {
+		t.Errorf("a third socket: got Retry-After %q, want a time", a.retryAfter)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.address("posts", "0"), nil)
 	if err != nil {
@@ -69,7 +78,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 	_ = res.Body.Close()
 	if res.StatusCode < 400 {
-		t.Errorf("a plain GET got %s", res.Status)
+		t.Errorf("a plain GET: got the status %s, want 400 or more", res.Status)
 	}
 }
 
@@ -96,7 +105,7 @@ func TestAPanicOverOneSocket(t *testing.T) {
 	MustDo(t, s, post(1, "a", "B"))
 	identity.Store(true)
 	if _, _, err := dialAs(t.Context(), s.address("posts", "0"), ""); err == nil {
-		t.Error("a socket without an identity")
+		t.Error("without an identity: got a socket, want an error")
 	}
 	identity.Store(false)
 	view.Store(true)
@@ -106,7 +115,7 @@ func TestAPanicOverOneSocket(t *testing.T) {
 		_, err = c.next(t.Context())
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		t.Error("a socket that has not got what it missed stays open")
+		t.Errorf("a socket that has not got what it missed: got %v, want it closed", err)
 	}
 	view.Store(false)
 	repotest.Eventually(t, patience, "the places are free", func() bool { return s.hub.Stats().Sockets == 0 })
@@ -174,7 +183,7 @@ func TestABrokenClientHarmsOnlyItself(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := io.Copy(io.Discard, br); err != nil && strings.Contains(err.Error(), "timeout") {
-				t.Error("the server did not close")
+				t.Errorf("got %v, want the server to close", err)
 			}
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func post(id int64, slug, title string, tags ...string) save {
@@ -64,14 +66,20 @@ func TestEachListSpeaksForItself(t *testing.T) {
 		at := MustDo(t, s, step.cmd)
 		html := map[string]string{"change": card(step.cmd.entry), "gone": ""}
 		first, second := c.MustNext(t), c.MustNext(t)
-		if first.Cursor != before || second.Cursor != at.String() || first.Topic == second.Topic {
-			t.Errorf("%s: %+v, %+v, want Cursor %v, Cursor %v and Topic not %v", step.cmd.Title, first, second, before,
-				at.String(), second.Topic)
+		if first.Cursor != before {
+			t.Errorf("%s: got the first cursor %s, want %s", step.cmd.Title, first.Cursor, before)
+		}
+		if second.Cursor != at.String() {
+			t.Errorf("%s: got the second cursor %s, want %s", step.cmd.Title, second.Cursor, at)
+		}
+		if first.Topic == second.Topic {
+			t.Errorf("%s: got the topic %s twice, want each once", step.cmd.Title, first.Topic)
 		}
 		for _, f := range []frame{first, second} {
 			want := map[string]string{"tag:a": step.a, "tag:b": step.b}[f.Topic]
-			if f.Type != want || f.ID != "post-1" || f.HTML != html[want] || f.Seq != at.Seq {
-				t.Errorf("%s: %+v, want %s", step.cmd.Title, f, want)
+			wanted := frame{Type: want, Seq: at.Seq, Topic: f.Topic, ID: "post-1", HTML: html[want], Cursor: f.Cursor}
+			if diff := cmp.Diff(wanted, f); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", step.cmd.Title, diff)
 			}
 		}
 		before = at.String()
@@ -158,7 +166,7 @@ func TestTooMuchAtOnceIsAResync(t *testing.T) {
 	late := MustFollow(t, s, "posts", start.String())
 	late.MustBe(t, frame{Type: "resync", Seq: at.Seq, Cursor: at.String()})
 	if n := s.render.calls.Load(); n != calls {
-		t.Errorf("%d cards were rendered for nobody", n-calls)
+		t.Errorf("%d cards were rendered for nobody, want 0", n-calls)
 	}
 }
 
@@ -176,8 +184,8 @@ func TestAFaultyRenderingIsAResync(t *testing.T) {
 			s.render.faulty.Store(nil)
 			at = MustDo(t, s, post(1, "a", name+" is over"))
 			c.MustBe(t, frame{Type: "change", Topic: "posts", ID: "post-1", Seq: at.Seq})
-			if !strings.Contains(s.log.String(), "render posts 1") {
-				t.Error("the log does not say what could not be rendered")
+			if got := s.log.String(); !strings.Contains(got, "render posts 1") {
+				t.Errorf("got the log %s, want %q in it", got, "render posts 1")
 			}
 		})
 	}
@@ -200,8 +208,14 @@ func TestOneRenderingServesAllSockets(t *testing.T) {
 		t.Errorf("%d renderings, want one each for posts and tag:x and none for what nobody follows", n)
 	}
 	st := s.hub.Stats()
-	if st.Sockets != 40 || st.Topics != 2 || st.Frames != 100 {
-		t.Errorf("stats %+v, want 40 sockets on 2 topics with 40 hellos and 60 changes", st)
+	if st.Sockets != 40 {
+		t.Errorf("got %d sockets, want 40", st.Sockets)
+	}
+	if st.Topics != 2 {
+		t.Errorf("got %d topics, want 2", st.Topics)
+	}
+	if st.Frames != 100 {
+		t.Errorf("got %d frames, want 40 hellos and 60 changes", st.Frames)
 	}
 }
 
@@ -210,7 +224,10 @@ func TestTopicsInAnyScript(t *testing.T) {
 	c := MustFollow(t, s, "tag:日本語 & more?,tag:ünï/x", "0")
 	MustDo(t, s, post(1, "a", "A\u2028<&\xff", "日本語 & more?"))
 	f := c.MustNext(t)
-	if f.Topic != "tag:日本語 & more?" || f.HTML != "<li id=\"post-1\">A\u2028<&\ufffd</li>" {
-		t.Errorf("got %+v, want Topic %q and HTML %q", f, "tag:日本語 & more?", "<li id=\"post-1\">A\u2028<&\ufffd</li>")
+	if want := "tag:日本語 & more?"; f.Topic != want {
+		t.Errorf("got the topic %q, want %q", f.Topic, want)
+	}
+	if want := "<li id=\"post-1\">A\u2028<&\ufffd</li>"; f.HTML != want {
+		t.Errorf("got %q, want %q", f.HTML, want)
 	}
 }

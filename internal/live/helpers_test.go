@@ -120,8 +120,18 @@ type client struct {
 func MustFollow(tb testing.TB, s *site, topics, after string) *client {
 	tb.Helper()
 	c := MustDial(tb, s.address(topics, after))
-	if f := c.MustNext(tb); f.Type != "hello" || f.Version != "v1" || f.Heartbeat <= 0 || f.Cursor == "" {
+	f := c.MustNext(tb)
+	if f.Type != "hello" {
 		tb.Fatalf("got %+v, want a hello", f)
+	}
+	if f.Version != "v1" {
+		tb.Fatalf("got the version %q, want %q, in %+v", f.Version, "v1", f)
+	}
+	if f.Heartbeat <= 0 {
+		tb.Fatalf("got the heartbeat %d, want more than 0, in %+v", f.Heartbeat, f)
+	}
+	if f.Cursor == "" {
+		tb.Fatalf("got the cursor %q, want one, in %+v", f.Cursor, f)
 	}
 	return c
 }
@@ -220,7 +230,7 @@ func (c *client) MustEnd(tb testing.TB) websocket.StatusCode {
 	for {
 		_, err := c.next(tb.Context())
 		if errors.Is(err, context.DeadlineExceeded) {
-			tb.Fatal("the socket was not closed")
+			tb.Fatal("the socket is open, want it closed")
 		}
 		if err != nil {
 			return websocket.CloseStatus(err)

@@ -47,7 +47,7 @@ func TestACursorThatHasNotArrivedIsWaitedFor(t *testing.T) {
 	c := MustFollow(t, s, "posts", at.String())
 	g.open <- struct{}{}
 	if got := <-written; got != at {
-		t.Fatalf("wrote %v, read %v", got, at)
+		t.Fatalf("read %v, want %v, which was written", at, got)
 	}
 	go func() { <-g.reached; g.open <- struct{}{} }()
 	at = MustDo(t, s, post(1, "a", "B"))
@@ -66,8 +66,11 @@ func TestCursorsThatCannotBeContinued(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := MustFollow(t, s, "posts", after)
 			f := c.MustNext(t)
-			if f.Type != "resync" || f.Cursor == after {
-				t.Fatalf("got %+v, want resync", f)
+			if f.Type != "resync" {
+				t.Fatalf("got %+v, want a resync", f)
+			}
+			if f.Cursor == after {
+				t.Fatalf("got the cursor %s, want another", f.Cursor)
 			}
 			// It goes on from there.
 			next := MustDo(t, s, post(1, "a", name))

@@ -53,13 +53,20 @@ func TestAlerts(t *testing.T) {
 		"hint": "tip", "danger": "caution", "attention": "warning",
 	} {
 		doc := mustRender(t, "> > [!"+name+"]\n> > a", markdown.Options{})
-		if mustQuery(t, doc).Find(`blockquote > div.alert[data-alert="`+kind+`"] > p.alert-title > strong`).Length() != 1 {
-			t.Errorf("%s: %s", name, doc.HTML)
+		alert := `blockquote > div.alert[data-alert="` + kind + `"] > p.alert-title > strong`
+		if n := mustQuery(t, doc).Find(alert).Length(); n != 1 {
+			t.Errorf("%s: got %d of %s, want 1, in %s", name, n, alert, doc.HTML)
 		}
 	}
 	doc := mustRender(t, "# a\n\n> [!TIP]\n> # b\n\nc", markdown.Options{})
-	if len(doc.Headings) != 1 || doc.Excerpt != "c" || doc.Plain != "a\nTip\nb\nc" {
-		t.Errorf("%+v", doc)
+	if len(doc.Headings) != 1 {
+		t.Errorf("got the headings %+v, want one", doc.Headings)
+	}
+	if doc.Excerpt != "c" {
+		t.Errorf("got the excerpt %q, want %q", doc.Excerpt, "c")
+	}
+	if want := "a\nTip\nb\nc"; doc.Plain != want {
+		t.Errorf("got the plain text %q, want %q", doc.Plain, want)
 	}
 }
 
@@ -146,12 +153,20 @@ func TestFences(t *testing.T) {
 		var marked []string
 		q.Find("pre mark").Each(func(_ int, line *goquery.Selection) { marked = append(marked, line.Text()[:1]) })
 		figure := q.Find("figure.code")
-		if figure.AttrOr("data-language", "") != want.language || figure.Find("figcaption").Text() != want.title ||
-			strings.Join(marked, " ") != want.marked || q.Find("pre").Text() != "1 /* a\n2 b */\n3 c\n" {
-			t.Errorf("%q: %s", info, doc.HTML)
+		if got := figure.AttrOr("data-language", ""); got != want.language {
+			t.Errorf("%q: got the language %q, want %q", info, got, want.language)
+		}
+		if got := figure.Find("figcaption").Text(); got != want.title {
+			t.Errorf("%q: got the title %q, want %q", info, got, want.title)
+		}
+		if got := strings.Join(marked, " "); got != want.marked {
+			t.Errorf("%q: got the marked lines %q, want %q", info, got, want.marked)
+		}
+		if got, code := q.Find("pre").Text(), "1 /* a\n2 b */\n3 c\n"; got != code {
+			t.Errorf("%q: got the code %q, want %q", info, got, code)
 		}
 		if name := q.Find("pre").AttrOr("aria-label", ""); want.title != "" && name != want.title {
-			t.Errorf("%q: the block is named %q", info, name)
+			t.Errorf("%q: the block is named %q, want %q", info, name, want.title)
 		}
 	}
 }

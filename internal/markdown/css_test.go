@@ -56,14 +56,14 @@ func scopes(t *testing.T) map[string]map[string]string {
 		for selector := range strings.SplitSeq(rule[1], ", ") {
 			scope, class, ok := strings.Cut(selector, ".chroma")
 			if !ok {
-				t.Fatalf("selector %q", selector)
+				t.Fatalf("got the selector %q, want .chroma in it", selector)
 			}
 			if found[scope] == nil {
 				found[scope] = map[string]string{}
 			}
 			color := colorPattern.FindStringSubmatch(rule[2])
 			if color == nil {
-				t.Fatalf("%s has no colour: %s", selector, rule[2])
+				t.Fatalf("%s: got %s, want a colour in it", selector, rule[2])
 			}
 			found[scope][strings.TrimPrefix(class, " ")] = color[1]
 			if back := backPattern.FindStringSubmatch(rule[2]); back != nil {
@@ -77,13 +77,13 @@ func scopes(t *testing.T) map[string]map[string]string {
 func TestContrast(t *testing.T) {
 	found := scopes(t)
 	if len(found) != 3 {
-		t.Fatalf("%d scopes, want light, dark by system and dark by choice", len(found))
+		t.Fatalf("got %d scopes, want 3: light, dark by system and dark by choice", len(found))
 	}
 	lowest := math.Inf(1)
 	for scope, colors := range found {
 		for _, class := range []string{"", "background", ".k", ".s", ".c", ".nf"} {
 			if colors[class] == "" {
-				t.Errorf("%q has no %q", scope, class)
+				t.Errorf("%q: got no colour of %q, want one", scope, class)
 			}
 		}
 		for class, color := range colors {
@@ -93,7 +93,7 @@ func TestContrast(t *testing.T) {
 			ratio := contrast(t, color, colors["background"])
 			lowest = min(lowest, ratio)
 			if ratio < 4.5 {
-				t.Errorf("%q %s: #%s has a contrast of %.2f", scope, class, color, ratio)
+				t.Errorf("%q %s: #%s has a contrast of %.2f, want at least 4.5", scope, class, color, ratio)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func TestEveryClassHasAColour(t *testing.T) {
 		markdown.Options{})
 	mustQuery(t, doc).Find("pre.chroma span").Each(func(_ int, s *goquery.Selection) {
 		if class := s.AttrOr("class", ""); known["."+class] == "" {
-			t.Errorf("class %q has no colour", class)
+			t.Errorf("class %q: got no colour, want one", class)
 		}
 	})
 }
@@ -124,10 +124,10 @@ func TestCSSIsStable(t *testing.T) {
 	if err := markdown.WriteCSS(&second); err != nil {
 		t.Fatal(err)
 	}
-	if first.String() != second.String() {
-		t.Error("two calls differ")
+	if got, want := second.String(), first.String(); got != want {
+		t.Errorf("the second call: got\n%s\nwant\n%s", got, want)
 	}
 	if first.Len() > 16<<10 {
-		t.Errorf("the style sheet has %d bytes", first.Len())
+		t.Errorf("the style sheet has %d bytes, want at most %d", first.Len(), 16<<10)
 	}
 }

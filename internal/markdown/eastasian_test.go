@@ -96,7 +96,10 @@ func TestWrappedLines(t *testing.T) {
 	} {
 		doc := mustRender(t, source, markdown.Options{})
 		inner, err := mustQuery(t, doc).Find("p").First().Html()
-		if err != nil || inner != want {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inner != want {
 			t.Errorf("%q:\n got %s\nwant %s", source, inner, want)
 		}
 	}

@@ -57,28 +57,37 @@ func mustHold(tb testing.TB, doc markdown.Document) {
 		}
 	}
 	if again.String() != doc.HTML {
-		tb.Errorf("a parser sees another document:\n got %q\nfrom %q", clip(again.String()), clip(doc.HTML))
+		tb.Errorf("a parser sees another document:\n got %q\nwant %q", clip(again.String()), clip(doc.HTML))
 	}
 	previous := 1
 	for _, h := range doc.Headings {
 		if !ids[h.ID] {
-			tb.Errorf("heading %q has an id that is not there", h.ID)
+			tb.Errorf("got no element with the id %q of heading %+v, want one", h.ID, h)
 		}
-		if h.Level < 2 || h.Level > min(previous+1, 6) || h.Text == "" {
-			tb.Errorf("heading %+v after level %d", h, previous)
+		if h.Level < 2 {
+			tb.Errorf("heading %+v: got level %d, want at least 2", h, h.Level)
+		}
+		if most := min(previous+1, 6); h.Level > most {
+			tb.Errorf("heading %+v after level %d: got level %d, want at most %d", h, previous, h.Level, most)
+		}
+		if h.Text == "" {
+			tb.Errorf("heading %+v: got the text %q, want some", h, h.Text)
 		}
 		previous = h.Level
 	}
 	for name, s := range map[string]string{"html": doc.HTML, "plain": doc.Plain, "excerpt": doc.Excerpt} {
-		if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-			tb.Errorf("%s is no text: %q", name, clip(s))
+		if !utf8.ValidString(s) {
+			tb.Errorf("%s: got %q, want UTF-8", name, clip(s))
+		}
+		if strings.ContainsRune(s, 0) {
+			tb.Errorf("%s: got %q, want no NUL in it", name, clip(s))
 		}
 	}
 	if n := utf8.RuneCountInString(doc.Excerpt); n > 280 {
-		tb.Errorf("the excerpt has %d characters", n)
+		tb.Errorf("the excerpt has %d characters, want at most 280", n)
 	}
 	if doc.ReadingMinutes < 1 {
-		tb.Errorf("%d minutes", doc.ReadingMinutes)
+		tb.Errorf("got %d minutes, want at least 1", doc.ReadingMinutes)
 	}
 }
 
@@ -87,36 +96,64 @@ func holdElement(tb testing.TB, n *html.Node, ids map[string]bool) {
 	if n.Type == html.TextNode {
 		return
 	}
-	if n.Type != html.ElementNode || forbidden[n.Data] || n.Namespace != "" {
-		tb.Errorf("there is a node %v %q %q", n.Type, n.Namespace, n.Data)
+	if n.Type != html.ElementNode {
+		tb.Errorf("%q is a node of the type %v, want %v", n.Data, n.Type, html.ElementNode)
+	}
+	if forbidden[n.Data] {
+		tb.Errorf("got an element %q, want none that is forbidden", n.Data)
+	}
+	if n.Namespace != "" {
+		tb.Errorf("%q has the namespace %q, want none", n.Data, n.Namespace)
 	}
 	for _, a := range n.Attr {
-		value := strings.ToLower(strings.TrimSpace(a.Val))
 		switch {
 		case !attributes[a.Key] || a.Namespace != "":
-			tb.Errorf("<%s> has an attribute %q", n.Data, a.Key)
+			tb.Errorf("<%s> has an attribute %q of the namespace %q, want only known ones of none", n.Data, a.Key, a.Namespace)
 		case a.Key == "id" && n.Data[0] == 'h':
-			if ids[a.Val] || markdown.IsPageID(a.Val) || !headingPattern.MatchString(a.Val) {
-				tb.Errorf("<%s> has the id %q", n.Data, a.Val)
+			if ids[a.Val] {
+				tb.Errorf("<%s> has the id %q twice, want it once", n.Data, a.Val)
+			}
+			if markdown.IsPageID(a.Val) {
+				tb.Errorf("<%s> has the id %q of the page, want one of the text", n.Data, a.Val)
+			}
+			if !headingPattern.MatchString(a.Val) {
+				tb.Errorf("<%s> has the id %q, want one like %v", n.Data, a.Val, headingPattern)
 			}
 			ids[a.Val] = true
 		case a.Key == "id":
-			if ids[a.Val] || !idPattern.MatchString(a.Val) {
-				tb.Errorf("<%s> has the id %q", n.Data, a.Val)
+			if ids[a.Val] {
+				tb.Errorf("<%s> has the id %q twice, want it once", n.Data, a.Val)
+			}
+			if !idPattern.MatchString(a.Val) {
+				tb.Errorf("<%s> has the id %q, want one like %v", n.Data, a.Val, idPattern)
 			}
 			ids[a.Val] = true
 		case a.Key == "href", a.Key == "src", a.Key == "cite":
-			if colon := strings.IndexByte(value, ':'); colon >= 0 && !strings.ContainsAny(value[:colon], "/?#") {
-				if scheme := value[:colon]; !safelisted[scheme] || a.Key != "href" && scheme != "http" && scheme != "https" {
-					tb.Errorf("<%s> leads to %q", n.Data, a.Val)
-				}
-			}
-			if a.Key == "src" && elsewhere.MatchString(value) != plays(n.Data) {
-				tb.Errorf("<%s> of another host, or of this one: %q", n.Data, a.Val)
-			}
+			holdAddress(tb, n, a)
 		case a.Key == "tabindex" && a.Val != "0":
-			tb.Errorf("tabindex %q", a.Val)
+			tb.Errorf("<%s> has the tabindex %q, want 0", n.Data, a.Val)
 		}
+	}
+}
+
+// holdAddress checks where an attribute of an element leads.
+func holdAddress(tb testing.TB, n *html.Node, a html.Attribute) {
+	tb.Helper()
+	value := strings.ToLower(strings.TrimSpace(a.Val))
+	if colon := strings.IndexByte(value, ':'); colon >= 0 && !strings.ContainsAny(value[:colon], "/?#") {
+		scheme := value[:colon]
+		if !safelisted[scheme] {
+			tb.Errorf("<%s> leads to %q, want one of the schemes %v", n.Data, a.Val, safelisted)
+		}
+		if a.Key != "href" && scheme != "http" && scheme != "https" {
+			tb.Errorf("<%s> has the %s %q, want one of http or https", n.Data, a.Key, a.Val)
+		}
+	}
+	if a.Key != "src" {
+		return
+	}
+	if got, want := elsewhere.MatchString(value), plays(n.Data); got != want {
+		tb.Errorf("<%s> has the src %q of another host: %t, want %t", n.Data, a.Val, got, want)
 	}
 }
 

@@ -225,7 +225,7 @@ func TestBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(doc.HTML) > 16<<20 {
-				t.Errorf("%d bytes of HTML", len(doc.HTML))
+				t.Errorf("got %d bytes of HTML, want at most %d", len(doc.HTML), 16<<20)
 			}
 		})
 	}
@@ -248,8 +248,9 @@ func TestGrowth(t *testing.T) {
 	one, two := pathological(small), pathological(2*small)
 	for name := range one {
 		a, b := allocated(one[name]), allocated(two[name])
-		if b > 3*a+(2<<20) {
-			t.Errorf("%s: %d KB for %d bytes, %d KB for %d", name, a>>10, len(one[name]), b>>10, len(two[name]))
+		if most := 3*a + (2 << 20); b > most {
+			t.Errorf("%s: got %d KB for %d bytes, want at most %d KB, as %d bytes take %d KB", name, b>>10, len(two[name]),
+				most>>10, len(one[name]), a>>10)
 		}
 	}
 }
@@ -280,7 +281,7 @@ func TestTooComplex(t *testing.T) {
 	} {
 		if _, err := markdown.New(markdown.Words{}).
 			Render(source, markdown.Options{}); !errors.Is(err, markdown.ErrTooComplex) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %v", name, err, markdown.ErrTooComplex)
 		}
 	}
 }
@@ -302,18 +303,21 @@ func TestManySmallParagraphs(t *testing.T) {
 	} {
 		doc := mustRender(t, c.source, markdown.Options{})
 		if len(doc.HTML) > c.most {
-			t.Errorf("%s: %d KB of HTML, at most %d", name, len(doc.HTML)>>10, c.most>>10)
+			t.Errorf("%s: got %d KB of HTML, want at most %d", name, len(doc.HTML)>>10, c.most>>10)
 		}
 		q := mustQuery(t, doc)
-		if q.Find(`body > div[dir="`+c.direction+`"]`).Length() != 1 {
-			t.Errorf("%s: %s", name, clip(doc.HTML))
+		if n := q.Find(`body > div[dir="` + c.direction + `"]`).Length(); n != 1 {
+			t.Errorf("%s: %d parts have the direction %s, want 1, in %s", name, n, c.direction, clip(doc.HTML))
 		}
 		want := map[string]int{"both": 20 << 10, "one of both": 3}[name]
 		if n := q.Find(`div p[dir]`).Length(); n != want {
 			t.Errorf("%s: %d paragraphs have a direction, want %d", name, n, want)
 		}
-		if strings.Contains(doc.Excerpt, "\n") || doc.Excerpt == "" {
-			t.Errorf("%s: excerpt %q", name, doc.Excerpt)
+		if strings.Contains(doc.Excerpt, "\n") {
+			t.Errorf("%s: got the excerpt %q, want one line", name, doc.Excerpt)
+		}
+		if doc.Excerpt == "" {
+			t.Errorf("%s: got the excerpt %q, want some text", name, doc.Excerpt)
 		}
 	}
 }

@@ -65,10 +65,20 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 	many := mustRender(t, strings.Repeat("<x-y>\n\n", 100), markdown.Options{}).Warnings
-	if len(many) != 51 || many[50].Text != "and 50 more" || many[49].Line != 99 {
-		t.Errorf("%d warnings, the last %+v", len(many), many[len(many)-1])
+	if len(many) != 51 {
+		t.Fatalf("got %d warnings, want 51", len(many))
 	}
-	if got := markdown.New(markdown.Words{}).Warnings("a\n<x-y>"); len(got) != 1 || got[0].Line != 2 {
-		t.Errorf("without rendering: %+v", got)
+	if got := many[50].Text; got != "and 50 more" {
+		t.Errorf("got the last warning %q, want %q", got, "and 50 more")
+	}
+	if got := many[49].Line; got != 99 {
+		t.Errorf("got the last warning but one in line %d, want 99", got)
+	}
+	got := markdown.New(markdown.Words{}).Warnings("a\n<x-y>")
+	if len(got) != 1 {
+		t.Fatalf("without rendering: got %+v, want one warning", got)
+	}
+	if got[0].Line != 2 {
+		t.Errorf("without rendering: got line %d, want 2", got[0].Line)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/markdown"
 )
@@ -51,8 +52,11 @@ func describe(doc markdown.Document) string {
 
 func TestGolden(t *testing.T) {
 	sources, err := filepath.Glob("testdata/*.md")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("no sources: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) == 0 {
+		t.Fatal("got no sources in testdata, want some")
 	}
 	opt := markdown.Options{
 		Prefix: "golden",
@@ -84,8 +88,8 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got != string(want) {
-				t.Errorf("differs from %s; see the difference with -update and raise Version\n%s", golden, got)
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("%s, to be made again by -update after Version is raised (-want +got):\n%s", golden, diff)
 			}
 		})
 	}
@@ -292,12 +296,12 @@ func TestImages(t *testing.T) {
 			t.Errorf("%q:\n got %s\nwant %s", source, got, want)
 		}
 	}
-	if asked["https://x.y/z.png"] > 0 {
-		t.Error("an image of another host was asked for")
+	if n := asked["https://x.y/z.png"]; n > 0 {
+		t.Errorf("an image of another host was asked for %d times, want 0", n)
 	}
 	doc := mustRender(t, "![](b.png) ![](a/b.png) ![](b.png) ![](/c.png) ![](https://x/d.png)", markdown.Options{})
 	if got := strings.Join(doc.Images, " "); got != "b.png a/b.png" {
-		t.Errorf("images %q", got)
+		t.Errorf("got the images %q, want %q", got, "b.png a/b.png")
 	}
 }
 
@@ -329,16 +333,16 @@ func TestFootnotes(t *testing.T) {
 	doc := mustRender(t, source, markdown.Options{Prefix: "p-7"})
 	q := mustQuery(t, doc)
 	for _, id := range []string{"fn-p-7:1", "fn-p-7:2", "fn-p-7:ref1", "fn-p-7:ref1.2", "fn-p-7:ref2"} {
-		if q.Find(`[id="`+id+`"]`).Length() != 1 {
-			t.Errorf("no id %s in %s", id, doc.HTML)
+		if n := q.Find(`[id="` + id + `"]`).Length(); n != 1 {
+			t.Errorf("%d elements have the id %s, want 1, in %s", n, id, doc.HTML)
 		}
 		if q.Find(`a[href="#`+id+`"]`).Length() == 0 {
-			t.Errorf("nothing leads to %s", id)
+			t.Errorf("got no link to %s, want one, in %s", id, doc.HTML)
 		}
 	}
 	for _, prefix := range []string{"a b", "a:b", `"`, strings.Repeat("a", 65), "é"} {
 		if _, err := markdown.New(markdown.Words{}).Render("a", markdown.Options{Prefix: prefix}); err == nil {
-			t.Errorf("prefix %q is taken", prefix)
+			t.Errorf("prefix %q: got no error, want one", prefix)
 		}
 	}
 	mustRender(t, "[^1]: [^2]: nested\n\n[^1] [^2]\n\n> [^3]: quoted\n\n[^3]", markdown.Options{})
@@ -347,30 +351,35 @@ func TestFootnotes(t *testing.T) {
 func TestTasks(t *testing.T) {
 	q := mustQuery(t, mustRender(t, "- [x] a\n- [ ] b\n- c", markdown.Options{}))
 	if n := q.Find(`ul.tasks > li.task > input[type=checkbox][disabled]`).Length(); n != 2 {
-		t.Errorf("%d boxes", n)
+		t.Errorf("got %d boxes, want 2", n)
 	}
 	if n := q.Find(`input[checked][aria-label="Done"]`).Length(); n != 1 {
-		t.Errorf("%d are ticked", n)
+		t.Errorf("got %d ticked boxes, want 1", n)
 	}
 }
 
 func TestTables(t *testing.T) {
-	q := mustQuery(t, mustRender(t, "| a | b |\n|--:|:-:|\n| 1 | 2 |\n", markdown.Options{}))
-	if q.Find(`div.table[tabindex="0"][role=region][aria-label="a b"] > table td.align-right`).Length() != 1 {
-		t.Error(q.Html())
+	doc := mustRender(t, "| a | b |\n|--:|:-:|\n| 1 | 2 |\n", markdown.Options{})
+	const cell = `div.table[tabindex="0"][role=region][aria-label="a b"] > table td.align-right`
+	if n := mustQuery(t, doc).Find(cell).Length(); n != 1 {
+		t.Errorf("got %d of %s, want 1, in %s", n, cell, doc.HTML)
 	}
 }
 
 func TestCode(t *testing.T) {
-	q := mustQuery(t, mustRender(t, "```go\nfunc f() {}\n```\n\n```nosuch\n<b>\n```\n\n    plain\n", markdown.Options{}))
-	if q.Find(`figure.code[data-language="Go"] > pre.chroma[tabindex="0"][aria-label="Go"] > code > span.kd`).
-		Length() != 1 {
-		t.Error(q.Html())
+	doc := mustRender(t, "```go\nfunc f() {}\n```\n\n```nosuch\n<b>\n```\n\n    plain\n", markdown.Options{})
+	q := mustQuery(t, doc)
+	const keyword = `figure.code[data-language="Go"] > pre.chroma[tabindex="0"][aria-label="Go"] > code > span.kd`
+	if n := q.Find(keyword).Length(); n != 1 {
+		t.Errorf("got %d of %s, want 1, in %s", n, keyword, doc.HTML)
 	}
-	if q.Find(`pre[aria-label="Code"]`).Length() != 2 || q.Find("figure[data-language]").Length() != 1 {
-		t.Error(q.Html())
+	if n := q.Find(`pre[aria-label="Code"]`).Length(); n != 2 {
+		t.Errorf("got %d blocks that are named Code, want 2", n)
+	}
+	if n := q.Find("figure[data-language]").Length(); n != 1 {
+		t.Errorf("got %d figures with a language, want 1", n)
 	}
 	if got := q.Find("pre").Eq(1).Text(); got != "<b>\n" {
-		t.Errorf("code is %q", got)
+		t.Errorf("got the code %q, want %q", got, "<b>\n")
 	}
 }

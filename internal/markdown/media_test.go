@@ -46,7 +46,7 @@ func TestPlayers(t *testing.T) {
 		"![a](https://x.y/clip.png)":              `<a href="https://x.y/clip.png" rel="external noopener">a</a>`,
 	} {
 		doc := mustRender(t, source, markdown.Options{Image: func(dest string) (string, int, int, bool) {
-			t.Errorf("%q: a picture %q is looked for", source, dest)
+			t.Errorf("%q: a picture %q was asked for, want none", source, dest)
 			return "", 0, 0, false
 		}})
 		got := strings.TrimSpace(doc.HTML)
@@ -54,7 +54,7 @@ func TestPlayers(t *testing.T) {
 			t.Errorf("%q:\n got %s\nwant %s", source, got, want)
 		}
 		if len(doc.Images) > 0 {
-			t.Errorf("%q: pictures %q", source, doc.Images)
+			t.Errorf("%q: got the pictures %q, want none", source, doc.Images)
 		}
 	}
 }
@@ -69,13 +69,24 @@ func TestPlayersHideNothing(t *testing.T) {
 		"> <video src=https://x.y/c.mp4>\n\nHere\n\n</video>",
 	} {
 		doc := mustRender(t, source, markdown.Options{})
-		if !strings.Contains(mustQuery(t, doc).Text(), "Here") || !strings.Contains(doc.HTML, " controls=") {
-			t.Errorf("%q: %s", source, doc.HTML)
+		if got := mustQuery(t, doc).Text(); !strings.Contains(got, "Here") {
+			t.Errorf("%q: got the text %q, want Here in it", source, got)
+		}
+		if !strings.Contains(doc.HTML, " controls=") {
+			t.Errorf("%q: got %s, want controls= in it", source, doc.HTML)
 		}
 	}
 	doc := mustRender(t, "# ![A cat](https://x.y/c.mp4)\n\nA ![cat](https://x.y/c.mp4) meows.", markdown.Options{})
-	if len(doc.Headings) != 1 || doc.Headings[0].Text != "A cat" || doc.Excerpt != "A meows." ||
-		doc.Plain != "A cat\nA cat meows." {
-		t.Errorf("%+v", doc)
+	if len(doc.Headings) != 1 {
+		t.Fatalf("got the headings %+v, want one", doc.Headings)
+	}
+	if got := doc.Headings[0].Text; got != "A cat" {
+		t.Errorf("got the heading %q, want %q", got, "A cat")
+	}
+	if doc.Excerpt != "A meows." {
+		t.Errorf("got the excerpt %q, want %q", doc.Excerpt, "A meows.")
+	}
+	if want := "A cat\nA cat meows."; doc.Plain != want {
+		t.Errorf("got the plain text %q, want %q", doc.Plain, want)
 	}
 }

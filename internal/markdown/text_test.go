@@ -73,8 +73,11 @@ func TestWords(t *testing.T) {
 	}
 	mustHold(t, doc)
 	q := mustQuery(t, doc)
-	if q.Find(`input[aria-label="Erledigt"]`).Length() != 1 || q.Find("pre").AttrOr("aria-label", "") != `"Code" & <b>` {
-		t.Error(q.Html())
+	if n := q.Find(`input[aria-label="Erledigt"]`).Length(); n != 1 {
+		t.Errorf("got %d boxes that are named Erledigt, want 1, in %s", n, doc.HTML)
+	}
+	if got, want := q.Find("pre").AttrOr("aria-label", ""), `"Code" & <b>`; got != want {
+		t.Errorf("the block is named %q, want %q", got, want)
 	}
 }
 
@@ -98,7 +101,7 @@ func TestConcurrent(t *testing.T) {
 	}
 	for range 8 {
 		if html := <-got; html != want.HTML {
-			t.Errorf("got %q", html)
+			t.Errorf("got %q, want %q", html, want.HTML)
 		}
 	}
 }

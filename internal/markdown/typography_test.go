@@ -83,6 +83,6 @@ func TestQuotes(t *testing.T) {
 	}
 	long := strings.Repeat("und der die das nicht ist ein ", 1000)
 	if got := mustRender(t, "\"a\" "+long, markdown.Options{}).Plain; !strings.HasPrefix(got, "„a“") {
-		t.Errorf("%.20q", got)
+		t.Errorf("got %.20q, want %q at its start", got, "„a“")
 	}
 }

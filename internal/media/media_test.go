@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
 	_ "image/gif"
 	_ "image/jpeg"
@@ -48,9 +49,21 @@ func TestInspectReturnsTypeAndDisplayedSize(t *testing.T) {
 			t.Errorf("%s: %v", s.name, err)
 			continue
 		}
-		if info.Type != s.mime || info.Width != s.w || info.Height != s.h {
-			t.Errorf("%s: %+v, want %s %dx%d", s.name, info, s.mime, s.w, s.h)
+		if info.Type != s.mime {
+			t.Errorf("%s: got the type %s, want %s", s.name, info.Type, s.mime)
 		}
+		wantSize(t, s.name, info, s.w, s.h)
+	}
+}
+
+// wantSize checks how large a picture is shown, in pixels.
+func wantSize(tb testing.TB, what string, info media.Info, width, height int) {
+	tb.Helper()
+	if info.Width != width {
+		tb.Errorf("%s: got the width %d, want %d", what, info.Width, width)
+	}
+	if info.Height != height {
+		tb.Errorf("%s: got the height %d, want %d", what, info.Height, height)
 	}
 }
 
@@ -63,18 +76,21 @@ func TestStripRemovesWhatIsPrivateAndRetainsThePicture(t *testing.T) {
 			}
 			for _, text := range []string{private, "xap", "XMP", "EXIF", "eXIf", "MotionPhoto", "thu"} {
 				if bytes.Contains(got, []byte(text)) {
-					t.Errorf("%q survived", text)
+					t.Errorf("%q is in the stripped picture, want it removed", text)
 				}
 			}
 			again, err := media.Strip(got)
-			if err != nil || !bytes.Equal(again, got) {
-				t.Errorf("not idempotent: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(again),
-					bytes.Equal(again, got), len(got))
+			if err != nil {
+				t.Fatalf("stripped again: %v", err)
+			}
+			if !bytes.Equal(again, got) {
+				t.Errorf("stripped again: got other %d bytes, want the %d bytes", len(again), len(got))
 			}
 			info, err := media.Inspect(got)
-			if err != nil || info.Width != s.w || info.Height != s.h {
-				t.Errorf("after: %+v, %v, want no error, Width %v and Height %v", info, err, s.w, s.h)
+			if err != nil {
+				t.Fatalf("stripped: %v", err)
 			}
+			wantSize(t, "stripped", info, s.w, s.h)
 			if s.still {
 				mustSamePixels(t, s.data, got)
 			}
@@ -93,12 +109,12 @@ func mustSamePixels(tb testing.TB, before, after []byte) {
 		tb.Fatal(err)
 	}
 	if a.Bounds() != b.Bounds() {
-		tb.Fatalf("bounds %v became %v", a.Bounds(), b.Bounds())
+		tb.Fatalf("got the bounds %v, want %v", b.Bounds(), a.Bounds())
 	}
 	for y := range a.Bounds().Dy() {
 		for x := range a.Bounds().Dx() {
 			if a.At(x, y) != b.At(x, y) {
-				tb.Fatalf("pixel %d,%d changed", x, y)
+				tb.Fatalf("pixel %d,%d: got %v, want %v", x, y, b.At(x, y), a.At(x, y))
 			}
 		}
 	}
@@ -125,16 +141,22 @@ func TestStripRetainsWhatTheDisplayDependsOn(t *testing.T) {
 		}
 		for _, w := range c.want {
 			if !bytes.Contains(got, []byte(w)) {
-				t.Errorf("%s: lost %q", c.name, w)
+				t.Errorf("%s: got a picture without %q, want it retained", c.name, w)
 			}
 		}
-		if c.name == "webp" && int(binary.LittleEndian.Uint32(got[4:])) != len(got)-8 {
-			t.Error("the RIFF size is wrong")
+		if c.name != "webp" {
+			continue
+		}
+		if n := int(binary.LittleEndian.Uint32(got[4:])); n != len(got)-8 {
+			t.Errorf("got the RIFF size %d, want %d", n, len(got)-8)
 		}
 	}
 	upright, err := media.Strip(MustDirtyJPEG(t, 1))
-	if err != nil || bytes.Contains(upright, []byte("Exif")) {
-		t.Errorf("an upright photo: %v, with Exif: %t, want no error and none", err, bytes.Contains(upright, []byte("Exif")))
+	if err != nil {
+		t.Fatalf("an upright photo: %v", err)
+	}
+	if bytes.Contains(upright, []byte("Exif")) {
+		t.Error("an upright photo has Exif data, want none")
 	}
 }
 
@@ -149,9 +171,9 @@ func TestStripRefusesEveryCutFile(t *testing.T) {
 				continue // only the padding is missing
 			}
 			if _, err := media.Strip(whole[:n]); err == nil {
-				t.Errorf("%s cut to %d of %d bytes was accepted", s.name, n, len(whole))
+				t.Errorf("%s cut to %d of %d bytes: got no error, want one", s.name, n, len(whole))
 			} else if !errors.Is(err, media.ErrDamaged) && !errors.Is(err, media.ErrUnsupported) {
-				t.Errorf("%s cut to %d: %v", s.name, n, err)
+				t.Errorf("%s cut to %d: got %v, want %v or %v", s.name, n, err, media.ErrDamaged, media.ErrUnsupported)
 			}
 		}
 	}
@@ -187,8 +209,11 @@ func TestRefusals(t *testing.T) {
 		{"bad checksum", broken, media.ErrDamaged, "checksum"},
 	} {
 		_, err := media.Strip(c.data)
-		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %v and with %v", c.name, err, c.want, c.says)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+		if got := fmt.Sprint(err); !strings.Contains(got, c.says) {
+			t.Errorf("%s: got %q, want %q in it", c.name, got, c.says)
 		}
 	}
 }
@@ -198,12 +223,15 @@ func TestChunksJoinToTheWhole(t *testing.T) {
 		data := bytes.Repeat([]byte("x"), n)
 		chunks := media.Chunks(data)
 		for _, c := range chunks {
-			if len(c) == 0 || len(c) > media.ChunkSize || len(c) >= 256<<10 {
-				t.Errorf("%d bytes: a chunk of %d, want not 0, at most %d and less than %d", n, len(c), media.ChunkSize, 256<<10)
+			if len(c) == 0 {
+				t.Errorf("%d bytes: got an empty chunk, want none", n)
+			}
+			if most := min(media.ChunkSize, 256<<10-1); len(c) > most {
+				t.Errorf("%d bytes: got a chunk of %d, want at most %d", n, len(c), most)
 			}
 		}
-		if !bytes.Equal(bytes.Join(chunks, nil), data) {
-			t.Errorf("%d bytes: lost some", n)
+		if got := bytes.Join(chunks, nil); !bytes.Equal(got, data) {
+			t.Errorf("%d bytes: got other %d bytes of all chunks, want the whole", n, len(got))
 		}
 	}
 }
@@ -260,13 +288,18 @@ func FuzzStrip(f *testing.F) {
 			t.Fatalf("stripped what Inspect refuses: %v", inspectErr)
 		}
 		again, err := media.Strip(got)
-		if err != nil || !bytes.Equal(again, got) {
-			t.Fatalf("not idempotent: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(again),
-				bytes.Equal(again, got), len(got))
+		if err != nil {
+			t.Fatalf("stripped again: %v", err)
+		}
+		if !bytes.Equal(again, got) {
+			t.Fatalf("stripped again: got other %d bytes, want the %d bytes", len(again), len(got))
 		}
 		after, err := media.Inspect(got)
-		if err != nil || after != info {
-			t.Fatalf("%+v became %+v, %v, want no error and %+v", info, after, err, info)
+		if err != nil {
+			t.Fatalf("stripped: %v", err)
+		}
+		if after != info {
+			t.Fatalf("stripped: got %+v, want %+v", after, info)
 		}
 	})
 }
@@ -277,9 +310,17 @@ func FuzzSafeName(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		got := media.SafeName(name, ".gif")
-		if got != media.SafeName(got, ".gif") || strings.Contains(got, "..") || strings.ContainsAny(got, "/\\\x00") ||
-			got[0] == '.' {
-			t.Errorf("%q became %q, then %q", name, got, media.SafeName(got, ".gif"))
+		if again := media.SafeName(got, ".gif"); again != got {
+			t.Errorf("%q: got %q, want %q, as the first time", name, again, got)
+		}
+		if strings.Contains(got, "..") {
+			t.Errorf("%q: got %q, want no .. in it", name, got)
+		}
+		if strings.ContainsAny(got, "/\\\x00") {
+			t.Errorf("%q: got %q, want no slash, backslash or NUL in it", name, got)
+		}
+		if got[0] == '.' {
+			t.Errorf("%q: got %q, want no dot at its start", name, got)
 		}
 	})
 }

@@ -34,16 +34,28 @@ func TestReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, want, err := stored(ctx, primary, p.Hash)
-	if err != nil || p.Size < 4*media.ChunkSize || p.Size%media.ChunkSize == 0 {
-		t.Fatalf("%v, %d bytes, want no error, at least 4 chunks of %d, and a piece of one", err, p.Size, media.ChunkSize)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := iotest.TestReader(media.NewReader(ctx, primary, p), want); err != nil {
+	if p.Size < 4*media.ChunkSize {
+		t.Fatalf("got %d bytes, want at least 4 chunks of %d", p.Size, media.ChunkSize)
+	}
+	if p.Size%media.ChunkSize == 0 {
+		t.Fatalf("got %d bytes, want whole chunks of %d and a piece of one", p.Size, media.ChunkSize)
+	}
+	if err = iotest.TestReader(media.NewReader(ctx, primary, p), want); err != nil {
 		t.Error(err)
 	}
 	v := &counted{Repo: primary}
-	if got, err := io.ReadAll(media.NewReader(ctx, v, p)); err != nil || !bytes.Equal(got, want) ||
-		v.views != int(p.Size/media.ChunkSize)+1 {
-		t.Errorf("%v, %d bytes of %d in %d reads", err, len(got), len(want), v.views)
+	got, err := io.ReadAll(media.NewReader(ctx, v, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got other %d bytes, want the %d bytes", len(got), len(want))
+	}
+	if reads := int(p.Size/media.ChunkSize) + 1; v.views != reads {
+		t.Errorf("got %d reads, want %d", v.views, reads)
 	}
 	for _, c := range []struct {
 		method, header, value string
@@ -61,9 +73,14 @@ func TestReader(t *testing.T) {
 		w.Header().Set("ETag", `"etag"`)
 		w.Header().Set("Content-Type", p.Type)
 		http.ServeContent(w, r, "", time.Time{}, media.NewReader(ctx, v, p))
-		if w.Code != c.status || v.views != c.views || c.length >= 0 && w.Body.Len() != c.length {
-			t.Errorf("%s %s: %d, %d bytes in %d reads, want %d, %d bytes in %d", c.method, c.value, w.Code, w.Body.Len(),
-				v.views, c.status, c.length, c.views)
+		if w.Code != c.status {
+			t.Errorf("%s %s: got the status %d, want %d", c.method, c.value, w.Code, c.status)
+		}
+		if v.views != c.views {
+			t.Errorf("%s %s: got %d reads, want %d", c.method, c.value, v.views, c.views)
+		}
+		if n := w.Body.Len(); c.length >= 0 && n != c.length {
+			t.Errorf("%s %s: got %d bytes, want %d", c.method, c.value, n, c.length)
 		}
 	}
 }
@@ -76,11 +93,18 @@ func TestReaderOfWhatIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := media.NewReader(ctx, primary, p)
-	if _, err := r.Read(make([]byte, 1)); err != nil {
+	if _, err = r.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	mustRemove(t, primary, p.Hash)
-	if n, err := io.Copy(io.Discard, r); !errors.Is(err, io.ErrUnexpectedEOF) || n != media.ChunkSize-1 || r.Err() == nil {
-		t.Errorf("%d bytes, %v", n, err)
+	n, err := io.Copy(io.Discard, r)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v, want %v", err, io.ErrUnexpectedEOF)
+	}
+	if n != media.ChunkSize-1 {
+		t.Errorf("got %d bytes, want %d", n, media.ChunkSize-1)
+	}
+	if err := r.Err(); err == nil {
+		t.Errorf("Err: got %v, want an error", err)
 	}
 }

@@ -1,7 +1,6 @@
 package media_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,22 +31,22 @@ func TestOutlivesItsLastPostAndIsUploadedAgain(t *testing.T) {
 		return yes
 	}
 	if public() {
-		t.Error("public before a post shows it")
+		t.Error("public before a post shows it, want it hidden")
 	}
 	repo.MustWrite(ctx, replica, show{pic.Hash})
 	if !public() {
-		t.Error("not public in a published post")
+		t.Error("hidden in a published post, want it public")
 	}
 	repo.MustWrite(ctx, replica, drop{media.Hash(nil)}) // of another picture: this one stays
 	if _, _, err := stored(ctx, replica, pic.Hash); err != nil {
-		t.Errorf("without a post: %v", err)
+		t.Errorf("without a post: got the error %v, want none", err)
 	}
 	if public() {
-		t.Error("public without a post")
+		t.Error("public without a post, want it hidden")
 	}
 	repo.MustWrite(ctx, replica, drop{pic.Hash})
 	if _, _, err := stored(ctx, replica, pic.Hash); err != nil {
-		t.Errorf("removed with its last post: %v", err)
+		t.Errorf("after its last post: got the error %v, want the picture", err)
 	}
 	mustRemove(t, primary, pic.Hash)
 	if _, _, err := stored(ctx, replica, pic.Hash); !errors.Is(err, apperr.NotFound) {
@@ -56,13 +55,14 @@ func TestOutlivesItsLastPostAndIsUploadedAgain(t *testing.T) {
 	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != 0 {
 		t.Errorf("%d chunks are left, want 0", n)
 	}
-	if again, err := media.Upload(ctx, replica, data); err != nil || again != pic {
-		t.Errorf("again: %+v, %v, want no error and %+v", again, err, pic)
+	again, errAgain := media.Upload(ctx, replica, data)
+	if errAgain != nil {
+		t.Fatalf("again: %v", errAgain)
 	}
-	if _, read, err := stored(ctx, primary, pic.Hash); err != nil || !bytes.Equal(read, data) {
-		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(read), bytes.Equal(read, data),
-			len(data))
+	if again != pic {
+		t.Errorf("again: got %+v, want %+v", again, pic)
 	}
+	wantData(ctx, t, primary, pic.Hash, data)
 }
 
 // mustRemove makes a picture, or the chunks of one, old and sweeps it.
@@ -71,7 +71,7 @@ func mustRemove(tb testing.TB, r *repo.Repo, hash string) {
 	ctx := repotest.As(tb.Context(), repo.System)
 	repo.MustWrite(ctx, r, age{hash, aDay})
 	if got := repo.MustWrite(ctx, r, media.Sweep{Hash: hash}); !got.Removed {
-		tb.Errorf("%s was not removed", hash)
+		tb.Errorf("%s: got %+v, want Removed true", hash, got)
 	}
 }
 
@@ -84,9 +84,9 @@ func TestRemovedWhileUploaded(t *testing.T) {
 	if _, err := media.Upload(ctx, w, data); err != nil {
 		t.Fatal(err)
 	}
-	if _, read, err := stored(ctx, primary, all[0].Hash); err != nil || !bytes.Equal(read, data) || w.calls <= len(all) {
-		t.Errorf("read: %v, %d bytes, equal: %t, after %d calls, want no error, the %d bytes and more than %d calls", err,
-			len(read), bytes.Equal(read, data), w.calls, len(data), len(all))
+	wantData(ctx, t, primary, all[0].Hash, data)
+	if w.calls <= len(all) {
+		t.Errorf("got %d calls, want more than %d", w.calls, len(all))
 	}
 }
 

@@ -112,6 +112,18 @@ func stored(ctx context.Context, r *repo.Repo, hash string) (p media.Picture, da
 	return p, data, err
 }
 
+// wantData checks that the whole picture is stored, as data.
+func wantData(ctx context.Context, tb testing.TB, r *repo.Repo, hash string, data []byte) {
+	tb.Helper()
+	_, got, err := stored(ctx, r, hash)
+	if err != nil {
+		tb.Fatalf("read: %v", err)
+	}
+	if !bytes.Equal(got, data) {
+		tb.Errorf("read: got other %d bytes, want the %d bytes", len(got), len(data))
+	}
+}
+
 func count(tb testing.TB, r *repo.Repo, query string, args ...any) (n int) {
 	tb.Helper()
 	err := r.View(tb.Context(), func(rd repo.Reader) error {
@@ -138,16 +150,32 @@ func TestUploadAndRead(t *testing.T) {
 		}
 		for _, r := range []*repo.Repo{primary, replica} {
 			got, bytes1, err := stored(ctx, r, pic.Hash)
-			if err != nil || got != pic || !bytes.Equal(bytes1, clean) || pic.Hash != media.Hash(clean) ||
-				pic.Size != int64(len(clean)) {
-				t.Errorf("%s: %+v, %v, %d bytes, equal: %t, want no error and %+v of the hash %s, with the %d bytes", name, got,
-					err, len(bytes1), bytes.Equal(bytes1, clean), pic, media.Hash(clean), len(clean))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if got != pic {
+				t.Errorf("%s: got %+v, want %+v", name, got, pic)
+			}
+			if !bytes.Equal(bytes1, clean) {
+				t.Errorf("%s: got other %d bytes, want the %d bytes", name, len(bytes1), len(clean))
+			}
+			if want := media.Hash(clean); pic.Hash != want {
+				t.Errorf("%s: got the hash %s, want %s", name, pic.Hash, want)
+			}
+			if want := int64(len(clean)); pic.Size != want {
+				t.Errorf("%s: got the size %d, want %d", name, pic.Size, want)
 			}
 		}
 		rows := count(t, primary, "SELECT COUNT(*) FROM writes")
-		if again, err := media.Upload(ctx, primary, data); err != nil || again != pic ||
-			count(t, primary, "SELECT COUNT(*) FROM writes") != rows {
-			t.Errorf("%s again: %+v, %v", name, again, err)
+		again, errAgain := media.Upload(ctx, primary, data)
+		if errAgain != nil {
+			t.Fatalf("%s again: %v", name, errAgain)
+		}
+		if again != pic {
+			t.Errorf("%s again: got %+v, want %+v", name, again, pic)
+		}
+		if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != rows {
+			t.Errorf("%s again: got %d writes, want %d", name, n, rows)
 		}
 	}
 	if n := count(t, primary, "SELECT MAX(length(data)) FROM media_chunks"); n > 256<<10 {
@@ -160,8 +188,12 @@ func TestUploadAndRead(t *testing.T) {
 		nil, []byte("<svg onload='x'/>"), []byte("text"), MustPNG(t)[:20], make([]byte, media.MaxBytes+1),
 	} {
 		_, err := media.Upload(ctx, replica, data)
-		if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["image"] == "" {
-			t.Errorf("%.20q: %v, want %v of the field image", data, err, apperr.Invalid)
+		e := apperr.From(err)
+		if e.Code != apperr.Invalid {
+			t.Errorf("%.20q: got %v, want %v", data, err, apperr.Invalid)
+		}
+		if e.Fields["image"] == "" {
+			t.Errorf("%.20q: got messages of the fields %q, want one of image", data, e.Fields)
 		}
 	}
 }
@@ -176,23 +208,27 @@ func TestChunksInAnyOrderAndRepeated(t *testing.T) {
 	order := rand.New(rand.NewPCG(3, 3)).Perm(len(all))
 	for i, n := range append(order[:2:2], order...) {
 		got, err := repo.Write(ctx, replica, all[n])
-		if want := i == len(order)+1; err != nil || got.Complete != want {
-			t.Errorf("%d: %+v, %v, want no error and Complete %v", i, got, err, want)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if want := i == len(order)+1; got.Complete != want {
+			t.Errorf("%d: got %+v, want Complete %t", i, got, want)
 		}
 		if _, _, err := stored(ctx, primary, all[0].Hash); (err == nil) != got.Complete {
-			t.Errorf("%d: half a picture is read: %v", i, err)
+			t.Errorf("%d: read: got the error %v, want complete %t", i, err, got.Complete)
 		}
 	}
 	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != len(all) {
-		t.Errorf("%d writes for %d chunks", n, len(all))
+		t.Errorf("got %d writes, want %d, one for each chunk", n, len(all))
 	}
-	if got, err := repo.Write(ctx, replica, all[1]); err != nil || !got.Complete {
-		t.Errorf("after the end: %+v, %v, want no error and Complete true", got, err)
+	got, err := repo.Write(ctx, replica, all[1])
+	if err != nil {
+		t.Fatalf("after the end: %v", err)
 	}
-	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(got), bytes.Equal(got, data),
-			len(data))
+	if !got.Complete {
+		t.Errorf("after the end: got %+v, want Complete true", got)
 	}
+	wantData(ctx, t, replica, all[0].Hash, data)
 }
 
 // TestUploadGoesOnWhereItBrokeOff: what is stored of it, which is sent first and at one time, is not written again.
@@ -204,8 +240,11 @@ func TestUploadGoesOnWhereItBrokeOff(t *testing.T) {
 		repo.MustWrite(ctx, replica, p)
 	}
 	pic, err := media.Upload(ctx, replica, data)
-	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); err != nil || n != len(all) {
-		t.Errorf("got %+v, %v, %d rows, want no error and %d", pic, err, n, len(all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != len(all) {
+		t.Errorf("got %d rows for %+v, want %d", n, pic, len(all))
 	}
 }
 
@@ -222,12 +261,9 @@ func TestManyUploadsOfOnePicture(t *testing.T) {
 	}
 	wg.Wait()
 	all := puts(t, data)
-	if _, got, err := stored(ctx, replica, all[0].Hash); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(got), bytes.Equal(got, data),
-			len(data))
-	}
+	wantData(ctx, t, replica, all[0].Hash, data)
 	if n := count(t, primary, "SELECT COUNT(*) FROM media_chunks"); n != len(all) {
-		t.Errorf("%d chunks of %d", n, len(all))
+		t.Errorf("got %d chunks, want %d", n, len(all))
 	}
 }
 
@@ -265,10 +301,7 @@ func TestPutRefuses(t *testing.T) {
 			p := good
 			c.change(&p)
 			_, err := repo.Write(ctx, replica, p)
-			e := apperr.From(err)
-			if e.Code != apperr.Invalid || len(e.Fields) != len(c.fields) || e.Fields[c.fields[0]] == "" {
-				t.Errorf("got %v, want %v of the fields %q", err, apperr.Invalid, c.fields)
-			}
+			repotest.WantFields(t, err, c.fields...)
 		})
 	}
 	if n := count(t, primary,
@@ -293,8 +326,12 @@ func TestWrongChunksAreNoObstacle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, primary, replica := mustRepos(t)
 			for _, p := range wrong() {
-				if got, err := repo.Write(ctx, replica, p); err != nil || got.Complete {
-					t.Errorf("got %+v, %v, want no error and Complete false", got, err)
+				got, err := repo.Write(ctx, replica, p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Complete {
+					t.Errorf("got %+v, want Complete false", got)
 				}
 			}
 			pic, err := media.Upload(ctx, replica, data)
@@ -302,17 +339,28 @@ func TestWrongChunksAreNoObstacle(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, read, err := stored(ctx, primary, pic.Hash)
-			if err != nil || got.Type != "image/png" || got != pic || !bytes.Equal(read, data) {
-				t.Errorf("got %+v, %v, %d bytes, equal: %t, want no error, %+v, a PNG, with the %d bytes", got, err, len(read),
-					bytes.Equal(read, data), pic, len(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Type != "image/png" {
+				t.Errorf("got the type %s, want image/png", got.Type)
+			}
+			if got != pic {
+				t.Errorf("got %+v, want %+v", got, pic)
+			}
+			if !bytes.Equal(read, data) {
+				t.Errorf("read: got other %d bytes, want the %d bytes", len(read), len(data))
 			}
 		})
 	}
 	ctx, primary, replica := mustRepos(t)
 	for i, p := range append([]media.Put{flipped(all[0])}, all[1:]...) {
 		got, err := repo.Write(ctx, replica, p)
-		if err != nil || got.Complete {
-			t.Errorf("%d: %+v, %v, want no error and Complete false", i, got, err)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if got.Complete {
+			t.Errorf("%d: got %+v, want Complete false", i, got)
 		}
 	}
 	if n := count(t, primary, "SELECT (SELECT COUNT(*) FROM media) + (SELECT COUNT(*) FROM media_chunks)"); n != 0 {

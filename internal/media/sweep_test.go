@@ -68,7 +68,7 @@ func TestSweeperRemovesWhatNoPostShowsForADay(t *testing.T) {
 		}
 	}
 	if n := count(t, primary, "SELECT COUNT(*) FROM writes"); n != rows+2 {
-		t.Errorf("%d writes", n-rows)
+		t.Errorf("got %d writes, want 2", n-rows)
 	}
 }
 
@@ -82,8 +82,12 @@ func TestSweepChecksAgain(t *testing.T) {
 	}
 	expectRetained := func(when string) {
 		t.Helper()
-		if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || got.Removed {
-			t.Errorf("%s: %+v, %v, want no error and Removed false", when, got, err)
+		got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash})
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if got.Removed {
+			t.Errorf("%s: got %+v, want Removed false", when, got)
 		}
 	}
 	expectRetained("just uploaded")
@@ -107,7 +111,7 @@ func TestSweepChecksAgain(t *testing.T) {
 	}
 	repo.MustWrite(ctx, primary, drop{media.Hash(nil)}) // the time of its last use has no date
 	repo.MustWrite(ctx, primary, age{pic.Hash, aDay})
-	if got, err := repo.Write(system, primary, media.Sweep{Hash: pic.Hash}); err != nil || !got.Removed {
-		t.Errorf("in none: %+v, %v, want no error and Removed true", got, err)
+	if got := repo.MustWrite(system, primary, media.Sweep{Hash: pic.Hash}); !got.Removed {
+		t.Errorf("in none: got %+v, want Removed true", got)
 	}
 }

@@ -99,7 +99,7 @@ func TestChunksGoSideBySide(t *testing.T) {
 	data := mustPad(t, media.MaxBytes)
 	chunks := len(media.Chunks(data))
 	if chunks < 40 {
-		t.Fatalf("only %d chunks", chunks)
+		t.Fatalf("got %d chunks, want at least 40", chunks)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := &far{Writer: &counting{chunks: map[string]bool{}, of: chunks, fails: func(int) error { return nil }}}
@@ -107,8 +107,11 @@ func TestChunksGoSideBySide(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			_, err := media.Upload(t.Context(), w, data, media.WithProgress(func(stored, size int64) {
-				if size != int64(len(data)) || len(shown) > 0 && stored <= shown[len(shown)-1] {
-					t.Errorf("%d of %d after %v", stored, size, shown)
+				if size != int64(len(data)) {
+					t.Errorf("got the size %d, want %d", size, len(data))
+				}
+				if len(shown) > 0 && stored <= shown[len(shown)-1] {
+					t.Errorf("got %d stored bytes after %v, want more", stored, shown)
 				}
 				shown = append(shown, stored)
 			}))
@@ -119,11 +122,17 @@ func TestChunksGoSideBySide(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if limit := (chunks + 3) / 4; w.rounds > limit || w.most != 4 {
-			t.Errorf("%d chunks in %d round trips, %d at once; want at most %d, 4 at once", chunks, w.rounds, w.most, limit)
+		if limit := (chunks + 3) / 4; w.rounds > limit {
+			t.Errorf("%d chunks in %d round trips, want at most %d", chunks, w.rounds, limit)
 		}
-		if len(shown) == 0 || shown[len(shown)-1] != int64(len(data)) {
-			t.Errorf("shown at the end: %v of %d, want not 0 of them and %v", shown, len(data), int64(len(data)))
+		if w.most != 4 {
+			t.Errorf("got %d chunks at once, want 4", w.most)
+		}
+		if len(shown) == 0 {
+			t.Fatal("got no progress, want some")
+		}
+		if last := shown[len(shown)-1]; last != int64(len(data)) {
+			t.Errorf("got %d stored bytes at the end, want %d", last, len(data))
 		}
 	})
 }
@@ -178,8 +187,14 @@ func TestACompletePictureOutweighsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &losing{of: len(media.Chunks(data)), lost: apperr.Errorf(apperr.Unavailable, "No answer.")}
 		pic, err := media.Upload(t.Context(), l, data)
-		if err != nil || pic.Hash == "" || l.calls != l.of {
-			t.Errorf("%+v, %v after %d calls of %d", pic, err, l.calls, l.of)
+		if err != nil {
+			t.Fatalf("after %d calls: %v", l.calls, err)
+		}
+		if pic.Hash == "" {
+			t.Errorf("got %+v, want a hash", pic)
+		}
+		if l.calls != l.of {
+			t.Errorf("got %d calls, want %d", l.calls, l.of)
 		}
 	})
 }
@@ -200,11 +215,14 @@ func TestTheLastChunkIsVerifiedOutsideTheLock(t *testing.T) {
 		}
 	})
 	got, err := repo.Write(ctx, primary, late{all[last]})
-	if err != nil || !got.Complete || prepared != 2 {
-		t.Errorf("prepared %d times: %+v, %v, want no error, Complete true and 2", prepared, got, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, read, err := stored(ctx, primary, all[0].Hash); err != nil || !bytes.Equal(read, data) {
-		t.Errorf("read: %v, %d bytes, equal: %t, want no error and the %d bytes", err, len(read), bytes.Equal(read, data),
-			len(data))
+	if !got.Complete {
+		t.Errorf("got %+v, want Complete true", got)
 	}
+	if prepared != 2 {
+		t.Errorf("prepared %d times, want 2", prepared)
+	}
+	wantData(ctx, t, primary, all[0].Hash, data)
 }

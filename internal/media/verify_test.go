@@ -55,15 +55,21 @@ func TestChunksThatChangeWhileThePictureIsVerified(t *testing.T) {
 			}
 			put(c.before)
 			got, err := repo.Write(context.WithValue(ctx, hookKey{}, func() { put(c.meanwhile) }), primary, late{all[last]})
-			if err != nil || got.Complete != c.complete {
-				t.Errorf("got %+v, %v, want no error and Complete %v", got, err, c.complete)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Complete != c.complete {
+				t.Errorf("got %+v, want Complete %t", got, c.complete)
 			}
 			_, read, err := stored(ctx, primary, all[0].Hash)
-			if (err == nil) != c.complete || c.complete && !bytes.Equal(read, data) {
-				t.Errorf("read: %v, %d bytes, equal: %t, want complete: %t", err, len(read), bytes.Equal(read, data), c.complete)
+			if (err == nil) != c.complete {
+				t.Errorf("read: got the error %v, want complete %t", err, c.complete)
+			}
+			if c.complete && !bytes.Equal(read, data) {
+				t.Errorf("read: got other %d bytes, want the %d bytes", len(read), len(data))
 			}
 			if n := count(t, primary, "SELECT COUNT(*) FROM media"); !c.complete && n != 0 {
-				t.Error("what is wrong stays")
+				t.Errorf("%d rows of what is wrong are left, want 0", n)
 			}
 		})
 	}

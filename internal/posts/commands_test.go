@@ -2,7 +2,6 @@ package posts_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,28 +22,39 @@ func TestCreate(t *testing.T) {
 		Permalinks: []string{"about/", "/about"}, Publish: true,
 	})
 	if want := (posts.Ref{ID: 1, Slug: "hello-world", State: posts.Published, Revision: 1}); ref != want {
-		t.Errorf("got %+v", ref)
+		t.Errorf("got %+v, want %+v", ref, want)
 	}
 	p := w.post(ref.ID)
-	if p.Title != "Hello world" || p.Description != "About this" || p.Body != "One\ntwo.\n\n## Part\n" ||
-		p.Author != adaName || p.AuthorEmail != adaEmail {
-		t.Errorf("got %+v", p)
+	want := p
+	want.Title, want.Description, want.Body = "Hello world", "About this", "One\ntwo.\n\n## Part\n"
+	want.Author, want.AuthorEmail, want.PublishedAt = adaName, adaEmail, w.clock.Now()
+	want.State, want.Minutes = posts.Published, 1
+	want.Labels, want.Permalinks = []string{"go", "web-dev"}, []string{"/about"}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("the post (-want +got):\n%s", diff)
 	}
-	if !slices.Equal(p.Labels, []string{"go", "web-dev"}) || !slices.Equal(p.Permalinks, []string{"/about"}) {
-		t.Errorf("got %v %v", p.Labels, p.Permalinks)
+	if p.Excerpt == "" {
+		t.Errorf("got the excerpt %q, want one", p.Excerpt)
 	}
-	if !p.PublishedAt.Equal(w.clock.Now()) || !p.Visible() || p.Minutes != 1 || p.Excerpt == "" || len(p.Headings) != 1 ||
-		!strings.Contains(p.HTML, "<h2") {
-		t.Errorf("got %+v", p)
+	if len(p.Headings) != 1 {
+		t.Errorf("got the headings %v, want one", p.Headings)
+	}
+	if !strings.Contains(p.HTML, "<h2") {
+		t.Errorf("got %s, want <h2 in it", p.HTML)
 	}
 	draft := must(w, posts.Create{Title: "Later", Slug: "Über_uns.1"})
-	if p := w.post(draft.ID); draft.Slug != "über_uns.1" || draft.State != posts.Draft || !p.PublishedAt.IsZero() ||
-		p.Visible() {
-		t.Errorf("got %+v", p)
+	if want := (posts.Ref{ID: 2, Slug: "über_uns.1", State: posts.Draft, Revision: 1}); draft != want {
+		t.Errorf("got %+v, want %+v", draft, want)
+	}
+	if p = w.post(draft.ID); !p.PublishedAt.IsZero() {
+		t.Errorf("the draft has the date %v, want none", p.PublishedAt)
+	}
+	if p.Visible() {
+		t.Errorf("the draft is %s, want %s", p.State, posts.Draft)
 	}
 	dated := must(w, posts.Create{Title: "Dated", PublishedAt: to(w.clock.Now().Add(time.Hour))})
 	if dated.State != posts.Draft {
-		t.Errorf("got %+v", dated)
+		t.Errorf("got %+v, want the state %s", dated, posts.Draft)
 	}
 }
 
@@ -96,9 +106,7 @@ func TestCreateRefuses(t *testing.T) {
 			repotest.WantFields(t, err, c.fields...)
 		})
 	}
-	if w.rows() != before {
-		t.Error("a refusal left a row")
-	}
+	w.wantRows("refused", before)
 }
 
 func manyTags(n int) []string {
@@ -124,15 +132,22 @@ func TestLimitsThemselves(t *testing.T) {
 		Body: strings.Repeat("Wort. ", posts.MaxBody/6),
 		Tags: manyTags(20), Permalinks: manyLinks(20), Slug: strings.Repeat("語", 100), Publish: true,
 	})
-	if p := w.post(ref.ID); len(p.Labels) != 20 || len(p.Permalinks) != 20 {
-		t.Errorf("got %d tags, %d permalinks", len(p.Labels), len(p.Permalinks))
+	p := w.post(ref.ID)
+	if len(p.Labels) != 20 {
+		t.Errorf("got %d tags, want 20", len(p.Labels))
+	}
+	if len(p.Permalinks) != 20 {
+		t.Errorf("got %d permalinks, want 20", len(p.Permalinks))
 	}
 	if _, err := try(w, posts.Create{Title: "\u2067שלום\u2069 world"}); err != nil {
 		t.Errorf("balanced isolates: %v", err)
 	}
 	second := must(w, posts.Create{Title: strings.Repeat("語", 120)})
-	if _, problem := posts.CheckSlug(second.Slug); problem != "" || !strings.HasSuffix(second.Slug, "-2") {
-		t.Errorf("the next slug %s %s", second.Slug, problem)
+	if _, problem := posts.CheckSlug(second.Slug); problem != "" {
+		t.Errorf("the next slug %s: got the problem %q, want none", second.Slug, problem)
+	}
+	if !strings.HasSuffix(second.Slug, "-2") {
+		t.Errorf("got the next slug %s, want -2 at its end", second.Slug)
 	}
 }
 
@@ -140,8 +155,11 @@ func TestAuthors(t *testing.T) {
 	w := mustEmpty(t)
 	_, err := try(w, posts.Create{Title: "x"})
 	repotest.WantFields(t, err, "author")
-	if !apperr.HasReason(err, posts.NoAuthor) || !strings.Contains(apperr.From(err).Message, "blog user add") {
-		t.Errorf("got %v", err)
+	if !apperr.HasReason(err, posts.NoAuthor) {
+		t.Errorf("got %v, want the reason %s", err, posts.NoAuthor)
+	}
+	if got := apperr.From(err).Message; !strings.Contains(got, "blog user add") {
+		t.Errorf("got %q, want %q in it", got, "blog user add")
 	}
 	w.addUser(adaEmail, adaName)
 	w.addUser("grace@example.org", "Grace Hopper")
@@ -150,140 +168,14 @@ func TestAuthors(t *testing.T) {
 	} {
 		ref := must(w, posts.Create{Title: "x", Author: author})
 		if p := w.post(ref.ID); p.AuthorEmail != want {
-			t.Errorf("%q: %s", author, p.AuthorEmail)
+			t.Errorf("%q: got %s, want %s", author, p.AuthorEmail, want)
 		}
-	}
-}
-
-func TestUpdate(t *testing.T) {
-	w := mustWorld(t)
-	ref := must(w, posts.Create{
-		Title: "One", Body: "old", Tags: []string{"a", "b"}, Permalinks: []string{"/one"}, Description: "d", Publish: true,
-	})
-	same, err := try(w, posts.Update{
-		Target: posts.Target{Post: "ONE"}, Revision: 1, Title: to("One"), Body: to("old"), Tags: to([]string{"A", "b"}),
-	})
-	if err != nil || !same.Unchanged || same.Revision != 1 || w.rows() != 1 {
-		t.Errorf("nothing to do: %+v, %v", same, err)
-	}
-	w.clock.Advance(time.Minute)
-	got := must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Title: to("Two"), Body: to("new *text*")})
-	p := w.post(ref.ID)
-	if got.Revision != 2 || p.Title != "Two" || p.Slug != "one" || !strings.Contains(p.HTML, "<em>text</em>") ||
-		p.Description != "d" || len(p.Labels) != 2 || len(p.Permalinks) != 1 {
-		t.Errorf("got %+v", p)
-	}
-	if !p.UpdatedAt.Equal(w.clock.Now()) || p.PublishedAt.Equal(p.UpdatedAt) {
-		t.Errorf("dates: %v %v", p.PublishedAt, p.UpdatedAt)
-	}
-	_, err = try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Body: to("mine")})
-	if !errors.Is(err, apperr.Conflict) || !apperr.HasReason(err, posts.RevisionMismatch) {
-		t.Errorf("body of an old revision: %v", err)
-	}
-	_, err = try(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Title: to("mine")})
-	if !apperr.HasReason(err, posts.RevisionMismatch) || w.post(ref.ID).Title != "Two" {
-		t.Errorf("title of an old revision: %v", err)
-	}
-	got = must(w, posts.Update{
-		Target: posts.Target{ID: ref.ID}, Revision: 2, Slug: to("Deux"), Description: to(""), Tags: to([]string{}),
-		Permalinks: to([]string{"/b", "/a"}),
-	})
-	p = w.post(ref.ID)
-	if got.Slug != "deux" || p.Description != "" || len(p.Labels) != 0 ||
-		!slices.Equal(p.Permalinks, []string{"/b", "/a"}) {
-		t.Errorf("got %+v", p)
-	}
-	if n := w.count("SELECT COUNT(*) FROM tags"); n != 0 {
-		t.Errorf("%d tags are left that nobody carries", n)
 	}
 }
 
 // TestUpdateOfWhateverIsThere: an operator may leave the revision out, which means the revision
 // that the post has under the lock, also in a retry and after a change of the slug. An author, who
 // has edited a certain text, has to send it.
-func TestUpdateOfWhateverIsThere(t *testing.T) {
-	w := mustWorld(t)
-	must(w, posts.Create{Title: "One", Publish: true})
-	cmd := posts.Update{Target: posts.Target{Post: "one"}, Slug: to("two"), Body: to("Text.")}
-	first, receipt, err := repo.Do(w.ctx, w.replica, cmd, repo.WithKey("k"))
-	if err != nil || receipt.Replayed {
-		t.Fatalf("%v, %+v", err, receipt)
-	}
-	again, receipt, err := repo.Do(w.ctx, w.primary, cmd, repo.WithKey("k"))
-	if err != nil || !receipt.Replayed || again != first || again.Slug != "two" {
-		t.Errorf("the same again: %+v, %+v, %v", again, receipt, err)
-	}
-	_, err = repo.Write(repotest.As(t.Context(), repo.System), w.primary, posts.Update{
-		Target: posts.Target{ID: first.ID}, Title: to("x"),
-	})
-	repotest.WantFields(t, err, "revision")
-}
-
-func TestUpdateRefuses(t *testing.T) {
-	w := mustWorld(t)
-	must(w, posts.Create{Title: "Other", Permalinks: []string{"/other"}})
-	ref := must(w, posts.Create{Title: "One", Publish: true})
-	target := posts.Target{ID: ref.ID}
-	for name, c := range map[string]struct {
-		cmd    posts.Update
-		fields []string
-	}{
-		"revision": {posts.Update{Target: target, Revision: -1}, []string{"revision"}},
-		"all": {
-			posts.Update{
-				Target: target, Revision: -1, Title: to(" "), Slug: to(""), Description: to("\x01"), Body: to("\x00"),
-				Tags: to([]string{""}), Permalinks: to([]string{"//"}), PublishedAt: to(time.Time{}),
-			},
-			[]string{"revision", "title", "slug", "description", "body", "tags", "permalinks", "published_at"},
-		},
-		"taken": {
-			posts.Update{Target: target, Revision: 1, Slug: to("other"), Permalinks: to([]string{"other"})},
-			[]string{"slug", "permalinks"},
-		},
-		"date needed": {posts.Update{Target: target, Revision: 1, ClearDate: true}, []string{"published_at"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := try(w, c.cmd)
-			repotest.WantFields(t, err, c.fields...)
-		})
-	}
-	for _, target := range []posts.Target{{}, {ID: 99}, {Post: "nowhere"}} {
-		for _, cmd := range []posts.Update{
-			{Target: target, Revision: 1, Title: to("x")}, {Target: target, Revision: 1, Body: to("x")},
-		} {
-			if _, err := try(w, cmd); !errors.Is(err, apperr.NotFound) {
-				t.Errorf("%+v: %v", target, err)
-			}
-		}
-	}
-}
-
-func TestStatesByUpdate(t *testing.T) {
-	w := mustWorld(t)
-	now := w.clock.Now()
-	later := to(now.Add(time.Hour))
-	ref := must(w, posts.Create{Title: "One"})
-	step := func(u posts.Update, want posts.State, at time.Time) {
-		t.Helper()
-		u.Target, u.Revision = posts.Target{ID: ref.ID}, ref.Revision
-		ref = must(w, u)
-		if p := w.post(ref.ID); ref.State != want || !p.PublishedAt.Equal(at) {
-			t.Errorf("%+v: %s at %v", u, p.State, p.PublishedAt)
-		}
-	}
-	step(posts.Update{PublishedAt: later}, posts.Draft, *later)
-	step(posts.Update{Publish: to(true)}, posts.Scheduled, *later)
-	step(posts.Update{Title: to("Two")}, posts.Scheduled, *later)
-	step(posts.Update{PublishedAt: &now}, posts.Published, now)
-	step(posts.Update{PublishedAt: later}, posts.Scheduled, *later)
-	step(posts.Update{Publish: to(false)}, posts.Draft, *later)
-	step(posts.Update{ClearDate: true}, posts.Draft, time.Time{})
-	step(posts.Update{Publish: to(true)}, posts.Published, now)
-	step(posts.Update{Publish: to(false), ClearDate: true}, posts.Draft, time.Time{})
-	step(posts.Update{Publish: to(true), PublishedAt: later}, posts.Scheduled, *later)
-	step(posts.Update{Publish: to(true), ClearDate: true}, posts.Published, now)
-}
-
 func TestPublishAndUnpublish(t *testing.T) {
 	w := mustWorld(t)
 	ref := must(w, posts.Create{Title: "One"})
@@ -318,26 +210,35 @@ func TestPublishAndUnpublish(t *testing.T) {
 			ref, err = try(w, posts.Unpublish{Target: target, Revision: ref.Revision})
 		}
 		p := w.post(target.ID)
-		if err != nil || ref.State != s.want || ref.Revision != s.revision || ref.Unchanged != s.nothing ||
-			!p.PublishedAt.Equal(s.date) || s.nothing != (w.rows() == rows) {
-			t.Errorf("%+v: %+v at %v, %v", s, ref, p.PublishedAt, err)
+		if err != nil {
+			t.Fatalf("%+v: %v", s, err)
+		}
+		want := posts.Ref{ID: target.ID, Slug: "one", State: s.want, Revision: s.revision, Unchanged: s.nothing}
+		if ref != want {
+			t.Errorf("%+v: got %+v, want %+v", s, ref, want)
+		}
+		if !p.PublishedAt.Equal(s.date) {
+			t.Errorf("%+v: got the date %v, want %v", s, p.PublishedAt, s.date)
+		}
+		if got := w.rows() == rows; got != s.nothing {
+			t.Errorf("%+v: without a write is %t, want %t", s, got, s.nothing)
 		}
 	}
 	_, err := try(w, posts.Publish{Target: target, At: to(time.Time{})})
 	repotest.WantFields(t, err, "published_at")
 	for _, target := range []posts.Target{{ID: 99}, {Post: "nowhere"}} {
 		if _, err := try(w, posts.Publish{Target: target}); !errors.Is(err, apperr.NotFound) {
-			t.Error(err)
+			t.Errorf("publish %+v: got %v, want %v", target, err, apperr.NotFound)
 		}
 		if _, err := try(w, posts.Unpublish{Target: target}); !errors.Is(err, apperr.NotFound) {
-			t.Error(err)
+			t.Errorf("unpublish %+v: got %v, want %v", target, err, apperr.NotFound)
 		}
 	}
 	if _, err := try(w, posts.Publish{Target: target, Revision: 1}); !apperr.HasReason(err, posts.RevisionMismatch) {
-		t.Error(err)
+		t.Errorf("publish an old revision: got %v, want the reason %s", err, posts.RevisionMismatch)
 	}
 	if _, err := try(w, posts.Unpublish{Target: target, Revision: 1}); !apperr.HasReason(err, posts.RevisionMismatch) {
-		t.Error(err)
+		t.Errorf("unpublish an old revision: got %v, want the reason %s", err, posts.RevisionMismatch)
 	}
 }
 
@@ -346,25 +247,28 @@ func TestDelete(t *testing.T) {
 	ref := must(w, posts.Create{Title: "One", Tags: []string{"a"}, Permalinks: []string{"/one"}, Publish: true})
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Slug: to("two")})
 	must(w, posts.Pin{Target: posts.Target{ID: ref.ID}})
-	if _, err := try(w, posts.Delete{
-		Target: posts.Target{ID: ref.ID}, Revision: 1,
-	}); !apperr.HasReason(err, posts.RevisionMismatch) {
-		t.Error(err)
+	_, err := try(w, posts.Delete{Target: posts.Target{ID: ref.ID}, Revision: 1})
+	if !apperr.HasReason(err, posts.RevisionMismatch) {
+		t.Errorf("an old revision: got %v, want the reason %s", err, posts.RevisionMismatch)
 	}
 	got := must(w, posts.Delete{Target: posts.Target{Post: "two"}, Revision: 2})
 	if want := (posts.Ref{ID: ref.ID, Slug: "two", State: posts.Published, Revision: 2}); got != want {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if _, err := try(w, posts.Delete{Target: posts.Target{Post: "two"}}); !errors.Is(err, apperr.NotFound) {
-		t.Error(err)
+		t.Errorf("twice: got %v, want %v", err, apperr.NotFound)
 	}
 	for _, table := range []string{"posts", "old_slugs", "permalinks", "tags", "post_tags", "imports", "pins", "search"} {
 		if n := w.count("SELECT COUNT(*) FROM " + table); n != 0 {
-			t.Errorf("%d rows are left in %s", n, table)
+			t.Errorf("%d rows are left in %s, want 0", n, table)
 		}
 	}
-	if again := must(w, posts.Create{Title: "One"}); again.ID == ref.ID || again.Slug != "one" {
-		t.Errorf("the next one is %+v", again)
+	again := must(w, posts.Create{Title: "One"})
+	if again.ID == ref.ID {
+		t.Errorf("the next one is %+v, want another id than %d", again, ref.ID)
+	}
+	if again.Slug != "one" {
+		t.Errorf("the next one is %+v, want the slug %s", again, "one")
 	}
 }
 
@@ -376,14 +280,20 @@ func TestKeysReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, two, err := repo.Do(w.ctx, w.primary, c, repo.WithKey("k"))
-	if err != nil || !two.Replayed || one.Cursor != two.Cursor {
-		t.Errorf("got %+v, %v, want a replay at %v", two, err, one.Cursor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !two.Replayed {
+		t.Errorf("got %+v, want a replay", two)
+	}
+	if two.Cursor != one.Cursor {
+		t.Errorf("got the cursor %v, want %v", two.Cursor, one.Cursor)
 	}
 	if diff := cmp.Diff(first, again); diff != "" {
 		t.Errorf("the result of the replay (-first +again):\n%s", diff)
 	}
 	c.Body = "other"
 	if _, err := try(w, c, repo.WithKey("k")); !apperr.HasReason(err, apperr.KeyReused) {
-		t.Error(err)
+		t.Errorf("another text: got %v, want the reason %s", err, apperr.KeyReused)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/frontmatter"
 	"blog/internal/posts"
@@ -18,25 +20,33 @@ func TestImportOfWhatIsPrivate(t *testing.T) {
 	public := mustFile(t, "a.md", "---\ndate: 2024-01-01\n---\nText.\n", nil)
 	ref := must(w, public)
 	if ref.State != posts.Published {
-		t.Fatalf("got %+v", ref)
+		t.Fatalf("got %+v, want the state %s", ref, posts.Published)
 	}
 	private := mustFile(t, "a.md", "---\ndate: 2024-01-01\npublished: false\n---\nText.\n", nil)
-	if ref = must(w, private); ref.State != posts.Draft || w.post(ref.ID).Visible() {
-		t.Errorf("onto what an import has published: %+v", ref)
+	if ref = must(w, private); ref.State != posts.Draft {
+		t.Errorf("onto what an import has published: got %+v, want the state %s", ref, posts.Draft)
 	}
-	if again := must(w, private); !again.Unchanged {
-		t.Errorf("twice: %+v", again)
+	if got := w.state(ref.ID); got != posts.Draft {
+		t.Errorf("onto what an import has published: the post is %s, want %s", got, posts.Draft)
+	}
+	if again, want := must(w, private), unchanged(ref); again != want {
+		t.Errorf("twice: got %+v, want %+v", again, want)
 	}
 	target := posts.Target{ID: ref.ID}
 	must(w, posts.Publish{Target: target})
 	_, err := try(w, private)
-	if !apperr.HasReason(err, posts.Edited) || !strings.Contains(apperr.From(err).Message, "blog post unpublish a") ||
-		!w.post(ref.ID).Visible() {
-		t.Errorf("onto what an author has published: %v", err)
+	if !apperr.HasReason(err, posts.Edited) {
+		t.Errorf("onto what an author has published: got %v, want the reason %s", err, posts.Edited)
+	}
+	if got := apperr.From(err).Message; !strings.Contains(got, "blog post unpublish a") {
+		t.Errorf("onto what an author has published: got %q, want %q in it", got, "blog post unpublish a")
+	}
+	if got := w.state(ref.ID); got != posts.Published {
+		t.Errorf("onto what an author has published: the post is %s, want %s", got, posts.Published)
 	}
 	private.Force = true
 	if ref = must(w, private); ref.State != posts.Draft {
-		t.Errorf("by force: %+v", ref)
+		t.Errorf("by force: got %+v, want the state %s", ref, posts.Draft)
 	}
 }
 
@@ -47,24 +57,24 @@ func TestImportOfWhatExpires(t *testing.T) {
 	file := mustFile(t, "a.md", "---\ndate: 2024-01-01\nexpiryDate: "+end.Format(time.RFC3339)+"\n---\nText.\n", nil)
 	ref := must(w, file)
 	if ref.State != posts.Published {
-		t.Errorf("before: %+v", ref)
+		t.Errorf("before: got %+v, want the state %s", ref, posts.Published)
 	}
 	w.clock.Advance(59 * time.Minute)
 	if ref = must(w, file); !ref.Unchanged {
-		t.Errorf("still before: %+v", ref)
+		t.Errorf("still before: got %+v, want it unchanged", ref)
 	}
 	w.clock.Advance(2 * time.Minute)
 	if ref = must(w, file); ref.State != posts.Draft {
-		t.Errorf("after: %+v", ref)
+		t.Errorf("after: got %+v, want the state %s", ref, posts.Draft)
 	}
 	if ref = must(w, mustFile(t, "b.md", "---\ndate: 2024-01-01\nexpires: 2024-02-01\n---\nText.\n", nil)); ref.State !=
 		posts.Draft {
-		t.Errorf("new and expired: %+v", ref)
+		t.Errorf("new and expired: got %+v, want the state %s", ref, posts.Draft)
 	}
 	soon := w.clock.Now().Add(time.Hour).Format(time.RFC3339)
 	if ref = must(w, mustFile(t, "c.md", "---\ndate: 2024-01-01\npublishDate: "+soon+"\n---\nText.\n", nil)); ref.State !=
 		posts.Scheduled {
-		t.Errorf("to come: %+v", ref)
+		t.Errorf("to come: got %+v, want the state %s", ref, posts.Scheduled)
 	}
 }
 
@@ -74,12 +84,12 @@ func TestExportOfADraftByItsFolder(t *testing.T) {
 	file := mustFile(t, "a.md", "---\ndate: 2024-01-01 # then\n---\nText.\n", nil)
 	file.Draft = true // as the import has it of a file in _drafts
 	text := w.export(must(w, file).ID)
-	if text != "---\ndate: 2024-01-01 # then\nis_draft: true\n---\nText.\n" {
-		t.Errorf("got %s", text)
+	if want := "---\ndate: 2024-01-01 # then\nis_draft: true\n---\nText.\n"; text != want {
+		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}
 	expired := "---\ndate: 2024-01-01\nexpires: 2024-02-01\n---\nText.\n"
 	if text = w.export(must(w, mustFile(t, "b.md", expired, nil)).ID); text != expired {
-		t.Errorf("expired: %s", text)
+		t.Errorf("expired: got\n%s\nwant\n%s", text, expired)
 	}
 }
 
@@ -93,14 +103,26 @@ func TestOldAddressesThatCannotBeHad(t *testing.T) {
 	}
 	file := mustFile(t, "a.md", "---\n"+front+"]\n---\n", nil)
 	ref := must(w, file)
-	if got := w.post(ref.ID).Permalinks; len(got) != 20 || got[0] != "/a" || got[19] != "/old/18" {
-		t.Errorf("got %v", got)
+	want := []string{"/a"}
+	for n := range 19 {
+		want = append(want, "/old/"+strconv.Itoa(n))
+	}
+	if diff := cmp.Diff(want, w.post(ref.ID).Permalinks); diff != "" {
+		t.Errorf("permalinks (-want +got):\n%s", diff)
 	}
 	f, _ := frontmatter.Parse("a.md", file.Raw, time.UTC)
-	if left := posts.LeftAddresses(f); len(left) != 13 || left[0].Path != "/tags/x" || left[12].Path != "/old/29" {
-		t.Errorf("left out: %v", left)
+	var left []string
+	for _, address := range posts.LeftAddresses(f) {
+		left = append(left, address.Path)
+	}
+	want = []string{"/tags/x", "/feed.xml"}
+	for n := 19; n < 30; n++ {
+		want = append(want, "/old/"+strconv.Itoa(n))
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("addresses that are left out (-want +got):\n%s", diff)
 	}
 	if _, err := try(w, mustFile(t, "b.md", "---\npermalinks: [/tags/x]\n---\n", nil)); err == nil {
-		t.Error("a permalink that the site itself uses was accepted")
+		t.Error("a permalink that the site itself uses: got no error, want one")
 	}
 }

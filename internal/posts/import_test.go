@@ -2,7 +2,6 @@ package posts_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +10,7 @@ import (
 
 	"blog/internal/apperr"
 	"blog/internal/frontmatter"
-	"blog/internal/media"
 	"blog/internal/posts"
-	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
 
@@ -46,47 +43,55 @@ func TestImport(t *testing.T) {
 	file := mustFile(t, "2024/a.md", published, nil)
 	ref := must(w, file)
 	if want := (posts.Ref{ID: 1, Slug: "a-slug", State: posts.Published, Revision: 1}); ref != want {
-		t.Errorf("got %+v", ref)
+		t.Errorf("got %+v, want %+v", ref, want)
 	}
 	p := w.post(ref.ID)
-	at := time.Date(2024, 5, 1, 8, 0, 0, 0, time.UTC)
-	if p.Title != "A title" || p.Description != "About it" || !p.PublishedAt.Equal(at) || p.Author != adaName ||
-		p.Body != "Some *text*." || !strings.Contains(p.HTML, "<em>") {
-		t.Errorf("got %+v", p)
+	want := p
+	want.Title, want.Description, want.Author, want.Body = "A title", "About it", adaName, "Some *text*."
+	want.PublishedAt = time.Date(2024, 5, 1, 8, 0, 0, 0, time.UTC)
+	want.Labels, want.Permalinks = []string{"go", "web-dev"}, []string{"/old/path", "/about"}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("the post (-want +got):\n%s", diff)
 	}
-	if !slices.Equal(p.Labels, []string{"go", "web-dev"}) || !slices.Equal(p.Permalinks, []string{"/old/path", "/about"}) {
-		t.Errorf("got %v %v", p.Labels, p.Permalinks)
+	if !strings.Contains(p.HTML, "<em>") {
+		t.Errorf("got %s, want <em> in it", p.HTML)
 	}
 	w.clock.Advance(time.Hour)
 	rows := w.rows()
-	if again := must(w, file); !again.Unchanged {
-		t.Errorf("twice: got %+v, want it unchanged", again)
+	if again, want := must(w, file), unchanged(ref); again != want {
+		t.Errorf("twice: got %+v, want %+v", again, want)
 	}
-	if got := w.rows(); got != rows {
-		t.Errorf("twice: got %d rows, want %d", got, rows)
-	}
+	w.wantRows("twice", rows)
 	if diff := cmp.Diff(p, w.post(ref.ID)); diff != "" {
 		t.Errorf("twice (-want +got):\n%s", diff)
 	}
 	file.Force = true
-	if again := must(w, file); !again.Unchanged || w.rows() != rows {
-		t.Errorf("twice, by force: %+v", again)
+	if again, want := must(w, file), unchanged(ref); again != want {
+		t.Errorf("twice, by force: got %+v, want %+v", again, want)
 	}
+	w.wantRows("twice, by force", rows)
 	next := mustFile(t, "2024/a.md", strings.Replace(published, "*text*", "more", 1), nil)
-	if got := must(w, next); got.Revision != 2 || got.Unchanged || w.post(1).Body != "Some more." {
-		t.Errorf("changed: %+v", got)
+	ref.Revision = 2
+	if got := must(w, next); got != ref {
+		t.Errorf("changed: got %+v, want %+v", got, ref)
+	}
+	if got := w.post(1).Body; got != "Some more." {
+		t.Errorf("changed: got %q, want %q", got, "Some more.")
 	}
 	// A change outside the fields of a post: readers see no difference, but the export needs the
 	// file.
 	next = mustFile(t, "2024/a.md", strings.Replace(published, "other: kept", "other: changed", 1), nil)
 	next.Body = "Some more."
 	rows = w.rows()
-	if got := must(w, next); !got.Unchanged || got.Revision != 2 || w.rows() != rows+1 || w.touched() != nil {
-		t.Errorf("another comment: %+v, touches %v", got, w.touched())
+	if got, want := must(w, next), unchanged(ref); got != want {
+		t.Errorf("another comment: got %+v, want %+v", got, want)
 	}
-	if must(w, next); w.rows() != rows+1 {
-		t.Error("it was remembered twice")
+	w.wantRows("another comment", rows+1)
+	if got := w.touched(); got != nil {
+		t.Errorf("another comment: touches %v, want nothing", got)
 	}
+	must(w, next)
+	w.wantRows("another comment, twice", rows+1)
 }
 
 func TestImportOfEachState(t *testing.T) {
@@ -109,19 +114,25 @@ func TestImportOfEachState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := mustFile(t, strings.ReplaceAll(name, " ", "-")+".md", "---\n"+c.front+"\n---\nText\n", nil)
 			ref := must(w, file)
-			if p := w.post(ref.ID); ref.State != c.want || !p.PublishedAt.Equal(c.date) {
-				t.Errorf("got %s at %v", ref.State, p.PublishedAt)
+			if ref.State != c.want {
+				t.Errorf("got the state %s, want %s", ref.State, c.want)
+			}
+			if p := w.post(ref.ID); !p.PublishedAt.Equal(c.date) {
+				t.Errorf("got the date %v, want %v", p.PublishedAt, c.date)
 			}
 			rows := w.rows()
-			if again := must(w, file); !again.Unchanged || w.rows() != rows {
-				t.Errorf("twice: %+v", again)
+			if again, want := must(w, file), unchanged(ref); again != want {
+				t.Errorf("twice: got %+v, want %+v", again, want)
+			}
+			if got := w.rows(); got != rows {
+				t.Errorf("twice: got %d writes, want %d", got, rows)
 			}
 		})
 	}
 	w.clock.Advance(time.Hour) // a post that was published without a date keeps the date it got
 	file := mustFile(t, "no-date.md", "---\nis_draft: false\n---\nOther\n", nil)
-	if ref := must(w, file); !w.post(ref.ID).PublishedAt.Equal(now) {
-		t.Errorf("got %v", w.post(ref.ID).PublishedAt)
+	if got := w.post(must(w, file).ID).PublishedAt; !got.Equal(now) {
+		t.Errorf("got the date %v, want %v", got, now)
 	}
 }
 
@@ -135,38 +146,57 @@ func TestImportNeverOverwritesAnEdit(t *testing.T) {
 	for name, f := range map[string]posts.Import{"the same file": file, "a changed file": changed} {
 		rows := w.rows()
 		_, err := try(w, f)
-		if !errors.Is(err, apperr.Conflict) || !apperr.HasReason(err, posts.Edited) ||
-			!strings.Contains(apperr.From(err).Message, "--force") || w.rows() != rows {
-			t.Errorf("%s: %v", name, err)
+		if !errors.Is(err, apperr.Conflict) {
+			t.Errorf("%s: got %v, want %v", name, err, apperr.Conflict)
 		}
+		if !apperr.HasReason(err, posts.Edited) {
+			t.Errorf("%s: got %v, want the reason %s", name, err, posts.Edited)
+		}
+		if got := apperr.From(err).Message; !strings.Contains(got, "--force") {
+			t.Errorf("%s: got %q, want --force in it", name, got)
+		}
+		w.wantRows(name, rows)
 	}
-	if p := w.post(ref.ID); p.Title != "Edited here" || p.Body != "Some *text*." {
-		t.Errorf("got %+v", p)
+	p := w.post(ref.ID)
+	if p.Title != "Edited here" {
+		t.Errorf("got the title %q, want %q", p.Title, "Edited here")
+	}
+	if p.Body != "Some *text*." {
+		t.Errorf("got the text %q, want %q", p.Body, "Some *text*.")
 	}
 	// The edit is undone, so the post has what the file says.
 	must(w, posts.Update{Target: target, Revision: 2, Title: to("A title")})
-	if got := must(w, file); !got.Unchanged || got.Revision != 3 {
-		t.Errorf("equal to what is here: %+v", got)
+	ref.Revision = 3
+	if got, want := must(w, file), unchanged(ref); got != want {
+		t.Errorf("equal to what is here: got %+v, want %+v", got, want)
 	}
-	if got := must(w, changed); got.Revision != 4 || w.post(ref.ID).Body != "Any *text*." {
-		t.Errorf("then changed: %+v", got)
+	if got := must(w, changed); got.Revision != 4 {
+		t.Errorf("then changed: got %+v, want revision 4", got)
+	}
+	if got := w.post(ref.ID).Body; got != "Any *text*." {
+		t.Errorf("then changed: got %q, want %q", got, "Any *text*.")
 	}
 	must(w, posts.Unpublish{Target: target})
 	if _, err := try(w, changed); !apperr.HasReason(err, posts.Edited) {
-		t.Errorf("unpublished here: %v", err)
+		t.Errorf("unpublished here: got %v, want the reason %s", err, posts.Edited)
 	}
 	changed.Force = true
 	if got := must(w, changed); got.State != posts.Published {
-		t.Errorf("by force: %+v", got)
+		t.Errorf("by force: got %+v, want the state %s", got, posts.Published)
 	}
 	changed.Force = false
 	rows := w.rows()
-	if got := must(w, changed); !got.Unchanged || w.rows() != rows {
-		t.Errorf("after the force: %+v", got)
+	if got := must(w, changed); !got.Unchanged {
+		t.Errorf("after the force: got %+v, want it unchanged", got)
 	}
+	w.wantRows("after the force", rows)
 	must(w, posts.Delete{Target: target})
-	if got := must(w, changed); got.ID == ref.ID || got.Revision != 1 {
-		t.Errorf("deleted here: %+v", got)
+	got := must(w, changed)
+	if got.ID == ref.ID {
+		t.Errorf("deleted here: got %+v, want another post than %d", got, ref.ID)
+	}
+	if got.Revision != 1 {
+		t.Errorf("deleted here: got %+v, want revision 1", got)
 	}
 }
 
@@ -174,8 +204,11 @@ func TestImportOntoWhatWasMadeHere(t *testing.T) {
 	w := mustWorld(t)
 	must(w, posts.Create{Title: "Here", Slug: "a-slug", Body: "mine"})
 	_, err := try(w, mustFile(t, "a.md", published, nil))
-	if !apperr.HasReason(err, posts.Edited) || w.post(1).Body != "mine" {
-		t.Errorf("got %v", err)
+	if !apperr.HasReason(err, posts.Edited) {
+		t.Errorf("got %v, want the reason %s", err, posts.Edited)
+	}
+	if got := w.post(1).Body; got != "mine" {
+		t.Errorf("got the text %q, want %q", got, "mine")
 	}
 }
 
@@ -185,18 +218,24 @@ func TestImportByAnOldSlug(t *testing.T) {
 	ref := must(w, file)
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Slug: to("renamed")})
 	rows := w.rows()
-	if got := must(w, file); got.ID != ref.ID || got.Slug != "renamed" || !got.Unchanged || w.rows() != rows {
-		t.Errorf("got %+v", got)
+	ref.Slug, ref.Revision = "renamed", 2
+	if got, want := must(w, file), unchanged(ref); got != want {
+		t.Errorf("the same file: got %+v, want %+v", got, want)
 	}
+	w.wantRows("the same file", rows)
 	changed := mustFile(t, "a.md", strings.Replace(published, "Some", "Any", 1), nil)
-	if got := must(w, changed); got.ID != ref.ID || got.Slug != "renamed" || w.post(ref.ID).Body != "Any *text*." {
-		t.Errorf("got %+v", got)
+	ref.Revision = 3
+	if got := must(w, changed); got != ref {
+		t.Errorf("a changed file: got %+v, want %+v", got, ref)
+	}
+	if got := w.post(ref.ID).Body; got != "Any *text*." {
+		t.Errorf("a changed file: got %q, want %q", got, "Any *text*.")
 	}
 	// Another post has the old slug now, so the import is for that one.
 	other := must(w, posts.Create{Title: "Other", Slug: "a-slug"})
 	changed.Force = true
 	if got := must(w, mustForce(changed)); got.ID != other.ID {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want the post %d", got, other.ID)
 	}
 }
 
@@ -211,8 +250,11 @@ func TestImportRefuses(t *testing.T) {
 	good := posts.Import{Path: "a/b.md", Raw: []byte("x"), Title: "T", Slug: "t"}
 	_, err := try(w, good)
 	repotest.WantFields(t, err, "author")
-	if !apperr.HasReason(err, posts.NoAuthor) || !strings.Contains(apperr.From(err).Message, "blog user add") {
-		t.Errorf("got %v", err)
+	if !apperr.HasReason(err, posts.NoAuthor) {
+		t.Errorf("got %v, want the reason %s", err, posts.NoAuthor)
+	}
+	if got := apperr.From(err).Message; !strings.Contains(got, "blog user add") {
+		t.Errorf("got %q, want %q in it", got, "blog user add")
 	}
 	w.addUser(adaEmail, adaName)
 	bad := good
@@ -242,12 +284,12 @@ func TestImportRefuses(t *testing.T) {
 	bad.Author = "grace@example.org"
 	must(w, bad)
 	if p := w.post(ref.ID); p.Author != "Grace Hopper" {
-		t.Errorf("got %s", p.Author)
+		t.Errorf("got %s, want %s", p.Author, "Grace Hopper")
 	}
 	bad.Author, bad.Body = "", "again"
 	must(w, bad)
 	if p := w.post(ref.ID); p.Author != "Grace Hopper" {
-		t.Errorf("a file that names none: %s", p.Author)
+		t.Errorf("a file that names none: got %s, want %s", p.Author, "Grace Hopper")
 	}
 	other := good
 	other.Slug, other.Permalinks = "u", []string{"/x"}
@@ -273,93 +315,19 @@ func TestTitleFromTheHeadingIsShownOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := mustFile(t, strings.ReplaceAll(name, " ", "-")+".md", c.text, nil)
 			p := w.post(must(w, file).ID)
-			if p.Title != c.title || p.Body != c.body {
-				t.Errorf("got %q, %q", p.Title, p.Body)
+			if p.Title != c.title {
+				t.Errorf("got the title %q, want %q", p.Title, c.title)
 			}
-			if string(file.Raw) != c.text {
-				t.Error("the file itself changed")
+			if p.Body != c.body {
+				t.Errorf("got the text %q, want %q", p.Body, c.body)
+			}
+			if got := string(file.Raw); got != c.text {
+				t.Errorf("got the file %q, want %q", got, c.text)
 			}
 		})
-	}
-}
-
-func TestPicturesOfAnImport(t *testing.T) {
-	w := mustWorld(t)
-	one, two := mustUpload(w, 7), mustUpload(w, 8)
-	const text = "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](img/a%20b.png) ![again](img/a%20b.png) ![B](b.png) " +
-		"![none](none.png)\n"
-	file := mustFile(t, "p.md", text, map[string]string{
-		"img/a b.png": one.Hash, "b.png": two.Hash, "unused.png": two.Hash,
-	})
-	ref := must(w, file)
-	p := w.post(ref.ID)
-	if strings.Count(p.HTML, `src="/media/`+one.Hash+`/a-b.png"`) != 2 || !strings.Contains(p.HTML, `width="7"`) ||
-		!strings.Contains(p.HTML, two.Hash) || strings.Contains(p.HTML, "none.png") {
-		t.Errorf("got %s", p.HTML)
-	}
-	if n := w.count("SELECT COUNT(*) FROM post_media"); n != 2 {
-		t.Errorf("%d pictures are noted", n)
-	}
-	rows := w.rows()
-	if got := must(w, file); !got.Unchanged || w.rows() != rows {
-		t.Errorf("twice: %+v", got)
-	}
-	// After an edit here the post still has the pictures that its text names.
-	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Body: to("Only ![B](b.png) now")})
-	if p := w.post(ref.ID); !strings.Contains(p.HTML, two.Hash) {
-		t.Errorf("got %s", p.HTML)
-	}
-	public := func(p media.Picture) bool {
-		return view(w, func(rd repo.Reader) (bool, error) { return media.Public(w.ctx, rd, p.Hash) })
-	}
-	if public(one) || !public(two) {
-		t.Errorf("public are %v and %v", public(one), public(two))
-	}
-	file.Force = true
-	must(w, file)
-	if !public(one) {
-		t.Error("the file's first picture is not back")
-	}
-	// A file whose picture has other content under the same name.
-	three := mustUpload(w, 9)
-	file = mustFile(t, "p.md", text, map[string]string{"img/a b.png": one.Hash, "b.png": three.Hash})
-	if got := must(w, file); got.Unchanged || !public(three) || public(two) {
-		t.Errorf("another picture: %+v", got)
-	}
-	must(w, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
-	if public(one) || public(three) {
-		t.Error("an unpublished post's pictures are public")
 	}
 }
 
 // TestAnImportWhosePictureIsGone: such an import is refused and leaves its key unused, so a caller
 // that has the folder uploads the picture and repeats the import. A file that the release before
 // sends without a picture is not stored with the picture missing.
-func TestAnImportWhosePictureIsGone(t *testing.T) {
-	w := mustWorld(t)
-	pic := mustUpload(w, 7)
-	file := mustFile(t, "p.md", "---\nslug: p\npublished_at: 2024-05-01\n---\n![A](a.png) ![none](none.png)\n",
-		map[string]string{"a.png": pic.Hash})
-	w.sweep()
-	w.clock.Advance(26 * time.Hour)
-	w.sweep()
-	_, err := try(w, file, repo.WithKey("import"))
-	if !apperr.HasReason(err, posts.PicturesGone) || apperr.From(err).Code != apperr.Conflict ||
-		w.count("SELECT COUNT(*) FROM posts") != 0 {
-		t.Errorf("got %v", err)
-	}
-	mustUpload(w, 7)
-	ref := must(w, file, repo.WithKey("import"))
-	if html := w.post(ref.ID).HTML; !strings.Contains(html, pic.Hash) || strings.Contains(html, "none.png") {
-		t.Errorf("got %s", html)
-	}
-}
-
-func mustUpload(w *world, n int) media.Picture {
-	w.tb.Helper()
-	p, err := media.Upload(w.ctx, w.replica, mustPNG(w.tb, n))
-	if err != nil {
-		w.tb.Fatal(err)
-	}
-	return p
-}

@@ -51,19 +51,24 @@ func TestPinAndUnpin(t *testing.T) {
 	before := w.post(p[2].ID)
 	ref := must(w, posts.Pin{Target: p[2], Revision: 1})
 	if want := (posts.Ref{ID: p[2].ID, Slug: "p2", State: posts.Published, Revision: 1}); ref != want {
-		t.Errorf("got %+v", ref)
+		t.Errorf("got %+v, want %+v", ref, want)
 	}
 	id := fmt.Sprint(p[2].ID)
 	if got, want := w.touched(), []string{"posts " + id, "tag:all " + id, "tag:even " + id}; !slices.Equal(got, want) {
 		t.Errorf("touched %v, want %v", got, want)
 	}
-	if after := w.post(p[2].ID); after.Pinned == 0 || !after.UpdatedAt.Equal(before.UpdatedAt) {
-		t.Errorf("pinned %d, last updated %v, before %v", after.Pinned, after.UpdatedAt, before.UpdatedAt)
+	after := w.post(p[2].ID)
+	if after.Pinned == 0 {
+		t.Errorf("got the pin %d, want another number", after.Pinned)
+	}
+	if !after.UpdatedAt.Equal(before.UpdatedAt) {
+		t.Errorf("last updated %v, want %v", after.UpdatedAt, before.UpdatedAt)
 	}
 	rows := w.rows()
-	if again := must(w, posts.Pin{Target: p[2]}); !again.Unchanged || again.Revision != 1 || w.rows() != rows {
-		t.Errorf("twice: %+v", again)
+	if again, want := must(w, posts.Pin{Target: p[2]}), unchanged(ref); again != want {
+		t.Errorf("twice: got %+v, want %+v", again, want)
 	}
+	w.wantRows("twice", rows)
 	must(w, posts.Pin{Target: p[3]})
 	must(w, posts.Pin{Target: p[0]})
 	must(w, posts.Pin{Target: p[2]}) // stays where it is
@@ -81,16 +86,17 @@ func TestPinAndUnpin(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.filter, got, c.want)
 		}
 	}
-	if got := must(w, posts.Unpin{Target: p[3], Revision: 1}); got.Revision != 1 || got.Unchanged {
-		t.Errorf("got %+v", got)
+	unpinned := posts.Ref{ID: p[3].ID, Slug: "p3", State: posts.Published, Revision: 1}
+	if got := must(w, posts.Unpin{Target: p[3], Revision: 1}); got != unpinned {
+		t.Errorf("unpinned: got %+v, want %+v", got, unpinned)
 	}
-	if got := must(w, posts.Unpin{Target: p[3]}); !got.Unchanged {
-		t.Errorf("twice: %+v", got)
+	if got, want := must(w, posts.Unpin{Target: p[3]}), unchanged(unpinned); got != want {
+		t.Errorf("unpinned twice: got %+v, want %+v", got, want)
 	}
 	must(w, posts.Unpin{Target: p[2]})
 	must(w, posts.Pin{Target: p[2]})
-	if got := w.titles(posts.Filter{PinnedFirst: true}); got != "P2* P0* P1 P3" {
-		t.Errorf("pinned once more: %s", got)
+	if got, want := w.titles(posts.Filter{PinnedFirst: true}), "P2* P0* P1 P3"; got != want {
+		t.Errorf("pinned once more: got %s, want %s", got, want)
 	}
 }
 
@@ -109,14 +115,12 @@ func TestPinRefuses(t *testing.T) {
 	} {
 		rows := w.rows()
 		if err := run(posts.Target{Post: "nowhere"}, 0); !errors.Is(err, apperr.NotFound) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s of no post: got %v, want %v", name, err, apperr.NotFound)
 		}
 		if err := run(target, 9); !apperr.HasReason(err, posts.RevisionMismatch) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s of another revision: got %v, want the reason %s", name, err, posts.RevisionMismatch)
 		}
-		if w.rows() != rows {
-			t.Errorf("%s: a refusal left a row", name)
-		}
+		w.wantRows(name+" refused", rows)
 	}
 }
 
@@ -128,12 +132,19 @@ func TestAPinIsNoEdit(t *testing.T) {
 	opened := w.post(target.ID)
 	must(w, posts.Pin{Target: target})
 	ref := must(w, posts.Update{Target: target, Revision: opened.Revision, Body: to("Edited."), Title: to("Edited")})
-	if p := w.post(target.ID); ref.Revision != opened.Revision+1 || p.Body != "Edited." || p.Pinned == 0 {
-		t.Errorf("got %+v, the post is %+v", ref, p)
+	if want := opened.Revision + 1; ref.Revision != want {
+		t.Errorf("got %+v, want revision %d", ref, want)
+	}
+	p := w.post(target.ID)
+	if p.Body != "Edited." {
+		t.Errorf("got the text %q, want %q", p.Body, "Edited.")
+	}
+	if p.Pinned == 0 {
+		t.Errorf("got the pin %d, want another number", p.Pinned)
 	}
 	must(w, posts.Unpin{Target: target})
 	if got := must(w, posts.Unpublish{Target: target, Revision: ref.Revision}); got.Unchanged {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want a change", got)
 	}
 }
 
@@ -171,23 +182,23 @@ func TestAPinnedDraftComesFirstOncePublished(t *testing.T) {
 	draft := posts.Target{ID: must(w, posts.Create{Title: "Draft"}).ID}
 	must(w, posts.Pin{Target: draft})
 	if got := w.touched(); got != nil {
-		t.Errorf("touched %v", got)
+		t.Errorf("touched %v, want nothing", got)
 	}
 	first := posts.Filter{PinnedFirst: true}
 	if got := w.titles(first); got != "P0 P1" {
-		t.Errorf("a draft is pinned: %s", got)
+		t.Errorf("a draft is pinned: got %s, want %s", got, "P0 P1")
 	}
 	must(w, posts.Publish{Target: draft, At: to(w.clock.Now().Add(-24 * time.Hour))})
 	if got := w.titles(first); got != "Draft* P0 P1" {
-		t.Errorf("published: %s", got)
+		t.Errorf("published: got %s, want %s", got, "Draft* P0 P1")
 	}
 	must(w, posts.Unpublish{Target: draft})
 	if got := w.titles(first); got != "P0 P1" {
-		t.Errorf("unpublished: %s", got)
+		t.Errorf("unpublished: got %s, want %s", got, "P0 P1")
 	}
 	must(w, posts.Create{Title: "New", Publish: true, Pinned: true})
 	if got := w.titles(first); got != "New* P0 P1" {
-		t.Errorf("a new one: %s", got)
+		t.Errorf("a new one: got %s, want %s", got, "New* P0 P1")
 	}
 }
 
@@ -202,44 +213,53 @@ func TestPinsGoIntoFilesAndBack(t *testing.T) {
 	target := posts.Target{ID: ref.ID}
 	must(w, posts.Pin{Target: target})
 	if got := w.export(ref.ID); got != pinned {
-		t.Errorf("pinned here, it is\n%s", got)
+		t.Errorf("pinned here, it is\n%s\nwant\n%s", got, pinned)
 	}
 	if _, err := try(w, file); !apperr.HasReason(err, posts.Edited) {
-		t.Errorf("the file that does not pin it: %v", err)
+		t.Errorf("the file that does not pin it: got %v, want the reason %s", err, posts.Edited)
 	}
 	again := mustFile(t, "one.md", pinned, nil)
-	if got := must(w, again); !got.Unchanged || got.Revision != 1 {
-		t.Errorf("the file that was exported: %+v", got)
+	if got, want := must(w, again), unchanged(ref); got != want {
+		t.Errorf("the file that was exported: got %+v, want %+v", got, want)
 	}
 	must(w, posts.Unpin{Target: target})
 	if got := w.export(ref.ID); got != text {
-		t.Errorf("unpinned here, it is\n%s", got)
+		t.Errorf("unpinned here, it is\n%s\nwant\n%s", got, text)
 	}
 	again.Force = true
-	if got := must(w, again); got.Revision != 1 || got.Unchanged || w.post(ref.ID).Pinned == 0 {
-		t.Errorf("by force: %+v", got)
+	if got := must(w, again); got != ref {
+		t.Errorf("by force: got %+v, want %+v", got, ref)
 	}
-	if got := must(w, file); got.Revision != 1 || got.Unchanged || w.post(ref.ID).Pinned != 0 {
-		t.Errorf("the file without it, after nothing was edited here: %+v", got)
+	if got := w.post(ref.ID).Pinned; got == 0 {
+		t.Errorf("by force: got the pin %d, want another number", got)
+	}
+	if got := must(w, file); got != ref {
+		t.Errorf("the file without it, after nothing was edited here: got %+v, want %+v", got, ref)
+	}
+	if got := w.post(ref.ID).Pinned; got != 0 {
+		t.Errorf("the file without it, after nothing was edited here: got the pin %d, want none", got)
 	}
 	if got := w.export(ref.ID); got != text {
-		t.Errorf("unpinned by the file, it is\n%s", got)
+		t.Errorf("unpinned by the file, it is\n%s\nwant\n%s", got, text)
 	}
 	both := mustFile(t, "one.md", strings.Replace(pinned, "Text", "Other", 1), nil)
-	if got := must(w, both); got.Revision != 2 || w.post(ref.ID).Pinned == 0 {
-		t.Errorf("the file with another text and a pin: %+v", got)
+	if got := must(w, both); got.Revision != 2 {
+		t.Errorf("the file with another text and a pin: got %+v, want revision 2", got)
+	}
+	if got := w.post(ref.ID).Pinned; got == 0 {
+		t.Errorf("the file with another text and a pin: got the pin %d, want another number", got)
 	}
 	must(w, posts.Unpin{Target: target})
 	must(w, posts.Update{Target: target, Revision: 2, Slug: to("renamed")})
 	if _, err := try(w, both); !apperr.HasReason(err, posts.Edited) {
-		t.Errorf("unpinned and renamed here: %v", err)
+		t.Errorf("unpinned and renamed here: got %v, want the reason %s", err, posts.Edited)
 	}
 	must(w, posts.Pin{Target: target})
 	if got := must(w, both); !got.Unchanged {
-		t.Errorf("pinned here again, as the file says: %+v", got)
+		t.Errorf("pinned here again, as the file says: got %+v, want it unchanged", got)
 	}
 	other := must(w, mustFile(t, "other.md", "---\nis_draft: true\npinned: yes\n---\nText\n", nil))
-	if w.post(other.ID).Pinned == 0 {
-		t.Error("a new file's post is not pinned")
+	if got := w.post(other.ID).Pinned; got == 0 {
+		t.Errorf("a new file's post: got the pin %d, want another number", got)
 	}
 }

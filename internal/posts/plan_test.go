@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -86,12 +88,16 @@ func TestPlansOfWhatReadersAsk(t *testing.T) {
 				// Posts with a tag are found by the tag, and only those are sorted.
 				sorted := name != "tags" && name != "tagged" && strings.Contains(plan, "USE TEMP B-TREE FOR ORDER BY")
 				scanned := name != "tags" && (strings.Contains(plan, "SCAN p;") || strings.Contains(plan, "SCAN posts;"))
-				if sorted || scanned {
-					t.Errorf("%s", plan)
+				if sorted {
+					t.Errorf("got the plan %s, want no sorting", plan)
+				}
+				if scanned {
+					t.Errorf("got the plan %s, want no scan of all posts", plan)
 				}
 			}
-			if (name == "list" || name == "pinned first") && !strings.Contains(strings.Join(plans, ""), "posts_listed") {
-				t.Errorf("%q", plans)
+			listed := name == "list" || name == "pinned first"
+			if listed && !strings.Contains(strings.Join(plans, ""), "posts_listed") {
+				t.Errorf("got the plans %q, want posts_listed in them", plans)
 			}
 		})
 	}
@@ -114,11 +120,17 @@ func TestPreviewIsWhatSavingGives(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Body: &body})
-	if p := w.post(ref.ID); p.HTML != doc.HTML || strings.Count(doc.HTML, pic.Hash) != 2 {
-		t.Errorf("previewed %s\nsaved %s", doc.HTML, p.HTML)
+	if diff := cmp.Diff(doc.HTML, w.post(ref.ID).HTML); diff != "" {
+		t.Errorf("saved (-previewed +saved):\n%s", diff)
 	}
-	if doc, err = posts.Preview(w.ctx, w.replica, 0, "![x](i.png)"); err != nil || strings.Contains(doc.HTML, "<img") {
-		t.Errorf("a new post: %s, %v", doc.HTML, err)
+	if n := strings.Count(doc.HTML, pic.Hash); n != 2 {
+		t.Errorf("the preview has the picture's hash %d times, want 2: %s", n, doc.HTML)
+	}
+	if doc, err = posts.Preview(w.ctx, w.replica, 0, "![x](i.png)"); err != nil {
+		t.Fatalf("a new post: %v", err)
+	}
+	if strings.Contains(doc.HTML, "<img") {
+		t.Errorf("a new post: got %s, want no <img in it", doc.HTML)
 	}
 	_, err = posts.Preview(w.ctx, w.replica, 0, "\x00")
 	repotest.WantFields(t, err, "body")
@@ -151,10 +163,13 @@ func TestPreviewRendersOutsideOfReads(t *testing.T) {
 	}
 	c := &counting{Viewer: w.replica, tb: t}
 	doc, err := posts.Preview(w.ctx, c, 0, body.String())
-	if err != nil || strings.Count(doc.HTML, "<img") != 3 {
-		t.Errorf("got %s, %v", doc.HTML, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(doc.HTML, "<img"); n != 3 {
+		t.Errorf("got %d pictures, want 3, in %s", n, doc.HTML)
 	}
 	if c.views != 4 { // one for the post's list of pictures, and one for each picture
-		t.Errorf("%d read transactions", c.views)
+		t.Errorf("got %d read transactions, want 4", c.views)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/markdown"
 	"blog/internal/media"
 	"blog/internal/posts"
@@ -28,7 +30,7 @@ func (w *world) in(state posts.State, slug string) posts.Ref {
 	}
 	ref := must(w, c)
 	if ref.State != state {
-		w.tb.Fatalf("got %+v", ref)
+		w.tb.Fatalf("got %+v, want the state %s", ref, state)
 	}
 	return ref
 }
@@ -130,9 +132,7 @@ func TestTopicsTouched(t *testing.T) {
 				continue
 			}
 			if before == posts.Draft && name == "unpublish" {
-				if w.rows() != rows {
-					t.Error("unpublishing a draft left a row")
-				}
+				w.wantRows("unpublishing a draft", rows)
 				continue
 			}
 			if got := w.touched(); !slices.Equal(got, want) {
@@ -151,7 +151,7 @@ func TestTopicsTouchedByNewPosts(t *testing.T) {
 			want = seen(ref.ID, ref.Slug, "a", "b")
 		}
 		if got := w.touched(); !slices.Equal(got, want) {
-			t.Errorf("a new one, %s, touches %v", state, got)
+			t.Errorf("a new one, %s, touches %v, want %v", state, got, want)
 		}
 	}
 }
@@ -165,8 +165,8 @@ func TestTopicsTouchedByARelease(t *testing.T) {
 		posts.Release{ID: due.ID, Due: at}); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.touched(); !slices.Equal(got, seen(due.ID, "due", "a", "b")) {
-		t.Errorf("a release touches %v", got)
+	if got, want := w.touched(), seen(due.ID, "due", "a", "b"); !slices.Equal(got, want) {
+		t.Errorf("a release touches %v, want %v", got, want)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestNothingHiddenIsRead(t *testing.T) {
 	hidden := map[string]string{}
 	ref, hidden1 := w.canary("visiblecanary", 10)
 	if ref.State != posts.Published {
-		t.Fatal(ref)
+		t.Fatalf("got %+v, want the state %s", ref, posts.Published)
 	}
 	for i, h := range []struct {
 		word string
@@ -216,28 +216,28 @@ func TestNothingHiddenIsRead(t *testing.T) {
 	})
 	for word := range hidden {
 		if strings.Contains(answers, word) {
-			t.Errorf("%s is read in %s", word, answers)
+			t.Errorf("got %s, want no %s in it", answers, word)
 		}
 	}
 	for _, part := range []string{"title", "slug", "description", "tag", "body"} {
 		if !strings.Contains(answers, "visiblecanary"+part) {
-			t.Errorf("the visible one's %s is not", part)
+			t.Errorf("got %s, want visiblecanary%s in it", answers, part)
 		}
 	}
 	for word, hash := range hidden {
 		public := view(w, func(rd repo.Reader) (bool, error) { return media.Public(w.ctx, rd, hash) })
 		if public {
-			t.Errorf("the picture of %s is public", word)
+			t.Errorf("the picture of %s is public, want it hidden", word)
 		}
 		// The picture of a deleted post stays too, for a day.
 		if _, err := tryView(w, func(rd repo.Reader) (media.Picture, error) {
 			return media.Lookup(w.ctx, rd, hash)
 		}); err != nil {
-			t.Errorf("the picture of %s: %v", word, err)
+			t.Errorf("the picture of %s: got the error %v, want none", word, err)
 		}
 	}
 	if !view(w, func(rd repo.Reader) (bool, error) { return media.Public(w.ctx, rd, hidden1) }) {
-		t.Error("the visible one's is not")
+		t.Error("the picture of visiblecanary is hidden, want it public")
 	}
 }
 
@@ -326,7 +326,7 @@ func TestLists(t *testing.T) {
 		got := view(w, func(rd repo.Reader) (string, error) {
 			list, total, err := posts.List(w.ctx, rd, c.filter)
 			if total != c.total {
-				t.Errorf("%+v: %d in all", c.filter, total)
+				t.Errorf("%+v: got %d in all, want %d", c.filter, total, c.total)
 			}
 			var titles []string
 			for _, c := range list {
@@ -335,7 +335,7 @@ func TestLists(t *testing.T) {
 			return strings.Join(titles, " "), err
 		})
 		if got != c.want {
-			t.Errorf("%+v: %s", c.filter, got)
+			t.Errorf("%+v: got %s, want %s", c.filter, got, c.want)
 		}
 	}
 	mid := w.post(3).Card
@@ -344,15 +344,22 @@ func TestLists(t *testing.T) {
 		p.newer, p.older, err = posts.Neighbours(w.ctx, rd, mid)
 		return p, err
 	})
-	if got.newer.Title != "P0" || got.older.Title != "P1" {
-		t.Errorf("beside P2 are %v and %v", got.newer, got.older)
+	if got.newer.Title != "P0" {
+		t.Errorf("the newer one beside P2 is %s, want P0", got.newer.Title)
+	}
+	if got.older.Title != "P1" {
+		t.Errorf("the older one beside P2 is %s, want P1", got.older.Title)
 	}
 	all := view(w, func(rd repo.Reader) ([]tags.Tag, error) { return tags.All(w.ctx, rd) })
 	shown := view(w, func(rd repo.Reader) ([]tags.Tag, error) { return tags.Visible(w.ctx, rd) })
-	if want := []tags.Tag{
+	want := []tags.Tag{
 		{Label: "all", Count: 4}, {Label: "n0", Count: 1}, {Label: "n1", Count: 1}, {Label: "n2", Count: 1},
 		{Label: "n3", Count: 1},
-	}; !slices.Equal(all, want) || !slices.Equal(shown, want) {
-		t.Errorf("got %v and %v", all, shown)
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("all tags (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("tags that readers see (-want +got):\n%s", diff)
 	}
 }

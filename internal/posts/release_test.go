@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -47,19 +49,26 @@ func TestReleasesWhatIsOverdueAtTheStart(t *testing.T) {
 	w.clock.Advance(3 * time.Hour)
 	w.releaser()
 	repotest.Eventually(t, patience, "two are released", func() bool { return w.released() == 2 })
-	if w.state(ids[0]) != posts.Published || w.state(ids[1]) != posts.Published || w.state(ids[2]) != posts.Scheduled {
-		t.Error("the wrong ones")
+	states := []posts.State{w.state(ids[0]), w.state(ids[1]), w.state(ids[2])}
+	if diff := cmp.Diff([]posts.State{posts.Published, posts.Published, posts.Scheduled}, states); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
 	}
 	p := w.post(ids[0])
-	if p.Revision != 1 || !p.PublishedAt.Equal(w.clock.Now().Add(-2*time.Hour)) || !p.UpdatedAt.Equal(w.clock.Now()) {
-		t.Errorf("got %+v", p)
+	if p.Revision != 1 {
+		t.Errorf("got revision %d, want 1", p.Revision)
+	}
+	if want := w.clock.Now().Add(-2 * time.Hour); !p.PublishedAt.Equal(want) {
+		t.Errorf("published at %v, want %v", p.PublishedAt, want)
+	}
+	if want := w.clock.Now(); !p.UpdatedAt.Equal(want) {
+		t.Errorf("updated at %v, want %v", p.UpdatedAt, want)
 	}
 	// The clock of the test stands still, so the next date wakes nobody. A write does.
 	w.clock.Advance(30 * time.Hour)
 	must(w, posts.Create{Title: "Wakes"})
 	repotest.Eventually(t, patience, "the third", func() bool { return w.state(ids[2]) == posts.Published })
 	if n := w.released(); n != 3 {
-		t.Errorf("%d releases", n)
+		t.Errorf("got %d releases, want 3", n)
 	}
 }
 
@@ -72,8 +81,8 @@ func TestEarlierDateWakesTheReleaser(t *testing.T) {
 	repotest.Eventually(t, patience, "the near one is released", func() bool {
 		return w.state(near.ID) == posts.Published
 	})
-	if w.state(far.ID) != posts.Scheduled {
-		t.Error("the far one is out")
+	if got := w.state(far.ID); got != posts.Scheduled {
+		t.Errorf("the far one is %s, want %s", got, posts.Scheduled)
 	}
 	again := must(w, posts.Publish{Target: posts.Target{ID: far.ID}, At: to(w.clock.Now().Add(100 * time.Millisecond))})
 	w.clock.Advance(100 * time.Millisecond)
@@ -81,7 +90,7 @@ func TestEarlierDateWakesTheReleaser(t *testing.T) {
 		return w.state(again.ID) == posts.Published
 	})
 	if n := w.released(); n != 2 {
-		t.Errorf("%d releases", n)
+		t.Errorf("got %d releases, want 2", n)
 	}
 }
 
@@ -93,22 +102,34 @@ func TestReleaseOnceWhoeverAsks(t *testing.T) {
 	cmd := posts.Release{ID: ref.ID, Due: due}
 	key := repo.WithKey(posts.ReleaseKey(ref.ID, due))
 	if _, err := repo.Write(system, w.primary, cmd, key); !errors.Is(err, apperr.Conflict) {
-		t.Errorf("before its time: %v", err)
+		t.Errorf("before its time: got %v, want %v", err, apperr.Conflict)
 	}
 	if _, err := repo.Write(w.ctx, w.primary, cmd); !errors.Is(err, apperr.Forbidden) {
-		t.Errorf("by the operator: %v", err)
+		t.Errorf("by the operator: got %v, want %v", err, apperr.Forbidden)
 	}
 	w.clock.Advance(time.Hour)
 	first, one, err := repo.Do(system, w.primary, cmd, key)
-	if err != nil || one.Replayed {
+	if err != nil {
 		t.Fatal(err)
 	}
+	if one.Replayed {
+		t.Fatalf("the first time: got %+v, want no replay", one)
+	}
 	second, two, err := repo.Do(system, w.replica, cmd, key)
-	if err != nil || !two.Replayed || first != second || one.Cursor != two.Cursor {
-		t.Errorf("got %+v %+v, %v", second, two, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !two.Replayed {
+		t.Errorf("the second time: got %+v, want a replay", two)
+	}
+	if second != first {
+		t.Errorf("the second time: got %+v, want %+v", second, first)
+	}
+	if two.Cursor != one.Cursor {
+		t.Errorf("the second time: got the cursor %v, want %v", two.Cursor, one.Cursor)
 	}
 	if _, err := repo.Write(system, w.primary, cmd); !errors.Is(err, apperr.Conflict) {
-		t.Errorf("again, with another key: %v", err)
+		t.Errorf("again, with another key: got %v, want %v", err, apperr.Conflict)
 	}
 }
 
@@ -123,7 +144,7 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	// The post is unpublished and scheduled again for the same date before that date comes.
 	must(w, posts.Unpublish{Target: target})
 	if ref = must(w, posts.Publish{Target: target}); ref.State != posts.Scheduled {
-		t.Fatalf("got %+v", ref)
+		t.Fatalf("the same date again: got %+v, want the state %s", ref, posts.Scheduled)
 	}
 	w.clock.Advance(time.Hour)
 	w.releaser()
@@ -132,18 +153,18 @@ func TestSameDateAgainAfterTheRelease(t *testing.T) {
 	w.clock.Advance(-3 * time.Hour)
 	must(w, posts.Unpublish{Target: target})
 	if ref = must(w, posts.Publish{Target: target, At: &due}); ref.State != posts.Published {
-		t.Errorf("got %+v", ref)
+		t.Errorf("by a clock that is behind: got %+v, want the state %s", ref, posts.Published)
 	}
 	// A primary whose clock is behind waits for its own clock, whatever the history has.
 	soon := must(w, posts.Publish{Target: target, At: to(due.Add(time.Millisecond))})
 	if soon.State != posts.Scheduled {
-		t.Errorf("got %+v", soon)
+		t.Errorf("a little later: got %+v, want the state %s", soon, posts.Scheduled)
 	}
 	w.clock.Advance(3*time.Hour + time.Millisecond)
 	must(w, posts.Create{Title: "Wakes"})
 	repotest.Eventually(t, patience, "released again", func() bool { return w.state(ref.ID) == posts.Published })
 	if n := w.released(); n != 2 {
-		t.Errorf("%d releases", n)
+		t.Errorf("got %d releases, want 2", n)
 	}
 }
 
@@ -176,18 +197,27 @@ func TestReleaseIsNoEdit(t *testing.T) {
 	w.releaser()
 	repotest.Eventually(t, patience, "released", func() bool { return w.state(ref.ID) == posts.Published })
 	rows := w.rows()
-	if again := must(w, file); !again.Unchanged || w.rows() != rows {
-		t.Errorf("the same file: %+v", again)
+	want := unchanged(ref)
+	want.State = posts.Published
+	if again := must(w, file); again != want {
+		t.Errorf("the same file: got %+v, want %+v", again, want)
 	}
+	w.wantRows("the same file", rows)
 	file.Raw, file.Body = []byte("b"), "two"
-	if again := must(w, file); again.Revision != 2 || again.State != posts.Published {
-		t.Errorf("the file changed: %+v", again)
+	want.Revision, want.Unchanged = 2, false
+	if again := must(w, file); again != want {
+		t.Errorf("the file changed: got %+v, want %+v", again, want)
 	}
 	got := must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 2, Body: to("three"), PublishedAt: &due})
-	if got.Revision != 3 || got.State != posts.Published {
-		t.Errorf("got %+v", got)
+	want.Revision = 3
+	if got != want {
+		t.Errorf("an edit: got %+v, want %+v", got, want)
 	}
-	if key := posts.ReleaseKey(7, due); !strings.HasPrefix(key, "release:7:20") || len(key) > 200 {
-		t.Errorf("the key %q", key)
+	key := posts.ReleaseKey(7, due)
+	if !strings.HasPrefix(key, "release:7:20") {
+		t.Errorf("got the key %q, want it to begin with %q", key, "release:7:20")
+	}
+	if len(key) > 200 {
+		t.Errorf("the key %q has %d bytes, want at most 200", key, len(key))
 	}
 }

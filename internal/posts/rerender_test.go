@@ -3,12 +3,14 @@ package posts_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/apperr"
 	"blog/internal/markdown"
@@ -49,6 +51,14 @@ func (w *world) stale() int {
 	return w.count("SELECT COUNT(*) FROM posts WHERE renderer <> ?", markdown.Version)
 }
 
+// wantStale checks how many posts are not rendered by this release.
+func (w *world) wantStale(when string, want int) {
+	w.tb.Helper()
+	if got := w.stale(); got != want {
+		w.tb.Errorf("%s: %d posts are left, want %d", when, got, want)
+	}
+}
+
 func TestRendersAgainAfterAnotherRelease(t *testing.T) {
 	w := mustWorld(t)
 	pic := mustUpload(w, 5)
@@ -59,34 +69,38 @@ func TestRendersAgainAfterAnotherRelease(t *testing.T) {
 	must(w, posts.Create{Title: "Draft", Body: "*draft*"})
 	before := []posts.Post{w.post(1), w.post(2)}
 	rows := w.rows()
-	if w.rerender(); w.rows() != rows {
-		t.Error("there was nothing to do")
-	}
+	w.rerender()
+	w.wantRows("nothing to do", rows)
 	w.age("true")
 	w.clock.Advance(time.Hour)
-	if slugs(w.search("oldplain")) != ref.Slug {
-		t.Fatal("not aged")
+	if got := slugs(w.search("oldplain")); got != ref.Slug {
+		t.Fatalf("aged: the old text finds %q, want %q", got, ref.Slug)
 	}
 	w.rerender()
 	for i, p := range before {
-		if got := w.post(p.ID); got.HTML != p.HTML || got.Revision != p.Revision || !got.UpdatedAt.Equal(p.UpdatedAt) ||
-			got.Excerpt != p.Excerpt || got.Minutes != p.Minutes || !slices.Equal(got.Headings, p.Headings) {
-			t.Errorf("%d: %+v, was %+v", i, got, p)
+		if diff := cmp.Diff(p, w.post(p.ID)); diff != "" {
+			t.Errorf("%d (-before +after):\n%s", i, diff)
 		}
 	}
-	if slugs(w.search("fresh")) != ref.Slug || slugs(w.search("oldplain")) != "" || w.stale() != 0 || w.rows() != rows+2 {
-		t.Errorf("%d writes, %d left", w.rows()-rows, w.stale())
+	if got := slugs(w.search("fresh")); got != ref.Slug {
+		t.Errorf("the text finds %q, want %q", got, ref.Slug)
 	}
+	if got := slugs(w.search("oldplain")); got != "" {
+		t.Errorf("the old text finds %q, want nothing", got)
+	}
+	w.wantStale("rendered again", 0)
+	w.wantRows("rendered again", rows+2)
 	if n := w.count("SELECT COUNT(*) FROM writes WHERE name = 'posts.rerender' AND topics <> '[]'"); n != 1 {
-		t.Errorf("%d of the two touch topics", n)
+		t.Errorf("%d of the two touch topics, want 1", n)
 	}
 	// Rendering again is no edit, neither of the post nor of its file.
 	rows = w.rows()
-	if got := must(w, file); !got.Unchanged || w.rows() != rows {
-		t.Errorf("the file: %+v", got)
+	if got, want := must(w, file), unchanged(ref); got != want {
+		t.Errorf("the file: got %+v, want %+v", got, want)
 	}
+	w.wantRows("the file", rows)
 	if n := w.count("SELECT COUNT(*) FROM post_media"); n != 1 {
-		t.Errorf("%d pictures", n)
+		t.Errorf("got %d pictures, want 1", n)
 	}
 }
 
@@ -100,8 +114,12 @@ func TestRenderingAgainGoesOnWhereOnePostFails(t *testing.T) {
 	w.exec("UPDATE posts SET body = ? WHERE slug = 'two'",
 		"|"+strings.Repeat("a|", 300)+"\n|"+strings.Repeat("-|", 300)+"\n")
 	w.rerender()
-	if w.stale() != 1 || w.post(2).HTML != "old" || w.post(3).HTML == "old" {
-		t.Errorf("%d are left", w.stale())
+	w.wantStale("one fails", 1)
+	if got := w.post(2).HTML; got != "old" {
+		t.Errorf("the post that fails: got %q, want %q", got, "old")
+	}
+	if got := w.post(3).HTML; got == "old" {
+		t.Errorf("the post after it: got %q, want it rendered again", got)
 	}
 	_, err := try(w, posts.Rerender{ID: 2, Version: markdown.Version})
 	repotest.WantFields(t, err, "body")
@@ -128,8 +146,12 @@ func TestRenderingAgainSkipsWhatIsDeletedMeanwhile(t *testing.T) {
 	r := repotest.MustOpen(t, o)
 	var log strings.Builder
 	posts.Rerenderer(slog.New(slog.NewTextHandler(&log, nil)))(repotest.As(t.Context(), repo.System), r)
-	if log.Len() > 0 || w.stale() != 0 || w.post(2).HTML == "old" {
-		t.Errorf("%d are left: %s", w.stale(), &log)
+	if log.Len() > 0 {
+		t.Errorf("got the log %s, want none", &log)
+	}
+	w.wantStale("one is deleted", 0)
+	if got := w.post(2).HTML; got == "old" {
+		t.Errorf("the post after it: got %q, want it rendered again", got)
 	}
 }
 
@@ -150,9 +172,8 @@ func TestRenderingAgainEndsBesideAnotherRelease(t *testing.T) {
 		rows := w.rows()
 		w.rerender()
 		w.rerender()
-		if n := w.rows() - rows; n != len(titles) || w.stale() != 0 {
-			t.Errorf("term %d: %d writes, %d posts are left", term, n, w.stale())
-		}
+		w.wantRows(fmt.Sprint("term ", term), rows+len(titles))
+		w.wantStale(fmt.Sprint("term ", term), 0)
 	}
 
 	w.age("true")
@@ -169,16 +190,18 @@ func TestRenderingAgainEndsBesideAnotherRelease(t *testing.T) {
 	ctx, cancel := context.WithTimeout(repotest.As(t.Context(), repo.System), 20*time.Second)
 	defer cancel()
 	posts.Rerenderer(slog.New(slog.DiscardHandler))(ctx, repotest.MustOpen(t, o))
-	if n := w.rows() - rows; n != len(titles) || ctx.Err() != nil {
-		t.Errorf("beside the other release: %d writes, %v", n, ctx.Err())
+	w.wantRows("beside the other release", rows+len(titles))
+	if err := ctx.Err(); err != nil {
+		t.Errorf("beside the other release: got %v, want the task to end", err)
 	}
 
 	for _, version := range []int{markdown.Version - 1, markdown.Version + 1} {
 		rows = w.rows()
 		_, err := try(w, posts.Rerender{ID: 1, Version: version})
-		if !errors.Is(err, apperr.Unavailable) || w.rows() != rows {
-			t.Errorf("version %d: %d writes, %v", version, w.rows()-rows, err)
+		if !errors.Is(err, apperr.Unavailable) {
+			t.Errorf("version %d: got %v, want %v", version, err, apperr.Unavailable)
 		}
+		w.wantRows(fmt.Sprint("version ", version), rows)
 	}
 }
 
@@ -190,15 +213,23 @@ func TestRenderingAgainGivesWayToAnEdit(t *testing.T) {
 		must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Title: to("Two")})
 	})
 	_, err := repo.Write(meanwhile, w.primary, late[posts.Rerender]{posts.Rerender{ID: ref.ID, Version: markdown.Version}})
-	if !apperr.HasReason(err, posts.RevisionMismatch) || w.post(ref.ID).HTML != "old" {
-		t.Errorf("edited meanwhile: %v", err)
+	if !apperr.HasReason(err, posts.RevisionMismatch) {
+		t.Errorf("edited meanwhile: got %v, want the reason %s", err, posts.RevisionMismatch)
+	}
+	if got := w.post(ref.ID).HTML; got != "old" {
+		t.Errorf("edited meanwhile: got %q, want %q", got, "old")
 	}
 	w.rerender()
-	if p := w.post(ref.ID); w.stale() != 0 || p.Revision != 2 || !strings.Contains(p.HTML, "text") {
-		t.Errorf("got %+v", p)
+	w.wantStale("after the edit", 0)
+	p := w.post(ref.ID)
+	if p.Revision != 2 {
+		t.Errorf("after the edit: got revision %d, want 2", p.Revision)
+	}
+	if !strings.Contains(p.HTML, "text") {
+		t.Errorf("after the edit: got %q, want text in it", p.HTML)
 	}
 	if _, err := try(w, posts.Rerender{ID: 99, Version: markdown.Version}); !errors.Is(err, apperr.NotFound) {
-		t.Error(err)
+		t.Errorf("no such post: got %v, want %v", err, apperr.NotFound)
 	}
 }
 
@@ -207,8 +238,12 @@ func TestChangedBetweenPrepareAndApply(t *testing.T) {
 	w := mustWorld(t)
 	file := mustFile(t, "a.md", "---\npublished_at: 2024-05-01\n---\nText[^1]\n\n[^1]: Note\n", nil)
 	ref, err := repo.Write(hook(w.ctx, func() { must(w, file) }), w.primary, late[posts.Import]{file})
-	if err != nil || !ref.Unchanged || ref.ID != 1 {
-		t.Errorf("imported meanwhile: %+v, %v", ref, err)
+	if err != nil {
+		t.Fatalf("imported meanwhile: %v", err)
+	}
+	want := posts.Ref{ID: 1, Slug: "a", State: posts.Published, Revision: 1, Unchanged: true}
+	if ref != want {
+		t.Errorf("imported meanwhile: got %+v, want %+v", ref, want)
 	}
 	changed := file
 	changed.Raw, changed.Body = []byte("x"), "Other[^1]\n\n[^1]: Note"
@@ -216,21 +251,27 @@ func TestChangedBetweenPrepareAndApply(t *testing.T) {
 		must(w, posts.Delete{Target: posts.Target{ID: 1}})
 		must(w, file)
 	}), w.primary, late[posts.Import]{changed})
-	if err != nil || ref.ID != 2 || ref.Revision != 2 {
-		t.Errorf("another post meanwhile: %+v, %v", ref, err)
+	if err != nil {
+		t.Fatalf("another post meanwhile: %v", err)
+	}
+	if want = (posts.Ref{ID: 2, Slug: "a", State: posts.Published, Revision: 2}); ref != want {
+		t.Errorf("another post meanwhile: got %+v, want %+v", ref, want)
 	}
 	// The post retains the ids of its footnotes.
 	html := w.post(2).HTML
 	must(w, posts.Rerender{ID: 2, Version: markdown.Version})
-	if w.post(2).HTML != html {
-		t.Errorf("%s\nbecame %s", html, w.post(2).HTML)
+	if got := w.post(2).HTML; got != html {
+		t.Errorf("rendered again: got\n%s\nwant\n%s", got, html)
 	}
 	update := posts.Update{Target: posts.Target{ID: 2}, Revision: 2, Body: to("mine")}
 	_, err = repo.Write(hook(w.ctx, func() {
 		must(w, posts.Update{Target: posts.Target{ID: 2}, Revision: 2, Body: to("theirs")})
 	}), w.primary, late[posts.Update]{update})
-	if !apperr.HasReason(err, posts.RevisionMismatch) || w.post(2).Body != "theirs" {
-		t.Errorf("edited meanwhile: %v", err)
+	if !apperr.HasReason(err, posts.RevisionMismatch) {
+		t.Errorf("edited meanwhile: got %v, want the reason %s", err, posts.RevisionMismatch)
+	}
+	if got := w.post(2).Body; got != "theirs" {
+		t.Errorf("edited meanwhile: got %q, want %q", got, "theirs")
 	}
 }
 
@@ -259,12 +300,20 @@ func TestPicturesRemovedBetweenPrepareAndApply(t *testing.T) {
 	p := update(stays, func() {
 		once.Do(func() { must(w, posts.Delete{Target: posts.Target{ID: holder.ID}}); w.sweep() })
 	})
-	if !strings.Contains(p.HTML, "<img") || w.count("SELECT COUNT(*) FROM post_media WHERE hash = ?", stays.Hash) != 1 {
-		t.Errorf("deleted with the other post: %s", p.HTML)
+	if !strings.Contains(p.HTML, "<img") {
+		t.Errorf("deleted with the other post: got %s, want <img in it", p.HTML)
+	}
+	if n := w.count("SELECT COUNT(*) FROM post_media WHERE hash = ?", stays.Hash); n != 1 {
+		t.Errorf("deleted with the other post: %d posts show the picture, want 1", n)
 	}
 	p = update(goes, func() { w.clock.Advance(26 * time.Hour); w.sweep() })
-	if strings.Contains(p.HTML, "<img") || !strings.Contains(p.HTML, "text") ||
-		w.count("SELECT COUNT(*) FROM post_media") != 0 {
-		t.Errorf("swept: %s", p.HTML)
+	if strings.Contains(p.HTML, "<img") {
+		t.Errorf("swept: got %s, want no <img in it", p.HTML)
+	}
+	if !strings.Contains(p.HTML, "text") {
+		t.Errorf("swept: got %s, want text in it", p.HTML)
+	}
+	if n := w.count("SELECT COUNT(*) FROM post_media"); n != 0 {
+		t.Errorf("swept: posts show %d pictures, want 0", n)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/posts"
 	"blog/internal/repo"
 )
@@ -31,7 +33,7 @@ func TestFilesComeBack(t *testing.T) {
 			file := mustFile(t, strings.ReplaceAll(name, " ", "-")+".md", text, nil)
 			ref := must(w, file)
 			if got := w.export(ref.ID); got != text {
-				t.Errorf("it came back as %q", got)
+				t.Errorf("it came back as %q, want %q", got, text)
 			}
 			for edit, u := range map[string]posts.Update{
 				"tags": {
@@ -44,14 +46,14 @@ func TestFilesComeBack(t *testing.T) {
 				after := w.post(ref.ID)
 				out := w.export(ref.ID)
 				if out == text {
-					t.Errorf("%s was edited, and the file is what it was", edit)
+					t.Errorf("%s was edited, and the file is what it was, want another than\n%s", edit, text)
 				}
 				again := mustFile(t, file.Path, out, nil)
-				if got := must(w, again); got.ID != ref.ID || !got.Unchanged || got.Revision != ref.Revision {
-					t.Errorf("%s: the exported file is imported as %+v:\n%s", edit, got, out)
+				if got, want := must(w, again), unchanged(ref); got != want {
+					t.Errorf("%s: the exported file is imported as %+v, want %+v:\n%s", edit, got, want, out)
 				}
-				if now := w.post(ref.ID); now.Title != after.Title || now.Body != after.Body || now.Slug != after.Slug {
-					t.Errorf("%s: %+v became %+v", edit, after, now)
+				if diff := cmp.Diff(after, w.post(ref.ID)); diff != "" {
+					t.Errorf("%s: the post after its import (-want +got):\n%s", edit, diff)
 				}
 				if got := w.export(ref.ID); got != out {
 					t.Errorf("%s: then\n%s\ncame back as\n%s", edit, out, got)
@@ -69,6 +71,6 @@ func TestRenamedAndImportedAgain(t *testing.T) {
 	must(w, posts.Update{Target: posts.Target{ID: ref.ID}, Revision: 1, Slug: to("renamed")})
 	must(w, file)
 	if out := w.export(ref.ID); !strings.Contains(out, "slug: renamed") {
-		t.Errorf("it came back as\n%s", out)
+		t.Errorf("it came back as\n%s\nwant %q in it", out, "slug: renamed")
 	}
 }

@@ -105,22 +105,33 @@ func TestSearch(t *testing.T) {
 	w := mustLibrary(t)
 	for query, want := range queries() {
 		r := w.search(query)
-		if !sameSet(slugs(r), want) || r.Total != len(r.List) {
-			t.Errorf("%q finds %q (%d), want %q", query, slugs(r), r.Total, want)
+		if got := slugs(r); !sameSet(got, want) {
+			t.Errorf("%q finds %q, want %q in any order", query, got, want)
+		}
+		if r.Total != len(r.List) {
+			t.Errorf("%q finds %d in all, want the %d of its page", query, r.Total, len(r.List))
 		}
 	}
 	for _, query := range []string{"", "  "} {
-		if r := w.search(query); r.Message != "" || len(r.List) != 0 {
-			t.Errorf("%q: %+v", query, r)
+		r := w.search(query)
+		if r.Message != "" {
+			t.Errorf("%q: got the message %q, want none", query, r.Message)
+		}
+		if len(r.List) != 0 {
+			t.Errorf("%q: got %+v, want no posts", query, r.List)
 		}
 	}
 	for _, query := range []string{"-rows", "OR", "*", "...", `""`, "-", "🎉"} {
-		if r := w.search(query); r.Message == "" || len(r.List) != 0 {
-			t.Errorf("%q: %+v", query, r)
+		r := w.search(query)
+		if r.Message == "" {
+			t.Errorf("%q: got no message, want one", query)
+		}
+		if len(r.List) != 0 {
+			t.Errorf("%q: got %+v, want no posts", query, r.List)
 		}
 	}
 	if got := slugs(w.search("gardening OR rows")); !strings.HasPrefix(got, "garden") {
-		t.Errorf("a title counts more than a text: %s", got)
+		t.Errorf("a title counts more than a text: got %q, want garden first", got)
 	}
 }
 
@@ -152,12 +163,15 @@ func TestSnippets(t *testing.T) {
 	} {
 		r := w.search(query)
 		if len(r.List) != 1 {
-			t.Errorf("%q: %+v", query, r)
+			t.Errorf("%q: got %+v, want one post", query, r)
 			continue
 		}
 		title, snippet := marked(r.List[0].Title), marked(r.List[0].Snippet)
-		if title != want[0] || want[1] != "" && snippet != want[1] {
-			t.Errorf("%q: %s / %s", query, title, snippet)
+		if title != want[0] {
+			t.Errorf("%q: got the title %q, want %q", query, title, want[0])
+		}
+		if want[1] != "" && snippet != want[1] {
+			t.Errorf("%q: got the snippet %q, want %q", query, snippet, want[1])
 		}
 	}
 	must(w, posts.Create{
@@ -165,16 +179,28 @@ func TestSnippets(t *testing.T) {
 	})
 	r := w.search("花見")
 	snippet := marked(r.List[0].Snippet)
-	if n := utf8.RuneCountInString(snippet); n > 210 || !strings.Contains(snippet, "[花見]") ||
-		!strings.HasPrefix(snippet, "…") || !strings.HasSuffix(snippet, "…") {
-		t.Errorf("%d: %s", n, snippet)
+	if n := utf8.RuneCountInString(snippet); n > 210 {
+		t.Errorf("got %d characters, want at most 210: %s", n, snippet)
+	}
+	if !strings.Contains(snippet, "[花見]") {
+		t.Errorf("got %s, want %s in it", snippet, "[花見]")
+	}
+	if !strings.HasPrefix(snippet, "…") {
+		t.Errorf("got %s, want … at its start", snippet)
+	}
+	if !strings.HasSuffix(snippet, "…") {
+		t.Errorf("got %s, want … at its end", snippet)
 	}
 	must(w, posts.Create{
 		Title: "Long words", Body: strings.Repeat("word ", 5000) + "needle " + strings.Repeat("word ", 5000), Publish: true,
 	})
 	r = w.search("needle")
-	if snippet := marked(r.List[0].Snippet); len(snippet) > 400 || !strings.Contains(snippet, "[needle]") {
-		t.Errorf("%s", snippet)
+	snippet = marked(r.List[0].Snippet)
+	if len(snippet) > 400 {
+		t.Errorf("got %d bytes, want at most 400: %s", len(snippet), snippet)
+	}
+	if !strings.Contains(snippet, "[needle]") {
+		t.Errorf("got %s, want %s in it", snippet, "[needle]")
 	}
 }
 
@@ -190,8 +216,11 @@ func TestSearchPages(t *testing.T) {
 			if page == 1<<62 {
 				continue // any result is right, as long as it is no error
 			}
-			if len(r.List) != want || r.Total != 23 {
-				t.Errorf("page %d of %s: %d of %d", page, query, len(r.List), r.Total)
+			if len(r.List) != want {
+				t.Errorf("page %d of %s: got %d posts, want %d", page, query, len(r.List), want)
+			}
+			if r.Total != 23 {
+				t.Errorf("page %d of %s: got %d posts in all, want 23", page, query, r.Total)
 			}
 			if page == 1 || page == 2 {
 				for _, r := range r.List {
@@ -200,7 +229,7 @@ func TestSearchPages(t *testing.T) {
 			}
 		}
 		if len(found) != 23 {
-			t.Errorf("%s: %d on both pages", query, len(found))
+			t.Errorf("%s: got %d posts on both pages, want 23", query, len(found))
 		}
 	}
 }
@@ -229,9 +258,17 @@ func FuzzSearch(f *testing.F) {
 		}
 		for _, r := range r.List {
 			text := marked(r.Title) + marked(r.Snippet)
-			if strings.ContainsAny(text, "\x00\x02\x03") || !utf8.ValidString(text) || strings.Contains(text, "secretword") ||
-				r.Slug == "hidden" {
-				t.Fatalf("%q: %q", query, text)
+			if strings.ContainsAny(text, "\x00\x02\x03") {
+				t.Fatalf("%q: got %q, want no control characters", query, text)
+			}
+			if !utf8.ValidString(text) {
+				t.Fatalf("%q: got %q, want UTF-8", query, text)
+			}
+			if strings.Contains(text, "secretword") {
+				t.Fatalf("%q: got %q, want no word of a hidden post", query, text)
+			}
+			if r.Slug == "hidden" {
+				t.Fatalf("%q: got the post %q, want only visible ones", query, r.Slug)
 			}
 		}
 	})

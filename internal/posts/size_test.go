@@ -90,7 +90,7 @@ func TestCommitsStaySmall(t *testing.T) {
 		t.Helper()
 		t.Logf("%-28s %8d bytes", what, n)
 		if n > limit {
-			t.Errorf("%s changes %d bytes", what, n)
+			t.Errorf("%s changes %d bytes, want at most %d", what, n, limit)
 		}
 	}
 	report("create the longest", w.changed(func() {
@@ -152,6 +152,6 @@ func TestIndexMergesInSmallSteps(t *testing.T) {
 	}
 	t.Logf("the largest of 60 commits with 48 KB each: %d bytes, %d over 1 MB", largest, over)
 	if over > 0 {
-		t.Errorf("%d commits over 1 MB, the largest has %d bytes", over, largest)
+		t.Errorf("%d commits over 1 MB, the largest has %d bytes, want none", over, largest)
 	}
 }

@@ -58,8 +58,12 @@ func TestCheckSlug(t *testing.T) {
 		"hello": "hello", " Hello ": "hello", "a_b.c-d": "a_b.c-d", "Cafe\u0301": "café", "2024": "2024", "日本": "日本",
 		strings.Repeat("é", 100): strings.Repeat("é", 100),
 	} {
-		if got, problem := posts.CheckSlug(slug); got != want || problem != "" {
-			t.Errorf("%q: %q, %s", slug, got, problem)
+		got, problem := posts.CheckSlug(slug)
+		if got != want {
+			t.Errorf("%q: got %q, want %q", slug, got, want)
+		}
+		if problem != "" {
+			t.Errorf("%q: got the problem %q, want none", slug, problem)
 		}
 	}
 	for _, slug := range []string{
@@ -67,8 +71,12 @@ func TestCheckSlug(t *testing.T) {
 		"a#b", "a%20b",
 		"\u0301a", "a\u200bb", "a\u202eb", "a\x00b", "\xff", "🎉", strings.Repeat("é", 101), `a"b`, "a<b",
 	} {
-		if got, problem := posts.CheckSlug(slug); got != "" || problem == "" {
-			t.Errorf("%q is taken as %q", slug, got)
+		got, problem := posts.CheckSlug(slug)
+		if got != "" {
+			t.Errorf("%q: got %q, want no slug", slug, got)
+		}
+		if problem == "" {
+			t.Errorf("%q: got no problem, want one", slug)
 		}
 	}
 }
@@ -79,8 +87,12 @@ func TestCheckPermalink(t *testing.T) {
 		"/über/uns":   "/über/uns",
 		"/u\u0308ber": "/über", "//double//": "/double", "/.well-known/x": "/.well-known/x", "/a:b": "/a:b",
 	} {
-		if got, problem := posts.CheckPermalink(path); got != want || problem != "" {
-			t.Errorf("%q: %q, %s", path, got, problem)
+		got, problem := posts.CheckPermalink(path)
+		if got != want {
+			t.Errorf("%q: got %q, want %q", path, got, want)
+		}
+		if problem != "" {
+			t.Errorf("%q: got the problem %q, want none", path, problem)
 		}
 	}
 	for _, path := range []string{
@@ -88,13 +100,17 @@ func TestCheckPermalink(t *testing.T) {
 		"/a b", "/a<b>",
 		"/a\x00", "/a\nb", "/\xff", "/a\u202eb", "/" + strings.Repeat("x", 300), "/a\u00a0b",
 	} {
-		if got, problem := posts.CheckPermalink(path); got != "" || problem == "" {
-			t.Errorf("%q is taken as %q", path, got)
+		got, problem := posts.CheckPermalink(path)
+		if got != "" {
+			t.Errorf("%q: got %q, want no permalink", path, got)
+		}
+		if problem == "" {
+			t.Errorf("%q: got no problem, want one", path)
 		}
 	}
 	for _, root := range posts.ReservedRoots() {
 		if _, problem := posts.CheckPermalink("/" + root + "/x"); problem == "" {
-			t.Errorf("/%s is free", root)
+			t.Errorf("/%s/x: got no problem, want one", root)
 		}
 	}
 }
@@ -107,24 +123,40 @@ func FuzzSlug(f *testing.F) {
 	f.Add("A\u0300\u0316'\u0301B")
 	f.Fuzz(func(t *testing.T, title string) {
 		slug := posts.Slugify(title)
-		if !utf8.ValidString(slug) || utf8.RuneCountInString(slug) > 100 {
-			t.Fatalf("%q: %q", title, slug)
+		if !utf8.ValidString(slug) {
+			t.Fatalf("Slugify(%q) = %q, want UTF-8", title, slug)
+		}
+		if n := utf8.RuneCountInString(slug); n > 100 {
+			t.Fatalf("Slugify(%q) = %q of %d characters, want at most 100", title, slug, n)
 		}
 		stored, problem := posts.CheckSlug(slug)
-		if slug != "" && !slices.Contains(posts.ReservedSlugs(), slug) && (problem != "" || stored != slug) {
-			t.Fatalf("Slugify(%q) = %q, stored as %q: %s", title, slug, stored, problem)
+		if slug != "" && !slices.Contains(posts.ReservedSlugs(), slug) {
+			if stored != slug {
+				t.Fatalf("Slugify(%q) = %q, stored as %q, want it as it is", title, slug, stored)
+			}
+			if problem != "" {
+				t.Fatalf("Slugify(%q) = %q, with the problem %q, want none", title, slug, problem)
+			}
 		}
 		if again := posts.Slugify(slug); again != slug {
-			t.Fatalf("%q: %q, then %q", title, slug, again)
+			t.Fatalf("Slugify(%q) = %q, want %q, as Slugify(%q)", slug, again, slug, title)
 		}
 		if stored, problem := posts.CheckSlug(title); problem == "" {
-			if again, problem := posts.CheckSlug(stored); again != stored || problem != "" {
-				t.Fatalf("CheckSlug(%q) = %q, then %q: %s", title, stored, again, problem)
+			again, problem := posts.CheckSlug(stored)
+			if again != stored {
+				t.Fatalf("CheckSlug(%q) = %q, want %q, as CheckSlug(%q)", stored, again, stored, title)
+			}
+			if problem != "" {
+				t.Fatalf("CheckSlug(%q) has the problem %q, want none, as CheckSlug(%q)", stored, problem, title)
 			}
 		}
 		if stored, problem := posts.CheckPermalink(title); problem == "" {
-			if again, problem := posts.CheckPermalink(stored); again != stored || problem != "" {
-				t.Fatalf("CheckPermalink(%q) = %q, then %q: %s", title, stored, again, problem)
+			again, problem := posts.CheckPermalink(stored)
+			if again != stored {
+				t.Fatalf("CheckPermalink(%q) = %q, want %q, as CheckPermalink(%q)", stored, again, stored, title)
+			}
+			if problem != "" {
+				t.Fatalf("CheckPermalink(%q) has the problem %q, want none, as CheckPermalink(%q)", stored, problem, title)
 			}
 		}
 	})
@@ -141,11 +173,11 @@ func TestSlugsThatCollide(t *testing.T) {
 		"New": "post-new", "🎉": "post", "Feed.xml": "feed-xml", "Page": "post-page",
 	} {
 		if ref := must(w, posts.Create{Title: title}); ref.Slug != want {
-			t.Errorf("%s: %s", title, ref.Slug)
+			t.Errorf("%s: got %s, want %s", title, ref.Slug, want)
 		}
 	}
 	if ref := must(w, posts.Create{Title: "🎈"}); ref.Slug != "post-2" {
-		t.Errorf("got %s", ref.Slug)
+		t.Errorf("got %s, want %s", ref.Slug, "post-2")
 	}
 }
 
@@ -164,8 +196,14 @@ func (w *world) redirects(want map[string]string) {
 			p, err := posts.BySlug(w.ctx, rd, moved)
 			return "moved to " + p.Title, err
 		})
-		if got != to || (err != nil) != (to == "") || err != nil && !errors.Is(err, apperr.NotFound) {
-			w.tb.Errorf("%s leads to %q, want %q; %v", slug, got, to, err)
+		if got != to {
+			w.tb.Errorf("%s leads to %q, want %q", slug, got, to)
+		}
+		if to == "" && !errors.Is(err, apperr.NotFound) {
+			w.tb.Errorf("%s: got the error %v, want %v", slug, err, apperr.NotFound)
+		}
+		if to != "" && err != nil {
+			w.tb.Errorf("%s: got the error %v, want none", slug, err)
 		}
 	}
 }
@@ -209,12 +247,12 @@ func TestOldSlugs(t *testing.T) {
 	w.redirects(map[string]string{"a": "", "z": ""})
 	// A slug made from a title never uses another post's old address.
 	if ref := must(w, posts.Create{Title: "B", Publish: true}); ref.Slug != "b-2" {
-		t.Errorf("got %s", ref.Slug)
+		t.Errorf("got %s, want %s", ref.Slug, "b-2")
 	}
 	must(w, posts.Publish{Target: a})
 	w.redirects(map[string]string{"b": "moved to A"})
 	if got := must(w, posts.Create{Title: "B", Slug: "b", Publish: true}); got.Slug != "b" {
-		t.Errorf("got %s", got.Slug)
+		t.Errorf("got %s, want %s", got.Slug, "b")
 	}
 	w.redirects(map[string]string{"b": "B"})
 }
@@ -226,20 +264,23 @@ func TestFindByWhatSomebodyTyped(t *testing.T) {
 	ref := must(w, posts.Create{Title: "T", Slug: "über"})
 	for _, target := range []posts.Target{{ID: ref.ID}, {Post: "über"}, {Post: "ÜBER"}, {Post: " U\u0308ber "}} {
 		p, err := tryView(w, func(rd repo.Reader) (posts.Post, error) { return target.Find(w.ctx, rd) })
-		if err != nil || p.ID != ref.ID {
-			t.Errorf("%+v: %v", target, err)
+		if err != nil {
+			t.Errorf("%+v: got the error %v, want none", target, err)
+		}
+		if p.ID != ref.ID {
+			t.Errorf("%+v: got the post %d, want %d", target, p.ID, ref.ID)
 		}
 	}
 	for _, target := range []posts.Target{{}, {ID: 9}, {Post: "uber"}, {Post: "\xff"}} {
 		if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) {
 			return target.Find(w.ctx, rd)
 		}); !errors.Is(err, apperr.NotFound) {
-			t.Errorf("%+v: %v", target, err)
+			t.Errorf("%+v: got the error %v, want %v", target, err, apperr.NotFound)
 		}
 	}
 	if _, err := tryView(w, func(rd repo.Reader) (posts.Post, error) {
 		return posts.BySlug(w.ctx, rd, "Über")
 	}); !errors.Is(err, apperr.NotFound) {
-		t.Errorf("another address: %v", err)
+		t.Errorf("another address: got the error %v, want %v", err, apperr.NotFound)
 	}
 }

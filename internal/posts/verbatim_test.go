@@ -21,9 +21,17 @@ func TestExportOfForeignSigns(t *testing.T) {
 	} {
 		text := w.export(must(w, posts.Create{Title: "T", Body: body}).ID)
 		f, problems := frontmatter.Parse("t.md", []byte(text), time.UTC)
-		if frontmatter.Failed(problems) || f.Verbatim != verbatim || f.Body != body ||
-			strings.Contains(text, "verbatim: true\n") != verbatim {
-			t.Errorf("%q: %s", body, text)
+		if frontmatter.Failed(problems) {
+			t.Errorf("%q: got the problems %v, want none, in %s", body, problems, text)
+		}
+		if f.Verbatim != verbatim {
+			t.Errorf("%q: got verbatim %t, want %t, in %s", body, f.Verbatim, verbatim, text)
+		}
+		if f.Body != body {
+			t.Errorf("got the text %q, want %q", f.Body, body)
+		}
+		if got := strings.Contains(text, "verbatim: true\n"); got != verbatim {
+			t.Errorf("%q: the file says verbatim: %t, want %t: %s", body, got, verbatim, text)
 		}
 	}
 }

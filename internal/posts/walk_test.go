@@ -20,8 +20,11 @@ func TestRandomWalk(t *testing.T) {
 	walk := randomWalk{w, rand.New(rand.NewPCG(1, 2)), mustUpload(w, 3).Hash}
 	for i := range 250 {
 		w.clock.Advance(time.Duration(walk.r.IntN(60)) * time.Minute)
-		if err := walk.step(); errors.Is(err, apperr.Internal) || errors.Is(err, apperr.Unavailable) {
-			t.Fatalf("step %d: %v", i, err)
+		err := walk.step()
+		for _, code := range []apperr.Code{apperr.Internal, apperr.Unavailable} {
+			if errors.Is(err, code) {
+				t.Fatalf("step %d: got %v, want no error of the code %s", i, err, code)
+			}
 		}
 		w.consistent(i)
 	}
@@ -125,7 +128,7 @@ func (w *world) consistent(step int) {
 			"post_media WHERE post_id = p.id)",
 	} {
 		if n := w.count(query); n != 0 {
-			w.tb.Fatalf("after step %d: %d of %s", step, n, what)
+			w.tb.Fatalf("after step %d: %d of %s, want 0", step, n, what)
 		}
 	}
 }

@@ -122,6 +122,20 @@ func (w *world) count(query string, args ...any) int {
 // rows returns how many writes there were.
 func (w *world) rows() int { return w.count("SELECT COUNT(*) FROM writes") }
 
+// wantRows checks how many writes there were.
+func (w *world) wantRows(when string, want int) {
+	w.tb.Helper()
+	if got := w.rows(); got != want {
+		w.tb.Errorf("%s: got %d writes, want %d", when, got, want)
+	}
+}
+
+// unchanged returns the result of a command that has nothing to change in the post of ref.
+func unchanged(ref posts.Ref) posts.Ref {
+	ref.Unchanged = true
+	return ref
+}
+
 // post returns a post by id.
 func (w *world) post(id int64) posts.Post {
 	w.tb.Helper()

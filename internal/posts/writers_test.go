@@ -56,8 +56,10 @@ func TestManyWritersAtOnce(t *testing.T) {
 					}
 					check(ref.ID, title, err)
 				}
-				if errors.Is(err, apperr.Internal) || errors.Is(err, apperr.Unavailable) {
-					t.Errorf("writer %d, round %d: %v", n, i, err)
+				for _, code := range []apperr.Code{apperr.Internal, apperr.Unavailable} {
+					if errors.Is(err, code) {
+						t.Errorf("writer %d, round %d: got %v, want no error of the code %s", n, i, err, code)
+					}
 				}
 			}
 		})

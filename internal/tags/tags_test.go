@@ -3,10 +3,11 @@ package tags_test
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/apperr"
 	"blog/internal/tags"
@@ -24,8 +25,12 @@ func labels() map[string]string {
 
 func TestNormalize(t *testing.T) {
 	for label, want := range labels() {
-		if got, err := tags.Normalize(label); got != want || err != nil {
-			t.Errorf("%q: %q, %v, want %q and no error", label, got, err, want)
+		got, err := tags.Normalize(label)
+		if err != nil {
+			t.Errorf("%q: got the error %v, want none", label, err)
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", label, got, want)
 		}
 	}
 	for _, label := range []string{
@@ -34,26 +39,41 @@ func TestNormalize(t *testing.T) {
 		"\xff", "\ufffd", strings.Repeat("é", 51), "\u200d",
 	} {
 		got, err := tags.Normalize(label)
-		if got != "" || !errors.Is(err, apperr.Invalid) || !utf8.ValidString(err.Error()) {
-			t.Errorf("%q: %q, %v", label, got, err)
+		if got != "" {
+			t.Errorf("%q: got %q, want no label", label, got)
+		}
+		if !errors.Is(err, apperr.Invalid) {
+			t.Errorf("%q: got the error %v, want %v", label, err, apperr.Invalid)
+		}
+		if text := fmt.Sprint(err); !utf8.ValidString(text) {
+			t.Errorf("%q: got the error %q, want UTF-8", label, text)
 		}
 	}
 }
 
 func TestNormalizeAll(t *testing.T) {
 	got, err := tags.NormalizeAll([]string{"b", "A", "a ", "B"})
-	if err != nil || !slices.Equal(got, []string{"b", "a"}) {
-		t.Errorf("got %v, %v, want no error and %v", got, err, []string{"b", "a"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got, err := tags.NormalizeAll(nil); err != nil || got == nil || len(got) != 0 {
-		t.Errorf("none: %v, %v, want no error, not nil and 0 of them", got, err)
+	if diff := cmp.Diff([]string{"b", "a"}, got); diff != "" {
+		t.Errorf("labels (-want +got):\n%s", diff)
+	}
+	if got, err = tags.NormalizeAll(nil); err != nil {
+		t.Fatalf("none: %v", err)
+	}
+	if diff := cmp.Diff([]string{}, got); diff != "" { // not nil
+		t.Errorf("none (-want +got):\n%s", diff)
 	}
 	var many []string
 	for i := range tags.MaxCount {
 		many = append(many, fmt.Sprint("t", i))
 	}
-	if got, err := tags.NormalizeAll(append(many, many...)); err != nil || len(got) != tags.MaxCount {
-		t.Errorf("as many as there can be: %d, %v, want no error and %d", len(got), err, tags.MaxCount)
+	if got, err = tags.NormalizeAll(append(many, many...)); err != nil {
+		t.Fatalf("as many as there can be: %v", err)
+	}
+	if len(got) != tags.MaxCount {
+		t.Errorf("as many as there can be: got %d, want %d", len(got), tags.MaxCount)
 	}
 	if _, err := tags.NormalizeAll(append(many, "more")); !errors.Is(err, apperr.Invalid) {
 		t.Errorf("one more: %v, want %v", err, apperr.Invalid)
@@ -71,15 +91,25 @@ func FuzzNormalize(f *testing.F) {
 		s, err := tags.Normalize(label)
 		if err != nil {
 			if !utf8.ValidString(apperr.From(err).Message) {
-				t.Fatalf("%q: %q", label, err)
+				t.Fatalf("%q: got the error %q, want UTF-8", label, err)
 			}
 			return
 		}
-		if again, err := tags.Normalize(s); again != s || err != nil {
-			t.Fatalf("%q: %q, then %q, %v, want %q and no error", label, s, again, err, s)
+		again, err := tags.Normalize(s)
+		if err != nil {
+			t.Fatalf("%q, of %q: got the error %v, want none", s, label, err)
 		}
-		if s == "" || strings.ContainsAny(s, "/?%&<>\" \x00") || utf8.RuneCountInString(s) > tags.MaxRunes {
-			t.Fatalf("%q: %q", label, s)
+		if again != s {
+			t.Fatalf("%q, of %q: got %q, want it unchanged", s, label, again)
+		}
+		if s == "" {
+			t.Fatalf("%q: got %q, want a label", label, s)
+		}
+		if strings.ContainsAny(s, "/?%&<>\" \x00") {
+			t.Fatalf("%q: got %q, want no character that an address or a page would have to escape", label, s)
+		}
+		if n := utf8.RuneCountInString(s); n > tags.MaxRunes {
+			t.Fatalf("%q: got %q of %d characters, want at most %d", label, s, n, tags.MaxRunes)
 		}
 	})
 }
