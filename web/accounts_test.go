@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/accounts"
 	"blog/internal/repo/repotest"
 	"blog/web"
@@ -24,31 +26,31 @@ func TestTheFirstAuthor(t *testing.T) {
 	before := MustCount(t, w.primary)
 	for range 2 { // opening the link does not use it up
 		a := b.Get(t, link).Must(t, http.StatusOK)
-		if a.header.Get("Cache-Control") != "no-store" || a.attr(t, "meta[name=robots]", "content") != "noindex" {
-			t.Errorf("%v", a.header)
-		}
+		a.expectHeader(t, "Cache-Control", "no-store")
+		a.expectAttr(t, "meta[name=robots]", "content", "noindex")
 	}
-	if after := MustCount(t, w.primary); fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("a GET wrote: %v, then %v", before, after)
+	if diff := cmp.Diff(before, MustCount(t, w.primary)); diff != "" {
+		t.Errorf("rows after a GET (-want +got):\n%s", diff)
 	}
 	typed := b.Get(t, link).with(t, "main form", "email", "no address", "name", "", "password", "short")
 	a := b.Post(t, "/setup", typed).Must(t, http.StatusUnprocessableEntity)
-	if a.find(t, ".field-error").Length() != 3 || a.form(t, "main form").Get("email") != "no address" ||
-		strings.Contains(a.body, "short\"") {
-		t.Errorf("%s", a.text(t, "main"))
-	}
+	a.expectCount(t, ".field-error", 3)
+	a.expectField(t, "main form", "email", "no address")
+	a.expectWithout(t, "short\"")
 	typed = a.with(t, "main form", "email", email, "name", "Ada <b>", "password", password)
 	wrong := url.Values{"token": {"wrong"}, "email": {email}, "name": {"Eve"}, "password": {password}}
 	b.Post(t, "/setup", wrong).Must(t, http.StatusUnprocessableEntity)
 	b.Post(t, "/setup", typed).MustRedirect(t, "/admin")
-	if got := b.Get(t, "/admin").Must(t, http.StatusOK).text(t, ".author-name"); got != "Ada <b>" {
-		t.Errorf("signed in as %q", got)
-	}
+	b.Get(t, "/admin").Must(t, http.StatusOK).expectText(t, ".author-name", "Ada <b>")
 	stranger := MustOpen(t, w.primary)
 	stranger.Get(t, link).Must(t, http.StatusNotFound)
 	stranger.Post(t, "/setup", typed).Must(t, http.StatusNotFound)
-	if n := MustCount(t, w.primary); n["users"] != 1 || n["setup"] != 0 {
-		t.Errorf("%v", n)
+	n := MustCount(t, w.primary)
+	if n["users"] != 1 {
+		t.Errorf("got %d users, want 1", n["users"])
+	}
+	if n["setup"] != 0 {
+		t.Errorf("got %d links for a first author, want 0", n["setup"])
 	}
 }
 
@@ -62,15 +64,14 @@ func TestLoginGivesNothingAway(t *testing.T) {
 	} {
 		for _, n := range []*node{w.primary, w.replica} {
 			a := MustOpen(t, n).Post(t, "/login", form, header("X-Request-Id", "same")).Must(t, http.StatusUnauthorized)
-			if len(a.header["Set-Cookie"]) > 0 || a.form(t, "main form").Get("email") != form.Get("email") {
-				t.Errorf("%v", a.header)
-			}
+			a.expectNoCookie(t)
+			a.expectField(t, "main form", "email", form.Get("email"))
 			pages = append(pages, strings.ReplaceAll(a.body, form.Get("email"), ""))
 		}
 	}
 	for _, p := range pages[1:] {
-		if p != pages[0] {
-			t.Errorf("%s\nis not\n%s", p, pages[0])
+		if diff := cmp.Diff(pages[0], p); diff != "" {
+			t.Errorf("the page of another refusal (-want +got):\n%s", diff)
 		}
 	}
 }
@@ -86,10 +87,9 @@ func TestGuessingIsLimited(t *testing.T) {
 		guess(email, fmt.Sprintf("192.0.2.%d", i)).Must(t, http.StatusUnauthorized)
 	}
 	a := guess(email, "192.0.2.99").Must(t, http.StatusTooManyRequests)
-	if a.header.Get("Retry-After") == "" || a.form(t, "main form").Get("email") != email ||
-		a.find(t, "#form-summary").Length() != 1 {
-		t.Errorf("%v %s", a.header, a.text(t, "main"))
-	}
+	a.expectRetryAfter(t)
+	a.expectField(t, "main form", "email", email)
+	a.expectCount(t, "#form-summary", 1)
 	for i := range 20 { // one network, any account
 		guess(fmt.Sprintf("nobody%d@example.org", i), fmt.Sprintf("2001:db8:0:1::%x", i)).Must(t, http.StatusUnauthorized)
 	}
@@ -104,12 +104,12 @@ func TestSessions(t *testing.T) {
 	w := MustWorld(t)
 	one, two := MustLogin(t, w.primary), MustLogin(t, w.replica)
 	if got := two.Get(t, "/account").Must(t, http.StatusOK).find(t, ".sessions li").Length(); got != 2 {
-		t.Errorf("%d sessions are shown", got)
+		t.Errorf("got %d sessions shown, want 2", got)
 	}
 	// Signed out in one place.
 	one.Post(t, "/logout", nil).MustRedirect(t, "/")
-	if one.Cookie(t, "session") != "" {
-		t.Error("the cookie stays")
+	if got := one.Cookie(t, "session"); got != "" {
+		t.Errorf("got the session's cookie %q, want none", got)
 	}
 	one.Get(t, "/admin").MustRedirect(t, "/login?next=%2Fadmin")
 	two.Get(t, "/admin").Must(t, http.StatusOK)
@@ -120,7 +120,7 @@ func TestSessions(t *testing.T) {
 	w.clock.Advance(20 * 24 * time.Hour)
 	two.Post(t, "/account/renew", nil).MustRedirect(t, "/account")
 	if two.Cookie(t, "session") == old {
-		t.Error("the token is the same")
+		t.Errorf("got the token %q again, want another", old)
 	}
 	thief := MustOpen(t, w.primary)
 	thief.SetCookie(t, "session", old)
@@ -147,12 +147,18 @@ func TestALoginReplacesNoForeignSession(t *testing.T) {
 	login := url.Values{"email": {email}, "password": {password}}
 	b.Post(t, "/login", login).MustRedirect(t, "/admin")
 	first := b.Cookie(t, "session")
-	if first == "chosen-by-somebody-else" || len(first) < 40 {
-		t.Errorf("the token is %q", first)
+	if first == "chosen-by-somebody-else" {
+		t.Errorf("got the token %q, which the browser had, want another", first)
+	}
+	if len(first) < 40 {
+		t.Errorf("got the token %q of %d characters, want at least 40", first, len(first))
 	}
 	b.Post(t, "/login", login).MustRedirect(t, "/admin")
-	if b.Cookie(t, "session") == first || MustCount(t, w.primary)["sessions"] != 1 {
-		t.Error("the session before did not end")
+	if b.Cookie(t, "session") == first {
+		t.Errorf("got the token %q of the session before, want another", first)
+	}
+	if got := MustCount(t, w.primary)["sessions"]; got != 1 {
+		t.Errorf("got %d sessions, want 1: the one before ends", got)
 	}
 	b.Get(t, "/login?next=/posts").MustRedirect(t, "/posts") // a user who is signed in need not do it again
 }
@@ -168,9 +174,8 @@ func TestChangingThePassword(t *testing.T) {
 	} {
 		a := b.Post(t, "/account/password", url.Values{"current": {c.current}, "password": {c.password}}).
 			Must(t, http.StatusUnprocessableEntity)
-		if a.find(t, ".field-error").Length() != 1 || a.find(t, "#f-"+c.field+"-error").Length() != 1 {
-			t.Errorf("%+v: %s", c, a.text(t, "main"))
-		}
+		a.expectCount(t, ".field-error", 1)
+		a.expectCount(t, "#f-"+c.field+"-error", 1)
 	}
 	to := b.Post(t, "/account/password", url.Values{"current": {password}, "password": {"a new long sentence"}}).
 		Must(t, http.StatusSeeOther).header.Get("Location")
@@ -184,6 +189,12 @@ func TestChangingThePassword(t *testing.T) {
 
 func TestCookies(t *testing.T) {
 	t.Parallel()
+	type attributes struct {
+		Path, Domain     string
+		MaxAge           int
+		Secure, HTTPOnly bool
+		SameSite         http.SameSite
+	}
 	for address, want := range map[string]struct {
 		session, position string
 		secure            bool
@@ -203,23 +214,28 @@ func TestCookies(t *testing.T) {
 			cookies[c.Name] = c
 		}
 		session, position := cookies[want.session], cookies[want.position]
-		if len(cookies) != 3 || session == nil || position == nil {
-			t.Fatalf("%s: %v", address, a.header["Set-Cookie"])
+		if len(cookies) != 3 {
+			t.Fatalf("%s: got %d cookies, want 3: %q", address, len(cookies), a.header["Set-Cookie"])
+		}
+		if session == nil {
+			t.Fatalf("%s: got the cookies %q, want %q among them", address, a.header["Set-Cookie"], want.session)
+		}
+		if position == nil {
+			t.Fatalf("%s: got the cookies %q, want %q among them", address, a.header["Set-Cookie"], want.position)
 		}
 		for _, c := range cookies {
-			if c.Secure != want.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" ||
-				c.MaxAge != int(accounts.SessionLife.Seconds()) {
-				t.Errorf("%s: %s", address, c)
+			want := attributes{"/", "", int(accounts.SessionLife.Seconds()), want.secure, true, http.SameSiteLaxMode}
+			got := attributes{c.Path, c.Domain, c.MaxAge, c.Secure, c.HttpOnly, c.SameSite}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: the cookie %s (-want +got):\n%s", address, c.Name, diff)
 			}
 		}
 		if got := a.header.Get("Strict-Transport-Security"); (got != "") != want.secure {
-			t.Errorf("%s: HSTS %q", address, got)
+			t.Errorf("%s: got the Strict-Transport-Security %q, want one: %t", address, got, want.secure)
 		}
 		// The cookies are sent by hand, because this connection is not https.
 		sent := header("Cookie", session.Name+"="+session.Value+"; "+position.Name+"="+position.Value)
-		if got := MustOpen(t, w.primary).Get(t, "/admin", sent).Must(t, http.StatusOK); len(got.header["Set-Cookie"]) > 0 {
-			t.Errorf("%s: %v", address, got.header)
-		}
+		MustOpen(t, w.primary).Get(t, "/admin", sent).Must(t, http.StatusOK).expectNoCookie(t)
 		if want.secure {
 			MustOpen(t, w.primary).Get(t, "/admin", header("Cookie", "session="+session.Value)).Must(t, http.StatusSeeOther)
 		}
@@ -243,19 +259,19 @@ func TestLoginRedirectsNowhereElse(t *testing.T) {
 	} {
 		a := b.Post(t, "/login", url.Values{"email": {email}, "password": {password}, "next": {next}})
 		a.MustRedirect(t, want)
-		if len(a.header["Set-Cookie"]) != 3 {
-			t.Errorf("%q: %v", next, a.header)
+		if got := a.header["Set-Cookie"]; len(got) != 3 {
+			t.Errorf("%q: got %d cookies, want 3: %q", next, len(got), got)
 		}
 		b.Get(t, "/login?next="+url.QueryEscape(next)).MustRedirect(t, want)
 		shown := MustOpen(t, w.primary).Get(t, "/login?next="+url.QueryEscape(next)).Must(t, http.StatusOK)
 		if got := shown.form(t, "main form").Get("next"); got != want {
-			t.Errorf("%q: the form has %q", next, got)
+			t.Errorf("%q: got %q in the form, want %q", next, got, want)
 		}
 	}
 	// An address that is not this site's, behind one that is.
 	stranger := MustOpen(t, w.primary)
 	if got := stranger.Get(t, "//evil.example/admin"); got.status != http.StatusNotFound {
-		t.Errorf("%d to %q", got.status, got.header.Get("Location"))
+		t.Errorf("got %d to %q, want %d", got.status, got.header.Get("Location"), http.StatusNotFound)
 	}
 }
 
@@ -290,10 +306,11 @@ func TestFormsOfOtherSites(t *testing.T) {
 	} {
 		a := MustOpen(t, n).Post(t, "/login", login, c.headers...)
 		if a.status != c.status {
-			t.Errorf("%s: %d", name, a.status)
+			t.Errorf("%s: got status %d, want %d", name, a.status, c.status)
 		}
-		if a.status == http.StatusForbidden && (a.find(t, "h1").Length() != 1 || len(a.header["Set-Cookie"]) > 0) {
-			t.Errorf("%s: %v", name, a.header)
+		if a.status == http.StatusForbidden {
+			a.expectCount(t, "h1", 1)
+			a.expectNoCookie(t)
 		}
 	}
 	for _, path := range []string{

@@ -71,11 +71,12 @@ func TestTheArchiveFollows(t *testing.T) {
 	w := MustWorld(t)
 	b := MustOpen(t, w.replica)
 	empty := b.Get(t, "/archive").Must(t, http.StatusOK)
-	if empty.find(t, ".archive-year").Length() != 0 || empty.text(t, "main .empty") == "" {
-		t.Errorf("without posts: %s", empty.text(t, "main"))
+	empty.expectCount(t, ".archive-year", 0)
+	if empty.text(t, "main .empty") == "" {
+		t.Errorf("without posts: got %q, want words in .empty", empty.text(t, "main"))
 	}
 	if mode := empty.attr(t, "main", "data-live-mode"); mode != "refetch" {
-		t.Errorf("it is live as %q", mode)
+		t.Errorf("got the live mode %q, want %q", mode, "refetch")
 	}
 	s := MustFollow(t, b, empty.attr(t, "main", "data-live-topics"), empty.attr(t, "main", "data-cursor"))
 	due := start().Add(time.Hour)
@@ -83,25 +84,25 @@ func TestTheArchiveFollows(t *testing.T) {
 	id := fmt.Sprintf("post-%d", draft.ID)
 	MustDo(t, w.primary, posts.Create{Title: "Not yet", Publish: true, PublishedAt: &due})
 	if got := MustArchive(t, b); got != "" {
-		t.Errorf("nothing is published, and it has %s", got)
+		t.Errorf("nothing is published: got %q, want nothing", got)
 	}
 	// An author's view of it is not cached for others.
 	if got := MustArchive(t, MustLogin(t, w.replica)); got != "" {
-		t.Errorf("an author sees %s", got)
+		t.Errorf("for an author: got %q, want nothing", got)
 	}
 	MustDo(t, w.primary, posts.Publish{Target: posts.Target{ID: draft.ID}})
 	s.MustBe(t, live.Change, posts.Topic, id, "")
-	if got := MustArchive(t, b); got != "2026\n24 May A draft /posts/a-draft" {
-		t.Errorf("published, it has %s", got)
+	if got, want := MustArchive(t, b), "2026\n24 May A draft /posts/a-draft"; got != want {
+		t.Errorf("published: got %q, want %q", got, want)
 	}
 	MustDo(t, w.primary, posts.Unpublish{Target: posts.Target{ID: draft.ID}})
 	s.MustBe(t, live.Gone, posts.Topic, id, "")
 	if got := MustArchive(t, b); got != "" {
-		t.Errorf("taken back, it has %s", got)
+		t.Errorf("taken back: got %q, want nothing", got)
 	}
 	for _, from := range []string{"/posts", "/"} {
 		if b.Get(t, from).find(t, "a[href='/archive']").Length() == 0 {
-			t.Errorf("%s does not lead there", from)
+			t.Errorf("%s: got no link to /archive, want one", from)
 		}
 	}
 	b.Get(t, "/archive/").MustRedirect(t, "/archive")

@@ -65,17 +65,17 @@ func TestRefusalsSayTheirAssurance(t *testing.T) {
 			return b.Upload(t, "/admin/posts", form, "a.png", MustPNG(t)).Must(t, status).header.Get("X-Durability")
 		}
 		if got := picture(editor("do", "upload"), http.StatusOK); got != "alone" {
-			t.Errorf("a picture rests on %q", got)
+			t.Errorf("a picture rests on %q, want %q", got, "alone")
 		}
 		if got := picture(editor("slug", "taken"), http.StatusUnprocessableEntity); got != "alone" {
-			t.Errorf("a picture with a refused post rests on %q", got)
+			t.Errorf("a picture with a refused post rests on %q, want %q", got, "alone")
 		}
 	}
 	w.role.Set(repotest.Unknown())
 	b := author.On(w.replica)
 	if got := b.Post(t, post+"/delete", url.Values{"revision": {"1"}, "key": {"k"}}).
 		Must(t, http.StatusServiceUnavailable).header.Get("X-Durability"); got != "" {
-		t.Errorf("without a primary an answer rests on %q", got)
+		t.Errorf("without a primary an answer rests on %q, want nothing", got)
 	}
 }
 

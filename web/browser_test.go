@@ -166,11 +166,77 @@ func (a *answer) Must(tb testing.TB, status int) *answer {
 // MustRedirect fails unless the answer redirects to exactly this location.
 func (a *answer) MustRedirect(tb testing.TB, location string) *answer {
 	tb.Helper()
-	if a.status/100 != 3 || a.header.Get("Location") != location {
-		tb.Fatalf("%s: status %d to %q, want a redirect to %q: %.600s", a.path, a.status, a.header.Get("Location"), location,
-			a.text(tb, "main"))
+	if a.status/100 != 3 {
+		tb.Fatalf("%s: status %d, want a redirect to %q: %.600s", a.path, a.status, location, a.text(tb, "main"))
+	}
+	if got := a.header.Get("Location"); got != location {
+		tb.Fatalf("%s: a redirect to %q, want one to %q", a.path, got, location)
 	}
 	return a
+}
+
+// expectHeader compares one header of the answer. No header is "".
+func (a *answer) expectHeader(tb testing.TB, name, want string) {
+	tb.Helper()
+	if got := a.header.Get(name); got != want {
+		tb.Errorf("%s: %s: got %q, want %q", a.path, name, got, want)
+	}
+}
+
+// expectRetryAfter fails unless the answer says when to try again.
+func (a *answer) expectRetryAfter(tb testing.TB) {
+	tb.Helper()
+	if a.header.Get("Retry-After") == "" {
+		tb.Errorf("%s: got no Retry-After in %v, want one", a.path, a.header)
+	}
+}
+
+// expectNoCookie fails if the answer sets a cookie.
+func (a *answer) expectNoCookie(tb testing.TB) {
+	tb.Helper()
+	if got := a.header["Set-Cookie"]; len(got) > 0 {
+		tb.Errorf("%s: got the cookies %q, want none", a.path, got)
+	}
+}
+
+// expectCount compares how many elements match a selector.
+func (a *answer) expectCount(tb testing.TB, selector string, want int) {
+	tb.Helper()
+	if got := a.find(tb, selector).Length(); got != want {
+		tb.Errorf("%s: got %d of %q, want %d: %.600s", a.path, got, selector, want, a.text(tb, "main"))
+	}
+}
+
+// expectText compares the words of the matching elements.
+func (a *answer) expectText(tb testing.TB, selector, want string) {
+	tb.Helper()
+	if got := a.text(tb, selector); got != want {
+		tb.Errorf("%s: the text of %q: got %q, want %q", a.path, selector, got, want)
+	}
+}
+
+// expectAttr compares an attribute of the first matching element.
+func (a *answer) expectAttr(tb testing.TB, selector, name, want string) {
+	tb.Helper()
+	if got := a.attr(tb, selector, name); got != want {
+		tb.Errorf("%s: %s of %q: got %q, want %q", a.path, name, selector, got, want)
+	}
+}
+
+// expectField compares a field of the matching form.
+func (a *answer) expectField(tb testing.TB, form, name, want string) {
+	tb.Helper()
+	if got := a.form(tb, form).Get(name); got != want {
+		tb.Errorf("%s: the field %s of %q: got %q, want %q", a.path, name, form, got, want)
+	}
+}
+
+// expectWithout fails if the body has a text.
+func (a *answer) expectWithout(tb testing.TB, text string) {
+	tb.Helper()
+	if strings.Contains(a.body, text) {
+		tb.Errorf("%s: got %s, want it without %q", a.path, a.body, text)
+	}
 }
 
 // decoded returns the body without its encoding.

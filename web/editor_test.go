@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/posts"
 	"blog/internal/repo/repotest"
@@ -20,7 +22,7 @@ func MustRetain(tb testing.TB, a *answer, typed url.Values) {
 	retained := a.form(tb, "form.editor")
 	for _, field := range []string{"title", "slug", "description", "tags", "body", "published_at"} {
 		if retained.Get(field) != typed.Get(field) {
-			tb.Errorf("%s was %q and is %q", field, typed.Get(field), retained.Get(field))
+			tb.Errorf("%s: got %q, want %q as typed", field, retained.Get(field), typed.Get(field))
 		}
 	}
 }
@@ -39,32 +41,28 @@ func TestWritingWithoutScripts(t *testing.T) {
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 
 		page := b.Get(t, edit).Must(t, http.StatusOK)
-		if page.text(t, ".flash") != "Saved." || page.text(t, "form.editor + *, .page-head .badge") == "" {
-			t.Errorf("after saving: %s", page.text(t, "body"))
+		page.expectText(t, ".flash", "Saved.")
+		if badge := "form.editor + *, .page-head .badge"; page.text(t, badge) == "" {
+			t.Errorf("after saving: got no words in %q of %s, want some", badge, page.text(t, "body"))
 		}
 		action := page.attr(t, "form.editor", "action")
 		pre := b.Post(t, action, page.with(t, "form.editor", "body", "A **preview**.", "do", "preview")).
 			Must(t, http.StatusOK)
-		if pre.text(t, ".preview .prose strong") != "preview" || pre.form(t, "form.editor").Get("body") != "A **preview**." {
-			t.Errorf("the preview is %s", pre.text(t, "main"))
-		}
-		if pre.find(t, "[data-lost]").Length() != 0 {
-			t.Errorf("something is not shown: %s", pre.text(t, "[data-lost]"))
-		}
+		pre.expectText(t, ".preview .prose strong", "preview")
+		pre.expectField(t, "form.editor", "body", "A **preview**.")
+		pre.expectCount(t, "[data-lost]", 0)
 		b.Post(t, action, pre.with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/mine")
 		read := stranger.Get(t, "/posts/mine").Must(t, http.StatusOK)
-		if read.text(t, ".prose strong") != "preview" || read.text(t, ".tags") != "gotwo-words" {
-			t.Errorf("the post reads %s", read.text(t, "article"))
-		}
+		read.expectText(t, ".prose strong", "preview")
+		read.expectText(t, ".tags", "gotwo-words")
 		b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "unpublish")).Must(t, http.StatusSeeOther)
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 
 		b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "published_at", "2026-05-25T09:00", "do", "schedule")).
 			Must(t, http.StatusSeeOther)
-		if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" ||
-			got.form(t, "form.editor").Get("published_at") != "2026-05-25T09:00" {
-			t.Errorf("scheduled: %s", got.text(t, "main"))
-		}
+		scheduled := b.Get(t, edit)
+		scheduled.expectText(t, ".page-head .badge", "Scheduled")
+		scheduled.expectField(t, "form.editor", "published_at", "2026-05-25T09:00")
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusNotFound)
 		// From the list the post is published at once, whatever its date.
 		list := b.Get(t, "/admin").Must(t, http.StatusOK)
@@ -72,9 +70,7 @@ func TestWritingWithoutScripts(t *testing.T) {
 		b.Post(t, action+"/state", list.with(t, row, "do", "publish")).MustRedirect(t, "/admin")
 		stranger.Get(t, "/posts/mine").Must(t, http.StatusOK)
 		stale := b.Post(t, action+"/state", list.with(t, row, "do", "unpublish", "key", "")).Must(t, http.StatusConflict)
-		if stale.find(t, ".summary[role=alert]").Length() != 1 {
-			t.Errorf("a stale list says nothing: %s", stale.text(t, "main"))
-		}
+		stale.expectCount(t, ".summary[role=alert]", 1)
 
 		confirm := b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "delete")).
 			Must(t, http.StatusSeeOther).header.Get("Location")
@@ -94,14 +90,12 @@ func TestPublishingNowDoesNotWait(t *testing.T) {
 	b.Get(t, "/posts/later").Must(t, http.StatusOK)
 	b.Post(t, "/admin/posts", editor("title", "Earlier", "published_at", "2020-02-29T23:59", "do", "publish")).
 		MustRedirect(t, "/posts/earlier")
-	if got := b.Get(t, "/posts/earlier").attr(t, "article time", "datetime"); got != "2020-02-29T23:59:00Z" {
-		t.Errorf("dated %s", got)
-	}
+	b.Get(t, "/posts/earlier").expectAttr(t, "article time", "datetime", "2020-02-29T23:59:00Z")
 	for _, date := range []string{"", "2020-01-01T00:00"} {
 		typed := editor("title", "When", "published_at", date, "do", "schedule")
 		a := b.Post(t, "/admin/posts", typed).Must(t, http.StatusUnprocessableEntity)
-		if a.find(t, "#f-published_at-error").Length() != 1 {
-			t.Errorf("scheduled for %q: %s", date, a.text(t, "main"))
+		if got := a.find(t, "#f-published_at-error").Length(); got != 1 {
+			t.Errorf("scheduled for %q: got %d messages on the date, want 1: %s", date, got, a.text(t, "main"))
 		}
 		MustRetain(t, a, typed)
 	}
@@ -118,16 +112,15 @@ func TestSavingAScheduledPostLeavesItScheduled(t *testing.T) {
 	for _, date := range []string{"", "2026-05-01T10:00"} {
 		a := b.Post(t, action, form.with(t, "form.editor", "published_at", date, "do", "save")).
 			Must(t, http.StatusUnprocessableEntity)
-		if a.find(t, "#f-published_at-error").Length() != 1 {
-			t.Errorf("%q: %s", date, a.text(t, ".summary"))
+		if got := a.find(t, "#f-published_at-error").Length(); got != 1 {
+			t.Errorf("%q: got %d messages on the date, want 1: %s", date, got, a.text(t, ".summary"))
 		}
 	}
 	b.Post(t, action, form.with(t, "form.editor", "published_at", "2026-07-01T10:00", "do", "save")).
 		Must(t, http.StatusSeeOther)
-	if got := b.Get(t, edit); got.text(t, ".page-head .badge") != "Scheduled" ||
-		got.form(t, "form.editor").Get("published_at") != "2026-07-01T10:00" {
-		t.Errorf("%s", got.text(t, "main"))
-	}
+	scheduled := b.Get(t, edit)
+	scheduled.expectText(t, ".page-head .badge", "Scheduled")
+	scheduled.expectField(t, "form.editor", "published_at", "2026-07-01T10:00")
 	MustOpen(t, w.primary).Get(t, "/posts/a-title").Must(t, http.StatusNotFound)
 	b.Post(t, action, b.Get(t, edit).with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/a-title")
 }
@@ -141,7 +134,7 @@ func TestAFormSentTwice(t *testing.T) {
 		b.Post(t, "/admin/posts", form).MustRedirect(t, "/posts/once")
 	}
 	if n := MustCount(t, w.primary)["posts"]; n != 1 {
-		t.Fatalf("%d posts", n)
+		t.Fatalf("got %d posts, want 1", n)
 	}
 	// The same form with other text.
 	form.Set("body", hostileText)
@@ -149,13 +142,17 @@ func TestAFormSentTwice(t *testing.T) {
 	a := b.Post(t, "/admin/posts", form).Must(t, http.StatusConflict)
 	MustRetain(t, a, form)
 	again := a.form(t, "form.editor")
-	if again.Get("key") == form.Get("key") || again.Get("key") == "" || a.find(t, "#form-summary").Length() != 1 {
-		t.Errorf("the key is still %q: %s", again.Get("key"), a.text(t, ".summary"))
+	if got := again.Get("key"); got == form.Get("key") {
+		t.Errorf("got the key %q again, want another", got)
 	}
+	if again.Get("key") == "" {
+		t.Errorf("got the form %v, want a key in it", again)
+	}
+	a.expectCount(t, "#form-summary", 1)
 	again.Set("do", "publish")
 	b.Post(t, "/admin/posts", again).MustRedirect(t, "/posts/twice")
 	if n := MustCount(t, w.primary)["posts"]; n != 2 {
-		t.Errorf("%d posts", n)
+		t.Errorf("got %d posts, want 2", n)
 	}
 	// A key that no write may have is replaced, and nothing else is wrong.
 	a = b.Post(t, "/admin/posts", editor("key", strings.Repeat("k", 300))).Must(t, http.StatusUnprocessableEntity)
@@ -192,20 +189,21 @@ func TestWhatIsWrongIsSaidByField(t *testing.T) {
 				a := b.Post(t, action, c.typed).Must(t, http.StatusUnprocessableEntity)
 				MustRetain(t, a, c.typed)
 				for _, f := range c.fields {
-					if a.find(t, "#f-"+f+"-error").Length() != 1 || a.attr(t, "#f-"+f, "aria-invalid") != "true" {
-						t.Errorf("%s to %s: nothing is said of %s: %s", name, action, f, a.text(t, ".summary"))
+					if got := a.find(t, "#f-"+f+"-error").Length(); got != 1 {
+						t.Errorf("%s to %s: got %d words on %s, want 1: %s", name, action, got, f, a.text(t, ".summary"))
+					}
+					if got := a.attr(t, "#f-"+f, "aria-invalid"); got != "true" {
+						t.Errorf("%s to %s: got aria-invalid %q of %s, want %q", name, action, got, f, "true")
 					}
 				}
 				if got := a.find(t, ".field-error").Length(); got != len(c.fields) {
-					t.Errorf("%s to %s: %d messages: %s", name, action, got, a.text(t, ".summary"))
+					t.Errorf("%s to %s: got %d messages, want %d: %s", name, action, got, len(c.fields), a.text(t, ".summary"))
 				}
-				if a.attr(t, "form.editor", "action") != action {
-					t.Errorf("%s: the form goes to %s", name, a.attr(t, "form.editor", "action"))
-				}
+				a.expectAttr(t, "form.editor", "action", action)
 				said[n] = a.text(t, ".summary")
 			}
 			if said[w.primary] != said[w.replica] {
-				t.Errorf("%s: %q here and %q on the replica", name, said[w.primary], said[w.replica])
+				t.Errorf("%s: got %q on the replica, want %q as here", name, said[w.replica], said[w.primary])
 			}
 		}
 	}
@@ -222,33 +220,36 @@ func TestTwoEditors(t *testing.T) {
 		Must(t, http.StatusSeeOther)
 	typed := mine.with(t, "form.editor", "body", "One\n\nzwei"+hostileText+"Three", "title", "Titel", "do", "save")
 	a := one.Post(t, action, typed).Must(t, http.StatusConflict)
-	if got := a.form(t, "form.conflict"); got.Get("body") != typed.Get("body") || got.Get("title") != "Titel" {
-		t.Errorf("what was typed is %q", got)
+	a.expectField(t, "form.conflict", "body", typed.Get("body"))
+	a.expectField(t, "form.conflict", "title", "Titel")
+	if diff := cmp.Diff("One\n\n2\n\nThree", a.find(t, ".theirs textarea").Text()); diff != "" {
+		t.Errorf("theirs (-want +got):\n%s", diff)
 	}
-	if a.find(t, ".theirs textarea").Text() != "One\n\n2\n\nThree" ||
-		a.attr(t, ".theirs a, a[href='"+edit+"']", "href") != edit {
-		t.Errorf("theirs is %q", a.text(t, ".theirs"))
+	a.expectAttr(t, ".theirs a, a[href='"+edit+"']", "href", edit)
+	a.expectText(t, ".diff-theirs .diff-text", "2")
+	if got := a.text(t, ".diff-mine .diff-text"); !strings.Contains(got, "zwei") {
+		t.Errorf("my side of the difference: got %q, want %q in it", got, "zwei")
 	}
-	if a.text(t, ".diff-theirs .diff-text") != "2" || !strings.Contains(a.text(t, ".diff-mine .diff-text"), "zwei") {
-		t.Errorf("the difference is %s", a.text(t, ".diff"))
-	}
-	if got := MustLoad(t, w.primary, id); got.Title != "Title" || got.Body != "One\n\n2\n\nThree" {
-		t.Errorf("overwritten: %+v", got)
+	stored := MustLoad(t, w.primary, id)
+	if diff := cmp.Diff([]string{"Title", "One\n\n2\n\nThree"}, []string{stored.Title, stored.Body}); diff != "" {
+		t.Errorf("title and body before the second try (-want +got):\n%s", diff)
 	}
 	// Sent again, knowingly.
 	one.Post(t, action, a.with(t, "form.conflict", "do", a.attr(t, "form.conflict button[name=do]", "value"))).
 		Must(t, http.StatusSeeOther)
-	if got := MustLoad(t, w.primary, id); got.Title != "Titel" || !strings.Contains(got.Body, "zwei") {
-		t.Errorf("not overwritten: %+v", got)
+	stored = MustLoad(t, w.primary, id)
+	if stored.Title != "Titel" {
+		t.Errorf("sent again: got the title %q, want %q", stored.Title, "Titel")
+	}
+	if !strings.Contains(stored.Body, "zwei") {
+		t.Errorf("sent again: got the body %q, want %q in it", stored.Body, "zwei")
 	}
 	// One of them deletes the post.
 	typed = two.Get(t, edit).with(t, "form.editor", "body", "Still typing"+hostileText, "do", "publish")
 	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: id}})
 	a = two.Post(t, action, typed).Must(t, http.StatusConflict)
 	MustRetain(t, a, typed)
-	if a.attr(t, "form.editor", "action") != "/admin/posts" {
-		t.Errorf("the form goes to %s", a.attr(t, "form.editor", "action"))
-	}
+	a.expectAttr(t, "form.editor", "action", "/admin/posts")
 	two.Post(t, "/admin/posts", a.with(t, "form.editor", "do", "publish")).MustRedirect(t, "/posts/title")
 }
 
@@ -265,16 +266,16 @@ func TestASessionThatEndsWhileWriting(t *testing.T) {
 		b.Post(t, "/account/logout-all", nil).MustRedirect(t, "/login")
 		a := b.Post(t, action, typed).Must(t, http.StatusUnauthorized)
 		MustRetain(t, a, typed)
-		if a.attr(t, "form.editor", "action") != action || a.form(t, "form.editor").Get("key") != typed.Get("key") ||
-			a.find(t, ".summary a[href='/login']").Length() == 0 {
-			t.Errorf("%s: %s", action, a.text(t, "body"))
+		a.expectAttr(t, "form.editor", "action", action)
+		a.expectField(t, "form.editor", "key", typed.Get("key"))
+		if a.find(t, ".summary a[href='/login']").Length() == 0 {
+			t.Errorf("%s: got no link to /login in %s, want one", action, a.text(t, "body"))
 		}
-		if known := a.text(t, ".page-head .badge"); known != "" && action != "/admin/posts" {
-			t.Errorf("the post is said to be %q", known)
+		if action != "/admin/posts" { // what the post is, is for its author
+			a.expectText(t, ".page-head .badge", "")
 		}
-		if strings.Contains(a.body, "Secret title") || strings.Contains(a.body, "Its text") {
-			t.Error("somebody who is not signed in sees the post")
-		}
+		a.expectWithout(t, "Secret title")
+		a.expectWithout(t, "Its text")
 		// The author signs in in another tab.
 		b.Post(t, "/login", url.Values{"email": {email}, "password": {password}}).MustRedirect(t, "/admin")
 		b.Post(t, action, a.with(t, "form.editor", "do", "publish")).Must(t, http.StatusSeeOther)
@@ -315,10 +316,9 @@ func TestAnEditorWithoutAPrimary(t *testing.T) {
 	for _, to := range []string{"/admin/posts", action} {
 		a := b.Post(t, to, typed).Must(t, http.StatusServiceUnavailable)
 		MustRetain(t, a, typed)
-		if a.header.Get("Retry-After") == "" || a.form(t, "form.editor").Get("key") != typed.Get("key") ||
-			a.find(t, ".summary.warning").Length() != 1 {
-			t.Errorf("%v %s", a.header, a.text(t, "main"))
-		}
+		a.expectRetryAfter(t)
+		a.expectField(t, "form.editor", "key", typed.Get("key"))
+		a.expectCount(t, ".summary.warning", 1)
 		up := b.Upload(t, to, typed, "a.png", MustPNG(t)).Must(t, http.StatusServiceUnavailable)
 		MustRetain(t, up, typed)
 	}
@@ -331,15 +331,20 @@ func TestAnEditorWithoutAPrimary(t *testing.T) {
 		"/account/password": {"current": {password}, "password": {"a new long sentence"}},
 	} {
 		a := b.Post(t, path, form).Must(t, http.StatusServiceUnavailable)
-		if a.header.Get("Retry-After") == "" || b.Cookie(t, "session") == "" {
-			t.Errorf("%s: %v", path, a.header)
+		a.expectRetryAfter(t)
+		if b.Cookie(t, "session") == "" {
+			t.Errorf("%s: got the browser without a session, want it signed in: %q", path, a.header["Set-Cookie"])
 		}
 	}
 	b.Get(t, "/admin").Must(t, http.StatusOK) // reads go on
-	if got := MustLoad(t, w.primary, id); got.Body != "Text" || !got.Visible() {
-		t.Errorf("something was saved: %+v", got)
+	stored := MustLoad(t, w.primary, id)
+	if stored.Body != "Text" {
+		t.Errorf("got the body %q, want %q, as nothing is saved", stored.Body, "Text")
 	}
-	if !strings.Contains(w.replica.log.String(), apperr.NoPrimary) {
-		t.Error("the log does not say why")
+	if !stored.Visible() {
+		t.Errorf("got %+v, want it visible, as nothing is saved", stored)
+	}
+	if log := w.replica.log.String(); !strings.Contains(log, apperr.NoPrimary) {
+		t.Errorf("got the log %s, want the reason %q in it", log, apperr.NoPrimary)
 	}
 }

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/posts"
 	"blog/internal/repo"
@@ -31,9 +34,10 @@ func MustReady(tb testing.TB, n *node, status int) ready {
 	if err := json.Unmarshal([]byte(a.body), &r); err != nil {
 		tb.Fatal(err)
 	}
-	if a.header.Get("Content-Type") != "application/json" || a.header.Get("Cache-Control") != "no-store" ||
-		(a.header.Get("Retry-After") != "") != (status == http.StatusServiceUnavailable) {
-		tb.Errorf("%v", a.header)
+	a.expectHeader(tb, "Content-Type", "application/json")
+	a.expectHeader(tb, "Cache-Control", "no-store")
+	if got, later := a.header.Get("Retry-After"), status == http.StatusServiceUnavailable; (got != "") != later {
+		tb.Errorf("/readyz: got status %d and the Retry-After %q, want one: %t", status, got, later)
 	}
 	b.Do(tb, http.MethodHead, "/readyz", nil).Must(tb, status)
 	b.Get(tb, "/health").Must(tb, http.StatusOK) // whatever the state of the database
@@ -44,20 +48,30 @@ func TestReadiness(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	for writing, n := range map[string]*node{"fit": w.primary, "elsewhere": w.replica} {
-		if r := MustReady(t, n, http.StatusOK); !r.Ready || r.Reason != "" || r.Writing != writing || r.Seen.IsZero() {
-			t.Errorf("%+v, want it ready and writing %q", r, writing)
+		r := MustReady(t, n, http.StatusOK)
+		if diff := cmp.Diff(ready{Ready: true, Writing: writing, Seen: r.Seen}, r); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if r.Seen.IsZero() {
+			t.Errorf("got %+v, want it to say when that was seen", r)
 		}
 	}
 	w.role.Set(repotest.Unknown())
-	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready || !strings.Contains(r.Reason, "no primary") ||
-		r.Writing != "no_primary" {
-		t.Errorf("without a primary: %+v", r)
+	r := MustReady(t, w.replica, http.StatusOK)
+	if diff := cmp.Diff(ready{Ready: true, Reason: r.Reason, Writing: "no_primary", Seen: r.Seen}, r); diff != "" {
+		t.Errorf("without a primary (-want +got):\n%s", diff)
+	}
+	if want := "no primary"; !strings.Contains(r.Reason, want) {
+		t.Errorf("without a primary: got the reason %q, want %q in it", r.Reason, want)
 	}
 	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
 	w.replica.site.Leave()
-	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready ||
-		!strings.Contains(r.Reason, "shutting down") {
-		t.Errorf("leaving: %+v", r)
+	r = MustReady(t, w.replica, http.StatusServiceUnavailable)
+	if r.Ready {
+		t.Errorf("leaving: got %+v, want it not ready", r)
+	}
+	if want := "shutting down"; !strings.Contains(r.Reason, want) {
+		t.Errorf("leaving: got the reason %q, want %q in it", r.Reason, want)
 	}
 	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK) // a reader who is here is served to the end
 }
@@ -69,13 +83,17 @@ func TestANodeThatShallGetNoReadersYet(t *testing.T) {
 	reason, none := "it has just started", ""
 	why.Store(&reason)
 	w := MustWorld(t, func(o *web.Options) { o.NotYet = func() string { return *why.Load() } })
-	if r := MustReady(t, w.replica, http.StatusServiceUnavailable); r.Ready || r.Reason != reason {
-		t.Errorf("%+v", r)
+	r := MustReady(t, w.replica, http.StatusServiceUnavailable)
+	if r.Ready {
+		t.Errorf("got %+v, want it not ready", r)
+	}
+	if r.Reason != reason {
+		t.Errorf("got the reason %q, want %q", r.Reason, reason)
 	}
 	MustOpen(t, w.replica).Get(t, "/").Must(t, http.StatusOK)
 	why.Store(&none)
-	if r := MustReady(t, w.replica, http.StatusOK); !r.Ready {
-		t.Errorf("%+v", r)
+	if r = MustReady(t, w.replica, http.StatusOK); !r.Ready {
+		t.Errorf("got %+v, want it ready", r)
 	}
 }
 
@@ -83,15 +101,20 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
 	n := w.MustNode(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Unknown()), true)
-	if r := MustReady(t, n, http.StatusServiceUnavailable); r.Ready || r.Reason != "no database yet" {
-		t.Errorf("%+v", r)
+	r := MustReady(t, n, http.StatusServiceUnavailable)
+	if r.Ready {
+		t.Errorf("got %+v, want it not ready", r)
+	}
+	if want := "no database yet"; r.Reason != want {
+		t.Errorf("got the reason %q, want %q", r.Reason, want)
 	}
 	b := MustOpen(t, n)
 	// Every request is answered with the reason.
 	expectReason := func(a *answer) {
 		t.Helper()
-		if got := a.text(t, "main"); !strings.Contains(got, "The database has not arrived on this node yet.") {
-			t.Errorf("%s gives no reason: %s", a.path, got)
+		want := "The database has not arrived on this node yet."
+		if got := a.text(t, "main"); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want the reason %q in it", a.path, got, want)
 		}
 	}
 	for _, path := range []string{
@@ -99,10 +122,10 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 		"/admin", "/account", "/archive", "/robots.txt", "/sitemap.xml", "/live?topics=posts&after=0",
 	} {
 		a := b.Get(t, path).Must(t, http.StatusServiceUnavailable)
-		if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" ||
-			a.attr(t, "main .button", "href") != path || strings.Contains(a.body, "sqlite") {
-			t.Errorf("%s: %v %s", path, a.header, a.text(t, "main"))
-		}
+		a.expectRetryAfter(t)
+		a.expectHeader(t, "Cache-Control", "no-store")
+		a.expectAttr(t, "main .button", "href", path)
+		a.expectWithout(t, "sqlite")
 		expectReason(a)
 	}
 	expectReason(b.Post(t, "/login", url.Values{"email": {"a@b.example"}, "password": {"x"}}).
@@ -110,7 +133,7 @@ func TestANodeWhoseDatabaseHasNotArrived(t *testing.T) {
 	expectReason(b.Post(t, "/logout", nil).Must(t, http.StatusServiceUnavailable))
 	expectReason(b.Get(t, "//evil.example/x").Must(t, http.StatusServiceUnavailable))
 	if got := b.Get(t, "//evil.example/x").attr(t, "main .button", "href"); strings.HasPrefix(got, "//") {
-		t.Errorf("the way back leads to %s", got)
+		t.Errorf("the way back leads to %q, want an address of this site", got)
 	}
 }
 
@@ -122,8 +145,14 @@ func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	n := w.MustNode(t, w.path, repotest.NewNode(repotest.Primary()), true)
 	repotest.Eventually(t, patience, "it says that it cannot write, and the log says why", func() bool {
 		r := MustReady(t, n, http.StatusOK)
-		if !r.Ready || r.Reason != "" || r.Writing != "failing" && r.Writing != "not_yet" {
-			t.Errorf("%+v", r)
+		if !r.Ready {
+			t.Errorf("got %+v, want it ready", r)
+		}
+		if r.Reason != "" {
+			t.Errorf("got the reason %q, want none", r.Reason)
+		}
+		if want := []string{"failing", "not_yet"}; !slices.Contains(want, r.Writing) {
+			t.Errorf("got writing %q, want one of %q", r.Writing, want)
 		}
 		return r.Writing == "failing" && strings.Contains(n.log.String(), "journal mode")
 	})
@@ -131,8 +160,11 @@ func TestReadinessGivesNoDetailsAway(t *testing.T) {
 	for range 10 {
 		MustReady(t, n, http.StatusOK)
 	}
-	if got := strings.Count(n.log.String(), "msg=readiness"); lines == 0 || got > lines+1 {
-		t.Errorf("said %d times, then %d times", lines, got)
+	if lines == 0 {
+		t.Errorf("got no line on the readiness in the log, want one: %s", n.log.String())
+	}
+	if got := strings.Count(n.log.String(), "msg=readiness"); got > lines+1 {
+		t.Errorf("said %d times, then %d times, want at most one more", lines, got)
 	}
 }
 
@@ -152,8 +184,12 @@ func TestReadyWhileTheWriterIsHeld(t *testing.T) {
 		})
 		written <- err
 	}()
-	if r := MustReady(t, w.primary, http.StatusOK); !r.Ready || r.Writing != "fit" {
-		t.Errorf("%+v, want it ready, and fit as it was seen last", r)
+	r := MustReady(t, w.primary, http.StatusOK)
+	if !r.Ready {
+		t.Errorf("got %+v, want it ready", r)
+	}
+	if r.Writing != "fit" {
+		t.Errorf("got writing %q, want %q, as it was seen last", r.Writing, "fit")
 	}
 	if err := lock.Rollback(); err != nil {
 		t.Error(err)
@@ -179,10 +215,10 @@ func TestFaults(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	armed.Store(true)
 	a := b.Get(t, "/account", header("X-Request-Id", "my-own.id_1")).Must(t, http.StatusInternalServerError)
-	if a.text(t, ".request-id code") != "my-own.id_1" || a.header.Get("X-Request-Id") != "my-own.id_1" ||
-		strings.Contains(a.body, "clock") || a.attr(t, "meta[name=robots]", "content") != "noindex" {
-		t.Errorf("%v %s", a.header, a.text(t, "main"))
-	}
+	a.expectText(t, ".request-id code", "my-own.id_1")
+	a.expectHeader(t, "X-Request-Id", "my-own.id_1")
+	a.expectWithout(t, "clock")
+	a.expectAttr(t, "meta[name=robots]", "content", "noindex")
 	// In any case what was typed is shown again.
 	armed.Store(false)
 	typed := editor("body", hostileText)
@@ -190,24 +226,26 @@ func TestFaults(t *testing.T) {
 		"CREATE TRIGGER fault BEFORE INSERT ON posts BEGIN SELECT RAISE(ABORT, 'a secret fault'); END")
 	a = b.Post(t, "/admin/posts", typed).Must(t, http.StatusInternalServerError)
 	MustRetain(t, a, typed)
-	if strings.Contains(a.body, "secret") || a.find(t, "#form-summary").Length() != 1 {
-		t.Errorf("%s", a.text(t, "main"))
-	}
+	a.expectWithout(t, "secret")
+	a.expectCount(t, "#form-summary", 1)
 	repotest.MustExec(t, w.path, "UPDATE posts SET labels = 'x', updated_at = 'never' WHERE id = ?", ref.ID)
 	a = MustOpen(t, w.primary).Get(t, "/posts/title").Must(t, http.StatusInternalServerError)
-	if a.header.Get("ETag") != "" || a.header.Get("Cache-Control") != "no-store" || strings.Contains(a.body, "never") {
-		t.Errorf("%v %s", a.header, a.text(t, "main"))
-	}
+	a.expectHeader(t, "ETag", "")
+	a.expectHeader(t, "Cache-Control", "no-store")
+	a.expectWithout(t, "never")
 	log := w.primary.log.String()
 	for want, times := range map[string]int{"my-own.id_1": 1, "the clock": 1, "stored time": 1} {
 		if got := strings.Count(log, want); got != times {
-			t.Errorf("%q is %d times in the log", want, got)
+			t.Errorf("got %q %d times in the log, want %d: %s", want, got, times, log)
 		}
 	}
 	for _, id := range []string{"", strings.Repeat("x", 65), "a b", "ä", `"`} {
-		if got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id"); got == id ||
-			len(got) < 14 {
-			t.Errorf("the id %q becomes %q", id, got)
+		got := MustOpen(t, w.primary).Get(t, "/", header("X-Request-Id", id)).header.Get("X-Request-Id")
+		if got == id {
+			t.Errorf("the id %q: got it back, want another", id)
+		}
+		if len(got) < 14 {
+			t.Errorf("the id %q: got %q of %d characters, want at least 14", id, got, len(got))
 		}
 	}
 }
@@ -228,7 +266,7 @@ func TestAnEditOfADraftTouchesNoPage(t *testing.T) {
 	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: ref.ID}})
 	for _, p := range pages {
 		if got := b.Get(t, p).header.Get("ETag"); got != before[p] {
-			t.Errorf("%s has changed", p)
+			t.Errorf("%s: got the ETag %s, want %s as before", p, got, before[p])
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/go-chi/chi/v5"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/posts"
 )
@@ -45,21 +46,27 @@ func TestReadingWritesNothing(t *testing.T) {
 			for _, path := range everything(ref.ID) {
 				for _, method := range []string{http.MethodGet, http.MethodHead} {
 					a := b.Do(t, method, path, nil)
-					if a.status >= 500 || a.status == http.StatusMethodNotAllowed {
-						t.Errorf("%s %s: %d", method, path, a.status)
+					if a.status >= 500 {
+						t.Errorf("%s %s: got status %d, want one below 500", method, path, a.status)
 					}
-					if b.Cookie(t, "session") == "" && len(a.header["Set-Cookie"]) > 0 {
-						t.Errorf("%s %s: a stranger gets %v", method, path, a.header["Set-Cookie"])
+					if a.status == http.StatusMethodNotAllowed {
+						t.Errorf("%s %s: got status %d, want the method allowed", method, path, a.status)
 					}
-					if method == http.MethodHead && a.body != "" {
-						t.Errorf("HEAD %s has a body", path)
+					if b.Cookie(t, "session") == "" {
+						a.expectNoCookie(t)
+					}
+					if method == http.MethodGet {
+						continue
+					}
+					if a.body != "" {
+						t.Errorf("HEAD %s: got the body %.300q, want none", path, a.body)
 					}
 				}
 			}
 		}
 	}
-	if after := MustCount(t, w.primary); fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Errorf("before %v, after %v", before, after)
+	if diff := cmp.Diff(before, MustCount(t, w.primary)); diff != "" {
+		t.Errorf("rows (-before +after):\n%s", diff)
 	}
 }
 
@@ -73,28 +80,42 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		for _, path := range everything(ref.ID) {
 			a := b.Get(t, path)
 			h := a.header
-			if !strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; ") ||
-				strings.Contains(h.Get("Content-Security-Policy"), "unsafe") ||
-				h.Get("Referrer-Policy") != "strict-origin-when-cross-origin" || h.Get("X-Content-Type-Options") != "nosniff" ||
-				h.Get("X-Request-Id") == "" {
-				t.Errorf("%s: %v", path, h)
+			policy := h.Get("Content-Security-Policy")
+			if want := "default-src 'none'; "; !strings.HasPrefix(policy, want) {
+				t.Errorf("%s: got the policy %q, want it to begin with %q", path, policy, want)
 			}
-			if a.body != "" && h.Get("Content-Type") == "" {
-				t.Errorf("%s has no type", path)
+			if strings.Contains(policy, "unsafe") {
+				t.Errorf("%s: got the policy %q, want it without %q", path, policy, "unsafe")
 			}
-			if !slices.Contains([]string{"/health", "/readyz"}, path) && !strings.Contains(h.Get("Vary"), "Cookie") {
-				t.Errorf("%s does not vary: %v", path, h)
+			a.expectHeader(t, "Referrer-Policy", "strict-origin-when-cross-origin")
+			a.expectHeader(t, "X-Content-Type-Options", "nosniff")
+			if h.Get("X-Request-Id") == "" {
+				t.Errorf("%s: got the headers %v, want X-Request-Id among them", path, h)
 			}
-			if b.Cookie(t, "session") != "" && strings.HasPrefix(h.Get("Cache-Control"), "public") {
-				t.Errorf("%s of an author is public: %v", path, h)
+			if a.body != "" {
+				if h.Get("Content-Type") == "" {
+					t.Errorf("%s: got a body without a type, want Content-Type in %v", path, h)
+				}
 			}
-			if a.status/100 == 3 && !strings.HasPrefix(h.Get("Location"), "/") {
-				t.Errorf("%s leads to %s", path, h.Get("Location"))
+			if !slices.Contains([]string{"/health", "/readyz"}, path) {
+				if got := h.Get("Vary"); !strings.Contains(got, "Cookie") {
+					t.Errorf("%s: got Vary %q, want Cookie in it", path, got)
+				}
+			}
+			if b.Cookie(t, "session") != "" {
+				if got := h.Get("Cache-Control"); strings.HasPrefix(got, "public") {
+					t.Errorf("%s of an author: got Cache-Control %q, want it not public", path, got)
+				}
+			}
+			if a.status/100 == 3 {
+				if got := h.Get("Location"); !strings.HasPrefix(got, "/") {
+					t.Errorf("%s leads to %q, want an address of this site", path, got)
+				}
 			}
 			if strings.HasPrefix(h.Get("Content-Type"), "text/html") && a.status != http.StatusSeeOther &&
 				a.status != http.StatusMovedPermanently {
 				a.find(t, "script:not([src]), [style], style").Each(func(_ int, s *goquery.Selection) {
-					t.Errorf("%s has %s inline", path, goquery.NodeName(s))
+					t.Errorf("%s: got %s inline, want none", path, goquery.NodeName(s))
 				})
 			}
 		}
@@ -112,7 +133,7 @@ func TestOtherMethods(t *testing.T) {
 		for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch, "BREW"} {
 			a := b.Do(t, method, path, nil).Must(t, http.StatusMethodNotAllowed)
 			if got := strings.Join(a.header["Allow"], " "); got != allow {
-				t.Errorf("%s %s allows %q", method, path, got)
+				t.Errorf("%s %s: got %q allowed, want %q", method, path, got, allow)
 			}
 		}
 	}
@@ -144,18 +165,17 @@ func TestScriptsAreText(t *testing.T) {
 			a := who.Get(t, path, header("User-Agent", evil), header("X-Request-Id", evil), header("X-Forwarded-Host", evil),
 				header("Referer", evil))
 			if a.status >= 500 {
-				t.Errorf("%s: %d", path, a.status)
+				t.Errorf("%s: got status %d, want one below 500", path, a.status)
 			}
-			if strings.Contains(a.body, "<script>") || strings.Contains(a.body, "<img src=x") ||
-				a.find(t, "[onerror], [href^='javascript:']").Length() > 0 {
-				t.Errorf("%s runs it: %s", path, a.body)
-			}
+			a.expectWithout(t, "<script>")
+			a.expectWithout(t, "<img src=x")
+			a.expectCount(t, "[onerror], [href^='javascript:']", 0)
 		}
 	}
 	feed := b.Get(t, "/feed.xml").Must(t, http.StatusOK)
-	if strings.Contains(feed.body, "<script") ||
-		strings.Contains(feed.body, "onerror=alert(1)&gt;") && strings.Contains(feed.body, "<img src=x") {
-		t.Errorf("the feed: %s", feed.body)
+	feed.expectWithout(t, "<script")
+	if strings.Contains(feed.body, "onerror=alert(1)&gt;") {
+		feed.expectWithout(t, "<img src=x")
 	}
 }
 
@@ -173,7 +193,7 @@ func TestNothingTypedIsAnError(t *testing.T) {
 			"/search?q=", "/posts?tag=", "/posts?page=", "/search?page=", "/tags?x=", "/posts/first?",
 		} {
 			if a := b.Get(t, path+url.QueryEscape(typed)).Must(t, http.StatusOK); a.find(t, "h1").Length() == 0 {
-				t.Errorf("%s%q: %s", path, typed, a.body)
+				t.Errorf("%s%q: got %s, want a heading", path, typed, a.body)
 			}
 		}
 	}
@@ -183,7 +203,7 @@ func TestNothingTypedIsAnError(t *testing.T) {
 	} {
 		for _, path := range []string{"/search?", "/posts?", "/?", "/login?"} {
 			if a := b.Get(t, path+query); a.status != http.StatusOK {
-				t.Errorf("%s%.50s: %d", path, query, a.status)
+				t.Errorf("%s%.50s: got status %d, want %d", path, query, a.status, http.StatusOK)
 			}
 		}
 	}
@@ -197,12 +217,12 @@ func TestNothingTypedIsAnError(t *testing.T) {
 	author.Post(t, "/admin/posts", broken).Must(t, http.StatusUnprocessableEntity)
 	for _, field := range []string{"title", "slug", "tags", "body", "description"} {
 		a := author.Post(t, "/admin/posts", editor(field, "a\xff"))
-		if a.status != http.StatusUnprocessableEntity && a.status != http.StatusSeeOther {
-			t.Errorf("%s: %d", field, a.status)
+		if want := []int{http.StatusUnprocessableEntity, http.StatusSeeOther}; !slices.Contains(want, a.status) {
+			t.Errorf("%s: got status %d, want one of %d", field, a.status, want)
 		}
 	}
 	if body := author.Get(t, "/admin").Must(t, http.StatusOK).body; !utf8.ValidString(body) {
-		t.Error("broken text was stored as it was")
+		t.Errorf("got %q, want no broken text in it", body)
 	}
 	author.Post(t, "/admin/posts", editor("do", "dance", "body", hostileText)).Must(t, http.StatusBadRequest)
 	author.Do(t, http.MethodPost, "/admin/posts", strings.NewReader("no parts"),
@@ -221,12 +241,18 @@ func TestAddressesOfTheSiteAreReserved(t *testing.T) {
 	err := chi.Walk(w.primary.routes, func(_, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		root, _, _ := strings.Cut(strings.TrimPrefix(route, "/"), "/")
 		n++
-		if root != "" && !slices.Contains(posts.ReservedRoots(), root) {
-			t.Errorf("%s is not reserved", route)
+		if root == "" {
+			return nil
+		}
+		if reserved := posts.ReservedRoots(); !slices.Contains(reserved, root) {
+			t.Errorf("%s: got the root %q, want one of the reserved %q", route, root, reserved)
 		}
 		return nil
 	})
-	if err != nil || n < 20 {
-		t.Errorf("%d routes: %v", n, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 20 {
+		t.Errorf("got %d routes, want at least 20", n)
 	}
 }

@@ -36,9 +36,7 @@ func TestSearchesRunInTurnAndEnd(t *testing.T) {
 	seen := map[string]int{}
 	count := func(a *answer) {
 		a.Must(t, http.StatusServiceUnavailable)
-		if a.header.Get("Retry-After") != "1" {
-			t.Errorf("%v", a.header)
-		}
+		a.expectHeader(t, "Retry-After", "1")
 		for _, message := range []string{"takes too long", "Many people"} {
 			if strings.Contains(a.text(t, "main"), message) {
 				seen[message]++
@@ -62,7 +60,7 @@ func TestSearchesRunInTurnAndEnd(t *testing.T) {
 	others.Go(func() { stranger.Get(t, "/search?q=other") })
 	count(author.Get(t, "/search?q=words")) // an author does not wait
 	if seen["takes too long"] != 1 {
-		t.Errorf("an author gets %v", seen)
+		t.Errorf("an author gets %v, want %q once", seen, "takes too long")
 	}
 	others.Wait()
 	// Cached searches, and the empty form, do not wait and read nothing.
@@ -82,9 +80,9 @@ func TestSpacesMakeNoOtherSearch(t *testing.T) {
 	b := MustOpen(t, w.primary)
 	first := b.Get(t, "/search?q=Some+words").Must(t, http.StatusOK)
 	if got := b.Get(t, "/search?q=%20Some%0a++words+").header.Get("ETag"); got != first.header.Get("ETag") {
-		t.Error("other spaces give another page")
+		t.Errorf("other spaces: got the ETag %s, want %s", got, first.header.Get("ETag"))
 	}
 	if got := first.attr(t, "main input[name=q]", "value"); got != "Some words" {
-		t.Errorf("the form shows %q", got)
+		t.Errorf("the form shows %q, want %q", got, "Some words")
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/accounts"
 	"blog/internal/live"
@@ -33,7 +35,7 @@ func MustFollow(tb testing.TB, b *browser, topics, after string) *socket {
 	conn, res, err := websocket.Dial( //nolint:bodyclose // the library replaces it
 		ctx, address, &websocket.DialOptions{HTTPClient: b.client})
 	if err != nil {
-		tb.Fatalf("%v %v", err, res)
+		tb.Fatalf("open a socket: %v: %v", err, res)
 	}
 	tb.Cleanup(func() { _ = conn.CloseNow() })
 	conn.SetReadLimit(-1)
@@ -68,8 +70,9 @@ func (s *socket) MustNext(tb testing.TB) frame {
 func (s *socket) MustBe(tb testing.TB, kind live.Type, topic, id, address string) frame {
 	tb.Helper()
 	f := s.MustNext(tb)
-	if f.Type != string(kind) || f.Topic != topic || f.ID != id || f.URL != address {
-		tb.Fatalf("got %+v, want %s of %s %s %s", f, kind, topic, id, address)
+	want, got := []string{string(kind), topic, id, address}, []string{f.Type, f.Topic, f.ID, f.URL}
+	if diff := cmp.Diff(want, got); diff != "" {
+		tb.Fatalf("type, topic, id and address of the frame %+v (-want +got):\n%s", f, diff)
 	}
 	return f
 }
@@ -86,13 +89,13 @@ func TestFramesEqualThePage(t *testing.T) {
 	for _, f := range []frame{list.MustBe(t, live.Change, "posts", id, ""), tag.MustBe(t, live.Change, "tag:go", id, "")} {
 		for _, path := range []string{"/", "/posts", "/tags/go"} {
 			if body := b.Get(t, path).body; !strings.Contains(body, f.HTML) {
-				t.Errorf("%s has not the frame's\n%s\nbut\n%s", path, f.HTML, body)
+				t.Errorf("%s: got\n%s\nwant the frame's HTML in it:\n%s", path, body, f.HTML)
 			}
 		}
 	}
 	f := page.MustBe(t, live.Change, "post:first", "", "")
 	if body := b.Get(t, "/posts/first").body; !strings.Contains(body, f.HTML) {
-		t.Errorf("the page has not the frame's\n%s\nbut\n%s", f.HTML, body)
+		t.Errorf("the page: got\n%s\nwant the frame's HTML in it:\n%s", body, f.HTML)
 	}
 	// Another slug, without one of the tags.
 	slug, labels := "second", []string{"x"}
@@ -100,7 +103,7 @@ func TestFramesEqualThePage(t *testing.T) {
 	list.MustBe(t, live.Change, "posts", id, "")
 	tag.MustBe(t, live.Gone, "tag:go", id, "")
 	if f := page.MustBe(t, live.Moved, "post:first", "", "/posts/second"); f.To != "post:second" {
-		t.Errorf("moved to %q", f.To)
+		t.Errorf("moved to %q, want %q", f.To, "post:second")
 	}
 	MustDo(t, w.primary, posts.Unpublish{Target: posts.Target{ID: ref.ID}})
 	list.MustBe(t, live.Gone, "posts", id, "")
@@ -127,8 +130,12 @@ func TestThePagesCursorIsTheSocketsStart(t *testing.T) {
 		s := MustFollow(t, b, a.attr(t, "main", "data-live-topics"), a.attr(t, "main", "data-cursor"))
 		text := fmt.Sprint("Revision ", i)
 		MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Body = &text })
-		if f := s.MustNext(t); f.Type != "change" || !strings.Contains(f.HTML, text) {
-			t.Errorf("%s: %+v", path, f)
+		f := s.MustNext(t)
+		if f.Type != "change" {
+			t.Errorf("%s: got the frame %+v, want the type %q", path, f, "change")
+		}
+		if !strings.Contains(f.HTML, text) {
+			t.Errorf("%s: got the frame %+v, want %q in its HTML", path, f, text)
 		}
 	}
 }
@@ -145,8 +152,11 @@ func TestAPageAtAFrame(t *testing.T) {
 			title := fmt.Sprintf("Title %d of %s", i+1, n.server.URL)
 			MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
 			f := s.MustNext(t)
-			if !strings.Contains(f.HTML, title) || !strings.Contains(b.Get(t, "/posts").body, title) {
-				t.Fatalf("frame %d: %+v", i, f)
+			if !strings.Contains(f.HTML, title) {
+				t.Fatalf("frame %d: got %+v, want %q in its HTML", i, f, title)
+			}
+			if page := b.Get(t, "/posts"); !strings.Contains(page.body, title) {
+				t.Fatalf("after frame %d: got %s, want %q in it", i, page.body, title)
 			}
 		}
 	}
@@ -158,8 +168,8 @@ func TestNoSocketHearsACanary(t *testing.T) {
 	MustDo(t, w.primary, posts.Create{Title: "Older", Body: "Everyword.", Tags: []string{"common"}, Publish: true})
 	b := MustOpen(t, w.replica)
 	old := b.Get(t, "/posts").attr(t, "main", "data-cursor")
-	if old == "" || old == "0" {
-		t.Fatalf("the page has no cursor: %q", old)
+	if slices.Contains([]string{"", "0"}, old) {
+		t.Fatalf("got the page's cursor %q, want that of a row", old)
 	}
 	open := map[string]*socket{}
 	follow := func(when string, canaries []canary) {
@@ -188,10 +198,15 @@ func TestNoSocketHearsACanary(t *testing.T) {
 	marker := MustPublish(t, w.primary, "Marker", "Everyword.", "common")
 	for name, s := range open {
 		for f := s.MustNext(t); f.ID != fmt.Sprintf("post-%d", marker.ID); f = s.MustNext(t) {
-			silent := strings.Contains(f.Topic, "draftq") || strings.Contains(f.Topic, "scheduledq") ||
-				f.ID == fmt.Sprintf("post-%d", canaries[0].id) || f.ID == fmt.Sprintf("post-%d", canaries[1].id)
-			if silent {
-				t.Errorf("%s: %+v", name, f)
+			for _, topic := range []string{"draftq", "scheduledq"} {
+				if strings.Contains(f.Topic, topic) {
+					t.Errorf("%s: got the frame %+v, want none of a topic with %q", name, f, topic)
+				}
+			}
+			for _, c := range canaries[:2] {
+				if id := fmt.Sprintf("post-%d", c.id); f.ID == id {
+					t.Errorf("%s: got the frame %+v, want none of %s", name, f, id)
+				}
 			}
 			if f.Type == "resync" || strings.HasPrefix(name, "before") {
 				continue // a follower while they were public has received them
@@ -199,7 +214,7 @@ func TestNoSocketHearsACanary(t *testing.T) {
 			for _, c := range canaries {
 				for _, text := range c.texts() {
 					if strings.Contains(f.HTML+f.ID+f.URL+f.To, text) {
-						t.Errorf("%s: %q in %+v", name, text, f)
+						t.Errorf("%s: got the frame %+v, want it without %q", name, f, text)
 					}
 				}
 			}
@@ -227,7 +242,7 @@ func TestSocketsEndWithTheirSession(t *testing.T) {
 	hears("To all", ofPhone, ofDesk, of)
 	phone.Post(t, "/logout", nil).MustRedirect(t, "/")
 	if _, err := ofPhone.next(t.Context()); websocket.CloseStatus(err) != live.SignedOut {
-		t.Errorf("the socket of a session that ended gives %v", err)
+		t.Errorf("the socket of a session that ended gives %v, want the status %d", err, live.SignedOut)
 	}
 	hears("To two", ofDesk, of)
 	again := MustLogin(t, w.primary)
@@ -235,7 +250,7 @@ func TestSocketsEndWithTheirSession(t *testing.T) {
 	again.Post(t, "/account/logout-all", nil).MustRedirect(t, "/login")
 	for _, s := range []*socket{ofDesk, ofAgain} {
 		if _, err := s.next(t.Context()); websocket.CloseStatus(err) != live.SignedOut {
-			t.Errorf("log out everywhere gives %v", err)
+			t.Errorf("log out everywhere gives %v, want the status %d", err, live.SignedOut)
 		}
 	}
 	hears("To one", of)
@@ -260,8 +275,14 @@ func TestRenderingOfTopics(t *testing.T) {
 	} {
 		err := w.primary.repo.View(t.Context(), func(rd repo.Reader) error {
 			f, err := w.primary.site.Render(t.Context(), rd, c.touch)
-			if f.Type != c.want || f.HTML != "" || f.URL != "" {
-				t.Errorf("%+v gives %+v, want %q", c.touch, f, c.want)
+			if f.Type != c.want {
+				t.Errorf("%+v: got the frame %+v, want the type %q", c.touch, f, c.want)
+			}
+			if f.HTML != "" {
+				t.Errorf("%+v: got the HTML %q, want none", c.touch, f.HTML)
+			}
+			if f.URL != "" {
+				t.Errorf("%+v: got the address %q, want none", c.touch, f.URL)
 			}
 			return err
 		})

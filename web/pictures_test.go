@@ -67,23 +67,37 @@ func TestAPictureIsStoredWithProgress(t *testing.T) {
 		last := lines[len(lines)-1]
 		before := int64(0)
 		for _, l := range lines[:len(lines)-1] {
-			if l.Stored <= before || l.Size != int64(len(data)) {
-				t.Errorf("%+v after %d", l, before)
+			if l.Stored <= before {
+				t.Errorf("got %d bytes stored, want more than the %d before", l.Stored, before)
+			}
+			if l.Size != int64(len(data)) {
+				t.Errorf("got the size %d, want %d", l.Size, len(data))
 			}
 			before = l.Stored
 		}
-		if before != int64(len(data)) || i == 0 && len(lines) < 4 {
-			t.Errorf("%d bytes of %d in %d lines", before, len(data), len(lines))
+		if before != int64(len(data)) {
+			t.Errorf("got %d bytes stored in the end, want %d", before, len(data))
+		}
+		if i == 0 {
+			if len(lines) < 4 {
+				t.Errorf("got %d lines, want at least 4", len(lines))
+			}
 		}
 		doc, err := goquery.NewDocumentFromReader(strings.NewReader(last.HTML))
-		if err != nil || doc.Find("li img").AttrOr("src", "") != last.URL ||
-			!strings.Contains(doc.Find("[data-snippet]").Text(), last.URL) {
-			t.Errorf("%v: %s", err, last.HTML)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if last.Durability != "two" || got.header.Get("Content-Type") != "application/x-ndjson" ||
-			got.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%+v, %v", last, got.header)
+		if src := doc.Find("li img").AttrOr("src", ""); src != last.URL {
+			t.Errorf("got the picture of %q, want %q", src, last.URL)
 		}
+		if snippet := doc.Find("[data-snippet]").Text(); !strings.Contains(snippet, last.URL) {
+			t.Errorf("got the snippet %q, want %q in it", snippet, last.URL)
+		}
+		if last.Durability != "two" {
+			t.Errorf("got the durability %q, want %q", last.Durability, "two")
+		}
+		got.expectHeader(t, "Content-Type", "application/x-ndjson")
+		got.expectHeader(t, "Cache-Control", "no-store")
 		b.Get(t, last.URL).Must(t, http.StatusOK)
 		// It becomes the reader's position once the script has sent it back.
 		b.Post(t, to+"/seen", url.Values{"position": {last.Position}}).Must(t, http.StatusNoContent)
@@ -110,13 +124,17 @@ func TestAPictureThatIsRefused(t *testing.T) {
 		"too large":  {make([]byte, 11<<20), http.StatusRequestEntityTooLarge, "10 MB"},
 	} {
 		got := b.Upload(t, "/admin/pictures", url.Values{}, "a.png", c.data).Must(t, c.status)
-		if lines := got.lines(t); len(lines) != 1 || !strings.Contains(lines[0].Error, c.says) {
-			t.Errorf("%s: %+v", name, lines)
+		lines := got.lines(t)
+		if len(lines) != 1 {
+			t.Fatalf("%s: got %d lines, want 1: %+v", name, len(lines), lines)
+		}
+		if !strings.Contains(lines[0].Error, c.says) {
+			t.Errorf("%s: got the error %q, want %q in it", name, lines[0].Error, c.says)
 		}
 	}
 	MustOpen(t, w.primary).Upload(t, "/admin/pictures", url.Values{}, "a.png", MustPNG(t)).Must(t, http.StatusUnauthorized)
 	if n := MustCount(t, w.primary)["media"]; n != 0 {
-		t.Errorf("%d pictures", n)
+		t.Errorf("got %d pictures, want 0", n)
 	}
 }
 
@@ -134,14 +152,17 @@ func TestPicturesAreCountedBeforeTheyAreRead(t *testing.T) {
 			Must(t, http.StatusServiceUnavailable),
 	} {
 		if a.header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", a.path)
+			t.Errorf("%s: got no Retry-After in %v, want one", a.path, a.header)
 		}
 		if a.path == "/admin/posts" {
 			MustRetain(t, a, editor("do", "save", "body", hostileText))
 		}
 	}
-	if n := MustCount(t, w.primary); n["media"] != 0 || n["posts"] != 0 {
-		t.Errorf("something was saved: %v", n)
+	n := MustCount(t, w.primary)
+	for _, table := range []string{"posts", "media"} {
+		if n[table] != 0 {
+			t.Errorf("got %d rows of %s, want 0, as nothing is saved", n[table], table)
+		}
 	}
 	b.Upload(t, "/admin/posts", editor("do", "save", "body", strings.Repeat("long ", 1000)), "", nil).
 		Must(t, http.StatusSeeOther)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/live"
 	"blog/internal/posts"
@@ -41,6 +42,18 @@ func (a *answer) titles(tb testing.TB) (all, pinned string) {
 	return read(".card-title"), read(".card:has(.pinned-mark) .card-title")
 }
 
+// expectTitles compares the titles of the cards, and of those that are marked as pinned.
+func (a *answer) expectTitles(tb testing.TB, wantAll, wantPinned string) {
+	tb.Helper()
+	all, pinned := a.titles(tb)
+	if all != wantAll {
+		tb.Errorf("%s: got the posts %q, want %q", a.path, all, wantAll)
+	}
+	if pinned != wantPinned {
+		tb.Errorf("%s: got the pinned posts %q, want %q", a.path, pinned, wantPinned)
+	}
+}
+
 func TestPinnedPostsComeFirst(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t)
@@ -62,13 +75,15 @@ func TestPinnedPostsComeFirst(t *testing.T) {
 		"/tags/all?page=2":      "P19 P20",
 	} {
 		a := b.Get(t, path).Must(t, http.StatusOK)
-		all, pinned := a.titles(t)
 		// An open page sorts by this, so it has to agree with the server.
 		previous := "~"
 		a.find(t, ".card").Each(func(_ int, card *goquery.Selection) {
 			order := card.AttrOr("data-order", "")
-			if order == "" || order >= previous {
-				t.Errorf("%s: %q comes behind %q", path, order, previous)
+			if order == "" {
+				t.Errorf("%s: got a card without data-order, want one with it", path)
+			}
+			if order >= previous {
+				t.Errorf("%s: got %q behind %q, want the greater first", path, order, previous)
 			}
 			previous = order
 		})
@@ -76,14 +91,13 @@ func TestPinnedPostsComeFirst(t *testing.T) {
 		if strings.Contains(path, "page=2") {
 			wantPinned = ""
 		}
-		if all != want || pinned != wantPinned {
-			t.Errorf("%s has %s, pinned %s", path, all, pinned)
-		}
+		a.expectTitles(t, want, wantPinned)
 	}
 	// These stay sorted by date, and no reader of the feed gets an old post as a new one.
 	for path, body := range before {
-		if now := b.Get(t, path).Must(t, http.StatusOK).body; withoutCursor(now) != withoutCursor(body) {
-			t.Errorf("%s is another:\n%s\nand was\n%s", path, now, body)
+		now := b.Get(t, path).Must(t, http.StatusOK).body
+		if diff := cmp.Diff(withoutCursor(body), withoutCursor(now)); diff != "" {
+			t.Errorf("%s (-before +now):\n%s", path, diff)
 		}
 	}
 }
@@ -119,8 +133,11 @@ func TestFramesOfAPin(t *testing.T) {
 		cmd.run()
 		both := []frame{list.MustBe(t, live.Change, "posts", id, ""), tag.MustBe(t, live.Change, "tag:all", id, "")}
 		for _, f := range both {
-			if strings.Contains(f.HTML, "Pinned") != cmd.pinned || !strings.Contains(b.Get(t, "/posts").body, f.HTML) {
-				t.Errorf("pinned %t: %s", cmd.pinned, f.HTML)
+			if got := strings.Contains(f.HTML, "Pinned"); got != cmd.pinned {
+				t.Errorf("got pinned %t in the frame, want %t: %s", got, cmd.pinned, f.HTML)
+			}
+			if page := b.Get(t, "/posts").body; !strings.Contains(page, f.HTML) {
+				t.Errorf("pinned %t: got the page %s, want the frame's HTML in it: %s", cmd.pinned, page, f.HTML)
 			}
 		}
 	}
@@ -128,7 +145,7 @@ func TestFramesOfAPin(t *testing.T) {
 	text := "Edited."
 	MustRevise(t, w.primary, ids[1], func(u *posts.Update) { u.Body = &text })
 	if f := page.MustNext(t); !strings.Contains(f.HTML, text) {
-		t.Errorf("got %+v", f)
+		t.Errorf("got the frame %+v, want %q in its HTML", f, text)
 	}
 }
 
@@ -143,14 +160,10 @@ func TestAPinWhileAnEditorIsOpen(t *testing.T) {
 	list, editor := b.Get(t, "/admin"), b.Get(t, action+"/edit")
 	MustDo(t, w.primary, posts.Pin{Target: posts.Target{ID: id}})
 	b.Post(t, action, editor.with(t, "form.editor", "body", "Edited.", "do", "save")).MustRedirect(t, action+"/edit?saved")
-	if all, pinned := b.Get(t, "/posts").titles(t); all != "P0" || pinned != "P0" {
-		t.Errorf("readers see %s, pinned %s", all, pinned)
-	}
+	b.Get(t, "/posts").expectTitles(t, "P0", "P0")
 	b.Post(t, action+"/state", list.with(t, "form[action='"+action+"/state']", "do", "unpin", "key", "")).
 		MustRedirect(t, "/admin")
-	if all, pinned := b.Get(t, "/posts").titles(t); all != "P0" || pinned != "" {
-		t.Errorf("readers see %s, pinned %s", all, pinned)
-	}
+	b.Get(t, "/posts").expectTitles(t, "P0", "")
 }
 
 func TestPinningInTheAdminsList(t *testing.T) {
@@ -164,8 +177,8 @@ func TestPinningInTheAdminsList(t *testing.T) {
 			t.Helper()
 			row := fmt.Sprintf("form[action='/admin/posts/%d/state']", id)
 			list := b.Get(t, "/admin").Must(t, http.StatusOK)
-			if list.find(t, row+" button[value="+do+"]").Length() != 1 {
-				t.Fatalf("no %s for %d: %s", do, id, list.text(t, "main"))
+			if got := list.find(t, row+" button[value="+do+"]").Length(); got != 1 {
+				t.Fatalf("got %d buttons to %s %d, want 1: %s", got, do, id, list.text(t, "main"))
 			}
 			form := list.with(t, row, "do", do)
 			a := b.Post(t, fmt.Sprintf("/admin/posts/%d/state", id), form).MustRedirect(t, "/admin")
@@ -175,25 +188,21 @@ func TestPinningInTheAdminsList(t *testing.T) {
 		post(draft.ID, "pin")
 		post(ids[1], "pin")
 		if got := b.Get(t, "/admin").find(t, ".admin-post .pinned-mark").Length(); got != 2 {
-			t.Errorf("%d are marked as pinned", got)
+			t.Errorf("got %d marked as pinned, want 2", got)
 		}
-		if all, pinned := stranger.Get(t, "/posts").titles(t); all != "P1 P0" || pinned != "P1" {
-			t.Errorf("readers see %s, pinned %s", all, pinned)
-		}
+		stranger.Get(t, "/posts").expectTitles(t, "P1 P0", "P1")
 		post(draft.ID, "publish")
 		if all, _ := stranger.Get(t, "/posts").titles(t); all != "P1 Draft P0" {
-			t.Errorf("with the draft published readers see %s", all)
+			t.Errorf("with the draft published: got the posts %q, want %q", all, "P1 Draft P0")
 		}
 		post(draft.ID, "unpublish")
 		post(draft.ID, "unpin")
 		post(ids[1], "unpin")
-		if all, pinned := stranger.Get(t, "/posts").titles(t); all != "P0 P1" || pinned != "" {
-			t.Errorf("then readers see %s, pinned %s", all, pinned)
-		}
+		stranger.Get(t, "/posts").expectTitles(t, "P0 P1", "")
 	}
 	stranger := MustOpen(t, w.primary)
 	stranger.Post(t, fmt.Sprintf("/admin/posts/%d/state", ids[1]), map[string][]string{"do": {"pin"}, "revision": {"3"}})
 	if all, _ := stranger.Get(t, "/posts").titles(t); all != "P0 P1" {
-		t.Errorf("a stranger has pinned: %s", all)
+		t.Errorf("a stranger has pinned: got the posts %q, want %q", all, "P0 P1")
 	}
 }

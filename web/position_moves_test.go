@@ -30,22 +30,23 @@ func TestAWaitIsPaidOnce(t *testing.T) {
 	for i := range 5 {
 		a := here.Get(t, "/posts/old").Must(t, http.StatusOK)
 		expectStale(t, fmt.Sprint("answer ", i), a, seqOf(far))
-		if a.find(t, ".author-bar").Length() != 0 {
-			t.Error("signed in by a session that is not here")
+		a.expectCount(t, ".author-bar", 0)
+		if got := a.header["Set-Cookie"]; len(got) > 0 {
+			t.Fatalf("answer %d: got the cookies %q, want none", i, got)
 		}
-		if len(a.header["Set-Cookie"]) > 0 || b.Cookie(t, "position") != far {
-			t.Fatalf("answer %d takes the position back: %v", i, a.header)
+		if got := b.Cookie(t, "position"); got != far {
+			t.Fatalf("answer %d: got the position %q, want %q", i, got, far)
 		}
 		behind.site.SetCatchUp(time.Hour) // a second wait would hang
 	}
 	if b.Cookie(t, "session") == "" {
-		t.Error("the session's cookie is lost because its row was late")
+		t.Error("got no session's cookie, want the one whose row was late")
 	}
 	// What may be on its way is reported as such each time, too.
 	here.Get(t, "/posts/nothing").Must(t, http.StatusServiceUnavailable)
 	b.On(w.primary).Get(t, "/admin").Must(t, http.StatusOK)
 	if other := MustLogin(t, w.primary); !waits(t, behind, other.Cookie(t, "position")) {
-		t.Error("another reader, with a later row, was not waited for")
+		t.Errorf("another reader at %q: got no wait, want one for the later row", other.Cookie(t, "position"))
 	}
 }
 
@@ -89,10 +90,10 @@ func TestAWaitIsPaidAgain(t *testing.T) {
 		behind.site.SetCatchUp(50 * time.Millisecond)
 		expectStale(t, name, b.On(behind).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(far))
 		if waits(t, behind, far) {
-			t.Errorf("before %q it is waited for again", name)
+			t.Errorf("before %q: got a second wait for %q, want none", name, far)
 		}
 		if change(); !waits(t, behind, far) {
-			t.Errorf("%s, and it is not waited for", name)
+			t.Errorf("%s: got no wait for %q, want one", name, far)
 		}
 	}
 }
@@ -135,12 +136,22 @@ func TestAPositionNeverGoesBack(t *testing.T) {
 		had, moved := mustHave(t, n, newest), now != newest
 		said := a.header.Get("X-Stale-Read") != ""
 		switch {
-		case had && (said || mustSeq(t, now) < mustSeq(t, newest)):
-			t.Fatalf("a node that has %.12s: %.12s, missing is said: %v", newest, now, said)
-		case !had && n.role != nil && (moved || !said):
-			t.Fatalf("a node without %.12s that cannot know: %.12s, missing is said: %v", newest, now, said)
-		case !had && moved == said:
-			t.Fatalf("a node without %.12s: %.12s, missing is said: %v", newest, now, said)
+		case had:
+			if said {
+				t.Fatalf("a node that has %.12s: it says that row is missing, want no word of it", newest)
+			}
+			if got, least := mustSeq(t, now), mustSeq(t, newest); got < least {
+				t.Fatalf("a node that has %.12s: got the position %.12s, want no earlier one", newest, now)
+			}
+		case n.role != nil:
+			if moved {
+				t.Fatalf("a node without %.12s that cannot know: got the position %.12s, want it as it was", newest, now)
+			}
+			if !said {
+				t.Fatalf("a node without %.12s that cannot know: got no word that it is missing, want one", newest)
+			}
+		case moved == said:
+			t.Fatalf("a node without %.12s: got the position %.12s, missing is said: %t, want either", newest, now, said)
 		}
 		newest = now
 		if random.IntN(2) == 0 {
@@ -221,8 +232,11 @@ func TestAnOlderAnswerThatEndsLast(t *testing.T) {
 	older := other.Cookie(t, "position")
 	b.Post(t, "/admin/posts", editor()).Must(t, http.StatusSeeOther)
 	position := b.Cookie(t, "position")
-	if mustSeq(t, before) >= mustSeq(t, older) || mustSeq(t, older) >= mustSeq(t, position) {
-		t.Fatalf("from %.12s to %.12s and %.12s", before, older, position)
+	if mustSeq(t, before) >= mustSeq(t, older) {
+		t.Fatalf("got the position %.12s, want one after %.12s", older, before)
+	}
+	if mustSeq(t, older) >= mustSeq(t, position) {
+		t.Fatalf("got the position %.12s, want one after %.12s", position, older)
 	}
 	b.SetCookie(t, "position", older) // the first request's answer ends
 	expectStale(t, "where the write is not", b.On(middle).Get(t, "/posts/old").Must(t, http.StatusOK), seqOf(position))
@@ -238,11 +252,10 @@ func TestAGivenUpWriteIsForgotten(t *testing.T) {
 	here := b.On(w.primary)
 	here.Get(t, "/").Must(t, http.StatusOK)
 	for _, name := range []string{"position", "written"} {
-		if value, _, _ := strings.Cut(b.Cookie(t, name), "."); value != w.primary.repo.Feed().Position().String() {
-			t.Errorf("%s is still %.12s", name, value)
+		value, _, _ := strings.Cut(b.Cookie(t, name), ".")
+		if want := w.primary.repo.Feed().Position().String(); value != want {
+			t.Errorf("%s: got %.12s, want %.12s", name, value, want)
 		}
 	}
-	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
-		t.Errorf("set again: %v", again.header)
-	}
+	here.Get(t, "/").Must(t, http.StatusOK).expectNoCookie(t) // they are not set again
 }

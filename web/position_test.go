@@ -49,7 +49,7 @@ func TestStrangersHaveNoPosition(t *testing.T) {
 	author := MustLogin(t, w.primary)
 	genuine := author.Cookie(t, "position")
 	if genuine == "" {
-		t.Fatal("who has written has no position")
+		t.Fatal("who has written: got no position, want one")
 	}
 	b := MustOpen(t, w.primary)
 	value, mac, _ := strings.Cut(genuine, ".")
@@ -61,11 +61,14 @@ func TestStrangersHaveNoPosition(t *testing.T) {
 	} {
 		b.SetCookie(t, "position", cookie)
 		a := b.Get(t, "/posts/first-words").Must(t, http.StatusOK)
-		if len(a.header["Set-Cookie"]) > 0 || a.header.Get("Cache-Control") != "public, no-cache" {
-			t.Errorf("%s: %v", name, a.header)
+		if got := a.header["Set-Cookie"]; len(got) > 0 {
+			t.Errorf("%s: got the cookies %q, want none", name, got)
 		}
-		if b.Get(t, "/posts/nothing").Must(t, http.StatusNotFound).header.Get("Retry-After") != "" {
-			t.Errorf("%s: something is on its way", name)
+		if got, want := a.header.Get("Cache-Control"), "public, no-cache"; got != want {
+			t.Errorf("%s: got Cache-Control %q, want %q", name, got, want)
+		}
+		if got := b.Get(t, "/posts/nothing").Must(t, http.StatusNotFound).header.Get("Retry-After"); got != "" {
+			t.Errorf("%s: got Retry-After %q, want none, as nothing is on its way", name, got)
 		}
 		expectStale(t, name, a, "")
 	}
@@ -80,17 +83,19 @@ func TestAPositionOfAnotherHistoryIsReplaced(t *testing.T) {
 	here := b.On(w.primary)
 	a := here.Get(t, "/").Must(t, http.StatusOK)
 	position := b.Cookie(t, "position")
-	if position == foreign || len(a.header["Set-Cookie"]) != 2 || a.header.Get("Cache-Control") != "private, no-cache" {
-		t.Errorf("the position is still %s: %v", position, a.header)
+	if position == foreign {
+		t.Errorf("got the position %q of another history, want one of this", position)
 	}
-	if again := here.Get(t, "/").Must(t, http.StatusOK); len(again.header["Set-Cookie"]) > 0 {
-		t.Errorf("set again: %v", again.header)
+	if got := a.header["Set-Cookie"]; len(got) != 2 {
+		t.Errorf("got %d cookies, want 2: %q", len(got), got)
 	}
+	a.expectHeader(t, "Cache-Control", "private, no-cache")
+	here.Get(t, "/").Must(t, http.StatusOK).expectNoCookie(t) // it is not set again
 	// What they have seen is gone, and not late.
 	expectStale(t, "another history", a, "")
 	expectStale(t, "nothing", here.Get(t, "/posts/nothing").Must(t, http.StatusNotFound), "")
 	if n := w.primary.site.StaleReads(); n != 0 {
-		t.Errorf("%d stale reads", n)
+		t.Errorf("got %d stale reads, want 0", n)
 	}
 }
 
@@ -101,29 +106,29 @@ func TestARedirectThatIsAheadOfItsRow(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	answer := b.Post(t, "/admin/posts", editor("do", "publish")).Must(t, http.StatusSeeOther).header
 	if assurance := answer.Get("X-Durability"); assurance != "local" {
-		t.Errorf("the answer says that it rests on %q", assurance)
+		t.Errorf("the answer says that it rests on %q, want %q", assurance, "local")
 	}
 	to := answer.Get("Location")
 	far := b.Cookie(t, "position")
 	for range 2 { // until the row is here
 		a := b.On(behind).Get(t, to).Must(t, http.StatusServiceUnavailable)
-		if a.header.Get("Retry-After") == "" || !strings.Contains(a.text(t, "h1"), "on its way here") ||
-			!strings.Contains(a.text(t, "title"), "on its way here") ||
-			a.attr(t, "main a.primary", "href") != to {
-			t.Errorf("got %v %s", a.header, a.text(t, "main"))
+		a.expectRetryAfter(t)
+		for _, selector := range []string{"h1", "title"} {
+			if got, want := a.text(t, selector), "on its way here"; !strings.Contains(got, want) {
+				t.Errorf("%s: got %q, want %q in it", selector, got, want)
+			}
 		}
-		if b.Cookie(t, "position") != far {
-			t.Error("the position is lost: the next look would be a 404")
+		a.expectAttr(t, "main a.primary", "href", to)
+		if got := b.Cookie(t, "position"); got != far {
+			t.Errorf("got the position %q, want %q: the next look would be a 404", got, far)
 		}
 	}
 	a := b.On(behind).Do(t, http.MethodHead, to, nil).Must(t, http.StatusServiceUnavailable)
-	if a.header.Get("Retry-After") == "" {
-		t.Error("HEAD says nothing of when")
-	}
+	a.expectRetryAfter(t)
 	// So does a page for authors, because the session is on its way.
-	if b.On(behind).Get(t, "/admin").Must(t, http.StatusServiceUnavailable).header.Get("Retry-After") == "" ||
-		b.Cookie(t, "position") != far {
-		t.Error("the author was sent away")
+	b.On(behind).Get(t, "/admin").Must(t, http.StatusServiceUnavailable).expectRetryAfter(t)
+	if got := b.Cookie(t, "position"); got != far {
+		t.Errorf("after a page for authors: got the position %q, want %q", got, far)
 	}
 	b.On(w.replica).Get(t, to).Must(t, http.StatusOK)
 }
@@ -136,8 +141,9 @@ func TestLogoutWhereTheSessionHasNotArrived(t *testing.T) {
 	b := MustLogin(t, w.primary)
 	token := b.Cookie(t, "session")
 	a := b.On(behind).Post(t, "/logout", nil).Must(t, http.StatusServiceUnavailable)
-	if a.header.Get("Retry-After") == "" || b.Cookie(t, "session") != token {
-		t.Errorf("got %v and the session %q, want when to try again and %q", a.header, b.Cookie(t, "session"), token)
+	a.expectRetryAfter(t)
+	if got := b.Cookie(t, "session"); got != token {
+		t.Errorf("got the session %q, want %q", got, token)
 	}
 	b.Get(t, "/admin").Must(t, http.StatusOK)
 	b.Post(t, "/logout", nil).MustRedirect(t, "/")
@@ -165,9 +171,8 @@ func TestARequestWaitsForItsPosition(t *testing.T) {
 		*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
 	}
 	a := b.On(late).Get(t, to, open).Must(t, http.StatusOK)
-	if a.find(t, ".author-bar").Length() != 1 || len(a.header["Set-Cookie"]) > 0 {
-		t.Errorf("not waited for: %v", a.header)
-	}
+	a.expectCount(t, ".author-bar", 1)
+	a.expectNoCookie(t)
 	expectStale(t, "waited for", a, "")
 }
 
@@ -223,8 +228,10 @@ func TestAWaitInVainIsSaidOnEveryAnswer(t *testing.T) {
 		b.SetCookie(t, "position", far)
 		a := c.ask().Must(t, c.status)
 		expectStale(t, c.what, a, seqOf(far))
-		if caching := a.header.Get("Cache-Control"); c.status < 500 && !strings.Contains(caching, "no-store") {
-			t.Errorf("%s is kept: %s", c.what, caching)
+		if c.status < 500 {
+			if got := a.header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
+				t.Errorf("%s: got Cache-Control %q, want no-store in it", c.what, got)
+			}
 		}
 		said++
 		if c.status == http.StatusServiceUnavailable {
@@ -252,9 +259,8 @@ func TestAWaitInVainBeforeTheFirstRow(t *testing.T) {
 	repotest.MustExec(t, w.path, "DELETE FROM topics")
 	a := b.On(w.MustCopy(t)).Get(t, "/posts").Must(t, http.StatusOK)
 	expectStale(t, "no row", a, seqOf(far))
-	if len(a.header["Set-Cookie"]) > 0 || a.header.Get("Cache-Control") != "private, no-store" {
-		t.Errorf("%v", a.header)
-	}
+	a.expectNoCookie(t)
+	a.expectHeader(t, "Cache-Control", "private, no-store")
 }
 
 func TestWhoLeavesIsNotGivenUpOn(t *testing.T) {
@@ -268,7 +274,7 @@ func TestWhoLeavesIsNotGivenUpOn(t *testing.T) {
 	r.AddCookie(&http.Cookie{Name: "position", Value: far}) //nolint:gosec // a browser's own side
 	behind.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), r)
 	if n := behind.site.StaleReads(); n != 0 {
-		t.Errorf("%d stale reads", n)
+		t.Errorf("got %d stale reads, want 0", n)
 	}
 }
 
@@ -280,20 +286,17 @@ func TestPositionsOnlyMoveOn(t *testing.T) {
 	before := b.Cookie(t, "position")
 	title := "Changed by another"
 	MustRevise(t, w.primary, ref.ID, func(u *posts.Update) { u.Title = &title })
-	if a := b.On(w.primary).Get(t, "/posts/title").
-		Must(t, http.StatusOK); a.header.Get("Cache-Control") != "private, no-cache" {
-		t.Errorf("caching: %v", a.header)
-	}
+	b.On(w.primary).Get(t, "/posts/title").Must(t, http.StatusOK).expectHeader(t, "Cache-Control", "private, no-cache")
 	after := b.Cookie(t, "position")
 	if after == before {
-		t.Error("what was read does not count")
+		t.Errorf("got the position %q as before, want what was read to count", after)
 	}
 	repotest.Eventually(t, patience, "the replica is as far", func() bool {
 		return w.replica.repo.Feed().Position() == w.primary.repo.Feed().Position()
 	})
 	b.Get(t, "/posts/title").Must(t, http.StatusOK)
-	if b.Cookie(t, "position") != after {
-		t.Error("the position has changed where nothing has")
+	if got := b.Cookie(t, "position"); got != after {
+		t.Errorf("got the position %q, want %q, as nothing has changed", got, after)
 	}
 	// A form that is sent twice is answered with an older write.
 	form := editor("key", "twice", "do", "save")
@@ -302,8 +305,8 @@ func TestPositionsOnlyMoveOn(t *testing.T) {
 	b.Get(t, "/admin").Must(t, http.StatusOK)
 	newest := b.Cookie(t, "position")
 	b.Post(t, "/admin/posts", form).Must(t, http.StatusSeeOther)
-	if b.Cookie(t, "position") != newest {
-		t.Error("a replayed write took the reader back")
+	if got := b.Cookie(t, "position"); got != newest {
+		t.Errorf("after a replayed write: got the position %q, want %q", got, newest)
 	}
 }
 
@@ -318,10 +321,11 @@ func TestACachedPageMovesNobodyBack(t *testing.T) {
 	b.Post(t, "/logout", nil).MustRedirect(t, "/")
 	newest := b.Cookie(t, "position")
 	a := b.Get(t, "/tags/quiet").Must(t, http.StatusOK)
-	if len(a.header["Set-Cookie"]) > 0 || b.Cookie(t, "position") != newest ||
-		a.header.Get("Cache-Control") != "public, no-cache" {
-		t.Errorf("%v", a.header)
+	a.expectNoCookie(t)
+	if got := b.Cookie(t, "position"); got != newest {
+		t.Errorf("got the position %q, want %q", got, newest)
 	}
+	a.expectHeader(t, "Cache-Control", "public, no-cache")
 }
 
 func TestWhoIsSignedInHasAPosition(t *testing.T) {
@@ -330,11 +334,10 @@ func TestWhoIsSignedInHasAPosition(t *testing.T) {
 	b := MustLogin(t, w.replica)
 	b.SetCookie(t, "position", "lost")
 	b.SetCookie(t, "written", "lost")
-	if a := b.Get(t, "/posts").Must(t, http.StatusOK); len(a.header["Set-Cookie"]) != 1 ||
-		a.header.Get("Cache-Control") != "private, no-cache" {
-		t.Errorf("%v", a.header)
+	a := b.Get(t, "/posts").Must(t, http.StatusOK)
+	if got := a.header["Set-Cookie"]; len(got) != 1 {
+		t.Errorf("got %d cookies, want 1: %q", len(got), got)
 	}
-	if a := b.Get(t, "/posts").Must(t, http.StatusOK); len(a.header["Set-Cookie"]) != 0 {
-		t.Errorf("set again: %v", a.header)
-	}
+	a.expectHeader(t, "Cache-Control", "private, no-cache")
+	b.Get(t, "/posts").Must(t, http.StatusOK).expectNoCookie(t) // it is not set again
 }

@@ -29,7 +29,7 @@ func TestTheQuickAnswerIsTheSame(t *testing.T) {
 		long := b.Get(t, path, header("X-Request-Id", "mine")).Must(t, http.StatusOK)
 		for _, a := range []*answer{first, quick, long} {
 			if a.header.Get("X-Request-Id") == "" {
-				t.Errorf("%s: no id", path)
+				t.Errorf("%s: got no X-Request-Id in %v, want one", path, a.header)
 			}
 			a.header.Del("X-Request-Id")
 			a.header.Del("Date")
@@ -44,7 +44,7 @@ func TestTheQuickAnswerIsTheSame(t *testing.T) {
 		}
 		quick = b.Get(t, path, header("If-None-Match", quick.header.Get("ETag"))).Must(t, http.StatusNotModified)
 		if quick.body != "" {
-			t.Errorf("%s: a body with 304", path)
+			t.Errorf("%s: a 304 with the body %.300q, want none", path, quick.body)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (c *readers) MustGet(tb testing.TB, status int, text string) {
 		etags[a.header.Get("ETag")] = true
 	}
 	if len(etags) != 1 {
-		tb.Errorf("%d ETags of one page", len(etags))
+		tb.Errorf("got %d ETags of one page, want 1: %v", len(etags), etags)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestARenderingOutlivesTheReaderWhoBeganIt(t *testing.T) {
 	others := MustAsk(t, w.primary, "/search?q=title", 10, 11)
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
-		t.Errorf("who left got %v", err)
+		t.Errorf("who left got %v, want %v", err, context.Canceled)
 	}
 	repotest.Eventually(t, patience, "the first has left", func() bool { return w.primary.site.Waiting() == 10 })
 	release()
@@ -261,7 +261,7 @@ func TestARenderingThatAllHaveLeft(t *testing.T) {
 	<-started
 	leave()
 	if err := <-left; !errors.Is(err, context.Canceled) {
-		t.Errorf("who left got %v", err)
+		t.Errorf("who left got %v, want %v", err, context.Canceled)
 	}
 	var body string
 	var err error
@@ -272,8 +272,11 @@ func TestARenderingThatAllHaveLeft(t *testing.T) {
 	repotest.Eventually(t, patience, "the next reader waits", func() bool { return c.Waiting() == 1 })
 	close(end)
 	next.Wait()
-	if body != "next" || err != nil {
-		t.Errorf("the next reader got %q, %v", body, err)
+	if err != nil {
+		t.Fatalf("the next reader: %v", err)
+	}
+	if body != "next" {
+		t.Errorf("the next reader got %q, want %q", body, "next")
 	}
 }
 
@@ -375,7 +378,7 @@ func TestFiftyReadersOfAPageThatChanges(t *testing.T) {
 					return
 				}
 				if shown < least {
-					t.Errorf("after write %d the page shows %d", least, shown)
+					t.Errorf("got the title of write %d, want that of %d at least", shown, least)
 				}
 			}
 		})
@@ -386,10 +389,10 @@ func TestFiftyReadersOfAPageThatChanges(t *testing.T) {
 	}
 	all.Wait()
 	if n := count.of("/posts"); n > writes+1 {
-		t.Errorf("%d renderings of %d states", n, writes+1)
+		t.Errorf("got %d renderings, want at most one of each of %d states", n, writes+1)
 	}
 	if count.most != 1 {
-		t.Errorf("%d renderings of one page at once", count.most)
+		t.Errorf("got %d renderings of one page at once, want 1", count.most)
 	}
 	repotest.Eventually(t, patience, "nothing is left", func() bool { return w.primary.site.Running() == 0 })
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/media"
 	"blog/internal/posts"
@@ -34,8 +35,8 @@ func mustGolden(tb testing.TB, name, got string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if got != string(want) {
-		tb.Errorf("%s differs (refresh it with -update). Got:\n%s", path, got)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		tb.Errorf("%s (refresh it with -update; -want +got):\n%s", path, diff)
 	}
 }
 
@@ -66,12 +67,18 @@ type entry struct {
 	} `xml:"content"`
 }
 
+// titles returns the titles of the entries, in their order.
+func (f atom) titles() (out []string) {
+	for _, e := range f.Entries {
+		out = append(out, e.Title)
+	}
+	return out
+}
+
 func MustFeed(tb testing.TB, b *browser) atom {
 	tb.Helper()
 	a := b.Get(tb, "/feed.xml").Must(tb, http.StatusOK)
-	if got := a.header.Get("Content-Type"); got != "application/atom+xml; charset=utf-8" {
-		tb.Errorf("the feed is %s", got)
-	}
+	a.expectHeader(tb, "Content-Type", "application/atom+xml; charset=utf-8")
 	var f atom
 	if err := xml.Unmarshal([]byte(a.body), &f); err != nil {
 		tb.Fatalf("%v in %s", err, a.body)
@@ -82,8 +89,11 @@ func MustFeed(tb testing.TB, b *browser) atom {
 func absolute(tb testing.TB, address string) {
 	tb.Helper()
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host != "blog.example" {
-		tb.Errorf("%q is not an address of the site", address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if got, want := u.Scheme+"://"+u.Host, "https://blog.example"; got != want {
+		tb.Errorf("the site of %q: got %q, want %q", address, got, want)
 	}
 }
 
@@ -91,7 +101,7 @@ func instant(tb testing.TB, s string) time.Time {
 	tb.Helper()
 	at, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		tb.Errorf("not a date: %v", err)
+		tb.Errorf("got %q, want a date: %v", s, err)
 	}
 	return at
 }
@@ -101,13 +111,21 @@ func checkEntry(tb testing.TB, f atom, e entry) {
 	tb.Helper()
 	absolute(tb, e.ID)
 	absolute(tb, e.Link.Href)
-	if e.Author != "Ada" || instant(tb, e.Updated).Before(instant(tb, e.Published)) ||
-		instant(tb, e.Updated).After(instant(tb, f.Updated)) {
-		tb.Errorf("%+v", e)
+	if e.Author != "Ada" {
+		tb.Errorf("%s: got the author %q, want %q", e.ID, e.Author, "Ada")
+	}
+	if instant(tb, e.Updated).Before(instant(tb, e.Published)) {
+		tb.Errorf("%s: got the update %s, want none before it was published at %s", e.ID, e.Updated, e.Published)
+	}
+	if instant(tb, e.Updated).After(instant(tb, f.Updated)) {
+		tb.Errorf("%s: got the update %s, want none after the feed's %s", e.ID, e.Updated, f.Updated)
 	}
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(e.Content.Body))
-	if err != nil || e.Content.Type != "html" {
+	if err != nil {
 		tb.Fatal(err)
+	}
+	if e.Content.Type != "html" {
+		tb.Fatalf("%s: got the type %q, want %q", e.ID, e.Content.Type, "html")
 	}
 	doc.Find("[href], [src]").Each(func(_ int, s *goquery.Selection) {
 		address := s.AttrOr("href", s.AttrOr("src", ""))
@@ -121,11 +139,14 @@ func TestTheFeed(t *testing.T) {
 	t.Parallel()
 	w := MustWorld(t, shared("https://blog.example"))
 	b := MustOpen(t, w.replica)
-	if empty := MustFeed(t, b); len(empty.Entries) != 0 || empty.ID == "" {
-		t.Errorf("without posts: %+v", empty)
-	} else {
-		instant(t, empty.Updated)
+	empty := MustFeed(t, b)
+	if len(empty.Entries) != 0 {
+		t.Errorf("without posts: got %d entries, want 0: %+v", len(empty.Entries), empty.Entries)
 	}
+	if empty.ID == "" {
+		t.Errorf("without posts: got the feed %+v, want an id", empty)
+	}
+	instant(t, empty.Updated)
 	pic := MustPicture(t, w.primary, 7)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	body := "A [link](/tags/go), one [further](https://elsewhere.example/x?a=b&c=d), [here](#part) and <i>more</i> & a " +
@@ -140,13 +161,13 @@ func TestTheFeed(t *testing.T) {
 	title := "Tom & <Jerry>"
 	MustRevise(t, w.primary, first.ID, func(u *posts.Update) { u.Title = &title })
 	raw := b.Get(t, "/feed.xml").body
-	if raw != MustOpen(t, w.primary).Get(t, "/feed.xml").body {
-		t.Error("the primary has another feed")
+	if diff := cmp.Diff(MustOpen(t, w.primary).Get(t, "/feed.xml").body, raw); diff != "" {
+		t.Errorf("the feed (-want the primary's +got):\n%s", diff)
 	}
 	mustGolden(t, "feed.xml", strings.ReplaceAll(raw, pic.Hash, "HASH"))
 	f := MustFeed(t, b)
-	if len(f.Entries) != 2 || f.Entries[0].Title != "Später 日本" || f.Entries[1].Title != title {
-		t.Fatalf("%+v", f)
+	if diff := cmp.Diff([]string{"Später 日本", title}, f.titles()); diff != "" {
+		t.Fatalf("titles (-want +got):\n%s", diff)
 	}
 	absolute(t, f.ID)
 	for _, l := range f.Links {
@@ -161,14 +182,15 @@ func TestTheFeed(t *testing.T) {
 		`"https://blog.example/media/` + pic.Hash + `/a.png"`, `<i>more</i> &amp; a picture`,
 	} {
 		if !strings.Contains(content, want) {
-			t.Errorf("no %s in %s", want, content)
+			t.Errorf("got %s, want %q in it", content, want)
 		}
 	}
 	// The same entry under another slug.
 	id, slug := f.Entries[1].ID, "jerry"
 	MustRevise(t, w.primary, first.ID, func(u *posts.Update) { u.Slug = &slug })
-	if e := MustFeed(t, b).Entries[1]; e.ID != id || e.Link.Href != "https://blog.example/posts/jerry" {
-		t.Errorf("renamed: %+v", e)
+	e := MustFeed(t, b).Entries[1]
+	if diff := cmp.Diff([]string{id, "https://blog.example/posts/jerry"}, []string{e.ID, e.Link.Href}); diff != "" {
+		t.Errorf("id and address of what is renamed (-want +got):\n%s", diff)
 	}
 }
 
@@ -179,11 +201,12 @@ func TestWhatRobotsRead(t *testing.T) {
 	MustDo(t, w.primary, posts.Create{Title: "Draft"})
 	b := MustOpen(t, w.primary)
 	robots := b.Get(t, "/robots.txt").Must(t, http.StatusOK)
-	if !strings.Contains(robots.body, "\nSitemap: https://blog.example/sitemap.xml\n") ||
-		!strings.Contains(robots.body, "Disallow: /admin") ||
-		robots.header.Get("Content-Type") != "text/plain; charset=utf-8" {
-		t.Errorf("%s", robots.body)
+	for _, want := range []string{"\nSitemap: https://blog.example/sitemap.xml\n", "Disallow: /admin"} {
+		if !strings.Contains(robots.body, want) {
+			t.Errorf("/robots.txt: got %q, want %q in it", robots.body, want)
+		}
 	}
+	robots.expectHeader(t, "Content-Type", "text/plain; charset=utf-8")
 	var set struct {
 		XMLName xml.Name `xml:"http://www.sitemaps.org/schemas/sitemap/0.9 urlset"`
 		URLs    []struct {
@@ -195,7 +218,7 @@ func TestWhatRobotsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(set.URLs) != 5 {
-		t.Fatalf("%+v", set)
+		t.Fatalf("got %d addresses, want 5: %+v", len(set.URLs), set)
 	}
 	for _, u := range set.URLs {
 		absolute(t, u.Loc)
@@ -204,7 +227,7 @@ func TestWhatRobotsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := b.Get(t, parsed.EscapedPath()).Must(t, http.StatusOK).attr(t, "link[rel=canonical]", "href"); got != u.Loc {
-			t.Errorf("%s has the canonical address %s", u.Loc, got)
+			t.Errorf("got the canonical address %q, want %q", got, u.Loc)
 		}
 		if u.LastMod != "" {
 			instant(t, u.LastMod)

@@ -39,40 +39,47 @@ func TestPictures(t *testing.T) {
 		a := b.Upload(t, "/admin/posts", typed, "../../Mein <Bild>.PNG", MustPNG(t)).Must(t, http.StatusOK)
 		MustRetain(t, a, typed)
 		src := a.attr(t, ".upload-list img", "src")
-		if !strings.HasPrefix(src, "/media/") || strings.ContainsAny(src, "<>") || strings.Contains(src, "..") ||
-			!strings.Contains(a.text(t, "[data-snippet]"), src) {
-			t.Fatalf("stored at %q: %s", src, a.text(t, ".uploads"))
+		if !strings.HasPrefix(src, "/media/") {
+			t.Fatalf("stored at %q, want it below /media/: %s", src, a.text(t, ".uploads"))
+		}
+		for _, part := range []string{"<", ">", ".."} {
+			if strings.Contains(src, part) {
+				t.Fatalf("stored at %q, want no %q in it", src, part)
+			}
+		}
+		if got := a.text(t, "[data-snippet]"); !strings.Contains(got, src) {
+			t.Fatalf("got the snippet %q, want %q in it", got, src)
 		}
 		if i == 0 {
 			stranger.Get(t, src).Must(t, http.StatusNotFound)
 		}
 		got := b.Get(t, src).Must(t, http.StatusOK)
-		if got.header.Get("Content-Type") != "image/png" || got.header.Get("X-Content-Type-Options") != "nosniff" ||
-			got.header.Get("Cache-Control") != "private, max-age=31536000, immutable" {
-			t.Errorf("%v", got.header)
-		}
+		got.expectHeader(t, "Content-Type", "image/png")
+		got.expectHeader(t, "X-Content-Type-Options", "nosniff")
+		got.expectHeader(t, "Cache-Control", "private, max-age=31536000, immutable")
 		// With "save" or "publish", a file is inserted into the text.
 		typed.Set("do", "publish")
 		to := b.Upload(t, "/admin/posts", typed, "a.png", MustPNG(t)).Must(t, http.StatusSeeOther).header.Get("Location")
 		if img := stranger.Get(t, to).attr(t, ".prose img", "src"); img == "" {
-			t.Errorf("no picture at %s", to)
+			t.Errorf("%s: got no picture, want one", to)
 		}
 		pic := stranger.Get(t, src).Must(t, http.StatusOK)
-		if pic.header.Get("Cache-Control") != "public, max-age=31536000, s-maxage=300, immutable" ||
-			len(pic.header["Set-Cookie"]) > 0 || !strings.Contains(pic.header.Get("Vary"), "Cookie") {
-			t.Errorf("%v", pic.header)
+		pic.expectHeader(t, "Cache-Control", "public, max-age=31536000, s-maxage=300, immutable")
+		pic.expectNoCookie(t)
+		if vary := pic.header.Get("Vary"); !strings.Contains(vary, "Cookie") {
+			t.Errorf("%s: got Vary %q, want Cookie in it", src, vary)
 		}
 		h := stranger.Do(t, http.MethodHead, src, nil).Must(t, http.StatusOK)
-		if h.header.Get("Content-Length") != fmt.Sprint(len(pic.body)) || h.header.Get("Content-Type") != "image/png" {
-			t.Errorf("HEAD: %v", h.header)
-		}
+		h.expectHeader(t, "Content-Length", fmt.Sprint(len(pic.body)))
+		h.expectHeader(t, "Content-Type", "image/png")
 		not := stranger.Get(t, src, header("If-None-Match", pic.header.Get("ETag"))).Must(t, http.StatusNotModified)
-		if not.body != "" || not.header.Get("ETag") != pic.header.Get("ETag") {
-			t.Errorf("304: %v", not.header)
+		if not.body != "" {
+			t.Errorf("%s: a 304 with the body %.300q, want none", src, not.body)
 		}
+		not.expectHeader(t, "ETag", pic.header.Get("ETag"))
 		part := stranger.Get(t, src, header("Range", "bytes=1-3")).Must(t, http.StatusPartialContent)
 		if part.body != "PNG" {
-			t.Errorf("a range is %q", part.body)
+			t.Errorf("a range is %q, want %q", part.body, "PNG")
 		}
 		never := "/media/" + strings.Repeat("0", 64) + "/x.png"
 		stranger.Get(t, never, header("If-None-Match", "*")).Must(t, http.StatusNotFound)
@@ -91,8 +98,8 @@ func TestWhatIsNoPicture(t *testing.T) {
 			typed := editor("do", do, "body", hostileText)
 			a := b.Upload(t, "/admin/posts", typed, name, data).Must(t, http.StatusUnprocessableEntity)
 			MustRetain(t, a, typed)
-			if a.find(t, "#f-image-error").Length() != 1 {
-				t.Errorf("%s: %s", name, a.text(t, ".summary"))
+			if got := a.find(t, "#f-image-error").Length(); got != 1 {
+				t.Errorf("%s: got %d messages on the picture, want 1: %s", name, got, a.text(t, ".summary"))
 			}
 		}
 	}
@@ -102,20 +109,21 @@ func TestWhatIsNoPicture(t *testing.T) {
 		typed := editor("do", "upload", "body", hostileText)
 		a := b.Upload(t, action, typed, "", nil).Must(t, http.StatusUnprocessableEntity)
 		MustRetain(t, a, typed)
-		if !strings.Contains(a.text(t, "#f-image-error"), "choose a picture first") ||
-			a.find(t, ".field-error").Length() != 1 {
-			t.Errorf("%s without a file: %s", action, a.text(t, ".summary"))
+		if got, want := a.text(t, "#f-image-error"), "choose a picture first"; !strings.Contains(got, want) {
+			t.Errorf("%s without a file: got %q, want %q in it", action, got, want)
 		}
+		a.expectCount(t, ".field-error", 1)
 	}
 	MustDo(t, w.primary, posts.Delete{Target: posts.Target{ID: id}})
 	typed := editor("do", "save", "body", hostileText)
 	a := b.Upload(t, "/admin/posts", typed, "large.png", make([]byte, 20<<20)).Must(t, http.StatusRequestEntityTooLarge)
 	MustRetain(t, a, typed)
-	if a.find(t, "#f-image-error").Length() != 1 {
-		t.Errorf("20 MB: %s", a.text(t, ".summary"))
-	}
-	if n := MustCount(t, w.primary); n["posts"] != 0 || n["media"] != 0 {
-		t.Errorf("something was saved: %v", n)
+	a.expectCount(t, "#f-image-error", 1)
+	n := MustCount(t, w.primary)
+	for _, table := range []string{"posts", "media"} {
+		if n[table] != 0 {
+			t.Errorf("got %d rows of %s, want 0, as nothing is saved", n[table], table)
+		}
 	}
 }
 
@@ -144,7 +152,7 @@ func TestTooMuchIsRefused(t *testing.T) {
 					}
 				})
 			if got.status != http.StatusRequestEntityTooLarge {
-				t.Errorf("%s to %s: %d", kind, path, got.status)
+				t.Errorf("%s to %s: got status %d, want %d", kind, path, got.status, http.StatusRequestEntityTooLarge)
 			}
 		}
 	}
@@ -156,10 +164,13 @@ func TestTooMuchIsRefused(t *testing.T) {
 		r.Body = io.NopCloser(strings.NewReader(fields.String()))
 		r.ContentLength = int64(fields.Len())
 	}); got.status >= 500 {
-		t.Errorf("many fields: %d", got.status)
+		t.Errorf("many fields: got status %d, want one below 500", got.status)
 	}
-	if author.Cookie(t, "session") == "" || !MustLoad(t, w.primary, 1).Visible() {
-		t.Error("something was done")
+	if author.Cookie(t, "session") == "" {
+		t.Error("got the author without a session, want the one before")
+	}
+	if stored := MustLoad(t, w.primary, 1); !stored.Visible() {
+		t.Errorf("got %+v, want it visible as before", stored)
 	}
 }
 
@@ -172,7 +183,7 @@ func TestDatesAreInTheBlogsZone(t *testing.T) {
 	w := MustWorld(t, func(o *web.Options) { o.Config.Location, o.Config.Zone = berlin, "Europe/Berlin" })
 	b := MustLogin(t, w.replica)
 	if hint := b.Get(t, "/admin/posts/new").text(t, "#f-published_at-hint"); !strings.Contains(hint, "Europe/Berlin") {
-		t.Errorf("the field says %q", hint)
+		t.Errorf("the field says %q, want %q in it", hint, "Europe/Berlin")
 	}
 	for typed, want := range map[string][]string{
 		"2026-01-15T10:00": {"2026-01-15T09:00:00Z"},
@@ -189,20 +200,23 @@ func TestDatesAreInTheBlogsZone(t *testing.T) {
 			stored = MustLoad(t, w.primary, id)
 		}
 		if got := stored.PublishedAt.Format(time.RFC3339); !strings.Contains(strings.Join(want, " "), got) {
-			t.Errorf("%s is stored as %s", typed, got)
+			t.Errorf("%s is stored as %s, want one of %q", typed, got, want)
 		}
 		// Saved again without a change of the date, it stays the same instant.
 		b.Post(t, edit.attr(t, "form.editor", "action"), edit.with(t, "form.editor", "body", "Changed", "do", "save")).
 			Must(t, http.StatusSeeOther)
-		if again := MustLoad(t, w.primary, stored.ID); !again.PublishedAt.Equal(stored.PublishedAt) ||
-			again.Body != "Changed" {
-			t.Errorf("%s has moved from %s to %s", typed, stored.PublishedAt, again.PublishedAt)
+		again := MustLoad(t, w.primary, stored.ID)
+		if !again.PublishedAt.Equal(stored.PublishedAt) {
+			t.Errorf("%s, saved again: got the date %s, want %s", typed, again.PublishedAt, stored.PublishedAt)
+		}
+		if again.Body != "Changed" {
+			t.Errorf("%s, saved again: got the body %q, want %q", typed, again.Body, "Changed")
 		}
 	}
 	a := b.Post(t, "/admin/posts", editor("published_at", "2026-03-29T02:30", "do", "publish")).
 		Must(t, http.StatusUnprocessableEntity)
 	if !strings.Contains(a.text(t, "#f-published_at-error"), "clocks") {
-		t.Errorf("an hour that is left out: %s", a.text(t, ".summary"))
+		t.Errorf("an hour that is left out: got %s, want a word on %q", a.text(t, ".summary"), "clocks")
 	}
 }
 
@@ -232,12 +246,15 @@ func TestAFormThatBreaksOff(t *testing.T) {
 			err = conn.(*net.TCPConn).CloseWrite()
 		}
 		raw, rerr := io.ReadAll(conn)
-		if err = errors.Join(err, rerr, conn.Close()); err != nil || strings.Contains(string(raw), " 303 ") {
-			t.Errorf("%q: %v %.50s", whole[:cut], err, raw)
+		if err = errors.Join(err, rerr, conn.Close()); err != nil {
+			t.Fatalf("%q: %v", whole[:cut], err)
+		}
+		if strings.Contains(string(raw), " 303 ") {
+			t.Errorf("%q: got %.50s, want no 303", whole[:cut], raw)
 		}
 	}
 	if n := MustCount(t, w.primary)["posts"]; n != 0 {
-		t.Errorf("%d posts", n)
+		t.Errorf("got %d posts, want 0", n)
 	}
 	b.Do(t, http.MethodPost, "/admin/posts", strings.NewReader(whole), kind).Must(t, http.StatusSeeOther)
 }

@@ -192,7 +192,7 @@ func MustDo[R any](tb testing.TB, n *node, cmd repo.Command[R]) R {
 		ctx, cancel := context.WithTimeout(tb.Context(), patience)
 		defer cancel()
 		if place := n.other.repo.Feed().Wait(ctx, receipt.Cursor); place != repo.Here {
-			tb.Fatalf("the other node does not have what was written: %v", place)
+			tb.Fatalf("the other node: got %v of what was written, want %v", place, repo.Here)
 		}
 	}
 	return r

@@ -36,25 +36,36 @@ func TestSaysWhatIsOnOneNodeAlone(t *testing.T) {
 		w.mustAuthor(t)
 
 		const message = "the primary alone has this"
-		if o := w.run(t, "post", "new", "--title", "In words"); o.code != 0 || strings.Contains(o.err, message) != alone {
-			t.Errorf("%s: exit code %d: %s%s", assurance, o.code, o.out, o.err)
+		in := string(assurance)
+		o := w.run(t, "post", "new", "--title", "In words")
+		o.expectCode(t, in, 0)
+		if got := strings.Contains(o.err, message); got != alone {
+			t.Errorf("%s: got %q on standard error, want %q in it: %t", assurance, o.err, message, alone)
 		}
-		o := w.run(t, "post", "new", "--title", "In JSON", "--json")
-		if o.code != 0 || o.err != "" || decode[map[string]any](t, o.out)["durability"] != string(assurance) {
-			t.Errorf("%s: exit code %d: %s%s", assurance, o.code, o.out, o.err)
+		o = w.run(t, "post", "new", "--title", "In JSON", "--json")
+		o.expectCode(t, in, 0)
+		o.expectNoErr(t, in)
+		if got := decode[map[string]any](t, o.out)["durability"]; got != in {
+			t.Errorf("%s: got the durability %v, want %q", assurance, got, in)
 		}
 		// So does the answer to a write that was refused because of something that is stored.
 		const refusalMessage = "the primary alone says so"
-		if o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9"); o.code != 1 ||
-			strings.Contains(o.err, refusalMessage) != alone || strings.Contains(o.err, message) {
-			t.Errorf("%s: refused with exit code %d: %s%s", assurance, o.code, o.out, o.err)
+		o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9")
+		o.expectCode(t, in+", refused", 1)
+		if got := strings.Contains(o.err, refusalMessage); got != alone {
+			t.Errorf("%s, refused: got %q on standard error, want %q in it: %t", assurance, o.err, refusalMessage, alone)
+		}
+		if strings.Contains(o.err, message) {
+			t.Errorf("%s, refused: got %q on standard error, want it without %q", assurance, o.err, message)
 		}
 		o = w.run(t, "post", "edit", "in-words", "--title", "x", "--revision", "9", "--json")
-		if o.code != 1 || o.err != "" || decode[map[string]any](t, o.out)["durability"] != string(assurance) {
-			t.Errorf("%s: refused with exit code %d: %s%s", assurance, o.code, o.out, o.err)
+		o.expectCode(t, in+", refused", 1)
+		o.expectNoErr(t, in+", refused")
+		if got := decode[map[string]any](t, o.out)["durability"]; got != in {
+			t.Errorf("%s, refused: got the durability %v, want %q", assurance, got, in)
 		}
-		if !strings.Contains(log.String(), "durability="+string(assurance)) {
-			t.Errorf("%s: the log says %s", assurance, log.String())
+		if want := "durability=" + in; !strings.Contains(log.String(), want) {
+			t.Errorf("%s: got the log %s, want %q in it", assurance, log.String(), want)
 		}
 	}
 }

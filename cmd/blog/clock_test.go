@@ -7,9 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 )
+
+// clockReset is the answer of `blog clock reset`.
+type clockReset struct {
+	Key    string      `json:"key"`
+	Seq    int64       `json:"seq"`
+	Was    time.Time   `json:"was"`
+	Now    time.Time   `json:"now"`
+	Writes int64       `json:"writes"`
+	Posts  []earlyPost `json:"posts"`
+}
+
+// earlyPost is a post that is out too early.
+type earlyPost struct {
+	Slug string `json:"slug"`
+}
 
 // TestClockReset: the command sets dates back to now, with and without a server, and lists the
 // posts that are published before their date.
@@ -29,40 +46,39 @@ func TestClockReset(t *testing.T) {
 	spoil()
 	repotest.MustExec(t, database, "UPDATE posts SET published_at = ? WHERE slug = 'early'", repo.FormatTime(ahead))
 	out := w.must(t, "clock", "reset")
-	if !strings.Contains(out, "Writes are dated by the clock") {
-		t.Errorf("got %s", out)
+	for _, want := range []string{"Writes are dated by the clock", "early  Early"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("got %s, want %q in it", out, want)
+		}
 	}
-	if !strings.Contains(out, "early  Early") || strings.Contains(out, "Other") {
-		t.Errorf("the posts that are out too early: %s", out)
+	if strings.Contains(out, "Other") {
+		t.Errorf("got %s, want it without %q, which is not out too early", out, "Other")
 	}
 
 	spoil()
 	s := w.mustServe(t)
-	type answer struct {
-		Key    string    `json:"key"`
-		Seq    int64     `json:"seq"`
-		Was    time.Time `json:"was"`
-		Now    time.Time `json:"now"`
-		Writes int64     `json:"writes"`
-		Posts  []struct {
-			Slug string `json:"slug"`
-		} `json:"posts"`
+	got := mustJSON[clockReset](t, w, "clock", "reset", "--key", "again")
+	want := clockReset{Key: "again", Seq: got.Seq, Was: got.Was, Now: got.Now, Writes: 1, Posts: []earlyPost{{"early"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
-	got := mustJSON[answer](t, w, "clock", "reset", "--key", "again")
-	if got.Key != "again" || got.Writes != 1 || len(got.Posts) != 1 || got.Posts[0].Slug != "early" {
-		t.Errorf("got %+v", got)
+	if off := time.Since(got.Now).Abs(); off > time.Hour {
+		t.Errorf("got the time %v, which is %v off, want at most an hour", got.Now, off)
 	}
-	if time.Since(got.Now).Abs() > time.Hour || got.Was.Before(got.Now) {
-		t.Errorf("from %v to %v", got.Was, got.Now)
+	if got.Was.Before(got.Now) {
+		t.Errorf("got the time before %v, want none earlier than %v", got.Was, got.Now)
 	}
-	again := mustJSON[answer](t, w, "clock", "reset", "--key", "again")
-	if again.Seq != got.Seq || !again.Now.Equal(got.Now) {
-		t.Errorf("the same key: %+v", again)
+	again := mustJSON[clockReset](t, w, "clock", "reset", "--key", "again")
+	if again.Seq != got.Seq {
+		t.Errorf("the same key: got the row %d, want %d", again.Seq, got.Seq)
+	}
+	if !again.Now.Equal(got.Now) {
+		t.Errorf("the same key: got the time %v, want %v", again.Now, got.Now)
 	}
 	if o := mustJSON[struct {
 		Problem string `json:"problem"`
 	}](t, w, "status"); o.Problem != "" {
-		t.Errorf("the status says %q", o.Problem)
+		t.Errorf("the status says %q, want no problem", o.Problem)
 	}
 	s.mustStop(t, syscall.SIGTERM)
 }

@@ -1,11 +1,13 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/app"
 	nodes "blog/internal/cluster"
@@ -38,13 +40,24 @@ func answersAreTheSame(t *testing.T, primary, replica *world) {
 	args := []string{"post", "new", "--title", "Written far away", "--tag", "a", "--key", "k1"}
 	there := mustJSON[written](t, replica, args...)
 	here := mustJSON[written](t, primary, args...)
-	if there.Replayed || !here.Replayed || here.Seq != there.Seq || here.Cursor != there.Cursor ||
-		here.Post.Slug != there.Post.Slug {
-		t.Errorf("on the replica %+v, with the same key on the primary %+v", there, here)
+	if there.Replayed {
+		t.Errorf("on the replica: got %+v, want it carried out", there)
+	}
+	if !here.Replayed {
+		t.Errorf("with the same key on the primary: got %+v, want it replayed", here)
+	}
+	if here.Seq != there.Seq {
+		t.Errorf("got the row %d on the primary, want the replica's %d", here.Seq, there.Seq)
+	}
+	if here.Cursor != there.Cursor {
+		t.Errorf("got the cursor %q on the primary, want the replica's %q", here.Cursor, there.Cursor)
+	}
+	if here.Post.Slug != there.Post.Slug {
+		t.Errorf("got the slug %q on the primary, want the replica's %q", here.Post.Slug, there.Post.Slug)
 	}
 	// When the command has ended, the replica's own copy has the write.
 	if list := mustJSON[[]map[string]any](t, replica, "post", "list"); len(list) != 1 {
-		t.Errorf("the replica lists %v", list)
+		t.Errorf("the replica lists %d posts, want 1: %v", len(list), list)
 	}
 	for _, args := range [][]string{
 		{"post", "new", "--title", "Other", "--key", "k1"},
@@ -57,9 +70,10 @@ func answersAreTheSame(t *testing.T, primary, replica *world) {
 		{"user", "logout", "bob@example.org"}, {"post", "show", "nothing"}, {"node", "forget", "nobody"},
 	} {
 		a, b := primary.run(t, append(args, "--json")...), replica.run(t, append(args, "--json")...)
-		if a != b || a.code != 1 {
-			t.Errorf("%v: on the primary %+v, on the replica %+v", args, a, b)
+		if diff := cmp.Diff(a, b, cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("%v (-on the primary +on the replica):\n%s", args, diff)
 		}
+		a.expectCode(t, fmt.Sprint(args), 1)
 	}
 }
 
@@ -74,13 +88,17 @@ func importsAreTheSame(t *testing.T, c *cluster.Cluster, primary, replica *world
 	mustWriteFile(t, filepath.Join(content, "one.md"), "---\ntitle: One\n---\n![A leaf](leaf.png)\n")
 	mustWriteFile(t, filepath.Join(content, "two.md"), "---\ntitle: Two\npublished_at: 2024-01-02\n---\nText.\n")
 	if sum := mustJSON[imported](t, replica, "import", content); sum.New != 2 {
-		t.Errorf("import on the replica: %+v", sum)
+		t.Errorf("import on the replica: got %d new, want 2: %+v", sum.New, sum)
 	}
 	if sum := mustJSON[imported](t, primary, "import", content); sum.Unchanged != 2 {
-		t.Errorf("import on the primary: %+v", sum)
+		t.Errorf("import on the primary: got %d unchanged, want 2: %+v", sum.Unchanged, sum)
 	}
-	if st := mustJSON[map[string]any](t, replica, "status"); st["role"] != "replica" || st["litefs"] != true {
-		t.Errorf("status: %v", st)
+	st := mustJSON[map[string]any](t, replica, "status")
+	if st["role"] != "replica" {
+		t.Errorf("status: got the role %v, want %q", st["role"], "replica")
+	}
+	if st["litefs"] != true {
+		t.Errorf("status: got litefs %v, want true", st["litefs"])
 	}
 }
 
@@ -90,16 +108,13 @@ func writesWaitForAPrimary(t *testing.T, c *cluster.Cluster, primary, replica *w
 	t.Helper()
 	c.Primary().Stop(t)
 	o := replica.run(t, "post", "new", "--title", "Nobody takes this", "--key", "later", "--timeout", "2s")
-	if o.code != 3 || !strings.Contains(o.err, "--key later") {
-		t.Errorf("without a primary: exit code %d: %s", o.code, o.err)
-	}
-	if o := primary.run(t, "post", "list"); o.code != 3 {
-		t.Errorf("on a node that has ended: exit code %d: %s%s", o.code, o.out, o.err)
-	}
+	o.expectCode(t, "without a primary", 3)
+	o.expectErr(t, "without a primary", "--key later")
+	primary.run(t, "post", "list").expectCode(t, "on a node that has ended", 3)
 	c.Primary().Restart(t)
 	if again := mustJSON[written](t, replica, "post", "new", "--title", "Nobody takes this", "--key",
 		"later"); again.Replayed {
-		t.Errorf("it had been done: %+v", again)
+		t.Errorf("got %+v, want it carried out now, as it had not been done", again)
 	}
 }
 
@@ -108,13 +123,13 @@ func forgetsANode(t *testing.T, c *cluster.Cluster, primary, replica *world) {
 	t.Helper()
 	st := mustJSON[app.Status](t, primary, "status")
 	if len(st.Nodes) != 2 {
-		t.Fatalf("%d nodes: %+v", len(st.Nodes), st.Nodes)
+		t.Fatalf("got %d nodes, want 2: %+v", len(st.Nodes), st.Nodes)
 	}
 	gone := st.Nodes[1]
 	for _, at := range []*world{primary, replica} {
-		if o := at.run(t, "node", "forget", gone.ID); o.code != 1 || !strings.Contains(o.err, "Stop it first") {
-			t.Errorf("one that is there: %+v", o)
-		}
+		o := at.run(t, "node", "forget", gone.ID)
+		o.expectCode(t, "one that is there", 1)
+		o.expectErr(t, "one that is there", "Stop it first")
 	}
 	c.Replicas()[0].Stop(t)
 	var answer outcome
@@ -123,10 +138,16 @@ func forgetsANode(t *testing.T, c *cluster.Cluster, primary, replica *world) {
 		return answer.code == 0
 	})
 	got := decode[nodes.Forgotten](t, answer.out)
-	if got.ID != gone.ID || got.Node != gone.Node || got.Heard <= 0 {
-		t.Errorf("forgotten: %+v, want %s, %s", got, gone.ID, gone.Node)
+	if got.ID != gone.ID {
+		t.Errorf("forgotten: got the id %q, want %q", got.ID, gone.ID)
+	}
+	if got.Node != gone.Node {
+		t.Errorf("forgotten: got the node %q, want %q", got.Node, gone.Node)
+	}
+	if got.Heard <= 0 {
+		t.Errorf("forgotten: got it heard of %v ago, want some time ago", got.Heard)
 	}
 	if st := mustJSON[app.Status](t, primary, "status"); len(st.Nodes) != 1 {
-		t.Errorf("it is still there: %+v", st.Nodes)
+		t.Errorf("after it is forgotten: got %d nodes, want 1: %+v", len(st.Nodes), st.Nodes)
 	}
 }

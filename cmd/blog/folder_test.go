@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/test/cluster"
 )
 
@@ -41,30 +43,42 @@ type imported struct {
 func TestContentGoesThereAndBack(t *testing.T) {
 	w := newWorld(t)
 	content := filepath.Join(cluster.Root(t), "content")
-	if o := w.run(t, "import", content); o.code != 1 || !strings.Contains(o.err, "blog user add") {
-		t.Errorf("without an author: %d %s", o.code, o.err)
-	}
+	o := w.run(t, "import", content)
+	o.expectCode(t, "without an author", 1)
+	o.expectErr(t, "without an author", "blog user add")
 	w.mustAuthor(t)
 	s := w.mustServe(t)
 	first := mustJSON[imported](t, w, "import", content)
-	if first.New < 20 || first.New != len(first.Files) {
-		t.Errorf("first: %d new of %d", first.New, len(first.Files))
+	if first.New < 20 {
+		t.Errorf("first: got %d new, want at least 20", first.New)
 	}
-	last := first.Files[len(first.Files)-1]
-	if first.Seq == 0 || first.Seq != last.Seq || first.Cursor == "" || first.Cursor != last.Cursor || first.Replayed {
-		t.Errorf("first: %+v", first)
+	if first.New != len(first.Files) {
+		t.Errorf("first: got %d new, want all %d files", first.New, len(first.Files))
 	}
-	if again := mustJSON[imported](t, w, "import", content, "--key", first.Key); !again.Replayed ||
-		again.Seq != first.Seq || again.Cursor != first.Cursor || again.New != first.New {
-		t.Errorf("the same key again: %+v", again)
+	expectLastRow(t, first)
+	again := mustJSON[imported](t, w, "import", content, "--key", first.Key)
+	if !again.Replayed {
+		t.Errorf("the same key again: got %+v, want it replayed", again)
+	}
+	if again.Seq != first.Seq {
+		t.Errorf("the same key again: got the row %d, want %d", again.Seq, first.Seq)
+	}
+	if again.Cursor != first.Cursor {
+		t.Errorf("the same key again: got the cursor %q, want %q", again.Cursor, first.Cursor)
+	}
+	if again.New != first.New {
+		t.Errorf("the same key again: got %d new, want %d", again.New, first.New)
 	}
 	before := mustJSON[map[string]any](t, w, "status")["seq"]
 	second := mustJSON[imported](t, w, "import", content)
-	if second.Unchanged != first.New || second.New+second.Updated+second.Conflicts+second.Refused != 0 {
-		t.Errorf("second: %+v", second)
+	if second.Unchanged != first.New {
+		t.Errorf("second: got %d unchanged, want %d", second.Unchanged, first.New)
+	}
+	if got := second.New + second.Updated + second.Conflicts + second.Refused; got != 0 {
+		t.Errorf("second: got %d files that are not unchanged, want 0: %+v", got, second)
 	}
 	if after := mustJSON[map[string]any](t, w, "status")["seq"]; after != before {
-		t.Errorf("the second import wrote: %v, then %v", before, after)
+		t.Errorf("after the second import: got the row %v, want %v as before", after, before)
 	}
 	s.mustStop(t, syscall.SIGTERM)
 	out := filepath.Join(w.dir, "out")
@@ -79,12 +93,47 @@ func mustBeEqual(t *testing.T, want, got string) {
 	a, b := files(t, want), files(t, got)
 	for name, text := range a {
 		if !bytes.Equal(text, b[name]) {
-			t.Errorf("%s differs", name)
+			t.Errorf("%s: got %q, want %q", name, b[name], text)
 		}
 		delete(b, name)
 	}
 	for name := range b {
-		t.Errorf("%s is too much", name)
+		t.Errorf("got the file %s, want no such file", name)
+	}
+}
+
+// expectLastRow fails unless the import has the row and the cursor of its last file, and was carried out.
+func expectLastRow(t *testing.T, sum imported) {
+	t.Helper()
+	last := sum.Files[len(sum.Files)-1]
+	if sum.Seq == 0 {
+		t.Errorf("got the row %d, want one", sum.Seq)
+	}
+	if sum.Seq != last.Seq {
+		t.Errorf("got the row %d, want the last file's %d", sum.Seq, last.Seq)
+	}
+	if sum.Cursor == "" {
+		t.Errorf("got the cursor %q, want one", sum.Cursor)
+	}
+	if sum.Cursor != last.Cursor {
+		t.Errorf("got the cursor %q, want the last file's %q", sum.Cursor, last.Cursor)
+	}
+	if sum.Replayed {
+		t.Errorf("got %+v, want it carried out", sum)
+	}
+}
+
+// expectWarnings fails unless there is one warning for each beginning, in this order.
+func expectWarnings(t *testing.T, file string, got []string, beginnings ...string) {
+	t.Helper()
+	if len(got) != len(beginnings) {
+		t.Errorf("%s: got %d warnings, want %d: %q", file, len(got), len(beginnings), got)
+		return
+	}
+	for n, want := range beginnings {
+		if !strings.HasPrefix(got[n], want) {
+			t.Errorf("%s: got the warning %q, want it to begin with %q", file, got[n], want)
+		}
 	}
 }
 
@@ -118,28 +167,42 @@ func TestImportLeavesAloneWhatWasEditedHere(t *testing.T) {
 
 	o := w.run(t, "import", in, "--json")
 	sum := decode[imported](t, o.out)
-	if o.code != 1 || sum.Conflicts != 1 || sum.Updated != 1 || sum.Files[1].Status != "conflict" ||
-		sum.Files[1].Error.Code != "conflict" {
-		t.Errorf("exit code %d: %+v", o.code, sum)
+	o.expectCode(t, "import", 1)
+	if sum.Conflicts != 1 {
+		t.Errorf("got %d conflicts, want 1: %+v", sum.Conflicts, sum)
+	}
+	if sum.Updated != 1 {
+		t.Errorf("got %d updated, want 1: %+v", sum.Updated, sum)
+	}
+	if len(sum.Files) < 2 {
+		t.Fatalf("got the files %+v, want at least 2", sum.Files)
+	}
+	second := sum.Files[1]
+	if diff := cmp.Diff([]string{"conflict", "conflict"}, []string{second.Status, second.Error.Code}); diff != "" {
+		t.Errorf("status and code of %s (-want +got):\n%s", second.File, diff)
 	}
 	if got := title(t, w, "one"); got != "One, here" {
-		t.Errorf("overwritten: %s", got)
+		t.Errorf("got the title %q, want %q, which is here", got, "One, here")
 	}
 	w.must(t, "export", out)
 	text, err := os.ReadFile(filepath.Join(out, "one.md"))
-	if want := "---\ntitle: One, here\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n"; err != nil ||
-		string(text) != want {
-		t.Errorf("exported: %v: %s", err, text)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if o := w.run(t, "export", in); o.code != 1 {
-		t.Errorf("export over other files: exit code %d: %s", o.code, o.out)
+	want := "---\ntitle: One, here\npublished_at: 2024-01-02\nmood: calm # kept\n---\nText one.\n"
+	if diff := cmp.Diff(want, string(text)); diff != "" {
+		t.Errorf("exported (-want +got):\n%s", diff)
 	}
-	if text, err := os.ReadFile(one); err != nil || !strings.Contains(string(text), "One, there") {
-		t.Errorf("the export has overwritten a file: %v: %s", err, text)
+	w.run(t, "export", in).expectCode(t, "export over other files", 1)
+	if text, err = os.ReadFile(one); err != nil {
+		t.Fatal(err)
+	}
+	if want = "One, there"; !strings.Contains(string(text), want) {
+		t.Errorf("after an export over it: got %q, want %q in it", text, want)
 	}
 	w.must(t, "import", in, "--force")
 	if got := title(t, w, "one"); got != "One, there" {
-		t.Errorf("--force: %s", got)
+		t.Errorf("--force: got the title %q, want %q", got, "One, there")
 	}
 	w.must(t, "export", out, "--force")
 	mustBeEqual(t, in, out)
@@ -186,8 +249,12 @@ func TestImportRefusesFileByFile(t *testing.T) {
 	}
 	o := w.run(t, "import", in, "--json")
 	sum := decode[imported](t, o.out)
-	if o.code != 1 || sum.New != 8 || sum.Refused != len(sum.Files)-8 {
-		t.Errorf("exit code %d: %s", o.code, o.out)
+	o.expectCode(t, "import", 1)
+	if sum.New != 8 {
+		t.Errorf("got %d new, want 8: %s", sum.New, o.out)
+	}
+	if want := len(sum.Files) - 8; sum.Refused != want {
+		t.Errorf("got %d refused, want %d: %s", sum.Refused, want, o.out)
 	}
 	want := map[string]string{
 		"b-date.md": "published_at", "g-latin.md": "file", "i-slug.md": "slug", "linked.md": "file",
@@ -197,33 +264,47 @@ func TestImportRefusesFileByFile(t *testing.T) {
 		"h-missing.md": "does not exist",
 	}
 	for _, f := range sum.Files {
-		field, bad := want[f.File]
-		if bad && (f.Status != "refused" || f.Error.Code != "invalid" || f.Error.Fields[field] == "") {
-			t.Errorf("%s: want a message for %s: %+v", f.File, field, f)
+		if field, bad := want[f.File]; bad {
+			if diff := cmp.Diff([]string{"refused", "invalid"}, []string{f.Status, f.Error.Code}); diff != "" {
+				t.Errorf("%s: status and code (-want +got):\n%s", f.File, diff)
+			}
+			if f.Error.Fields[field] == "" {
+				t.Errorf("%s: got the messages %q, want one for %s", f.File, f.Error.Fields, field)
+			}
 		}
-		if f.File == "b-date.md" && !strings.Contains(f.Error.Fields["published_at"], "b-date.md:3:") {
-			t.Errorf("no file and line: %+v", f.Error)
+		if why, ok := without[f.File]; ok {
+			if f.Status != "new" {
+				t.Errorf("%s: got the status %q, want %q", f.File, f.Status, "new")
+			}
+			expectWarnings(t, f.File, f.Warnings, f.File+":4: ")
+			if got := strings.Join(f.Warnings, "\n"); !strings.Contains(got, why) {
+				t.Errorf("%s: got the warning %q, want %q in it", f.File, got, why)
+			}
 		}
-		if why, ok := without[f.File]; ok && (f.Status != "new" || len(f.Warnings) != 1 ||
-			!strings.HasPrefix(f.Warnings[0], f.File+":4: ") || !strings.Contains(f.Warnings[0], why)) {
-			t.Errorf("no word of the picture: %+v", f)
-		}
-		if f.File == "h-lost.md" && (len(f.Warnings) != 3 || !strings.HasPrefix(f.Warnings[0], "h-lost.md:5: <your-name>") ||
-			!strings.HasPrefix(f.Warnings[1], "h-lost.md:7: the video") ||
-			!strings.HasPrefix(f.Warnings[2], "h-lost.md:9: the comment")) {
-			t.Errorf("what is not shown: %q", f.Warnings)
+		switch f.File {
+		case "b-date.md":
+			if got, want := f.Error.Fields["published_at"], "b-date.md:3:"; !strings.Contains(got, want) {
+				t.Errorf("%s: got the message %q, want %q in it", f.File, got, want)
+			}
+		case "h-lost.md":
+			expectWarnings(t, f.File, f.Warnings, "h-lost.md:5: <your-name>", "h-lost.md:7: the video",
+				"h-lost.md:9: the comment")
 		}
 	}
-	if sum.LeftOut["picture"] != len(without) {
-		t.Errorf("left out: %v", sum.LeftOut)
+	if got := sum.LeftOut["picture"]; got != len(without) {
+		t.Errorf("got %d pictures left out, want %d", got, len(without))
 	}
 	text := w.run(t, "import", in)
-	if text.code != 1 || !strings.Contains(text.out, "0 new, 0 updated, 8 unchanged, 0 conflicts, 4 refused") ||
-		!strings.Contains(text.err, "SVG") || !strings.Contains(text.err, "5 pictures are not shown: ") {
-		t.Errorf("exit code %d: %s%s", text.code, text.out, text.err)
+	text.expectCode(t, "import in words", 1)
+	if want := "0 new, 0 updated, 8 unchanged, 0 conflicts, 4 refused"; !strings.Contains(text.out, want) {
+		t.Errorf("import in words: got %q, want %q in it", text.out, want)
 	}
-	if o := w.run(t, "import", in, "--dry-run"); o.code != 1 || o.out != "12 checked, 4 refused\n" {
-		t.Errorf("dry run: exit code %d: %s%s", o.code, o.out, o.err)
+	text.expectErr(t, "import in words", "SVG")
+	text.expectErr(t, "import in words", "5 pictures are not shown: ")
+	dry := w.run(t, "import", in, "--dry-run")
+	dry.expectCode(t, "dry run", 1)
+	if want := "12 checked, 4 refused\n"; dry.out != want {
+		t.Errorf("dry run: got %q, want %q", dry.out, want)
 	}
 }
 
@@ -241,7 +322,7 @@ func TestExportOfWhatWasWrittenHere(t *testing.T) {
 	other := newWorld(t)
 	other.mustAuthor(t)
 	if sum := mustJSON[imported](t, other, "import", out); sum.New != 3 {
-		t.Errorf("import elsewhere: %+v", sum)
+		t.Errorf("import elsewhere: got %d new, want 3: %+v", sum.New, sum)
 	}
 	back := filepath.Join(other.dir, "out")
 	other.must(t, "export", back)
@@ -250,7 +331,7 @@ func TestExportOfWhatWasWrittenHere(t *testing.T) {
 		a, b := mustJSON[map[string]any](t, w, "post", "show", slug), mustJSON[map[string]any](t, other, "post", "show", slug)
 		for _, field := range []string{"title", "state", "description", "body"} {
 			if a[field] != b[field] {
-				t.Errorf("%s of %s: %v, then %v", field, slug, a[field], b[field])
+				t.Errorf("%s of %s elsewhere: got %v, want %v", field, slug, b[field], a[field])
 			}
 		}
 	}
@@ -267,11 +348,18 @@ func TestImportOfTwoFilesWithOneSlug(t *testing.T) {
 	for range 2 {
 		o := w.run(t, "import", in, "--json")
 		sum := decode[imported](t, o.out)
-		if o.code != 1 || sum.Refused != 1 || !strings.Contains(sum.Files[1].Error.Fields["slug"], "a.md") {
-			t.Errorf("exit code %d: %+v", o.code, sum)
+		o.expectCode(t, "import", 1)
+		if sum.Refused != 1 {
+			t.Errorf("got %d refused, want 1: %+v", sum.Refused, sum)
+		}
+		if len(sum.Files) < 2 {
+			t.Fatalf("got the files %+v, want at least 2", sum.Files)
+		}
+		if got := sum.Files[1].Error.Fields["slug"]; !strings.Contains(got, "a.md") {
+			t.Errorf("got the message %q for the slug, want %q in it", got, "a.md")
 		}
 		if got := title(t, w, "same"); got != "First" {
-			t.Errorf("the post is %q", got)
+			t.Errorf("got the title %q, want %q", got, "First")
 		}
 	}
 }
@@ -290,17 +378,20 @@ func TestDaysAreThoseOfTheServer(t *testing.T) {
 	w.must(t, "post", "new", "--title", "C", "--slug", "c", "--at", "2024-05-01")
 	for _, slug := range []string{"a", "b", "c"} {
 		if p := mustJSON[map[string]any](t, w, "post", "show", slug); p["published_at"] != "2024-04-30T15:00:00Z" {
-			t.Errorf("%s: %v", slug, p["published_at"])
+			t.Errorf("%s: got the date %v, want %q", slug, p["published_at"], "2024-04-30T15:00:00Z")
 		}
 	}
 	w.must(t, "export", out)
-	if text, err := os.ReadFile(filepath.Join(out, "a.md")); err != nil ||
-		!strings.Contains(string(text), "published_at: 2024-05-01\n") {
-		t.Errorf("exported: %v: %s", err, text)
+	text, err := os.ReadFile(filepath.Join(out, "a.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "published_at: 2024-05-01\n"; !strings.Contains(string(text), want) {
+		t.Errorf("exported: got %q, want %q in it", text, want)
 	}
 	s.mustStop(t, syscall.SIGTERM)
 	w.with("BLOG_TIMEZONE=America/New_York").must(t, "post", "new", "--title", "D", "--slug", "d", "--at", "2024-05-01")
 	if p := mustJSON[map[string]any](t, w, "post", "show", "d"); p["published_at"] != "2024-05-01T04:00:00Z" {
-		t.Errorf("without a server: %v", p["published_at"])
+		t.Errorf("without a server: got the date %v, want %q", p["published_at"], "2024-05-01T04:00:00Z")
 	}
 }

@@ -90,16 +90,26 @@ func TestExportsOfOtherSystems(t *testing.T) {
 			mustPicture(t, filepath.Join(in, "content", "images", "g.png"), 2)
 			dry := mustJSON[imported](t, w, "import", file, "--author", "Ann", "--dry-run")
 			sum := mustJSON[imported](t, w, "import", file, "--author", "Ann")
-			if sum.New != len(c.states) || len(dry.Files) != len(c.states) {
-				t.Fatalf("%+v", sum)
+			if sum.New != len(c.states) {
+				t.Fatalf("got %d new, want %d: %+v", sum.New, len(c.states), sum)
+			}
+			if len(dry.Files) != len(c.states) {
+				t.Fatalf("got %d files in the dry run, want %d: %+v", len(dry.Files), len(c.states), dry)
 			}
 			for n, f := range sum.Files {
-				if f.Post.State != c.states[f.File] || dry.Files[n].Would != c.states[f.File] {
-					t.Errorf("%s: %s, %s in the dry run, want %s", f.File, f.Post.State, dry.Files[n].Would, c.states[f.File])
+				want := c.states[f.File]
+				if f.Post.State != want {
+					t.Errorf("%s: got the state %q, want %q", f.File, f.Post.State, want)
+				}
+				if got := dry.Files[n].Would; got != want {
+					t.Errorf("%s: got the state %q in the dry run, want %q", f.File, got, want)
 				}
 				for _, warning := range f.Warnings {
-					if !strings.HasPrefix(warning, name+":") || !strings.Contains(warning, ": "+f.File+": ") {
-						t.Errorf("no line: %s", warning)
+					if !strings.HasPrefix(warning, name+":") {
+						t.Errorf("got the warning %q, want it to begin with %q and a line", warning, name+":")
+					}
+					if want := ": " + f.File + ": "; !strings.Contains(warning, want) {
+						t.Errorf("got the warning %q, want %q in it", warning, want)
 					}
 				}
 			}
@@ -109,17 +119,17 @@ func TestExportsOfOtherSystems(t *testing.T) {
 				}
 			}
 			if sum.LeftOut["picture"] != 0 {
-				t.Errorf("left out: %v", sum.LeftOut)
+				t.Errorf("got %d pictures left out, want 0: %v", sum.LeftOut["picture"], sum.LeftOut)
 			}
 			if again := mustJSON[imported](t, w, "import", file, "--author", "Ann"); again.Unchanged != len(c.states) {
-				t.Errorf("again: %+v", again)
+				t.Errorf("again: got %d unchanged, want %d: %+v", again.Unchanged, len(c.states), again)
 			}
 			if got := redirect(t, s.url+c.old); got != c.here {
 				t.Errorf("%s leads to %q, want %q", c.old, got, c.here)
 			}
 			for _, address := range append(c.private, c.here+"x") {
 				if code := status(t, s.url+address); code != http.StatusNotFound {
-					t.Errorf("%s: a reader gets %d", address, code)
+					t.Errorf("%s: a reader gets %d, want %d", address, code, http.StatusNotFound)
 				}
 			}
 		})
@@ -130,9 +140,13 @@ func TestExportsOfOtherSystems(t *testing.T) {
 	}
 	out := filepath.Join(w.dir, "out")
 	w.must(t, "export", out)
-	if again := mustJSON[imported](t, w, "import", out, "--author",
-		"Ann"); again.Unchanged != len(again.Files) || len(again.Files) != 9 {
-		t.Errorf("an import of what was exported here: %+v", again)
+	again := mustJSON[imported](t, w, "import", out, "--author", "Ann")
+	if len(again.Files) != 9 {
+		t.Errorf("an import of what was exported here: got %d files, want 9: %+v", len(again.Files), again)
+	}
+	if again.Unchanged != len(again.Files) {
+		t.Errorf("an import of what was exported here: got %d unchanged, want all %d: %+v", again.Unchanged,
+			len(again.Files), again)
 	}
 	s.mustStop(t, syscall.SIGTERM)
 }
@@ -178,8 +192,8 @@ func TestExportsThatAreNone(t *testing.T) {
 		pipe: {1, "it is not a file"}, half: {1, "half.xml:"}, filepath.Join(w.dir, "none"): {2, "no such file"},
 		filepath.Join(cluster.Root(t), "README.md"): {1, "README.md:1: this is no export"},
 	} {
-		if o := w.run(t, "import", file); o.code != c.code || !strings.Contains(o.err, c.want) {
-			t.Errorf("%s: exit code %d: %s", file, o.code, o.err)
-		}
+		o := w.run(t, "import", file)
+		o.expectCode(t, file, c.code)
+		o.expectErr(t, file, c.want)
 	}
 }

@@ -31,15 +31,20 @@ func TestSaysWhoIsGone(t *testing.T) {
 			"PRIVATE_ADDR="+server.Listener.Addr().String())
 	status := w.must(t, "status")
 	want := `iad1 has not been heard of for 2h0m0s. It is forgotten after a day, or at once by: blog node forget "c3"`
-	if strings.Count(status, "has not been heard of") != 1 || !strings.Contains(status, want) {
-		t.Errorf("want %q in\n%s", want, status)
+	if got, said := strings.Count(status, "has not been heard of"), "has not been heard of"; got != 1 {
+		t.Errorf("got %q %d times in the status, want it once:\n%s", said, got, status)
+	}
+	if !strings.Contains(status, want) {
+		t.Errorf("got the status\n%s\nwant %q in it", status, want)
 	}
 	if got, want := w.must(t, "node", "forget",
 		"node c&3"), "iad1 is forgotten: it was heard of 2h0m0s ago.\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	got := decode[map[string]any](t, w.must(t, "node", "forget", "node c&3", "--json"))
-	if got["id"] != "node c&3" || got["node"] != "iad1" || got["heard_ms"] != 7.2e6 {
-		t.Errorf("got %v", got)
+	for name, want := range map[string]any{"id": "node c&3", "node": "iad1", "heard_ms": 7.2e6} {
+		if got[name] != want {
+			t.Errorf("%s: got %v, want %v", name, got[name], want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,8 +61,6 @@ func TestRefusalsOfFilesNameLineAndRemedy(t *testing.T) {
 				t.Errorf("%v: want a line %q with %q: %s", args, begin, cure, o.err)
 			}
 		}
-		if o.code != 1 {
-			t.Errorf("%v: exit code %d", args, o.code)
-		}
+		o.expectCode(t, fmt.Sprint(args), 1)
 	}
 }

@@ -89,9 +89,12 @@ func TestSaysThatALossIsAccepted(t *testing.T) {
 	w, answer := newLossWorld(t)
 	const divergent = `{"node":"fra1","before":["fra2"],"seq":103,"shared":102,"other":103,"known":110,"done":true}`
 	answer.Store(strings.TrimSuffix(strings.TrimPrefix(divergent, `{"node":"fra1",`), `,"done":true}`))
-	if got := w.must(t, "accept-loss", "--yes"); !strings.HasPrefix(got, "Given up: every write after 102 ") ||
-		!strings.HasSuffix(got, "\nfra1 is elected now: `blog status` says when.\n") {
-		t.Errorf("--yes: %s", got)
+	printed := w.must(t, "accept-loss", "--yes")
+	if begin := "Given up: every write after 102 "; !strings.HasPrefix(printed, begin) {
+		t.Errorf("--yes: got %q, want it to begin with %q", printed, begin)
+	}
+	if end := "\nfra1 is elected now: `blog status` says when.\n"; !strings.HasSuffix(printed, end) {
+		t.Errorf("--yes: got %q, want it to end with %q", printed, end)
 	}
 	got, want := decode[map[string]any](t, w.must(t, "accept-loss", "--yes", "--json")),
 		decode[map[string]any](t, divergent)

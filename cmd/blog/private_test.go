@@ -24,7 +24,7 @@ func TestPrivateFilesStayPrivate(t *testing.T) {
 		mustWriteFile(t, filepath.Join(in, name+".md"), "---\ndate: 2019-01-01\n---\nText.\n")
 	}
 	if sum := mustJSON[imported](t, w, "import", in); sum.New != len(fronts) {
-		t.Fatalf("%+v", sum)
+		t.Fatalf("got %d new, want %d: %+v", sum.New, len(fronts), sum)
 	}
 	for name, front := range fronts {
 		for _, file := range []string{name, "new-" + name} {
@@ -42,34 +42,41 @@ func TestPrivateFilesStayPrivate(t *testing.T) {
 	mustWriteFile(t, filepath.Join(in, "unclear.md"), "---\ndate: 2019-01-01\nstatus: ripe\n---\nText.\n")
 	o := w.run(t, "import", in, "--json")
 	sum := decode[imported](t, o.out)
-	if o.code != 1 || sum.Updated != len(fronts) || sum.New != len(fronts)+4 || sum.Refused != 1 {
-		t.Errorf("exit code %d: %s", o.code, o.out)
+	o.expectCode(t, "import", 1)
+	if sum.Updated != len(fronts) {
+		t.Errorf("got %d updated, want %d: %s", sum.Updated, len(fronts), o.out)
+	}
+	if want := len(fronts) + 4; sum.New != want {
+		t.Errorf("got %d new, want %d: %s", sum.New, want, o.out)
+	}
+	if sum.Refused != 1 {
+		t.Errorf("got %d refused, want 1: %s", sum.Refused, o.out)
 	}
 	s := w.mustServe(t)
 	for _, f := range sum.Files {
 		if f.Status == "refused" {
-			if !strings.Contains(f.Error.Fields["status"], "unclear.md:3: status: ") {
-				t.Errorf("no line: %+v", f)
+			if got, want := f.Error.Fields["status"], "unclear.md:3: status: "; !strings.Contains(got, want) {
+				t.Errorf("%s: got the message %q, want %q in it", f.File, got, want)
 			}
 			continue
 		}
 		if len(f.Warnings) == 0 {
-			t.Errorf("%s: nobody says why it is not public", f.File)
+			t.Errorf("%s: got no warning, want one that says why it is not public", f.File)
 		}
 		slug := strings.TrimSuffix(filepath.Base(f.File), ".md")
 		if code := status(t, s.url+"/posts/"+slug); code != http.StatusNotFound {
-			t.Errorf("%s: a reader gets %d", slug, code)
+			t.Errorf("%s: a reader gets %d, want %d", slug, code, http.StatusNotFound)
 		}
 	}
 	if code := status(t, s.url+"/posts/unclear"); code != http.StatusNotFound {
-		t.Errorf("what cannot be told: %d", code)
+		t.Errorf("what cannot be told: a reader gets %d, want %d", code, http.StatusNotFound)
 	}
 	for name, front := range fronts {
 		file := filepath.Join(w.dir, name+".md")
 		mustWriteFile(t, file, "---\ntitle: T\nslug: by-"+name+"\ndate: 2019-01-01\n"+front+"\n---\nText.\n")
 		w.must(t, "post", "new", file)
 		if code := status(t, s.url+"/posts/by-"+name); code != http.StatusNotFound {
-			t.Errorf("post new %s: a reader gets %d", name, code)
+			t.Errorf("post new %s: a reader gets %d, want %d", name, code, http.StatusNotFound)
 		}
 	}
 	for name, front := range map[string]string{
@@ -82,18 +89,22 @@ func TestPrivateFilesStayPrivate(t *testing.T) {
 		}
 		mustWriteFile(t, file, text)
 		o := w.run(t, "post", "new", "--title", "T", "--slug", "by-"+name, file)
-		if refused := name != "nodate"; refused != (o.code != 0) || refused && !strings.Contains(o.err, name+".md:") {
-			t.Errorf("post new %s: %d %s", name, o.code, o.err)
+		refused := name != "nodate"
+		if got := o.code != 0; got != refused {
+			t.Errorf("post new %s: got exit code %d, want it refused: %t: %s", name, o.code, refused, o.err)
+		}
+		if refused {
+			o.expectErr(t, "post new "+name, name+".md:")
 		}
 		if code := status(t, s.url+"/posts/by-"+name); code != http.StatusNotFound {
-			t.Errorf("post new %s: a reader gets %d", name, code)
+			t.Errorf("post new %s: a reader gets %d, want %d", name, code, http.StatusNotFound)
 		}
 	}
 	for n, file := range []string{filepath.Join(in, "sec", "section.md"), filepath.Join(in, "link2.md")} {
 		slug := fmt.Sprintf("place-%d", n)
 		w.must(t, "post", "new", "--slug", slug, "--title", "T", file)
 		if code := status(t, s.url+"/posts/"+slug); code != http.StatusNotFound {
-			t.Errorf("post new %s: a reader gets %d", file, code)
+			t.Errorf("post new %s: a reader gets %d, want %d", file, code, http.StatusNotFound)
 		}
 	}
 	s.mustStop(t, syscall.SIGTERM)
@@ -114,8 +125,11 @@ func TestPlacesOfFolders(t *testing.T) {
 	}
 	for _, dir := range []string{link, filepath.Join(drafts, "deep"), drafts + "/deep/../"} {
 		for _, f := range mustJSON[imported](t, w, "import", dir, "--dry-run").Files {
-			if f.Would != "draft" || len(f.Warnings) != 1 {
-				t.Errorf("%s: %+v", dir, f)
+			if f.Would != "draft" {
+				t.Errorf("%s in %s: got the state %q, want %q", f.File, dir, f.Would, "draft")
+			}
+			if len(f.Warnings) != 1 {
+				t.Errorf("%s in %s: got %d warnings, want 1: %q", f.File, dir, len(f.Warnings), f.Warnings)
 			}
 		}
 	}
@@ -125,8 +139,14 @@ func TestPlacesOfFolders(t *testing.T) {
 	mustWriteFile(t, filepath.Join(broken, "b.md"), "---\ndate: 2019-01-01\nis_draft: false\n---\nText.\n")
 	mustWriteFile(t, filepath.Join(broken, "c.md"), "---\ntitle: C\n---\nText.\n")
 	sum := decode[imported](t, w.run(t, "import", broken, "--json").out)
-	if sum.New != 2 || sum.Refused != 1 || !strings.Contains(sum.Files[0].Error.Fields["file"], "a.md:1: _index.md:2") {
-		t.Errorf("%+v", sum)
+	if sum.New != 2 {
+		t.Errorf("got %d new, want 2: %+v", sum.New, sum)
+	}
+	if sum.Refused != 1 {
+		t.Fatalf("got %d refused, want 1: %+v", sum.Refused, sum)
+	}
+	if got, want := sum.Files[0].Error.Fields["file"], "a.md:1: _index.md:2"; !strings.Contains(got, want) {
+		t.Errorf("%s: got the message %q, want %q in it", sum.Files[0].File, got, want)
 	}
 }
 

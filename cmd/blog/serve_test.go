@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,20 +20,30 @@ func TestUsageErrors(t *testing.T) {
 		{}, {"nonsense"}, {"post"}, {"post", "new"}, {"post", "new", "--nonsense"}, {"post", "edit", "x"},
 		{"import"}, {"import", "no-such-folder"}, {"user", "add", "a@b.example"}, {"serve", "--log-format", "xml"},
 	} {
-		if o := w.run(t, args...); o.code != 2 || o.err == "" {
-			t.Errorf("blog %v: exit code %d: %s", args, o.code, o.err)
+		what := fmt.Sprintf("blog %v", args)
+		o := w.run(t, args...)
+		o.expectCode(t, what, 2)
+		if o.err == "" {
+			t.Errorf("%s: got nothing on standard error, want a reason", what)
 		}
-		o := w.run(t, append([]string{"--json"}, args...)...)
-		if r := decode[refusal](t, o.out); o.code != 2 || r.Error.Code != "invalid" || r.Error.Message == "" ||
-			r.Error.Fields == nil || o.err != "" {
-			t.Errorf("blog --json %v: exit code %d: %s%s", args, o.code, o.out, o.err)
+		what = fmt.Sprintf("blog --json %v", args)
+		o = w.run(t, append([]string{"--json"}, args...)...)
+		o.expectCode(t, what, 2)
+		o.expectNoErr(t, what)
+		r := decode[refusal](t, o.out)
+		if r.Error.Code != "invalid" {
+			t.Errorf("%s: got the code %q, want %q", what, r.Error.Code, "invalid")
 		}
+		expectMessages(t, what, r)
 	}
-	if o := w.run(t, "--help"); o.code != 0 || !strings.Contains(o.out, "honoured for 30 days") {
-		t.Errorf("--help: %d %s", o.code, o.out)
+	help, version := w.run(t, "--help"), w.run(t, "version", "--json")
+	help.expectCode(t, "--help", 0)
+	if want := "honoured for 30 days"; !strings.Contains(help.out, want) {
+		t.Errorf("--help: got %q, want %q in it", help.out, want)
 	}
-	if o := w.run(t, "version", "--json"); o.code != 0 || !strings.Contains(o.out, `"version":`) {
-		t.Errorf("version: %d %s", o.code, o.out)
+	version.expectCode(t, "version", 0)
+	if want := `"version":`; !strings.Contains(version.out, want) {
+		t.Errorf("version: got %q, want %q in it", version.out, want)
 	}
 }
 
@@ -70,8 +81,10 @@ func TestConfigurationIsRefusedInOneLine(t *testing.T) {
 		"LISTEN_ADDR \"nonsense\" cannot be listen": {"LISTEN_ADDR=nonsense"},
 	} {
 		o := newWorld(t).with(env...).run(t, "serve")
-		if o.code != 1 || !strings.Contains(o.err, want) || strings.Count(strings.TrimSpace(o.err), "\n") != 0 {
-			t.Errorf("want %q in one line, exit code 1; got %d: %s", want, o.code, o.err)
+		o.expectCode(t, want, 1)
+		o.expectErr(t, "serve", want)
+		if lines := strings.Count(strings.TrimSpace(o.err), "\n") + 1; lines != 1 {
+			t.Errorf("%s: got %d lines on standard error, want 1: %s", want, lines, o.err)
 		}
 	}
 }
@@ -81,30 +94,29 @@ func TestNoServerUnderLiteFS(t *testing.T) {
 	w := newWorld(t).
 		with("LITEFS_URL=http://127.0.0.1:1", "CLUSTER_SECRET=0123456789abcdef0123456789abcdef", "PRIVATE_ADDR=127.0.0.1:1")
 	o := w.run(t, "post", "new", "--title", "x", "--key", "my-key", "--timeout", "5s")
-	if o.code != 3 || !strings.Contains(o.err, "my-key") {
-		t.Errorf("exit code %d: %s", o.code, o.err)
-	}
+	o.expectCode(t, "post new", 3)
+	o.expectErr(t, "post new", "my-key")
 	o = w.run(t, "post", "new", "--title", "x", "--json")
-	if r := decode[refusal](t, o.out); o.code != 3 || r.Error.Code != "unavailable" || r.Error.Key == "" {
-		t.Errorf("exit code %d: %s", o.code, o.out)
+	o.expectCode(t, "post new --json", 3)
+	r := decode[refusal](t, o.out)
+	if r.Error.Code != "unavailable" {
+		t.Errorf("post new --json: got the code %q, want %q", r.Error.Code, "unavailable")
+	}
+	if r.Error.Key == "" {
+		t.Errorf("post new --json: got no key, want one: %s", o.out)
 	}
 	if m := mustJSON[map[string]any](t, w, "migrate"); m["message"] == "" {
-		t.Errorf("migrate --json: %v", m)
+		t.Errorf("migrate --json: got no message, want one: %v", m)
 	}
-	if o := w.run(t, "status"); o.code != 3 {
-		t.Errorf("status: exit code %d: %s", o.code, o.err)
-	}
+	w.run(t, "status").expectCode(t, "status", 3)
 	for _, args := range [][]string{{"post", "list"}, {"tag", "list"}, {"export", filepath.Join(w.dir, "out")}} {
-		if o := w.run(t, args...); o.code != 3 ||
-			!strings.Contains(o.err, "DATABASE_PATH "+filepath.Join(w.dir, "blog.db")+" is not inside LiteFS's mount") {
-			t.Errorf("%v outside the mount: exit code %d: %s", args, o.code, o.err)
-		}
+		what, o := fmt.Sprintf("%v outside the mount", args), w.run(t, args...)
+		o.expectCode(t, what, 3)
+		o.expectErr(t, what, "DATABASE_PATH "+filepath.Join(w.dir, "blog.db")+" is not inside LiteFS's mount")
 	}
-	if o := w.run(t, "import", w.dir); o.code != 0 { // no file, no call
-		t.Errorf("import of nothing: exit code %d: %s", o.code, o.err)
-	}
-	if _, err := os.Stat(filepath.Join(w.dir, "blog.db")); err == nil {
-		t.Error("a database was made")
+	w.run(t, "import", w.dir).expectCode(t, "import of nothing", 0) // no file, no call
+	if info, err := os.Stat(filepath.Join(w.dir, "blog.db")); err == nil {
+		t.Errorf("got the database %s of %d bytes, want none", info.Name(), info.Size())
 	}
 }
 
@@ -113,8 +125,11 @@ func TestServe(t *testing.T) {
 	s := w.mustServe(t)
 	s.mustSay(t, s.url+"/setup?token=")
 	info, err := os.Stat(filepath.Join(w.dir, "blog.db.token"))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("token: %v %v", info, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("the token's file: got the mode %#o, want %#o", got, 0o600)
 	}
 	get(t, s.url+"/readyz", http.StatusOK)
 	get(t, s.url+"/health", http.StatusOK)
@@ -126,58 +141,64 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	private := string(lock)
-	if text := get(t, private+"/metrics", http.StatusOK); !strings.Contains(text, "blog_primary 1") ||
-		!strings.Contains(text, "\ngo_gc_gogc_percent 200\n") {
-		t.Errorf("metrics: %s", text)
+	metrics := get(t, private+"/metrics", http.StatusOK)
+	for _, want := range []string{"blog_primary 1", "\ngo_gc_gogc_percent 200\n"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics: got %s, want %q in it", metrics, want)
+		}
 	}
 	get(t, private+"/internal/status", http.StatusUnauthorized)
 
 	statusOfOneNode(t, w)
-	if o := w.run(t, "serve"); o.code != 1 || !strings.Contains(o.err, "in use") {
-		t.Errorf("a second server: %d %s", o.code, o.err)
-	}
-	if o := w.run(t, "migrate"); o.code != 0 {
-		t.Errorf("migrate beside a server: %d %s", o.code, o.err)
-	}
+	second := w.run(t, "serve")
+	second.expectCode(t, "a second server", 1)
+	second.expectErr(t, "a second server", "in use")
+	w.run(t, "migrate").expectCode(t, "migrate beside a server", 0)
 	beside := mustJSON[map[string]any](t, w, "migrate")
 	w.mustAuthor(t)
 	s.mustStop(t, syscall.SIGTERM)
 	// The next start finds everything, and prints no link.
 	s = w.mustServe(t)
 	s.mustStop(t, syscall.SIGTERM)
-	if strings.Contains(s.out.String(), "/setup") {
-		t.Errorf("a link although there is an author: %s", s.out.String())
+	if got := s.out.String(); strings.Contains(got, "/setup") {
+		t.Errorf("with an author: got %q, want no link to %q in it", got, "/setup")
 	}
 	w.must(t, "migrate")
 	alone := mustJSON[map[string]any](t, w, "migrate")
-	for _, m := range []map[string]any{beside, alone} {
-		if m["message"] == "" || m["schema"] == nil || m["schema"] != m["schema_wanted"] {
-			t.Errorf("migrate --json beside a server %v, without %v", beside, alone)
+	for name, m := range map[string]map[string]any{"beside a server": beside, "without a server": alone} {
+		if m["message"] == "" {
+			t.Errorf("migrate --json %s: got no message, want one: %v", name, m)
+		}
+		if m["schema"] == nil {
+			t.Errorf("migrate --json %s: got no schema, want one: %v", name, m)
+		}
+		if m["schema"] != m["schema_wanted"] {
+			t.Errorf("migrate --json %s: got the schema %v, want %v", name, m["schema"], m["schema_wanted"])
 		}
 	}
-	if o := w.run(t, "status"); o.code != 3 {
-		t.Errorf("status without a server: %d %s", o.code, o.err)
-	}
+	w.run(t, "status").expectCode(t, "status without a server", 3)
 }
 
 // statusOfOneNode checks the status of a server that is the only node.
 func statusOfOneNode(t *testing.T, w *world) {
 	t.Helper()
 	status := mustJSON[map[string]any](t, w, "status")
-	if status["role"] != "primary" || status["ready"] != true || status["litefs"] != false {
-		t.Errorf("status: %v", status)
+	for name, want := range map[string]any{"role": "primary", "ready": true, "litefs": false} {
+		if status[name] != want {
+			t.Errorf("status: %s: got %v, want %v", name, status[name], want)
+		}
 	}
 	// One node has the tables too, and is its own primary.
-	if o := w.run(t, "node", "forget", "x"); o.code != 1 || !strings.Contains(o.err, "the only one") {
-		t.Errorf("node forget: %+v", o)
-	}
+	o := w.run(t, "node", "forget", "x")
+	o.expectCode(t, "node forget", 1)
+	o.expectErr(t, "node forget", "the only one")
 	text := w.run(t, "status").out
 	for _, want := range []string{
 		`(?m)^primary +` + regexp.QuoteMeta(status["node"].(string)) + `$`, `(?m)^candidate +no$`, `(?m)^lag +0$`,
 		`(?m)^NODE +REGION .* SOCKETS `, `(?m)^NODE +SEQ +MARK `,
 	} {
 		if !regexp.MustCompile(want).MatchString(text) {
-			t.Errorf("%s is not in the status:\n%s", want, text)
+			t.Errorf("got the status\n%s\nwant %s in it", text, want)
 		}
 	}
 }
@@ -197,7 +218,7 @@ func TestCommandsRunOneAfterAnother(t *testing.T) {
 	for range many {
 		o := <-outcomes
 		if o.code != 0 {
-			t.Errorf("exit code %d: %s%s", o.code, o.out, o.err)
+			t.Errorf("got exit code %d, want 0: %s%s", o.code, o.out, o.err)
 			continue
 		}
 		seqs[decode[written](t, o.out).Seq] = true

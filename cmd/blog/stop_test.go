@@ -32,8 +32,11 @@ func mustAsk(t *testing.T, s *server, head string, status int) {
 		t.Fatal(err)
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, fmt.Sprintf("HTTP/1.1 %d ", status)) {
-		t.Fatalf("%q, %v, want %d", line, err, status)
+	if err != nil {
+		t.Fatalf("the answer's first line %q: %v", line, err)
+	}
+	if want := fmt.Sprintf("HTTP/1.1 %d ", status); !strings.HasPrefix(line, want) {
+		t.Fatalf("got %q, want it to begin with %q", line, want)
 	}
 }
 
@@ -57,14 +60,14 @@ func TestClientsThatHang(t *testing.T) {
 	took := time.Since(start)
 	t.Logf("it ended after %s", took)
 	if took > killTimeout {
-		t.Errorf("it ended after %s, and would have been killed at %s", took, killTimeout)
+		t.Errorf("it ended after %s, want at most %s, at which it is killed", took, killTimeout)
 	}
 	// The last socket may have been closed before it was counted.
 	for _, want := range []string{
 		"requests had to be cut off", "disconnected sockets that had not answered the close frame", "msg=stopped",
 	} {
 		if !strings.Contains(s.log.String(), want) {
-			t.Errorf("%q is not in the log:\n%s", want, s.log.String())
+			t.Errorf("got the log\n%s\nwant %q in it", s.log.String(), want)
 		}
 	}
 }
@@ -79,7 +82,7 @@ func TestSignals(t *testing.T) {
 		s := newWorld(t).mustServe(t)
 		s.mustStop(t, sig)
 		if !strings.Contains(s.log.String(), "msg=stopped") {
-			t.Errorf("%s: %s", sig, s.log.String())
+			t.Errorf("%s: got the log\n%s\nwant %q in it", sig, s.log.String(), "msg=stopped")
 		}
 	}
 	w := newWorld(t)

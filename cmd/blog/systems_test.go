@@ -66,12 +66,18 @@ func TestFoldersOfOtherSystems(t *testing.T) {
 		"_drafts/e.md": "draft", "_posts/2024-01-02-f.md": "published",
 		"content/posts/deep/g.md": "draft", "content/posts/h.md": "published", "notes/i.md": "draft",
 	}
-	if sum.New != len(want) || len(dry.Files) != len(want) {
-		t.Errorf("%+v", sum)
+	if sum.New != len(want) {
+		t.Errorf("got %d new, want %d: %+v", sum.New, len(want), sum)
+	}
+	if len(dry.Files) != len(want) {
+		t.Fatalf("got %d files in the dry run, want %d: %+v", len(dry.Files), len(want), dry)
 	}
 	for n, f := range sum.Files {
-		if f.Post.State != want[f.File] || dry.Files[n].Would != want[f.File] {
-			t.Errorf("%s: %s, and %s in the dry run, want %s", f.File, f.Post.State, dry.Files[n].Would, want[f.File])
+		if f.Post.State != want[f.File] {
+			t.Errorf("%s: got the state %q, want %q", f.File, f.Post.State, want[f.File])
+		}
+		if got := dry.Files[n].Would; got != want[f.File] {
+			t.Errorf("%s: got the state %q in the dry run, want %q", f.File, got, want[f.File])
 		}
 	}
 	left := map[string]bool{}
@@ -82,11 +88,17 @@ func TestFoldersOfOtherSystems(t *testing.T) {
 		"README.md", "node_modules", "archetypes", "old.html", "_layouts", "content/posts/_index.md", "pipe.md",
 	} {
 		if !left[name] {
-			t.Errorf("%s is not named: %v", name, sum.LeftFiles)
+			t.Errorf("got the left files %v, want %s among them", sum.LeftFiles, name)
 		}
 	}
-	if sum.LeftOut["file"] != len(left) || sum.LeftOut["picture"] != 1 || dry.LeftOut["picture"] != 1 {
-		t.Errorf("left out: %v, dry %v", sum.LeftOut, dry.LeftOut)
+	if got := sum.LeftOut["file"]; got != len(left) {
+		t.Errorf("got %d files left out, want %d: %v", got, len(left), sum.LeftOut)
+	}
+	if got := sum.LeftOut["picture"]; got != 1 {
+		t.Errorf("got %d pictures left out, want 1: %v", got, sum.LeftOut)
+	}
+	if got := dry.LeftOut["picture"]; got != 1 {
+		t.Errorf("got %d pictures left out in the dry run, want 1: %v", got, dry.LeftOut)
 	}
 }
 
@@ -109,10 +121,15 @@ func TestTextsOfOtherSystems(t *testing.T) {
 	}
 	mustPicture(t, filepath.Join(in, "pictures", "p.png"), 9)
 	sum := mustJSON[imported](t, w, "import", in)
-	if sum.New != 6 || sum.LeftOut["text"] != 2 || sum.LeftOut["link"] != 1 || sum.LeftOut["key"] != 2 ||
-		sum.LeftOut["picture"] != 0 || sum.LeftOut["choice"] != 1 || sum.LeftOut["address"] != 2 ||
-		sum.LeftOut["private"] != 1 {
-		t.Errorf("%d new, left out: %v, %+v", sum.New, sum.LeftOut, sum.Files)
+	if sum.New != 6 {
+		t.Errorf("got %d new, want 6: %+v", sum.New, sum.Files)
+	}
+	for kind, want := range map[string]int{
+		"text": 2, "link": 1, "key": 2, "picture": 0, "choice": 1, "address": 2, "private": 1,
+	} {
+		if got := sum.LeftOut[kind]; got != want {
+			t.Errorf("got %d left out of kind %s, want %d: %+v", got, kind, want, sum.Files)
+		}
 	}
 	for slug, want := range map[string]string{
 		"a": "[z](</posts/last#top>) [gone](gone.md)\n\n[YouTube: id1](https://www.youtube.com/watch?v=id1) {{< odd >}}\n\n" +
@@ -124,7 +141,7 @@ func TestTextsOfOtherSystems(t *testing.T) {
 		}
 	}
 	if again := mustJSON[imported](t, w, "import", in); again.Unchanged != 6 {
-		t.Errorf("again: %+v", again)
+		t.Errorf("again: got %d unchanged, want 6: %+v", again.Unchanged, again)
 	}
 	out := filepath.Join(w.dir, "out")
 	w.must(t, "post", "edit", "verbatim", "--title", "W")
@@ -133,7 +150,7 @@ func TestTextsOfOtherSystems(t *testing.T) {
 	other.mustAuthor(t)
 	other.must(t, "import", out)
 	if got := mustJSON[map[string]any](t, other, "post", "show", "verbatim")["body"]; got != "{{< youtube id1 >}}" {
-		t.Errorf("elsewhere: %q", got)
+		t.Errorf("elsewhere: got %q, want %q", got, "{{< youtube id1 >}}")
 	}
 }
 
@@ -158,7 +175,7 @@ func TestLinesAreTheAuthors(t *testing.T) {
 	for _, f := range mustJSON[imported](t, w, "import", in).Files {
 		slices.SortStableFunc(f.Warnings, func(a, b string) int { return lineIn(a) - lineIn(b) })
 		if len(f.Warnings) != len(want[f.File]) {
-			t.Errorf("%s: %q", f.File, f.Warnings)
+			t.Errorf("%s: got the warnings %q, want %q", f.File, f.Warnings, want[f.File])
 			continue
 		}
 		for n, warning := range f.Warnings {

@@ -4,10 +4,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	main "blog/cmd/blog"
 )
@@ -36,8 +37,11 @@ func TestFoldersThatCannotBeRead(t *testing.T) {
 		"other/s.png": "does not exist", "t.png": "b/locked cannot be read", "../../../u.png": "above the folder",
 	} {
 		place, problem := main.FindPicture(fsys, ".", "b/c.md", dest)
-		if (place == "") != (want != "") || !strings.Contains(problem, want) {
-			t.Errorf("%s: %q, %q", dest, place, problem)
+		if found := place != ""; found != (want == "") {
+			t.Errorf("%s: got the place %q, want one: %t", dest, place, want == "")
+		}
+		if !strings.Contains(problem, want) {
+			t.Errorf("%s: got the problem %q, want %q in it", dest, problem, want)
 		}
 	}
 	dir := t.TempDir()
@@ -45,11 +49,19 @@ func TestFoldersThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	names, left, err := main.ReadFolder(dir, fsys)
-	if err != nil || !slices.Equal(names, []string{"a.md", "b/c.md"}) || len(left) != 2 ||
-		left["b/locked"] != "cannot be read: permission denied" {
-		t.Errorf("%v, %v, %v", names, left, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.md", "b/c.md"}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if len(left) != 2 {
+		t.Errorf("got %d left, want 2: %v", len(left), left)
+	}
+	if got, want := left["b/locked"], "cannot be read: permission denied"; got != want {
+		t.Errorf("b/locked: got the reason %q, want %q", got, want)
 	}
 	if _, _, err := main.ReadFolder(dir, lockedFS{fstest.MapFS{"a.md": {}}, "."}); err == nil {
-		t.Error("a folder that cannot be read itself has nothing in it")
+		t.Error("a folder that cannot be read itself: got no error, want one")
 	}
 }

@@ -46,6 +46,30 @@ type outcome struct {
 	out, err string
 }
 
+// expectCode compares the exit code of what was run.
+func (o outcome) expectCode(t *testing.T, what string, want int) {
+	t.Helper()
+	if o.code != want {
+		t.Errorf("%s: got exit code %d, want %d: %s%s", what, o.code, want, o.out, o.err)
+	}
+}
+
+// expectErr fails unless standard error has a text.
+func (o outcome) expectErr(t *testing.T, what, text string) {
+	t.Helper()
+	if !strings.Contains(o.err, text) {
+		t.Errorf("%s: got %q on standard error, want %q in it", what, o.err, text)
+	}
+}
+
+// expectNoErr fails if there is something on standard error.
+func (o outcome) expectNoErr(t *testing.T, what string) {
+	t.Helper()
+	if o.err != "" {
+		t.Errorf("%s: got %q on standard error, want nothing", what, o.err)
+	}
+}
+
 func (w *world) run(t *testing.T, args ...string) outcome {
 	t.Helper()
 	return w.pipe(t, "", args...)
@@ -62,7 +86,7 @@ func (w *world) pipe(t *testing.T, in string, args ...string) outcome {
 		t.Fatal(err)
 	}
 	if strings.Contains(errs.String(), "DATA RACE") {
-		t.Errorf("%v: %s", args, errs.String())
+		t.Errorf("%v: got a data race, want none: %s", args, errs.String())
 	}
 	return outcome{code: cmd.ProcessState.ExitCode(), out: out.String(), err: errs.String()}
 }
@@ -72,7 +96,7 @@ func (w *world) must(t *testing.T, args ...string) string {
 	t.Helper()
 	o := w.run(t, args...)
 	if o.code != 0 {
-		t.Fatalf("%v: exit code %d: %s%s", args, o.code, o.out, o.err)
+		t.Fatalf("%v: got exit code %d, want 0: %s%s", args, o.code, o.out, o.err)
 	}
 	return o.out
 }
@@ -82,7 +106,7 @@ func (w *world) mustAuthor(t *testing.T) {
 	t.Helper()
 	o := w.pipe(t, "correct horse battery\n", "user", "add", "ann@example.org", "--name", "Ann", "--password-file", "-")
 	if o.code != 0 {
-		t.Fatalf("user add: %s%s", o.out, o.err)
+		t.Fatalf("user add: got exit code %d, want 0: %s%s", o.code, o.out, o.err)
 	}
 }
 
@@ -96,7 +120,7 @@ func decode[T any](t *testing.T, text string) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
-		t.Fatalf("not JSON: %v: %s", err, text)
+		t.Fatalf("got %q, want JSON: %v", text, err)
 	}
 	return v
 }
@@ -177,11 +201,14 @@ func (s *server) mustStop(t *testing.T, sig syscall.Signal) {
 	}
 	select {
 	case err := <-s.ended:
-		if err != nil || strings.Contains(s.log.String(), "DATA RACE") {
+		if err != nil {
 			t.Fatalf("serve: %v: %s", err, s.log.String())
 		}
+		if strings.Contains(s.log.String(), "DATA RACE") {
+			t.Fatalf("serve: got a data race, want none: %s", s.log.String())
+		}
 	case <-time.After(20 * time.Second):
-		t.Fatal("serve does not end")
+		t.Fatalf("serve goes on 20 s after the signal %v, want it ended", sig)
 	}
 }
 

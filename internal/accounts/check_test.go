@@ -56,10 +56,20 @@ func TestLoginOnACopyThatIsBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // each waits for the copy
 			_, err := w.service(old).Login(t.Context(), in)
-			if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != accounts.Unconfirmed || e.RetryAfter < 1 ||
-				e.Error() != "unavailable (unconfirmed): The password cannot be checked just now: this copy of the blog may be "+
-					"behind. Try again in a moment." {
-				t.Errorf("got %v", err)
+			e := apperr.From(err)
+			if e.Code != apperr.Unavailable {
+				t.Errorf("got the code %v, want %v", e.Code, apperr.Unavailable)
+			}
+			if e.Reason != accounts.Unconfirmed {
+				t.Errorf("got the reason %v, want %v", e.Reason, accounts.Unconfirmed)
+			}
+			if e.RetryAfter < 1 {
+				t.Errorf("got RetryAfter %d, want at least 1 s", e.RetryAfter)
+			}
+			want := "unavailable (unconfirmed): The password cannot be checked just now: this copy of the blog may be " +
+				"behind. Try again in a moment."
+			if got := e.Error(); got != want {
+				t.Errorf("got the error %q, want %q", got, want)
 			}
 		})
 	}
@@ -67,7 +77,7 @@ func TestLoginOnACopyThatIsBehind(t *testing.T) {
 		t.Parallel()
 		_, err := w.service(old).Login(t.Context(), accounts.LoginInput{Email: email, Password: password})
 		if !apperr.HasReason(err, accounts.WrongLogin) {
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want the reason %v", err, accounts.WrongLogin)
 		}
 	})
 }
@@ -107,8 +117,12 @@ func TestLoginWaitsForTheCopy(t *testing.T) {
 	} {
 		store := &arriving{Repo: w.replica, old: old}
 		_, err := accounts.NewService(store, w.hasher, w.limiter, w.clock.Now).Login(t.Context(), c.in)
-		if apperr.HasReason(err, accounts.WrongLogin) != c.wrong || (err == nil) == c.wrong {
-			t.Errorf("%s, %s: got %v", c.in.Email, c.in.Password, err)
+		if got := apperr.HasReason(err, accounts.WrongLogin); got != c.wrong {
+			t.Errorf("%s, %s: has %v the reason %v: %t, want %t", c.in.Email, c.in.Password, err, accounts.WrongLogin, got,
+				c.wrong)
+		}
+		if refused := err != nil; refused != c.wrong {
+			t.Errorf("%s, %s: got the error %v, want one: %t", c.in.Email, c.in.Password, err, c.wrong)
 		}
 		if got := fmt.Sprint(store.asked); got != c.asked {
 			t.Errorf("%s, %s: the primary was asked %s, want %s", c.in.Email, c.in.Password, got, c.asked)
@@ -203,7 +217,7 @@ func TestAPasswordThatFitsWithoutAPrimary(t *testing.T) {
 	signIn.Password = mistyped
 	for i := range 10 {
 		if _, err := on.Login(t.Context(), signIn); !apperr.HasReason(err, accounts.Unconfirmed) {
-			t.Errorf("guess %d after a session was written: %v", i, err)
+			t.Errorf("guess %d after a session was written: got %v, want the reason %v", i, err, accounts.Unconfirmed)
 		}
 	}
 }
@@ -219,29 +233,29 @@ func TestGuessingWithoutAPrimary(t *testing.T) {
 	if _, err := on.Login(t.Context(), accounts.LoginInput{
 		Email: email, Password: password,
 	}); !apperr.HasReason(err, apperr.NoPrimary) {
-		t.Errorf("the right password: %v", err)
+		t.Errorf("the right password: got %v, want the reason %v", err, apperr.NoPrimary)
 	}
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i & 0xff)}) }
 	for i := range 10 {
 		if _, err := on.Login(t.Context(), accounts.LoginInput{
 			Email: email, Password: "guess", Addr: addr(i),
 		}); !apperr.HasReason(err, accounts.Unconfirmed) {
-			t.Errorf("guess %d: %v", i, err)
+			t.Errorf("guess %d: got %v, want the reason %v", i, err, accounts.Unconfirmed)
 		}
 		if _, err := on.ChangePassword(ctx, accounts.PasswordInput{
 			Current: mistyped, Password: changedTo, Addr: addr(i),
 		}); !apperr.HasReason(err, accounts.Unconfirmed) {
-			t.Errorf("guess %d of who is signed in: %v", i, err)
+			t.Errorf("guess %d of who is signed in: got %v, want the reason %v", i, err, accounts.Unconfirmed)
 		}
 	}
 	if _, err := on.Login(t.Context(), accounts.LoginInput{
 		Email: email, Password: "guess", Addr: addr(20),
 	}); !apperr.HasReason(err, accounts.Limited) {
-		t.Errorf("one guess too many: %v", err)
+		t.Errorf("one guess too many: got %v, want the reason %v", err, accounts.Limited)
 	}
 	if _, err := on.ChangePassword(ctx, accounts.PasswordInput{
 		Current: mistyped, Password: changedTo, Addr: addr(20),
 	}); !apperr.HasReason(err, accounts.Limited) {
-		t.Errorf("one guess too many of who is signed in: %v", err)
+		t.Errorf("one guess too many of who is signed in: got %v, want the reason %v", err, accounts.Limited)
 	}
 }

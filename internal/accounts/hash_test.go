@@ -14,14 +14,17 @@ func TestHash(t *testing.T) {
 	t.Parallel()
 	h := accounts.NewHasher(cheap())
 	stored, err := h.Hash(t.Context(), password, "key")
-	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=64,t=1,p=1$") {
-		t.Fatalf("got %q %v, want no error and beginning with %q", stored, err, "$argon2id$v=19$m=64,t=1,p=1$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "$argon2id$v=19$m=64,t=1,p=1$"; !strings.HasPrefix(stored, want) {
+		t.Fatalf("got %q, want it to begin with %q", stored, want)
 	}
 	if again, _ := h.Hash(t.Context(), password, "key"); again != stored {
-		t.Error("the same password and key give another hash")
+		t.Errorf("the same password and key: got %q, want %q", again, stored)
 	}
 	if other, _ := h.Hash(t.Context(), password, "other key"); other == stored {
-		t.Error("another key gives the same salt")
+		t.Errorf("another key: got %q again, want another salt", other)
 	}
 	for _, c := range []struct {
 		stored, password string
@@ -33,13 +36,27 @@ func TestHash(t *testing.T) {
 		{"", password, false},
 		{"", "", false},
 	} {
-		if ok, stale, err := h.Verify(t.Context(), c.stored, c.password); ok != c.want || stale || err != nil {
-			t.Errorf("Verify(%q, %q) = %v %v %v, want %v, false and no error", c.stored, c.password, ok, stale, err, c.want)
+		ok, stale, verifyErr := h.Verify(t.Context(), c.stored, c.password)
+		if verifyErr != nil {
+			t.Errorf("Verify(%q, %q): got the error %v, want none", c.stored, c.password, verifyErr)
+		}
+		if ok != c.want {
+			t.Errorf("Verify(%q, %q): got ok %t, want %t", c.stored, c.password, ok, c.want)
+		}
+		if stale {
+			t.Errorf("Verify(%q, %q): got stale true, want false", c.stored, c.password)
 		}
 	}
 	dearer := accounts.NewHasher(accounts.Params{Memory: 128, Time: 1, Threads: 1})
-	if ok, stale, err := dearer.Verify(t.Context(), stored, password); !ok || !stale || err != nil {
-		t.Errorf("a hash of another cost: %v %v %v, want true, true and no error", ok, stale, err)
+	ok, stale, err := dearer.Verify(t.Context(), stored, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		t.Error("a hash of another cost: got ok false, want true")
+	}
+	if !stale {
+		t.Error("a hash of another cost: got stale false, want true")
 	}
 }
 
@@ -52,8 +69,12 @@ func TestHashKnowsOneTextInTwoForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, err := h.Verify(t.Context(), stored, "cafe\u0301 au lait"); !ok || err != nil {
-		t.Errorf("got %v %v, want true and no error", ok, err)
+	ok, _, err := h.Verify(t.Context(), stored, "cafe\u0301 au lait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		t.Error("the other form of the password: got ok false, want true")
 	}
 }
 
@@ -61,11 +82,18 @@ func TestDefaultParamsWork(t *testing.T) {
 	t.Parallel()
 	h := accounts.NewHasher(accounts.DefaultParams())
 	stored, err := h.Hash(t.Context(), password, "key")
-	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=65536,t=2,p=1$") {
-		t.Fatalf("got %q %v, want no error and beginning with %q", stored, err, "$argon2id$v=19$m=65536,t=2,p=1$")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if ok, _, err := h.Verify(t.Context(), stored, password); !ok || err != nil {
-		t.Errorf("got %v %v, want true and no error", ok, err)
+	if want := "$argon2id$v=19$m=65536,t=2,p=1$"; !strings.HasPrefix(stored, want) {
+		t.Fatalf("got %q, want it to begin with %q", stored, want)
+	}
+	ok, _, err := h.Verify(t.Context(), stored, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		t.Error("got ok false, want true")
 	}
 }
 
@@ -80,8 +108,12 @@ func TestVerifyRefusesABrokenRow(t *testing.T) {
 		strings.Replace(good, "t=1", "t=99", 1),
 		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=300", 1), good + "=", good + "$", good[:60],
 	} {
-		if ok, _, err := h.Verify(t.Context(), stored, password); ok || err == nil {
-			t.Errorf("%q: got %v %v, want false and an error", stored, ok, err)
+		ok, _, err := h.Verify(t.Context(), stored, password)
+		if ok {
+			t.Errorf("%q: got ok true, want false", stored)
+		}
+		if err == nil {
+			t.Errorf("%q: got no error, want one", stored)
 		}
 	}
 }
@@ -118,7 +150,7 @@ func TestHashBoundsTheQueue(t *testing.T) {
 		case err == nil:
 			done++
 		case !errors.Is(err, apperr.Unavailable):
-			t.Errorf("got %v", err)
+			t.Errorf("got %v, want a hash or %v", err, apperr.Unavailable)
 		}
 	}
 	if done < accounts.HashesAtOnce {
@@ -145,7 +177,7 @@ func TestPasswordPolicy(t *testing.T) {
 		{"not \xff UTF-8 at all", false},
 	} {
 		if msg := accounts.CheckPassword(c.password, email); (msg == "") != c.ok {
-			t.Errorf("%.40q: %q", c.password, msg)
+			t.Errorf("%.40q: got the message %q, want none: %t", c.password, msg, c.ok)
 		}
 	}
 }
@@ -153,8 +185,11 @@ func TestPasswordPolicy(t *testing.T) {
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	a, b := accounts.NewToken(), accounts.NewToken()
-	if a == b || len(a) != 43 {
-		t.Errorf("got %q and %q, want not %q and 43 of them", a, b, b)
+	if a == b {
+		t.Errorf("got the token %q twice, want two", a)
+	}
+	if len(a) != 43 {
+		t.Errorf("got the token %q of %d characters, want 43", a, len(a))
 	}
 	// SHA-256 of "abc": FIPS 180-4, appendix.
 	if got := accounts.HashToken("abc"); got != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {

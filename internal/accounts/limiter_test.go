@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,11 +28,16 @@ func v4(i int) netip.Addr {
 func attempts(tb testing.TB, try func(i int) error) (n int) {
 	tb.Helper()
 	for i := range 100 {
-		switch err := try(i); {
-		case err == nil:
+		err := try(i)
+		if err == nil {
 			n++
-		case !apperr.HasReason(err, accounts.Limited) || apperr.From(err).RetryAfter < 1:
-			tb.Errorf("got %v", err)
+			continue
+		}
+		if !apperr.HasReason(err, accounts.Limited) {
+			tb.Errorf("attempt %d: got %v, want the reason %v", i, err, accounts.Limited)
+		}
+		if got := apperr.From(err).RetryAfter; got < 1 {
+			tb.Errorf("attempt %d: got RetryAfter %d, want at least 1 s", i, got)
 		}
 	}
 	return n
@@ -141,11 +147,11 @@ func TestLimiterForgetsTheLongestUnusedAddress(t *testing.T) {
 	}
 	fill(2, 9_999)
 	if err := l.TryAddr(v4(1)); err == nil {
-		t.Error("an address was forgotten too early")
+		t.Error("with 9,999 others: got no error, want the address still limited")
 	}
 	fill(30_000, 10_000)
 	if err := l.TryAddr(v4(1)); err != nil {
-		t.Errorf("the table has no bound: %v", err)
+		t.Errorf("with 10,000 others: got %v, want the address forgotten, as the table has a bound", err)
 	}
 }
 
@@ -177,5 +183,66 @@ func TestClientAddr(t *testing.T) {
 		if got := accounts.ClientAddr(r, c.header).String(); got != c.want {
 			t.Errorf("%+v: got %s, want %v", c, got, c.want)
 		}
+	}
+}
+
+func TestLoginIsLimited(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i & 0xff)}) }
+	for _, who := range []string{email, "nobody@example.org"} {
+		for i := range 10 {
+			if _, err := on.Login(t.Context(), accounts.LoginInput{
+				Email: who, Password: "guess", Addr: addr(i),
+			}); !apperr.HasReason(err, accounts.WrongLogin) {
+				t.Fatalf("attempt %d: %v, want the reason %v", i, err, accounts.WrongLogin)
+			}
+		}
+		_, err := on.Login(t.Context(), accounts.LoginInput{Email: strings.ToUpper(who), Password: password, Addr: addr(11)})
+		e := apperr.From(err)
+		if e.Reason != accounts.Limited {
+			t.Errorf("%s: got %v with the reason %v, want %v", who, err, e.Reason, accounts.Limited)
+		}
+		if e.RetryAfter != 60 {
+			t.Errorf("%s: got RetryAfter %d, want 60", who, e.RetryAfter)
+		}
+	}
+	w.clock.Advance(time.Minute)
+	if _, err := on.Login(long(t.Context(), t), accounts.LoginInput{
+		Email: email, Password: password, Addr: addr(11),
+	}); err != nil {
+		t.Errorf("a minute later: got %v, want no error", err)
+	}
+}
+
+func TestStrangersCannotPreventAChangeOfPassword(t *testing.T) {
+	t.Parallel()
+	w := mustWorld(t)
+	mustUser(t, w)
+	on := w.service(w.replica)
+	ctx, _ := mustLogin(t, w)
+	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i & 0xff)}) }
+	for i := range 11 {
+		_, _ = on.Login(t.Context(), accounts.LoginInput{Email: email, Password: "guess", Addr: addr(i)})
+	}
+	if _, err := on.Login(t.Context(), accounts.LoginInput{
+		Email: email, Password: password, Addr: addr(20),
+	}); !apperr.HasReason(err, accounts.Limited) {
+		t.Fatalf("got %v, want the reason %v", err, accounts.Limited)
+	}
+	change := accounts.PasswordInput{Current: mistyped, Password: changedTo, Addr: addr(21)}
+	for range 10 {
+		_, err := on.ChangePassword(ctx, change)
+		repotest.WantFields(t, err, "current")
+	}
+	if _, err := on.ChangePassword(ctx, change); !apperr.HasReason(err, accounts.Limited) {
+		t.Errorf("guesses of who is signed in: %v, want the reason %v", err, accounts.Limited)
+	}
+	w.clock.Advance(time.Minute)
+	change.Current = password
+	if _, err := on.ChangePassword(long(ctx, t), change); err != nil {
+		t.Errorf("the author: got %v, want no error", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/accounts"
 	"blog/internal/apperr"
 	"blog/internal/repo"
@@ -23,11 +25,14 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 	w := mustWorld(t, task)
 	token := <-tokens
 	on := w.service(w.replica)
-	if open, err := on.SetupOpen(t.Context(), token); err != nil || !open {
-		t.Errorf("the link: %v %v, want no error and true", open, err)
-	}
-	if open, err := on.SetupOpen(t.Context(), token+"x"); err != nil || open {
-		t.Errorf("another link: %v %v, want no error and false", open, err)
+	for link, want := range map[string]bool{token: true, token + "x": false} {
+		open, err := on.SetupOpen(t.Context(), link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open != want {
+			t.Errorf("%q, where the link is %q: got open %t, want %t", link, token, open, want)
+		}
 	}
 	in := accounts.SetupInput{Token: token, Email: "Ada@example.org", Name: "Ada", Password: password, UserAgent: "Lynx"}
 	bad := in
@@ -43,8 +48,15 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u, _, err := on.Session(t.Context(), s.Token); err != nil || u.ID != s.UserID || u.Email != email {
-		t.Errorf("got %+v %v, want no error, ID %v and Email %v", u, err, s.UserID, email)
+	u, _, err := on.Session(t.Context(), s.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.ID != s.UserID {
+		t.Errorf("got the user %+v, want ID %d", u, s.UserID)
+	}
+	if u.Email != email {
+		t.Errorf("got the user %+v, want Email %q", u, email)
 	}
 	done := &apperr.Error{Code: apperr.Conflict, Reason: accounts.SetupDone}
 	if _, err := on.SetupOpen(t.Context(), token); !errors.Is(err, done) {
@@ -54,7 +66,7 @@ func TestFirstAuthorByTheLink(t *testing.T) {
 		t.Errorf("a second setup: %v, want %v", err, done)
 	}
 	if _, err := on.Login(t.Context(), accounts.LoginInput{Email: email, Password: password}); err != nil {
-		t.Errorf("login: %v", err)
+		t.Errorf("login: got %v, want no error", err)
 	}
 }
 
@@ -67,8 +79,12 @@ func TestANewOfferReplacesTheOldOne(t *testing.T) {
 	second := <-tokens
 	on := w.service(w.replica)
 	for token, want := range map[string]bool{first: false, second: true} {
-		if open, err := on.SetupOpen(t.Context(), token); err != nil || open != want {
-			t.Errorf("got %v %v, want %v", open, err, want)
+		open, err := on.SetupOpen(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open != want {
+			t.Errorf("%q of %q and %q: got open %t, want %t", token, first, second, open, want)
 		}
 	}
 }
@@ -79,8 +95,8 @@ func TestNoLinkWhereThereIsAnAuthor(t *testing.T) {
 	mustUser(t, w)
 	task, tokens := announcing()
 	task(t.Context(), w.primary)
-	if len(tokens) != 0 {
-		t.Error("a link was announced")
+	if got := len(tokens); got != 0 {
+		t.Errorf("got %d announced links, want none", got)
 	}
 }
 
@@ -116,16 +132,32 @@ func TestQueries(t *testing.T) {
 	}
 	err = view(func(rd repo.Reader) error {
 		var list []accounts.User
-		if list, err = accounts.List(t.Context(), rd); err != nil || len(list) != 2 || list[0].Name != "Ada" ||
-			list[1].Name != "Bob" {
-			t.Errorf("list: %+v %v, want no error, 2 of them, %q and %q", list, err, "Ada", "Bob")
+		if list, err = accounts.List(t.Context(), rd); err != nil {
+			t.Fatal(err)
 		}
-		if u, ferr := accounts.First(t.Context(), rd); ferr != nil || u.ID != id {
-			t.Errorf("first: %+v %v, want no error and ID %v", u, ferr, id)
+		var names []string
+		for _, u := range list {
+			names = append(names, u.Name)
 		}
-		if u, uerr := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG "); uerr != nil || u.ID != id ||
-			!u.CreatedAt.Equal(w.clock.Now()) {
-			t.Errorf("by address: %+v %v", u, uerr)
+		if diff := cmp.Diff([]string{"Ada", "Bob"}, names); diff != "" {
+			t.Errorf("list (-want +got):\n%s", diff)
+		}
+		u, ferr := accounts.First(t.Context(), rd)
+		if ferr != nil {
+			t.Fatal(ferr)
+		}
+		if u.ID != id {
+			t.Errorf("first: got %+v, want ID %d", u, id)
+		}
+		u, uerr := accounts.UserByEmail(t.Context(), rd, " ADA@EXAMPLE.ORG ")
+		if uerr != nil {
+			t.Fatal(uerr)
+		}
+		if u.ID != id {
+			t.Errorf("by address: got %+v, want ID %d", u, id)
+		}
+		if !u.CreatedAt.Equal(w.clock.Now()) {
+			t.Errorf("by address: got %+v, want CreatedAt %v", u, w.clock.Now())
 		}
 		if _, err = accounts.ByID(t.Context(), rd, 77); !errors.Is(err, apperr.NotFound) {
 			t.Errorf("by an unknown id: %v, want %v", err, apperr.NotFound)
@@ -140,12 +172,19 @@ func TestQueries(t *testing.T) {
 func TestActors(t *testing.T) {
 	t.Parallel()
 	a := accounts.Session{UserID: 12, TokenHash: "h"}.Actor()
-	if id, ok := a.UserID(); !ok || id != 12 || a.Session != "h" || a.Name != "user:12" {
-		t.Errorf("got %+v %d %v, want true, 12, Session %q and Name %q", a, id, ok, "h", "user:12")
+	id, ok := a.UserID()
+	if !ok {
+		t.Errorf("%+v: got no user, want one", a)
+	}
+	if id != 12 {
+		t.Errorf("%+v: got the user %d, want 12", a, id)
+	}
+	if diff := cmp.Diff([]string{"h", "user:12"}, []string{a.Session, a.Name}); diff != "" {
+		t.Errorf("session and name (-want +got):\n%s", diff)
 	}
 	for _, name := range []string{"", "user:", "user:0", "user:-1", "user:x", "operator", "12"} {
-		if _, ok := (repo.Actor{Name: name}).UserID(); ok {
-			t.Errorf("%q is a user", name)
+		if id, ok := (repo.Actor{Name: name}).UserID(); ok {
+			t.Errorf("%q: got the user %d, want none", name, id)
 		}
 	}
 }

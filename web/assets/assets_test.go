@@ -10,6 +10,7 @@ import (
 	"blog/web/assets"
 
 	"github.com/andybalholm/brotli"
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -44,10 +45,10 @@ func TestHashFollowsContent(t *testing.T) {
 	plain, again := mustSet(t, nil), mustSet(t, nil)
 	extra := mustSet(t, map[string][]byte{"chroma.css": []byte(".chroma { color: red }")})
 	if plain.Hash() != again.Hash() {
-		t.Error("the same files have two hashes")
+		t.Errorf("the same files: got the hash %s, want %s", again.Hash(), plain.Hash())
 	}
 	if plain.Hash() == extra.Hash() {
-		t.Error("other files have the same hash")
+		t.Errorf("other files: got the hash %s again, want another", extra.Hash())
 	}
 	if want := "/assets/" + extra.Hash() + "/"; extra.Base() != want {
 		t.Errorf("Base is %q, want %q", extra.Base(), want)
@@ -61,7 +62,7 @@ func TestNewRefuses(t *testing.T) {
 		"an unknown type":      {"x.exe": nil},
 	} {
 		if _, err := assets.New(extra); err == nil {
-			t.Errorf("%s is not refused", name)
+			t.Errorf("%s: got no error, want it refused", name)
 		}
 	}
 }
@@ -70,11 +71,17 @@ func TestSheetIsAllSheets(t *testing.T) {
 	set := mustSet(t, map[string][]byte{"chroma.css": []byte(".chroma { color: red }")})
 	res := get(t, set, http.MethodGet, set.Base()+assets.Sheet, nil)
 	first, last := strings.Index(res.body, "--paper"), strings.Index(res.body, ".chroma { color: red }")
-	if res.status != http.StatusOK || first < 0 || last < first {
-		t.Errorf("status %d; tokens at %d, the extra sheet at %d", res.status, first, last)
+	if res.status != http.StatusOK {
+		t.Errorf("got status %d, want %d", res.status, http.StatusOK)
+	}
+	if first < 0 {
+		t.Errorf("got a sheet without tokens, want some: %.300q", res.body)
+	}
+	if last < first {
+		t.Errorf("got the extra sheet at %d, want it behind the tokens at %d", last, first)
 	}
 	if set.Has("chroma.css") {
-		t.Error("the extra sheet is there twice")
+		t.Error("got the extra sheet as a file too, want it in the one sheet alone")
 	}
 }
 
@@ -88,26 +95,32 @@ func TestHandler(t *testing.T) {
 	} {
 		res := get(t, set, http.MethodGet, set.Base()+"main.js", map[string]string{"Accept-Encoding": accept})
 		if got := res.header.Get("Content-Encoding"); got != want {
-			t.Errorf("Accept-Encoding %q: answered in %q", accept, got)
+			t.Errorf("Accept-Encoding %q: answered in %q, want %q", accept, got, want)
 		}
-		if h := res.header; h.Get("Content-Type") != "text/javascript; charset=utf-8" ||
-			h.Get("X-Content-Type-Options") != "nosniff" ||
-			h.Get("Cache-Control") != "public, max-age=31536000, immutable" || h.Get("Vary") != "Accept-Encoding" {
-			t.Errorf("Accept-Encoding %q: headers %v", accept, h)
+		for name, want := range map[string]string{
+			"Content-Type": "text/javascript; charset=utf-8", "X-Content-Type-Options": "nosniff",
+			"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding",
+		} {
+			if got := res.header.Get(name); got != want {
+				t.Errorf("Accept-Encoding %q: %s: got %q, want %q", accept, name, got, want)
+			}
 		}
-		if got := decode(t, want, res.body); got != plain {
-			t.Errorf("Accept-Encoding %q: other content", accept)
+		if diff := cmp.Diff(plain, decode(t, want, res.body)); diff != "" {
+			t.Errorf("Accept-Encoding %q: content (-want +got):\n%s", accept, diff)
 		}
 		etags[res.header.Get("ETag")] = true
 
 		known := map[string]string{"Accept-Encoding": accept, "If-None-Match": `"x", W/` + res.header.Get("ETag")}
-		if again := get(t, set, http.MethodGet, set.Base()+"main.js", known); again.status != http.StatusNotModified ||
-			again.body != "" {
-			t.Errorf("Accept-Encoding %q: not 304 but %d", accept, again.status)
+		again := get(t, set, http.MethodGet, set.Base()+"main.js", known)
+		if again.status != http.StatusNotModified {
+			t.Errorf("Accept-Encoding %q, known: got status %d, want %d", accept, again.status, http.StatusNotModified)
+		}
+		if again.body != "" {
+			t.Errorf("Accept-Encoding %q, known: got the body %.300q, want none", accept, again.body)
 		}
 	}
 	if len(etags) != 3 {
-		t.Errorf("%d ETags for three encodings", len(etags))
+		t.Errorf("got %d ETags, want 3, one for each encoding: %v", len(etags), etags)
 	}
 }
 
@@ -148,15 +161,24 @@ func TestHandlerRefuses(t *testing.T) {
 		if res.status != want {
 			t.Errorf("%s: %d, want %d", path, res.status, want)
 		}
-		if want == http.StatusNotFound && res.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: a miss may be kept: %q", path, res.header.Get("Cache-Control"))
+		if want != http.StatusNotFound {
+			continue
+		}
+		if got := res.header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("%s: Cache-Control of a miss: got %q, want %q", path, got, "no-store")
 		}
 	}
 	if res := get(t, set, http.MethodPost, set.Base()+"main.js", nil); res.status != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", res.status)
+		t.Errorf("POST: got status %d, want %d", res.status, http.StatusMethodNotAllowed)
 	}
 	head := get(t, set, http.MethodHead, set.Base()+"main.js", nil)
-	if head.status != http.StatusOK || head.header.Get("Content-Length") == "" || head.body != "" {
-		t.Errorf("HEAD: %d, %d bytes", head.status, len(head.body))
+	if head.status != http.StatusOK {
+		t.Errorf("HEAD: got status %d, want %d", head.status, http.StatusOK)
+	}
+	if head.header.Get("Content-Length") == "" {
+		t.Errorf("HEAD: got the headers %v, want Content-Length among them", head.header)
+	}
+	if head.body != "" {
+		t.Errorf("HEAD: got the body %.300q, want none", head.body)
 	}
 }

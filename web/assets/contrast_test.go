@@ -14,8 +14,11 @@ import (
 func luminance(tb testing.TB, hex string) float64 {
 	tb.Helper()
 	n, err := strconv.ParseUint(hex, 16, 32)
-	if err != nil || len(hex) != 6 {
-		tb.Fatalf("no colour: %q", hex)
+	if err != nil {
+		tb.Fatalf("the colour %q: %v", hex, err)
+	}
+	if len(hex) != 6 {
+		tb.Fatalf("the colour %q: got %d digits, want 6", hex, len(hex))
 	}
 	linear := func(shift uint) float64 {
 		c := float64(n>>shift&0xff) / 255
@@ -63,19 +66,22 @@ func TestContrast(t *testing.T) {
 		for i, scheme := range []string{"light", "dark"} {
 			front, back := tokens[pair.front][i], tokens[pair.back][i]
 			if got := contrast(t, front, back); got < pair.least {
-				t.Errorf("%s: --%s on --%s is %.2f:1, at least %.1f", scheme, pair.front, pair.back, got, pair.least)
+				t.Errorf("%s: --%s on --%s: got %.2f:1, want at least %.1f:1", scheme, pair.front, pair.back, got, pair.least)
 			}
 		}
 		met[pair.front], met[pair.back] = true, true
 	}
 	for name := range tokens {
 		// A rule only divides what space divides too.
-		if !met[name] && name != "rule" {
-			t.Errorf("--%s is compared with nothing", name)
+		if name == "rule" {
+			continue
+		}
+		if !met[name] {
+			t.Errorf("--%s is compared with nothing, want a pair that has it", name)
 		}
 	}
 	// All colours are defined in one place.
 	if stray := regexp.MustCompile(`(?m)^[^-\n]*#[0-9a-f]{6}.*$`).FindAllString(css, -1); stray != nil {
-		t.Errorf("colours without a name: %q", stray)
+		t.Errorf("got the colours without a name %q, want none", stray)
 	}
 }

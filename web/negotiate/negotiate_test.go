@@ -32,7 +32,7 @@ func TestKnown(t *testing.T) {
 		`w/"a"`: false,
 	} {
 		if got := negotiate.Known(header, `"a"`); got != want {
-			t.Errorf("%q: %v", header, got)
+			t.Errorf("%q: got %t, want %t", header, got, want)
 		}
 	}
 }

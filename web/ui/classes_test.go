@@ -22,8 +22,11 @@ var (
 func mustSelectors(t *testing.T) []string {
 	t.Helper()
 	sheets, err := filepath.Glob("../assets/css/*.css")
-	if err != nil || len(sheets) == 0 {
-		t.Fatalf("no style sheets: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sheets) == 0 {
+		t.Fatal("got no style sheets in ../assets/css, want some")
 	}
 	var selectors []string
 	for _, name := range sheets {
@@ -73,11 +76,11 @@ func TestPostsAreNotThePage(t *testing.T) {
 		}
 	}
 	if len(seen) < 50 {
-		t.Fatalf("%d classes", len(seen))
+		t.Fatalf("got %d classes, want at least 50", len(seen))
 	}
 	mustDocument(t, forged.String()).Find("[class]").Each(func(_ int, of *goquery.Selection) {
 		if class := of.AttrOr("class", ""); class != "table" { // the frame that every table gets
-			t.Errorf("HTML keeps the class %q", class)
+			t.Errorf("got the class %q in HTML, want none but %q", class, "table")
 		}
 	})
 
@@ -93,8 +96,11 @@ func TestPostsAreNotThePage(t *testing.T) {
 		for class := range strings.FieldsSeq(of.AttrOr("class", "")) {
 			for _, selector := range selectors {
 				for _, used := range styleClass.FindAllStringSubmatch(selector, -1) {
-					if used[1] == class && !strings.HasPrefix(selector, ".prose ") {
-						t.Errorf("a post has the class %q, for which there is a rule of pages: %s", class, selector)
+					if used[1] != class {
+						continue
+					}
+					if !strings.HasPrefix(selector, ".prose ") {
+						t.Errorf("the class %q of a post: got the rule of %s, want one of .prose alone", class, selector)
 					}
 				}
 			}

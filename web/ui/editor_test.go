@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/test/browser"
 	"blog/web/ui"
@@ -112,7 +113,7 @@ func TestEditorRetainsText(t *testing.T) {
 	tb := window.MustTab(t)
 	tb.MustOpen(t, d.url+"/new")
 	if browser.MustEval[bool](t, tb, offered) {
-		t.Error("a first visit is offered a copy")
+		t.Error("a first visit: got the offer of a copy, want none")
 	}
 	tb.MustDo(t, chromedp.SendKeys(chromedp.CSS("#f-title"), "Tea"),
 		chromedp.SendKeys(chromedp.CSS("#f-body"), "Two lines\nof it, مرحبا"))
@@ -140,11 +141,13 @@ func TestEditorRetainsText(t *testing.T) {
 	other.MustPoll(t,
 		`document.activeElement.id === "form-summary" && document.querySelector("#form-summary a").hash === "#f-title"`)
 	other.Allow("422")
-	if got := d.sent(); got["do"] != "save" || got["key"] != "k1" || got["body"] != "Two lines\r\nof it, مرحبا" {
-		t.Errorf("Enter sent %q", got)
+	got := d.sent()
+	want := []string{"save", "k1", "Two lines\r\nof it, مرحبا"}
+	if diff := cmp.Diff(want, []string{got["do"], got["key"], got["body"]}); diff != "" {
+		t.Errorf("Enter sent do, key and body (-want +got):\n%s", diff)
 	}
 	if !browser.MustEval[bool](t, other, stored+` !== null`) {
-		t.Error("the copy went with a refused form")
+		t.Error("after a refused form: got no copy, want the one before")
 	}
 
 	// What was saved needs no copy.
@@ -165,17 +168,17 @@ func TestThemeAndKeyboard(t *testing.T) {
 			`return true; })()`)
 	dark := browser.MustEval[string](t, tb, paper)
 	if light == dark {
-		t.Errorf("the theme changes nothing: %s", dark)
+		t.Errorf("the dark theme: got the paper %s as in the light one, want another", dark)
 	}
 	tb.MustOpen(t, url+"/post-short")
 	if got := browser.MustEval[string](t, tb, paper); got != dark {
-		t.Errorf("the choice is forgotten: %s, not %s", got, dark)
+		t.Errorf("the choice is forgotten: got %s, want %s", got, dark)
 	}
 	browser.MustEval[bool](t, tb,
 		`(() => { const s = document.getElementById("theme"); s.value = ""; s.dispatchEvent(new Event("change")); return `+
 			`true; })()`)
 	if got := browser.MustEval[string](t, tb, paper); got != light {
-		t.Errorf("back to the system: %s, not %s", got, light)
+		t.Errorf("back to the system: got %s, want %s", got, light)
 	}
 
 	tb.MustOpen(t, url+"/post")
@@ -183,10 +186,10 @@ func TestThemeAndKeyboard(t *testing.T) {
 	if got := browser.MustEval[string](t, tb,
 		`document.activeElement.className + " " + `+
 			`(document.activeElement.getBoundingClientRect().top >= 0)`); got != "skip true" {
-		t.Errorf("the first stop is %q", got)
+		t.Errorf("the first stop is %q, want %q", got, "skip true")
 	}
 	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.activeElement).outlineStyle`); got != "solid" {
-		t.Errorf("focus is shown as %q", got)
+		t.Errorf("focus is shown as %q, want %q", got, "solid")
 	}
 	tb.MustDo(t, chromedp.KeyEvent("\r"))
 	tb.MustPoll(t, `document.activeElement.id === "main"`)
@@ -201,24 +204,24 @@ func TestOtherMedia(t *testing.T) {
 	for _, gone := range []string{".site-nav", ".site-search", ".author-bar", ".author-tools", ".toc-box", ".flash"} {
 		if got := browser.MustEval[string](t, tb,
 			`getComputedStyle(document.querySelector("`+gone+`")).display`); got != "none" {
-			t.Errorf("%s is printed: %s", gone, got)
+			t.Errorf("%s is printed: got the display %q, want %q", gone, got, "none")
 		}
 	}
 	if got := browser.MustEval[string](t, tb,
 		`getComputedStyle(document.documentElement).backgroundColor`); got != "rgb(255, 255, 255)" {
-		t.Errorf("the paper is %s", got)
+		t.Errorf("the paper is %q, want white", got)
 	}
 	if got := browser.MustEval[[]string](t, tb, contrastAudit); len(got) > 0 {
-		t.Errorf("on paper, too little contrast: %q", got)
+		t.Errorf("on paper: got too little contrast in %q, want none", got)
 	}
 	tb.MustDo(t, browser.Media("screen", "forced-colors", "active"))
 	if got := browser.MustEval[string](t, tb,
 		`getComputedStyle(document.querySelector(".badge")).borderTopWidth`); got != "2px" {
-		t.Errorf("in forced colours a badge has a border of %s", got)
+		t.Errorf("in forced colours a badge has a border of %q, want %q", got, "2px")
 	}
 	tb.MustDo(t, browser.Media("screen", "prefers-reduced-motion", "reduce"))
 	if got := browser.MustEval[string](t, tb, `getComputedStyle(document.documentElement).scrollBehavior`); got != "auto" {
-		t.Errorf("with reduced motion, scrolling is %s", got)
+		t.Errorf("with reduced motion, scrolling is %q, want %q", got, "auto")
 	}
 }
 
@@ -247,14 +250,15 @@ func TestWithoutScripts(t *testing.T) {
 	const seen = `[...document.querySelectorAll("[data-theme-control], [data-draft-offer], [data-insert], ` +
 		`.copy")].filter((e) => e.checkVisibility()).length`
 	if got := browser.MustEval[int](t, tb, seen); got != 0 {
-		t.Errorf("%d controls that do nothing are shown", got)
+		t.Errorf("got %d controls that do nothing, want 0", got)
 	}
 	tb.MustDo(t,
 		chromedp.SetValue(chromedp.CSS("#f-title"), "Tea"),
 		chromedp.SetValue(chromedp.CSS("#f-body"), "Text"),
 		chromedp.Click(chromedp.CSS("button[value=publish]")))
 	tb.MustPoll(t, `location.pathname === "/posts/x"`)
-	if got := d.sent(); got["do"] != "publish" || got["title"] != "Tea" || got["body"] != "Text" {
-		t.Errorf("what was sent: %q", got)
+	got := d.sent()
+	if diff := cmp.Diff([]string{"publish", "Tea", "Text"}, []string{got["do"], got["title"], got["body"]}); diff != "" {
+		t.Errorf("sent do, title and body (-want +got):\n%s", diff)
 	}
 }

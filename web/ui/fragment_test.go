@@ -37,8 +37,11 @@ func TestFragments(t *testing.T) {
 // TestPageIDs: no heading of a post gets an id that a page uses.
 func TestPageIDs(t *testing.T) {
 	templates, err := filepath.Glob("*.templ")
-	if err != nil || len(templates) == 0 {
-		t.Fatalf("no templates: %v", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(templates) == 0 {
+		t.Fatal("got no templates, want some")
 	}
 	written := regexp.MustCompile(`\sid="([^"]+)"`)
 	for _, name := range templates {
@@ -48,7 +51,7 @@ func TestPageIDs(t *testing.T) {
 		}
 		for _, id := range written.FindAllStringSubmatch(string(source), -1) {
 			if !markdown.IsPageID(id[1]) {
-				t.Errorf("%s has an id %q, which a heading may have", name, id[1])
+				t.Errorf("%s: got the id %q, which a heading may have, want one of pages", name, id[1])
 			}
 		}
 	}
@@ -63,7 +66,7 @@ func TestPageIDs(t *testing.T) {
 		}
 		doc.Find("[id]").Not(".prose *").Each(func(_ int, of *goquery.Selection) {
 			if id := of.AttrOr("id", ""); !markdown.IsPageID(id) {
-				t.Errorf("the page %s has an id %q, which a heading may have", e.name, id)
+				t.Errorf("the page %s: got the id %q, which a heading may have, want one of pages", e.name, id)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/a-h/templ"
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/markdown"
 	"blog/test/browser"
@@ -198,8 +199,8 @@ func TestSameBytes(t *testing.T) {
 	}
 	once, again := exhibits(t, "/assets/x/"), exhibits(t, "/assets/x/")
 	for i := range once {
-		if render(once[i].page) != render(again[i].page) {
-			t.Errorf("%s: not the same bytes twice", once[i].name)
+		if diff := cmp.Diff(render(once[i].page), render(again[i].page)); diff != "" {
+			t.Errorf("%s (-once +again):\n%s", once[i].name, diff)
 		}
 	}
 }

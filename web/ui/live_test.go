@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func mustLiveList(t *testing.T) (*site, *browser.Tab, *peer) {
 func TestLiveList(t *testing.T) {
 	s, tb, p := mustLiveList(t)
 	if got := s.lastDial(); got != "topics=posts&after=c0" {
-		t.Errorf("the socket asks for %q", got)
+		t.Errorf("the socket asks for %q, want %q", got, "topics=posts&after=c0")
 	}
 
 	browser.MustEval[bool](t, tb, `(window.kept = document.getElementById("post-9")) !== null`)
@@ -82,7 +83,7 @@ func TestLiveList(t *testing.T) {
 	p.send(frame{Type: "gone", Topic: "posts", ID: "post-11"})
 	tb.MustPoll(t, showsExpr("4 9 8 7 6 5 4 3 2 1")+" || "+showsExpr("4 9 8 7 6 5 3 2 1"))
 	if !browser.MustEval[bool](t, tb, `document.getElementById("post-9") === kept`) {
-		t.Error("a card that stayed is another node")
+		t.Error("a card that stayed: got another node, want the one before")
 	}
 }
 
@@ -128,11 +129,11 @@ func TestLiveListWaitsForScrolledReader(t *testing.T) {
 	p.card(long)
 	tb.MustPoll(t, `document.getElementById("post-9").textContent.includes("has grown")`)
 	if moved := browser.MustEval[float64](t, tb,
-		`document.getElementById("post-5").getBoundingClientRect().top - top5`); moved > 1 || moved < -1 {
-		t.Errorf("what was read moved by %g px", moved)
+		`document.getElementById("post-5").getBoundingClientRect().top - top5`); math.Abs(moved) > 1 {
+		t.Errorf("what was read: got it moved by %g px, want at most 1", moved)
 	}
 	if got := browser.MustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
-		t.Errorf("the list changed under the reader: %s", got)
+		t.Errorf("the list changed under the reader: got %q, want 10 to 1", got)
 	}
 	browser.MustEval[bool](t, tb, `(document.querySelector("[data-notice=new] button").click(), true)`)
 	tb.MustPoll(t, showsExpr("12 11 10 9 8 7 6 5 4 3"))
@@ -158,7 +159,7 @@ func TestLiveLaterPages(t *testing.T) {
 	p.card(card(31, 31))
 	tb.MustPoll(t, `document.querySelector("[data-notice=changed]")?.textContent.includes("The list has changed.")`)
 	if got := browser.MustEval[string](t, tb, shown); got != "10 9 8 7 6 5 4 3 2 1" {
-		t.Errorf("the list shifted: %s", got)
+		t.Errorf("the list shifted: got %q, want 10 to 1", got)
 	}
 }
 
@@ -188,7 +189,7 @@ func TestLivePost(t *testing.T) {
 			`"https://blog.example/posts/new"`)
 	p = s.mustPeer(t)
 	if got := s.lastDial(); got != "topics=post%3Anew&after=c3" {
-		t.Errorf("after the move the socket asks for %q", got)
+		t.Errorf("after the move the socket asks for %q, want %q", got, "topics=post%3Anew&after=c3")
 	}
 	p.send(frame{Type: "gone", Topic: "post:new"})
 	tb.MustPoll(t,
@@ -217,7 +218,7 @@ func TestLiveResyncAndReconnect(t *testing.T) {
 		}
 		p = s.mustPeer(t)
 		if got := s.lastDial(); got != "topics=post%3Aa&after=c70" {
-			t.Errorf("after %d the socket asks for %q", code, got)
+			t.Errorf("after %d the socket asks for %q, want %q", code, got, "topics=post%3Aa&after=c70")
 		}
 	}
 	if err := p.conn.CloseNow(); err != nil {
@@ -240,8 +241,8 @@ func TestLiveResyncAndReconnect(t *testing.T) {
 		HTML: render(t, ui.Article(fakeBlog(), ui.Post{Slug: "a", Title: "A post", Body: "<p>Pushed.</p>"})),
 	})
 	tb.MustPoll(t, `document.querySelector(".prose").textContent.trim() === "Pushed."`)
-	if s.fetched("/posts/a") != before {
-		t.Error("a pushed article needs no request")
+	if got := s.fetched("/posts/a"); got != before {
+		t.Errorf("a pushed article needs no request: got %d, want %d as before", got, before)
 	}
 }
 

@@ -2,8 +2,11 @@ package ui_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/test/browser"
 	"blog/web/ui"
@@ -52,9 +55,12 @@ func holdAndEdit(t *testing.T, b browser.Browser, anchoring string) {
 
 	hold(t, tb, anchoring)
 	before := readHolding(t, tb)
-	if !before.Selected || !before.Focused || !before.Opened || !before.InWindow || before.Scroll != 2000 ||
-		before.Left != 333 {
-		t.Fatalf("the reader does not hold what they should: %+v", before)
+	want := holding{
+		Selected: true, Focused: true, Opened: true, SameNode: before.SameNode, InWindow: true, Left: 333,
+		Top: before.Top, Height: before.Height, Scroll: 2000,
+	}
+	if diff := cmp.Diff(want, before); diff != "" {
+		t.Fatalf("what the reader holds before the edit (-want +got):\n%s", diff)
 	}
 
 	second := strings.Repeat("Paragraph 2 goes on and on, as they do. ", 14)
@@ -62,14 +68,21 @@ func holdAndEdit(t *testing.T, b browser.Browser, anchoring string) {
 	p.send(frame{Type: "change", Topic: "post:a", HTML: render(t, ui.Article(fakeBlog(), edit))})
 	tb.MustPoll(t, `document.querySelectorAll(".prose > p")[1].textContent.length > 1000`)
 	after := readHolding(t, tb)
-	if !after.Selected || !after.Focused || !after.Opened || !after.SameNode || after.Left != 333 {
-		t.Errorf("the edit took something from the reader: %+v", after)
+	want = holding{
+		Selected: true, Focused: true, Opened: true, SameNode: true, InWindow: after.InWindow, Left: 333,
+		Top: after.Top, Height: after.Height, Scroll: after.Scroll,
 	}
-	if moved := after.Top - before.Top; moved > 1 || moved < -1 {
-		t.Errorf("paragraph 7 moved by %g px", moved)
+	if diff := cmp.Diff(want, after); diff != "" {
+		t.Errorf("what the reader holds after the edit (-want +got):\n%s", diff)
 	}
-	if after.Height <= before.Height || after.Scroll <= before.Scroll {
-		t.Errorf("nothing was added above: %+v, before %+v", after, before)
+	if moved := after.Top - before.Top; math.Abs(moved) > 1 {
+		t.Errorf("paragraph 7: got it moved by %g px, want at most 1", moved)
+	}
+	if after.Height <= before.Height {
+		t.Errorf("got the page's height %g, want more than the %g before", after.Height, before.Height)
+	}
+	if after.Scroll <= before.Scroll {
+		t.Errorf("got it scrolled to %g, want more than the %g before", after.Scroll, before.Scroll)
 	}
 }
 
@@ -237,7 +250,7 @@ func TestMorphContinuesWhereItLeft(t *testing.T) {
 	})
 	tb.MustPoll(t, `document.querySelector("main").dataset.cursor === "c2"`)
 	if got := browser.MustEval[string](t, tb, `getSelection().toString()`); got != "Old words." {
-		t.Errorf("the selection became %q", got)
+		t.Errorf("the selection became %q, want %q", got, "Old words.")
 	}
 	browser.MustEval[bool](t, tb, `(getSelection().removeAllRanges(), true)`)
 	tb.MustPoll(t, `document.querySelector(".prose p").textContent === "New words."`)

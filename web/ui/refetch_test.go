@@ -135,6 +135,6 @@ func TestAResyncIsFetchedAtARandomTime(t *testing.T) {
 		t.Errorf("delays %v, want one within 2 s, besides those of the socket", browser.MustEval[[]float64](t, tb, "delays"))
 	}
 	if n := s.fetched("/posts/a") - before; n != 1 {
-		t.Errorf("three resyncs in a moment were fetched %d times", n)
+		t.Errorf("three resyncs in a moment: got %d requests, want 1", n)
 	}
 }

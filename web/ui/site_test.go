@@ -133,7 +133,7 @@ func (s *site) mustPeer(t *testing.T) *peer {
 		p.send(frame{Type: "hello", Version: s.assets.Hash()})
 		return p
 	case <-time.After(20 * time.Second):
-		t.Fatal("no socket was opened")
+		t.Fatal("got no socket in 20 s, want one opened")
 		return nil
 	}
 }

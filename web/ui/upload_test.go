@@ -41,7 +41,7 @@ func TestEditorShowsHowMuchOfAPictureIsStored(t *testing.T) {
 			select {
 			case more <- line:
 			case <-time.After(20 * time.Second):
-				t.Fatalf("nobody waits for %q", line)
+				t.Fatalf("got nobody who waits for %q in 20 s, want the page to", line)
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func TestEditorShowsHowMuchOfAPictureIsStored(t *testing.T) {
 			`.hidden && document.querySelectorAll("[data-upload-list] li").length === 1 && `+
 			`document.querySelector("#f-image").value === ""`)
 	if got := seen.Load(); got != "1-x.y" {
-		t.Errorf("the node was told of the position %v", got)
+		t.Errorf("the node was told of the position %v, want %q", got, "1-x.y")
 	}
 	tb.MustDo(t, chromedp.Click(chromedp.CSS("[data-insert]")))
 	tb.MustPoll(t, `document.querySelector("#f-body").value === "Before ![](/media/1/a.png)"`)
