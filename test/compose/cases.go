@@ -203,7 +203,7 @@ func (f *spell) unknown(n *Node, writes ...Write) {
 	}
 }
 
-// have waits until each of the nodes has the writes.
+// have waits until each of the nodes has the writes. Few writes may come meanwhile: Copy copies the whole file.
 func (f *spell) have(nodes []*Node, writes ...Write) {
 	f.tb.Helper()
 	for _, n := range nodes {

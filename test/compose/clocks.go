@@ -233,7 +233,7 @@ func suspended(f *spell) {
 		return err
 	})
 	f.struckAll()
-	f.noOldTerm(primary, thawed)
+	f.logOldTerm(primary, thawed)
 	// The process does not recover the lost time. One that starts now has the machine's time.
 	f.try("restart", func(ctx context.Context) error {
 		err := primary.Leave(ctx)
@@ -268,17 +268,14 @@ func woken(f *spell) {
 	f.believed()
 }
 
-// noOldTerm checks the writes that a node was asked for before it woke up and has acknowledged since: each must be on
-// every other node, since only the new primary may have carried it out.
-func (f *spell) noOldTerm(n *Node, thawed time.Duration) {
+// logOldTerm prints the writes that a node was asked for before it woke up and has acknowledged since. Only the new
+// primary may have carried them out. Each is looked for in the copies of all nodes once nobody writes any more
+// (AwaitIdle), as all that is acknowledged: a file that is written to cannot be copied.
+func (f *spell) logOldTerm(n *Node, thawed time.Duration) {
 	f.tb.Helper()
 	for _, a := range f.Ledger.Asks() {
-		if a.Node != n.Name || a.Outcome != OK || a.Start > thawed || a.End < thawed {
-			continue
-		}
-		f.tb.Logf("%s: key %s was asked for before %s woke up and is acknowledged (%s)", f.now(), a.Key, n.Name, at(a))
-		for _, other := range f.others(n) {
-			f.have([]*Node{other}, Write{Key: a.Key})
+		if a.Node == n.Name && a.Outcome == OK && a.Start <= thawed && a.End >= thawed {
+			f.tb.Logf("%s: key %s was asked for before %s woke up and is acknowledged (%s)", f.now(), a.Key, n.Name, at(a))
 		}
 	}
 }
