@@ -62,6 +62,7 @@ func (c *commits) watch(ctx context.Context, every time.Duration, end func(err e
 		w, failure := c.failure(now)
 		if failure != nil && w.Hangs(now, c.limit) && !w.Pending.Equal(hung) {
 			hung = w.Pending
+			tick.Reset(every) // after a stop the next tick may come at once
 			continue
 		}
 		switch {

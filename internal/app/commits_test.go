@@ -118,6 +118,39 @@ func TestWritesThatAreSlow(t *testing.T) {
 	})
 }
 
+// TestStepSeenAtTwoTicksAtOnce: a process that was stopped may find two ticks at once. The step that it saw at the first
+// has a whole interval from there on in which to return.
+func TestStepSeenAtTwoTicksAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var pending atomic.Pointer[repo.Writing]
+		pending.Store(&repo.Writing{State: repo.WriteFit, Pending: start})
+		stopped := false
+		writing := func() repo.Writing {
+			w := *pending.Load()
+			if !stopped && time.Since(start) > writeStall { // one goroutine asks
+				stopped = true
+				time.Sleep(checkInterval - time.Millisecond)
+			}
+			return w
+		}
+		yes := func() bool { return true }
+		var log repotest.Journal
+		commits := app.NewCommits(writing, yes, yes, writeStall, log.Text())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			commits.Watch(ctx, checkInterval, func(err error) { t.Errorf("got the end: %v, want none", err) })
+		}()
+		time.Sleep(writeStall + checkInterval + 2*time.Second) // it returns between the two ticks and a whole interval later
+		pending.Store(&repo.Writing{State: repo.WriteFit})
+		time.Sleep(time.Hour)
+		stop()
+		<-done
+	})
+}
+
 // TestWriteHangsWhereThisNodeIsAlone: the node says so once, and stays until there is another member.
 func TestWriteHangsWhereThisNodeIsAlone(t *testing.T) {
 	watched(t, false, func(t *testing.T, b *bench) {

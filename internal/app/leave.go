@@ -79,6 +79,10 @@ func (s *Server) handOver(ctx context.Context) error {
 	if s.node.Role().State != litefs.Primary {
 		return nil
 	}
+	if s.Repo.Writing().Hangs(time.Now(), 0) {
+		s.log.Warn("a transaction hangs: no standby is asked to take over, and one is elected when this node's lease has ended")
+		return nil
+	}
 	// A transaction under way may take longer than ctx, and must not delay the closing of
 	// everything else.
 	retired := make(chan error, 1)

@@ -89,7 +89,6 @@ func (c *committer) begin(ctx context.Context) (*sql.Conn, *sql.Tx, error) {
 
 // abandon rolls the batch back. When SQLite cannot, it closes the connection, which does.
 func (b *batch) abandon() {
-	b.c.repo.writing.stepBegins()
 	if err := b.tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
 		sqlite.Discard(b.conn)
 	}
@@ -126,7 +125,6 @@ func (t *queuedCall) pages() int64 {
 // ended for the calls before as well; t then counts as not run.
 func (b *batch) run(ctx context.Context, t *queuedCall) error {
 	began := b.c.repo.timeStage(StageQueue, t.queued)
-	b.c.repo.writing.stepBegins()
 	if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 		return b.end(t, t.exec.repo.failApply(err))
 	}
@@ -279,7 +277,6 @@ func (b *batch) written(ctx context.Context) int64 {
 func (b *batch) maintain(ctx context.Context, call *Call) error {
 	b.upkeep["prune"] = upkeep{prune, b.rows}
 	for name, u := range b.upkeep {
-		b.c.repo.writing.stepBegins()
 		if _, err := b.tx.ExecContext(ctx, "SAVEPOINT call"); err != nil {
 			return errors.Join(errEnded, err)
 		}

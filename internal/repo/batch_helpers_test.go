@@ -34,6 +34,13 @@ var callerGoes func() // one test has it, and does not run beside others
 // roleChanges changes the role in an odd of the kind "the role changes".
 var roleChanges func() // one test has it, and does not run beside others
 
+// endsAtAnItem makes a trigger that ends the transaction which inserts the item end.
+const endsAtAnItem = "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT " +
+	"RAISE(ROLLBACK, 'over'); END"
+
+// slowStep is how long a step takes that is slow and does not hang. Two are longer than a step may take.
+const slowStep = repo.StepLimit * 11 / 20
+
 // endless is a statement that writes, and takes many seconds where nothing interrupts it.
 const endless = `
 	DELETE FROM items
@@ -113,9 +120,14 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 			_, err := tx.ExecContext(ctx, endless)
 			return err
 		})
+	case "sleeping upkeep":
+		tx.Upkeep("sleeping", func(context.Context, *repo.Tx, int) error { time.Sleep(slowStep); return nil })
 	case "the role changes":
 		roleChanges()
-	case "ending upkeep":
+	case "ending upkeep", "sleep, ending upkeep":
+		if o.How != "ending upkeep" {
+			time.Sleep(slowStep)
+		}
 		tx.Upkeep("ending", func(ctx context.Context, tx *repo.Tx, _ int) error {
 			_, err := tx.ExecContext(ctx, "INSERT INTO items (name, value) VALUES ('end', '')")
 			return err
@@ -164,8 +176,7 @@ func MustHold(t *testing.T, change ...func(*repo.Options)) *line {
 	}
 	l.r = repotest.MustOpen(t, o)
 	repo.MustWrite(operator(), l.r, idle{Item: "x"}) // waits for the schema, and leaves nothing
-	repotest.MustExec(t, l.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT "+
-		"RAISE(ROLLBACK, 'over'); END")
+	repotest.MustExec(t, l.path, endsAtAnItem)
 	l.r.SetBatchTime(time.Hour)
 	l.r.SetCommit(func(tx *sql.Tx) error { l.commits++; return l.commit(tx) })
 	l.hold()

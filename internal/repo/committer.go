@@ -362,11 +362,9 @@ func (c *committer) finish(ctx context.Context, b *batch) {
 		}
 	}
 	c.skipUpkeep, c.underWay = false, nil
-	c.repo.writing.stepBegins()
 	began := time.Now()
 	err := c.repo.commitCounted(b.tx)
 	took := c.repo.timeStage(StageCommit, began).Sub(began)
-	c.repo.writing.stepBegins()
 	if err == nil {
 		c.pace.committed(took)
 	} else {

@@ -44,8 +44,11 @@ func (r *Repo) DoOnWriter(ctx context.Context, do func() error) error {
 	return t.writes.runJob(ctx, func(context.Context, *sql.DB) error { return do() })
 }
 
-// StepLimit is longer than any step of a transaction takes.
-const StepLimit = stepLimit
+// StepLimit is longer than a step of a transaction takes, BeginLimit longer than one of a term's beginning.
+const (
+	StepLimit  = stepLimit
+	BeginLimit = beginLimit
+)
 
 // HoldWriter blocks the committer before its next batch until the function that it returns is called.
 func (r *Repo) HoldWriter(ctx context.Context) (release func(), err error) {

@@ -134,8 +134,7 @@ func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
 
 func TestTransactionThatEndedByItself(t *testing.T) {
 	c := MustCluster(t)
-	repotest.MustExec(t, c.path, "CREATE TRIGGER ending BEFORE INSERT ON items WHEN new.name = 'end' BEGIN SELECT "+
-		"RAISE(ROLLBACK, 'over'); END")
+	repotest.MustExec(t, c.path, endsAtAnItem)
 	_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, odd{Item: "odd", How: "end, overlooked"},
 		repo.WithKey("k"))
 	if apperr.From(err).Code != apperr.Unavailable {

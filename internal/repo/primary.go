@@ -150,6 +150,20 @@ func (p *primary) openTerm(ctx context.Context, over <-chan struct{}) (*term, er
 // schema. What it has begun is in t, whether it fails or not. It fails when the role ends
 // meanwhile.
 func (p *primary) fillTerm(t *term) error {
+	if err := p.fillBeforeWrites(t); err != nil {
+		return err
+	}
+	t.writes = newCommitter(p.repo, t)
+	go t.writes.run(context.WithoutCancel(t.ctx)) // until the term's end, which waits for it
+	return nil
+}
+
+// fillBeforeWrites is fillTerm without the committer. What it waits for are steps, which can hang as those of a
+// transaction can.
+func (p *primary) fillBeforeWrites(t *term) error {
+	steps := &p.repo.writing
+	defer steps.stepsEnd()
+	steps.longStepBegins()
 	var err error
 	if d := p.repo.durability; d != nil {
 		if t.durability, err = p.beginDurability(t.ctx, d, t.over); err != nil {
@@ -159,18 +173,13 @@ func (p *primary) fillTerm(t *term) error {
 	if t.db, err = p.openWriter(t.ctx); err != nil {
 		return err
 	}
-	if err = p.repo.schema.migrate(t.ctx, t.db, p.repo.log); err != nil {
-		return err
-	}
-	t.writes = newCommitter(p.repo, t)
-	go t.writes.run(context.WithoutCancel(t.ctx)) // until the term's end, which waits for it
-	return nil
+	steps.longStepBegins()
+	return p.repo.schema.migrate(t.ctx, t.db, p.repo.log)
 }
 
-// openWriter opens the writing connection, which is a step that can hang as those of a transaction.
+// openWriter opens the writing connection.
 func (p *primary) openWriter(ctx context.Context) (*sql.DB, error) {
 	p.repo.writing.stepBegins()
-	defer p.repo.writing.stepsEnd()
 	return p.open(ctx, p.repo.path, p.journal())
 }
 
@@ -184,6 +193,7 @@ func (p *primary) beginDurability(ctx context.Context, d Durability, over <-chan
 	if err := p.rollBackLeftover(ctx); err != nil {
 		return nil, err
 	}
+	p.repo.writing.longStepBegins()
 	return d.BeginTerm(ctx, over)
 }
 
@@ -196,7 +206,6 @@ func (p *primary) rollBackLeftover(ctx context.Context) error {
 		return err
 	}
 	p.repo.writing.stepBegins()
-	defer p.repo.writing.stepsEnd()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return errors.Join(fmt.Errorf("roll back: %w", err), db.Close())

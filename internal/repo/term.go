@@ -68,6 +68,11 @@ func (t *term) stop() error {
 	if t.db == nil {
 		return nil
 	}
+	if t.writes != nil {
+		steps := &t.writes.repo.writing
+		steps.stepBegins()
+		defer steps.stepsEnd()
+	}
 	if err := t.db.Close(); err != nil {
 		return fmt.Errorf("close the writing connection: %w", err)
 	}

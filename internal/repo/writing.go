@@ -34,18 +34,25 @@ type Writing struct {
 	// nothing could be written in it, counts as one that has failed.
 	Failed int
 	Since  time.Time
-	// Pending is since when the step of a transaction that is under way has not returned, zero where none is.
+	// Pending is since when the step of a transaction that is under way has not returned, zero where none is. Allowed is
+	// how long that step may take; 0 is stepLimit.
 	Pending time.Time
+	Allowed time.Duration
 }
 
-// stepLimit is longer than any step of a transaction takes whose disk answers: one Apply may run for maxApplyTime, and
-// its last statement may then wait for a lock, for sqlite.BusyTimeout.
-const stepLimit = maxApplyTime + sqlite.BusyTimeout
+const (
+	// stepLimit is longer than a step of a transaction takes whose disk answers: an Apply may run for maxApplyTime, and
+	// its last statement may then wait for a lock, for sqlite.BusyTimeout. A COMMIT syncs up to seven times under LiteFS,
+	// so a disk that takes three seconds for each is taken for one that hangs.
+	stepLimit = maxApplyTime + sqlite.BusyTimeout
+	// beginLimit is for the beginning of a term, in which Durability may wait for Consul and a migration may rewrite much.
+	beginLimit = 10 * time.Minute
+)
 
 // Hangs reports whether a step of a transaction has not returned in the time of limit before now, or longer, and in no
-// less than stepLimit.
+// less than it is allowed.
 func (w Writing) Hangs(now time.Time, limit time.Duration) bool {
-	return !w.Pending.IsZero() && now.Sub(w.Pending) >= max(limit, stepLimit)
+	return !w.Pending.IsZero() && now.Sub(w.Pending) >= max(limit, stepLimit, w.Allowed)
 }
 
 // Failure returns why nothing can be written, nil where that is not known: a step of a transaction hangs, or at least
@@ -104,6 +111,7 @@ type writing struct {
 	since    time.Time // when the first of them was tried
 	failures uint64
 	pending  time.Time // since when the step under way has not returned; zero: none is
+	allowed  time.Duration
 }
 
 // seen returns what is known at the moment now; open says whether there is a writing connection.
@@ -111,13 +119,14 @@ func (w *writing) seen(now time.Time, open bool) Writing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := Writing{
-		State: WriteFit, Seen: w.at.UTC(), Err: w.trouble, Failed: w.failed, Since: w.since, Pending: w.pending,
+		State: WriteFit, Seen: w.at.UTC(), Err: w.trouble, Failed: w.failed, Since: w.since,
+		Pending: w.pending, Allowed: w.allowed,
 	}
 	switch {
 	case out.Hangs(now, stepLimit):
 		out.State, out.Seen, out.Err = WriteFailing, now, hangs(now.Sub(w.pending))
 	case !open && !w.opening:
-		return Writing{State: WriteNotYet, Seen: now, Pending: w.pending}
+		return Writing{State: WriteNotYet, Seen: now, Pending: w.pending, Allowed: w.allowed}
 	case w.full:
 		out.State = WriteDiskFull
 	case w.trouble != nil:
@@ -126,18 +135,21 @@ func (w *writing) seen(now time.Time, open bool) Writing {
 	return out
 }
 
-// stepBegins notes that the step of a transaction before has returned and another one begins: whatever follows waits
-// for SQLite, until the next step, or until stepsEnd. One goroutine at a time has steps: the committer, or before there
-// is one who opens its connection.
-func (w *writing) stepBegins() { w.setPending(time.Now()) }
+// stepBegins notes that the step of a transaction before has returned: whatever follows waits for SQLite, until the next
+// step begins, or until stepsEnd. One goroutine at a time has steps: the committer, or before there is one the goroutine
+// that begins the term, and after it the one that closes the writing connection.
+func (w *writing) stepBegins() { w.setPending(time.Now(), stepLimit) }
+
+// longStepBegins is stepBegins of a step of a term's beginning.
+func (w *writing) longStepBegins() { w.setPending(time.Now(), beginLimit) }
 
 // stepsEnd notes that the last step has returned.
-func (w *writing) stepsEnd() { w.setPending(time.Time{}) }
+func (w *writing) stepsEnd() { w.setPending(time.Time{}, 0) }
 
-func (w *writing) setPending(since time.Time) {
+func (w *writing) setPending(since time.Time, allowed time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending = since
+	w.pending, w.allowed = since, allowed
 }
 
 // opened notes how the opening of the writing connection, and with it of a term, has ended.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -112,19 +113,18 @@ func TestStepThatHangs(t *testing.T) {
 func TestSlowSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
-		const slow = repo.StepLimit * 11 / 20 // two are within a call's deadline
 		seen := func(when string) {
 			if w := r.Writing(); w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
 				t.Errorf("%s: %+v, want %s", when, w, repo.WriteFit)
 			}
 		}
-		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slow); seen("in COMMIT"); return tx.Commit() })
+		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slowStep); seen("in COMMIT"); return tx.Commit() })
 		var all sync.WaitGroup
 		for _, key := range []string{"a", "b"} {
 			all.Go(func() { _, _ = r.Super(operator(), "items.put", key, []byte(`{"item":"`+key+`"}`)) })
 			synctest.Wait() // the first is in its COMMIT, and the next step comes at once when that has returned
 		}
-		err := r.DoOnWriter(operator(), func() error { time.Sleep(slow); seen("between batches"); return nil })
+		err := r.DoOnWriter(operator(), func() error { time.Sleep(slowStep); seen("between batches"); return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -135,6 +135,125 @@ func TestSlowSteps(t *testing.T) {
 			t.Errorf("%d items, want 2", n)
 		}
 	})
+}
+
+// TestSlowNeighbours, in a bubble of synctest: two steps of one batch, of which none lasts too long, are no failure.
+func TestSlowNeighbours(t *testing.T) {
+	// An upkeep that ends the transaction is left out of the next one, so Apply and COMMIT are neighbours there.
+	for _, how := range []string{"sleep, ending upkeep", "sleeping upkeep"} {
+		t.Run(how+", then COMMIT", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "blog.db")
+				r := repotest.MustOpen(t, options(t, path, repotest.NewNode(repotest.Primary())))
+				repo.MustWrite(operator(), r, idle{Item: "x"}) // waits for the schema, and leaves nothing
+				repotest.MustExec(t, path, endsAtAnItem)
+				committed := make(chan struct{})
+				r.SetCommit(func(tx *sql.Tx) error { defer close(committed); time.Sleep(slowStep); return tx.Commit() })
+				go func() { _, _ = r.Super(operator(), "items.odd", "k", []byte(`{"item":"a","how":"`+how+`"}`)) }()
+				began := time.Now()
+				for going := true; going; {
+					select {
+					case <-committed:
+						going = false
+					case <-time.After(time.Second):
+					}
+					if err := r.Writing().Failure(time.Now(), 0); err != nil {
+						t.Errorf("after %s: got %v, want no failure", time.Since(began), err)
+					}
+				}
+				if took := time.Since(began); took < 2*slowStep {
+					t.Errorf("both steps took %s, want %s at least", took, 2*slowStep)
+				}
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// slowDurability is a Durability whose terms begin once goOn is closed.
+type slowDurability struct {
+	repotest.Assured
+	begun, goOn chan struct{}
+}
+
+func (d slowDurability) BeginTerm(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
+	close(d.begun)
+	<-d.goOn
+	return d.Assured.BeginTerm(ctx, over)
+}
+
+// TestTermThatHangsAtItsBeginning, in a bubble of synctest: what may wait for Consul is allowed more time than a write.
+func TestTermThatHangsAtItsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		d := slowDurability{begun: make(chan struct{}), goOn: make(chan struct{})}
+		o.LiteFS, o.Durability = true, d
+		r := repotest.MustOpen(t, o)
+		node.Set(repotest.Primary())
+		<-d.begun
+		time.Sleep(repo.BeginLimit - 1)
+		if err := r.Writing().Failure(time.Now(), 0); err != nil {
+			t.Errorf("got %v, want no failure yet", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := r.Writing().Failure(time.Now(), 0); err == nil {
+			t.Error("got no failure, want one")
+		}
+		close(d.goOn)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		w := r.Writing()
+		if !w.Pending.IsZero() {
+			t.Errorf("got a step that is pending since %s, want none once the term has begun", w.Pending)
+		}
+		if w.State != repo.WriteFit {
+			t.Errorf("got state %s, want %s", w.State, repo.WriteFit)
+		}
+	})
+}
+
+// TestMigrationThatHangs, in a bubble of synctest: it is seen, as what hangs at a term's beginning is.
+func TestMigrationThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		step := newPendingStep()
+		o.LiteFS, o.Logger = true, slog.New(slog.NewTextHandler(&hangingLog{step: step, at: "msg=migrated"}, nil))
+		r := repotest.MustOpen(t, o)
+		node.Set(repotest.Primary())
+		<-step.hung
+		began := time.Now()
+		w := r.Writing()
+		if !w.Pending.Equal(began) {
+			t.Errorf("got a step that is pending since %s, want since %s", w.Pending, began)
+		}
+		time.Sleep(repo.BeginLimit)
+		if err := r.Writing().Failure(time.Now(), 0); err == nil {
+			t.Error("got no failure, want one")
+		}
+		close(step.goOn)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		if w := r.Writing(); !w.Pending.IsZero() {
+			t.Errorf("got a step that is pending since %s, want none once the term has begun", w.Pending)
+		}
+	})
+}
+
+// hangingLog hangs at the first line that has a text in it. The line that a migration writes is the one place of it
+// that a test can hold.
+type hangingLog struct {
+	step *pendingStep
+	at   string
+	once sync.Once
+}
+
+func (l *hangingLog) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), l.at) {
+		l.once.Do(l.step.hang)
+	}
+	return len(p), nil
 }
 
 // TestWriterThatHangsAtItsOpening, in a bubble of synctest: a disk may hang before there is a transaction.

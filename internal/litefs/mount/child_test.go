@@ -100,6 +100,39 @@ func TestIsEnding(t *testing.T) {
 	}
 }
 
+// TestThreadsAreEnding: all that can be read, and one at least; what cannot be read says nothing.
+func TestThreadsAreEnding(t *testing.T) {
+	const ending, waiting = "7 (x) Z 1 7 7 0 -1 0 9 9 9 9 9 9 9 9 20 0 1 0 9 9 9 9 1 1 1 1 1 0 0 0 0 0 0 0 17",
+		"7 (x) S 1 7 7 0 -1 0 9 9 9 9 9 9 9 9 20 0 1 0 9 9 9 9 1 1 1 1 1 0 0 0 0 0 0 0 17"
+	for name, c := range map[string]struct {
+		threads map[string]string // "": it cannot be read
+		want    bool
+	}{
+		"all end":               {map[string]string{"7": ending, "8": ending}, true},
+		"one waits":             {map[string]string{"7": ending, "8": waiting}, false},
+		"one cannot be read":    {map[string]string{"7": ending, "8": ""}, false},
+		"none can be read":      {map[string]string{"7": "", "8": ""}, false},
+		"there is no such file": {nil, false},
+	} {
+		dir := t.TempDir()
+		for thread, stat := range c.threads {
+			path := filepath.Join(dir, thread, "stat")
+			err := os.MkdirAll(filepath.Dir(path), 0o700)
+			if stat == "" {
+				err = os.MkdirAll(path, 0o700)
+			} else if err == nil {
+				err = os.WriteFile(path, []byte(stat), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := mount.ThreadsAreEnding(dir); got != c.want {
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
+		}
+	}
+}
+
 // TestWithin: what hangs is not waited for past the limit, and what does not gives its own error.
 func TestWithin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

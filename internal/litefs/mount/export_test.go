@@ -27,7 +27,10 @@ var (
 // What ends a node whose child has ended but for a thread: IsEnding of each of the child's threads, by its stat.
 const ExitStuck = exitStuck
 
-var IsEnding = isEnding
+var (
+	IsEnding         = isEnding
+	ThreadsAreEnding = threadsAreEnding
+)
 
 // TransactionReaders are all that reads the folder of LTX files of a database, by name. They get the database's folder.
 func TransactionReaders() map[string]func(dir string) error {

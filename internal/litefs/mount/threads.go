@@ -5,6 +5,7 @@ package mount
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,21 +28,26 @@ var errThreadLeft = errors.New("it has ended, but for a thread that waits for a 
 // hasEndedButIsLeft reports whether each thread of a process is dead, is about to end, or has a SIGKILL pending, which
 // the end of a process sends to all its threads. A thread that runs has none for longer than a moment. It reports false
 // where the system does not say.
-func hasEndedButIsLeft(pid int) bool {
-	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+func hasEndedButIsLeft(pid int) bool { return threadsAreEnding(fmt.Sprintf("/proc/%d/task", pid)) }
+
+// threadsAreEnding is hasEndedButIsLeft of the process whose threads are in a folder of the system's.
+func threadsAreEnding(folder string) bool {
+	stats, err := filepath.Glob(filepath.Join(folder, "*", "stat"))
 	if err != nil || len(stats) == 0 {
 		return false
 	}
+	read := false
 	for _, path := range stats {
 		text, err := os.ReadFile(path) // #nosec G304 -- it is the system's
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue // it has ended meanwhile
 		}
-		if !isEnding(string(text)) {
+		if err != nil || !isEnding(string(text)) {
 			return false
 		}
+		read = true
 	}
-	return true
+	return read
 }
 
 // isEnding reports whether a thread is dead, is about to end, or has a SIGKILL pending. stat is its file of that name

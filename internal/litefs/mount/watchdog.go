@@ -35,6 +35,8 @@ func (n *Node) watch(ctx context.Context) {
 // the store wait for the disk that the child waits for. The store releases the lease before it waits for any disk. The
 // mount stays behind, dead; the next start removes it.
 func (n *Node) abandon(why error) {
+	// The log, LiteFS's too, may wait for a disk as well.
+	time.AfterFunc(2*releaseLimit, func() { os.Exit(exitStuck) })
 	n.log.Error("the child cannot be waited for: this node gives its lease up and ends, and is to be started again; "+
 		"where it does not end, or does not start, its disk has to be repaired first, or its machine replaced",
 		"err", why, "data", n.cfg.Data.Dir, "code", exitStuck)

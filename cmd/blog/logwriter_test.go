@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// pausedLog is a log whose reader does not read until goOn is closed.
+type pausedLog struct {
+	goOn chan struct{}
+	text bytes.Buffer
+}
+
+func (l *pausedLog) Write(p []byte) (int, error) {
+	<-l.goOn
+	return l.text.Write(p)
+}
+
+// TestLogWriter, in a bubble of synctest: what is written is in the log when the write has returned.
+func TestLogWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &pausedLog{goOn: make(chan struct{})}
+		close(log.goOn)
+		w := newLogWriter(log)
+		defer close(w.writes)
+		for i := range 3 {
+			line := []byte(fmt.Sprintln("line", i))
+			if n, err := w.Write(line); n != len(line) || err != nil {
+				t.Errorf("got %d and %v, want %d and no error", n, err, len(line))
+			}
+			clear(line) // it is the caller's
+		}
+		if diff := cmp.Diff("line 0\nline 1\nline 2\n", log.text.String()); diff != "" {
+			t.Errorf("the log (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestLogThatNobodyReads, in a bubble of synctest: one write waits for logLimit and those after it do not. What was
+// kept is written once somebody reads, and what was dropped is counted there. Then writes wait again.
+func TestLogThatNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &pausedLog{goOn: make(chan struct{})}
+		w := newLogWriter(log)
+		defer close(w.writes)
+		const lost = 5
+		began := time.Now()
+		for i := range maxLogWrites + 1 + lost { // one of them is being written
+			_, _ = fmt.Fprintln(w, "line", i)
+		}
+		if got := time.Since(began); got != logLimit {
+			t.Errorf("got %s for all writes, want %s", got, logLimit)
+		}
+		close(log.goOn)
+		synctest.Wait()
+		lines := strings.Split(strings.TrimSuffix(log.text.String(), "\n"), "\n")
+		if got, want := len(lines), maxLogWrites+2; got != want {
+			t.Fatalf("got %d lines, want %d", got, want)
+		}
+		want := []string{
+			"line 0", fmt.Sprint("line ", maxLogWrites), fmt.Sprintf("blog: %d lines of the log are lost: nobody read them", lost),
+		}
+		if diff := cmp.Diff(want, []string{lines[0], lines[maxLogWrites], lines[maxLogWrites+1]}); diff != "" {
+			t.Errorf("the first line and the last two (-want +got):\n%s", diff)
+		}
+		log.goOn = make(chan struct{})
+		began = time.Now()
+		_, _ = fmt.Fprintln(w, "again")
+		if got := time.Since(began); got != logLimit {
+			t.Errorf("got %s for a write that nobody reads again, want %s", got, logLimit)
+		}
+		close(log.goOn)
+		synctest.Wait()
+	})
+}
