@@ -64,7 +64,8 @@ func TestLogThatNobodyReads(t *testing.T) {
 			t.Fatalf("got %d lines, want %d", got, want)
 		}
 		want := []string{
-			"line 0", fmt.Sprint("line ", maxLogWrites), fmt.Sprintf("blog: %d lines of the log are lost: nobody read them", lost),
+			"line 0", fmt.Sprint("line ", maxLogWrites),
+			fmt.Sprintf("blog: %d lines of the log are lost: nobody read them", lost),
 		}
 		if diff := cmp.Diff(want, []string{lines[0], lines[maxLogWrites], lines[maxLogWrites+1]}); diff != "" {
 			t.Errorf("the first line and the last two (-want +got):\n%s", diff)

@@ -118,8 +118,8 @@ func TestWritesThatAreSlow(t *testing.T) {
 	})
 }
 
-// TestStepSeenAtTwoTicksAtOnce: a process that was stopped may find two ticks at once. The step that it saw at the first
-// has a whole interval from there on in which to return.
+// TestStepSeenAtTwoTicksAtOnce: a process that was stopped may find two ticks at once. The step that it saw at the
+// first has a whole interval from there on in which to return.
 func TestStepSeenAtTwoTicksAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -143,7 +143,7 @@ func TestStepSeenAtTwoTicksAtOnce(t *testing.T) {
 			defer close(done)
 			commits.Watch(ctx, checkInterval, func(err error) { t.Errorf("got the end: %v, want none", err) })
 		}()
-		time.Sleep(writeStall + checkInterval + 2*time.Second) // it returns between the two ticks and a whole interval later
+		time.Sleep(writeStall + checkInterval + 2*time.Second) // after two ticks at once, within an interval
 		pending.Store(&repo.Writing{State: repo.WriteFit})
 		time.Sleep(time.Hour)
 		stop()

@@ -80,7 +80,7 @@ func (s *Server) handOver(ctx context.Context) error {
 		return nil
 	}
 	if s.Repo.Writing().Hangs(time.Now(), 0) {
-		s.log.Warn("a transaction hangs: no standby is asked to take over, and one is elected when this node's lease has ended")
+		s.log.Warn("a transaction hangs: no standby is asked to take over; one is elected when this node's lease ends")
 		return nil
 	}
 	// A transaction under way may take longer than ctx, and must not delay the closing of

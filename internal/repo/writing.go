@@ -135,9 +135,9 @@ func (w *writing) seen(now time.Time, open bool) Writing {
 	return out
 }
 
-// stepBegins notes that the step of a transaction before has returned: whatever follows waits for SQLite, until the next
-// step begins, or until stepsEnd. One goroutine at a time has steps: the committer, or before there is one the goroutine
-// that begins the term, and after it the one that closes the writing connection.
+// stepBegins notes that the step of a transaction before has returned: whatever follows waits for SQLite, until the
+// next step begins, or until stepsEnd. One goroutine at a time has steps: the committer, before there is one the
+// goroutine that begins the term, and after it the one that closes the writing connection.
 func (w *writing) stepBegins() { w.setPending(time.Now(), stepLimit) }
 
 // longStepBegins is stepBegins of a step of a term's beginning.
