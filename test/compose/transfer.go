@@ -284,12 +284,14 @@ func (f *spell) largeAfter(n *Node, after ltx.TXID) ltx.TXID {
 	return found
 }
 
-// enlarge stores pieces of pictures, which belong to no post, until the database is large.
+// enlarge stores pieces of pictures, which belong to no post, until the database is large. Rows may be late meanwhile:
+// they come after megabytes that cannot be compressed.
 func (f *spell) enlarge(primary *Node) {
 	f.tb.Helper()
 	if f.large {
 		return
 	}
+	f.Hold(f.others(primary)...)
 	const pieces, atOnce = largeDatabase / media.ChunkSize, 4
 	pictures, turns := newPicture(), make(chan int)
 	errs := make([]error, pieces)
