@@ -161,7 +161,7 @@ func hidingOf(ops []Op) map[string]hiding {
 		h := all[op.Born]
 		switch {
 		case op.Unchanged:
-		case (op.Kind == Unpublish || op.Kind == Delete) && (op.Outcome == OK || op.Outcome == Unknown):
+		case (op.Kind == Unpublish || op.Kind == Delete) && op.Outcome != Refused:
 			h.hides = append(h.hides, op)
 		case op.Kind == Publish && op.Outcome == OK:
 			h.shows = append(h.shows, op)
@@ -171,9 +171,14 @@ func hidingOf(ops []Op) map[string]hiding {
 	return all
 }
 
-// explains reports whether a post that was seen at this revision may be hidden before end.
-func (h hiding) explains(seen int64, end time.Duration) bool {
+// explains reports whether an answer from start to end, for who has seen a post at this revision, may hide the post. A
+// write that was told as in conflict, or of a post that is not there, hides it for a while where a primary that was cut
+// off has carried it out: that node discards its row once it follows the next primary, by whom the write was answered.
+func (h hiding) explains(seen int64, start, end time.Duration) bool {
 	for _, hide := range h.hides {
+		if lasts := hide.Outcome == OK || hide.Outcome == Unknown; !lasts && start > hide.Done+following {
+			continue
+		}
 		again := slices.ContainsFunc(h.shows, func(show Op) bool {
 			return show.Expected > hide.Expected &&
 				seen > show.Expected
@@ -233,7 +238,7 @@ func (b *backward) find(name string, group []Observation) (wrong []string) {
 			continue
 		}
 		for _, born := range named[naming{s.Only, s.Cookie}] {
-			if !b.hiding[born].explains(seen[born], s.End) {
+			if !b.hiding[born].explains(seen[born], s.Start, s.End) {
 				wrong = append(wrong, fmt.Sprintf("%s is not found after revision %d was seen %s", s.where(), seen[born], name))
 			}
 		}

@@ -123,6 +123,8 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 	again.Born, again.Call, again.Done = "z", ms(31), ms(35)
 	unknown := hide
 	unknown.Outcome, unknown.Done = compose.Unknown, ms(1e9)
+	discarded, refused := hide, hide
+	discarded.Outcome, refused.Outcome = compose.Conflict, compose.Refused
 	seen := func(start int, shown ...compose.Shown) compose.Observation {
 		return compose.Observation{
 			Node: "n", Reader: "r", Path: "/posts/p", Only: "p", Status: 200, Start: ms(start), End: ms(start + 1),
@@ -138,8 +140,23 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 		observations []compose.Observation
 		wrong        string
 	}{
-		"hidden":                 {of(made, hide), of(seen(11, first), missing(31)), ""},
-		"hidden perhaps":         {of(made, unknown), of(seen(11, first), missing(31)), ""},
+		"hidden":         {of(made, hide), of(seen(11, first), missing(31)), ""},
+		"hidden perhaps": {of(made, unknown), of(seen(11, first), missing(31)), ""},
+		"hidden by a primary that was cut off": {
+			of(made, discarded),
+			of(seen(11, first), missing(31)),
+			"",
+		},
+		"hidden long after that": {
+			of(made, discarded),
+			of(seen(11, first), missing(30_000)),
+			"is not found after revision 1",
+		},
+		"hidden by what was refused": {
+			of(made, refused),
+			of(seen(11, first), missing(31)),
+			"is not found after revision 1",
+		},
 		"deleted":                {of(made, deletion), of(seen(11, first), missing(31)), ""},
 		"shown again elsewhere":  {of(made, hide, show), of(seen(11, first), missing(51)), ""},
 		"another of its name":    {of(made, deletion, again), of(seen(11, first), seen(36, other)), ""},
