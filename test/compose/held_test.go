@@ -19,21 +19,7 @@ import (
 // TestRolesHold: rows may be late while no node is steadily primary, and after an election for as
 // long as replicas may need to follow.
 func TestRolesHold(t *testing.T) {
-	s := compose.NewStorm()
-	lost := errors.New("no answer")
-	for _, a := range []struct {
-		from, to int // seconds, with an answer each
-		node     string
-		primary  bool
-		err      error
-	}{
-		{0, 60, "a", true, nil}, {61, 80, "a", false, nil}, {81, 90, "a", false, lost}, {91, 200, "a", false, nil},
-		{0, 69, "b", false, nil}, {70, 120, "b", true, nil}, {121, 121, "b", false, lost}, {122, 200, "b", true, nil},
-	} {
-		for at := a.from; at <= a.to; at++ {
-			s.Roles.Note(a.node, time.Duration(at)*time.Second, a.primary, a.err)
-		}
-	}
+	s := changingRoles()
 	want := map[int]bool{ // by when the reader was told, after a wait of 2 s
 		30: false, 60: false,
 		61: true,           // the primary has stepped down meanwhile
@@ -53,6 +39,51 @@ func TestRolesHold(t *testing.T) {
 			t.Errorf("told at %d s: held is %t", at, v.Held)
 		}
 	}
+}
+
+// TestRolesUnsteady: a row that a page shows may be discarded where the primary has changed shortly before the page, or
+// changes shortly after it.
+func TestRolesUnsteady(t *testing.T) {
+	s := changingRoles()
+	want := map[int]bool{ // by the end of the page
+		30: false, 50: false,
+		51: true, 60: true, // the primary steps down soon
+		66: true,           // there is no primary
+		72: true, 81: true, // the next one has just begun
+		82: false, 110: false,
+		111: true, 133: true, // another node may have had the role meanwhile
+		134: false, 190: false,
+		191: true, // not known yet
+	}
+	for at := range want {
+		s.Log.Add(compose.Observation{Node: "c", Reader: "reader", Start: time.Duration(at-2) * time.Second,
+			End: time.Duration(at) * time.Second, Status: 404})
+	}
+	for _, v := range s.Observations() {
+		if at := int(v.End / time.Second); v.Unsteady != want[at] {
+			t.Errorf("a page at %d s: got unsteady %t, want %t", at, v.Unsteady, want[at])
+		}
+	}
+}
+
+// changingRoles returns a storm in which a is primary up to 60 s, and b from 70 s to 200 s, but for one lost answer.
+func changingRoles() *compose.Storm {
+	s := compose.NewStorm()
+	lost := errors.New("no answer")
+	for _, a := range []struct {
+		from, to int // seconds, with an answer each
+		node     string
+		primary  bool
+		err      error
+	}{
+		{0, 60, "a", true, nil}, {61, 80, "a", false, nil}, {81, 90, "a", false, lost}, {91, 200, "a", false, nil},
+		{0, 69, "b", false, nil}, {70, 120, "b", true, nil}, {121, 121, "b", false, lost}, {122, 200, "b", true, nil},
+	} {
+		for at := a.from; at <= a.to; at++ {
+			s.Roles.Note(a.node, time.Duration(at)*time.Second, a.primary, a.err)
+		}
+	}
+	return s
 }
 
 // TestMoved: a role stays, or moves once. Anything else is neither.

@@ -120,11 +120,11 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 	edit := op("e", 3, 52, 55, compose.OK)
 	deletion := kind(compose.Delete, op("d", 1, 20, 30, compose.OK), "")
 	again := acknowledged("z", "p", 0, 9, 2)
-	again.Born, again.Call, again.Done = "z", ms(31), ms(35)
+	again.Born, again.Asked, again.Call, again.Done = "z", ms(31), ms(31), ms(35)
 	unknown := hide
 	unknown.Outcome, unknown.Done = compose.Unknown, ms(1e9)
-	discarded, refused := hide, hide
-	discarded.Outcome, refused.Outcome = compose.Conflict, compose.Refused
+	refused := hide
+	refused.Outcome = compose.Refused
 	seen := func(start int, shown ...compose.Shown) compose.Observation {
 		return compose.Observation{
 			Node: "n", Reader: "r", Path: "/posts/p", Only: "p", Status: 200, Start: ms(start), End: ms(start + 1),
@@ -142,16 +142,6 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 	}{
 		"hidden":         {of(made, hide), of(seen(11, first), missing(31)), ""},
 		"hidden perhaps": {of(made, unknown), of(seen(11, first), missing(31)), ""},
-		"hidden by a primary that was cut off": {
-			of(made, discarded),
-			of(seen(11, first), missing(31)),
-			"",
-		},
-		"hidden long after that": {
-			of(made, discarded),
-			of(seen(11, first), missing(30_000)),
-			"is not found after revision 1",
-		},
 		"hidden by what was refused": {
 			of(made, refused),
 			of(seen(11, first), missing(31)),
