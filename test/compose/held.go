@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"testing"
 	"time"
 )
 
@@ -29,6 +30,16 @@ func (s *Storm) Hold(nodes ...*Node) {
 	for _, n := range nodes {
 		s.holds[n.Name] = true
 	}
+}
+
+// holdMeanwhile lets rows be late on the named nodes while do runs, and until every node has what was acknowledged by
+// then. Nothing else may be held or excused.
+func (s *Storm) holdMeanwhile(tb testing.TB, do func(), nodes ...*Node) {
+	tb.Helper()
+	s.Hold(nodes...)
+	do()
+	s.awaitRows(tb)
+	s.forgive()
 }
 
 // held reports whether a fault may hold rows back from a node now.

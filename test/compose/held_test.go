@@ -2,6 +2,7 @@ package compose_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"blog/internal/app"
+	"blog/internal/transport"
 	"blog/test/compose"
 )
 
@@ -246,6 +249,46 @@ func TestFaultsHold(t *testing.T) {
 		if v := MustRead(t, s, r, 1)[0]; v.Held {
 			t.Errorf("%s, and forgiven: %+v", c.name, v)
 		}
+	}
+}
+
+// TestHoldMeanwhile: rows may be late while something is done, and until they have arrived.
+func TestHoldMeanwhile(t *testing.T) {
+	const before, after = "1-a", "2-a"
+	node := &compose.Node{Name: "n"}
+	s := compose.NewStorm()
+	acknowledge := func(seq int64, cursor string) {
+		s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: "m"}),
+			compose.Answer{Outcome: compose.OK, Seq: seq, Cursor: cursor})
+	}
+	var asked []bool // whether rows were held back from the node at each question where it is
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		st := app.Status{}
+		st.Seq, st.Mark = 1, before
+		if asked = append(asked, s.Held(node.Name)); len(asked) == 3 {
+			st.Seq, st.Mark = 2, after
+		}
+		if err := json.NewEncoder(w).Encode(st); err != nil {
+			t.Errorf("answer: %v", err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := transport.NewClient("a secret of the cluster")
+	t.Cleanup(client.Close)
+	node.Private = server.URL
+	s.Ask(client, node)
+	acknowledge(1, before)
+	s.HoldMeanwhile(t, func() {
+		if !s.Held(node.Name) {
+			t.Error("meanwhile: got not held, want held")
+		}
+		acknowledge(2, after)
+	}, node)
+	if diff := cmp.Diff([]bool{true, true, true}, asked); diff != "" {
+		t.Errorf("held until the row arrives: -want +got:\n%s", diff)
+	}
+	if s.Held(node.Name) {
+		t.Error("after the row has arrived: got held, want not held")
 	}
 }
 
