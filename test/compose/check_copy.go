@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 	"blog/internal/repo"
 )
 
-// CheckCopy compares a copy with what the writers were told. An acknowledged write is there exactly
-// once, as the answer says, and a refused one is not there. The rows of a post, in their order, are
+// CheckCopy compares a copy with what the writers were told. An acknowledged write is there exactly once, as the answer
+// says, by the execution that was acknowledged, and a refused one is not there. The rows of a post, in their order, are
 // its revisions 1, 2, 3 and so on up to the one that it has.
 func CheckCopy(c *Copy, ops []Op) error {
 	var wrong []string
@@ -36,12 +37,25 @@ func CheckCopy(c *Copy, ops []Op) error {
 				note("key %s was told as row %d, post %d, revision %d, and is row %d, post %d, revision %d",
 					op.Key, op.Seq, op.PostID, op.Revision, w.Seq, w.Result.ID, w.Result.Revision)
 			}
+			if mark := markIn(op.Cursor); op.Cursor != "" && mark != w.Mark {
+				note("key %s was told with the mark %q, and row %d has the mark %q", op.Key, mark, w.Seq, w.Mark)
+			}
 		case op.Outcome != Unknown && len(has) > 0:
 			note("key %s of post %s was told as %s and is row %d", op.Key, op.Post, op.Outcome, has[0].Seq)
 		}
 	}
 	wrong = append(wrong, c.checkPosts(asked)...)
 	return problems("the copy on "+c.Node, wrong)
+}
+
+// markIn returns the mark of a cursor in hex, or "" when it is no cursor. Another execution of a key has another mark,
+// even where its row has the same number.
+func markIn(cursor string) string {
+	c, err := repo.ParseCursor(cursor)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(c.Mark[:])
 }
 
 // made is what the rows of a post say about it.

@@ -1,10 +1,12 @@
 package compose_test
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 
 	"blog/internal/posts"
+	"blog/internal/repo"
 	"blog/test/compose"
 )
 
@@ -63,6 +65,23 @@ func TestCheckCopy(t *testing.T) {
 			wrong:  "makes revision 4",
 		},
 	})
+}
+
+// TestCheckCopyOfMarks: the row of an acknowledged write is that of the execution that was acknowledged.
+func TestCheckCopyOfMarks(t *testing.T) {
+	row := repo.Cursor{Seq: 1, Mark: repo.Mark{7}}
+	c := &compose.Copy{Node: "n", Posts: of(has(1, "p", 1, "a")), Writes: copyRows()[:1]}
+	c.Writes[0].Mark = hex.EncodeToString(row.Mark[:])
+	for name, x := range map[string]struct{ cursor, wrong string }{
+		"the row":             {row.String(), ""},
+		"another execution":   {repo.Cursor{Seq: 1, Mark: repo.Mark{8}}.String(), `key a was told with the mark "08`},
+		"what is no cursor":   {"1-x", `key a was told with the mark ""`},
+		"no cursor was given": {"", ""},
+	} {
+		made := acknowledged("a", "p", 0, 1, 1)
+		made.Cursor = x.cursor
+		expect(t, name, compose.CheckCopy(c, of(made)), x.wrong)
+	}
 }
 
 // TestCheckCopyOfPosts: the posts of a copy are what its rows say.

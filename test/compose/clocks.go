@@ -268,9 +268,10 @@ func woken(f *spell) {
 	f.believed()
 }
 
-// logOldTerm prints the writes that a node was asked for before it woke up and has acknowledged since. Only the new
-// primary may have carried them out. Each is looked for in the copies of all nodes once nobody writes any more
-// (AwaitIdle), as all that is acknowledged: a file that is written to cannot be copied.
+// logOldTerm prints the writes that a node was asked for before it woke up and has acknowledged since. Either the old
+// primary carried them out before it froze, and the standby has their rows, or the new primary did. Each is looked for
+// in the copies of all nodes once nobody writes any more (AwaitIdle), as all that is acknowledged: a file that is
+// written to cannot be copied.
 func (f *spell) logOldTerm(n *Node, thawed time.Duration) {
 	f.tb.Helper()
 	for _, a := range f.Ledger.Asks() {

@@ -208,6 +208,17 @@ func TestCheckEarly(t *testing.T) {
 		"before it":                 {[]compose.Op{scheduled}, page(49, false), "which is due at 50ms"},
 		"to its author":             {[]compose.Op{scheduled}, page(49, true), ""},
 		"published by somebody now": {[]compose.Op{scheduled, publish}, page(49, false), ""},
+		"published later":           {[]compose.Op{scheduled, publish}, page(9, false), "which is due at 50ms"},
+		"published by a primary that is cut off": {
+			[]compose.Op{scheduled, inConflict(publish)},
+			of(withoutRows(page(49, false)[0])),
+			"",
+		},
+		"published in conflict, when nothing is wrong": {
+			[]compose.Op{scheduled, inConflict(publish)},
+			page(49, false),
+			"which is due at 50ms",
+		},
 	} {
 		expect(t, name, compose.CheckEarly(c.observations, c.ops), c.wrong)
 	}

@@ -31,6 +31,15 @@ func NewStorm() *Storm {
 // Forgive is what the storm does when the cluster is whole.
 func (s *Storm) Forgive() { s.forgive() }
 
+// HoldMeanwhile holds rows back from nodes until do has returned and its rows have arrived.
+func (s *Storm) HoldMeanwhile(tb testing.TB, do func(), nodes ...*Node) {
+	tb.Helper()
+	s.holdMeanwhile(tb, do, nodes...)
+}
+
+// Held reports whether rows are held back from a node now.
+func (s *Storm) Held(node string) bool { return s.held(node) }
+
 // Note notes a node's answer to whether it is primary, given in an instant.
 func (r *Roles) Note(node string, at time.Duration, primary bool, err error) {
 	r.note(roleSeen{node: node, start: at, end: at, primary: primary, err: err})

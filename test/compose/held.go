@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"testing"
 	"time"
 )
 
@@ -31,6 +32,16 @@ func (s *Storm) Hold(nodes ...*Node) {
 	}
 }
 
+// holdMeanwhile lets rows be late on the named nodes while do runs, and until every node has what was acknowledged by
+// then. Nothing else may be held or excused.
+func (s *Storm) holdMeanwhile(tb testing.TB, do func(), nodes ...*Node) {
+	tb.Helper()
+	s.Hold(nodes...)
+	do()
+	s.awaitRows(tb)
+	s.forgive()
+}
+
 // held reports whether a fault may hold rows back from a node now.
 func (s *Storm) held(node string) bool {
 	primaries := s.Roles.Primaries(0)
@@ -43,12 +54,15 @@ func (s *Storm) held(node string) bool {
 	return held
 }
 
-// Observations returns what readers saw, with what the roles at that time excuse.
+// Observations returns what readers saw, with what the roles at that time excuse. A row may be discarded that was
+// committed before a change of the primary, so pages on both sides of a change are unsteady: a primary that was cut off
+// shows such rows until its lease has run out, and another node shows them until it follows the next primary.
 func (s *Storm) Observations() []Observation {
 	all := s.Log.Observations(0)
 	for i := range all {
 		v := &all[i]
 		v.Held = v.Held || (v.Stale > 0 && !s.Roles.Steady(v.Start-following, v.End))
+		v.Unsteady = !s.Roles.Steady(v.Start-following, v.End+following)
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package compose_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -13,27 +14,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"blog/internal/app"
+	"blog/internal/transport"
 	"blog/test/compose"
 )
 
 // TestRolesHold: rows may be late while no node is steadily primary, and after an election for as
 // long as replicas may need to follow.
 func TestRolesHold(t *testing.T) {
-	s := compose.NewStorm()
-	lost := errors.New("no answer")
-	for _, a := range []struct {
-		from, to int // seconds, with an answer each
-		node     string
-		primary  bool
-		err      error
-	}{
-		{0, 60, "a", true, nil}, {61, 80, "a", false, nil}, {81, 90, "a", false, lost}, {91, 200, "a", false, nil},
-		{0, 69, "b", false, nil}, {70, 120, "b", true, nil}, {121, 121, "b", false, lost}, {122, 200, "b", true, nil},
-	} {
-		for at := a.from; at <= a.to; at++ {
-			s.Roles.Note(a.node, time.Duration(at)*time.Second, a.primary, a.err)
-		}
-	}
+	s := changingRoles()
 	want := map[int]bool{ // by when the reader was told, after a wait of 2 s
 		30: false, 60: false,
 		61: true,           // the primary has stepped down meanwhile
@@ -53,6 +42,51 @@ func TestRolesHold(t *testing.T) {
 			t.Errorf("told at %d s: held is %t", at, v.Held)
 		}
 	}
+}
+
+// TestRolesUnsteady: a row that a page shows may be discarded where the primary has changed shortly before the page, or
+// changes shortly after it.
+func TestRolesUnsteady(t *testing.T) {
+	s := changingRoles()
+	want := map[int]bool{ // by the end of the page
+		30: false, 50: false,
+		51: true, 60: true, // the primary steps down soon
+		66: true,           // there is no primary
+		72: true, 81: true, // the next one has just begun
+		82: false, 110: false,
+		111: true, 133: true, // another node may have had the role meanwhile
+		134: false, 190: false,
+		191: true, // not known yet
+	}
+	for at := range want {
+		s.Log.Add(compose.Observation{Node: "c", Reader: "reader", Start: time.Duration(at-2) * time.Second,
+			End: time.Duration(at) * time.Second, Status: 404})
+	}
+	for _, v := range s.Observations() {
+		if at := int(v.End / time.Second); v.Unsteady != want[at] {
+			t.Errorf("a page at %d s: got unsteady %t, want %t", at, v.Unsteady, want[at])
+		}
+	}
+}
+
+// changingRoles returns a storm in which a is primary up to 60 s, and b from 70 s to 200 s, but for one lost answer.
+func changingRoles() *compose.Storm {
+	s := compose.NewStorm()
+	lost := errors.New("no answer")
+	for _, a := range []struct {
+		from, to int // seconds, with an answer each
+		node     string
+		primary  bool
+		err      error
+	}{
+		{0, 60, "a", true, nil}, {61, 80, "a", false, nil}, {81, 90, "a", false, lost}, {91, 200, "a", false, nil},
+		{0, 69, "b", false, nil}, {70, 120, "b", true, nil}, {121, 121, "b", false, lost}, {122, 200, "b", true, nil},
+	} {
+		for at := a.from; at <= a.to; at++ {
+			s.Roles.Note(a.node, time.Duration(at)*time.Second, a.primary, a.err)
+		}
+	}
+	return s
 }
 
 // TestMoved: a role stays, or moves once. Anything else is neither.
@@ -215,6 +249,46 @@ func TestFaultsHold(t *testing.T) {
 		if v := MustRead(t, s, r, 1)[0]; v.Held {
 			t.Errorf("%s, and forgiven: %+v", c.name, v)
 		}
+	}
+}
+
+// TestHoldMeanwhile: rows may be late while something is done, and until they have arrived.
+func TestHoldMeanwhile(t *testing.T) {
+	const before, after = "1-a", "2-a"
+	node := &compose.Node{Name: "n"}
+	s := compose.NewStorm()
+	acknowledge := func(seq int64, cursor string) {
+		s.Ledger.End(s.Ledger.Begin(compose.Ask{Node: "m"}),
+			compose.Answer{Outcome: compose.OK, Seq: seq, Cursor: cursor})
+	}
+	var asked []bool // whether rows were held back from the node at each question where it is
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		st := app.Status{}
+		st.Seq, st.Mark = 1, before
+		if asked = append(asked, s.Held(node.Name)); len(asked) == 3 {
+			st.Seq, st.Mark = 2, after
+		}
+		if err := json.NewEncoder(w).Encode(st); err != nil {
+			t.Errorf("answer: %v", err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := transport.NewClient("a secret of the cluster")
+	t.Cleanup(client.Close)
+	node.Private = server.URL
+	s.Ask(client, node)
+	acknowledge(1, before)
+	s.HoldMeanwhile(t, func() {
+		if !s.Held(node.Name) {
+			t.Error("meanwhile: got not held, want held")
+		}
+		acknowledge(2, after)
+	}, node)
+	if diff := cmp.Diff([]bool{true, true, true}, asked); diff != "" {
+		t.Errorf("held until the row arrives: -want +got:\n%s", diff)
+	}
+	if s.Held(node.Name) {
+		t.Error("after the row has arrived: got held, want not held")
 	}
 }
 

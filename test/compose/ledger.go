@@ -140,11 +140,13 @@ func (l *Ledger) Begin(a Ask) *Ask {
 	return &a
 }
 
-// End notes the answer.
+// End notes the answer. It was given now, unless it says when.
 func (l *Ledger) End(a *Ask, t Answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t.End = l.Now()
+	if t.End == 0 {
+		t.End = l.Now()
+	}
 	a.Answer = t
 	l.write(a)
 }

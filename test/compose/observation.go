@@ -55,10 +55,11 @@ type Observation struct {
 	// vain; 0 for none. The page shows what the node has, or nothing (503). The reader's position
 	// stays the same.
 	Stale int64 `json:"stale,omitempty"`
-	// Excused means that the node was meant not to answer, Held that rows were meant not to reach
-	// it.
-	Excused bool `json:"excused,omitempty"`
-	Held    bool `json:"held,omitempty"`
+	// Excused means that the node was meant not to answer, Held that rows were meant not to reach it. Unsteady means that
+	// no single node was primary all the time around the request, so that a row that the page shows may be discarded.
+	Excused  bool `json:"excused,omitempty"`
+	Held     bool `json:"held,omitempty"`
+	Unsteady bool `json:"unsteady,omitempty"`
 }
 
 // Log has everything that readers saw.
@@ -171,23 +172,40 @@ func hidingOf(ops []Op) map[string]hiding {
 	return all
 }
 
-// explains reports whether an answer from start to end, for who has seen a post at this revision, may hide the post. A
-// write that was told as in conflict, or of a post that is not there, hides it for a while where a primary that was cut
-// off has carried it out: that node discards its row once it follows the next primary, by whom the write was answered.
-func (h hiding) explains(seen int64, start, end time.Duration) bool {
+// explains reports whether the page may hide the post from who has seen it at this revision.
+func (h hiding) explains(seen int64, s *Observation) bool {
 	for _, hide := range h.hides {
-		if lasts := hide.Outcome == OK || hide.Outcome == Unknown; !lasts && start > hide.Done+following {
-			continue
-		}
 		again := slices.ContainsFunc(h.shows, func(show Op) bool {
 			return show.Expected > hide.Expected &&
 				seen > show.Expected
 		})
-		if hide.Call < end && (hide.Kind == Delete || !again) {
+		if s.mayHave(hide, seen) && (hide.Kind == Delete || !again) {
 			return true
 		}
 	}
 	return false
+}
+
+// mayHave reports whether the copy from which the page was read may have op, for who has seen the post at this
+// revision.
+//
+// A write that was told as in conflict, or of a post that is not there, may have been carried out at an earlier ask, by
+// a primary that was cut off or died. Its row is discarded, and nodes may have that row for a while: one that rows do
+// not reach, for as long as that lasts, and others around a change of the primary, until they follow the next one, by
+// which the write was answered. The row makes its revision from the one that the write expects, so who has seen a later
+// one has seen the history in which another row did that.
+func (s *Observation) mayHave(op Op, seen int64) bool {
+	switch {
+	case op.Outcome == Refused, op.Asked >= s.End:
+		return false
+	case op.Outcome == Unknown, op.Outcome == OK && !op.Unchanged:
+		return true
+	case seen > op.Expected:
+		return false
+	case s.Held, s.Excused:
+		return true
+	}
+	return s.Unsteady && s.Start <= op.Done+following
 }
 
 // backward finds what was seen and then unseen.
@@ -238,7 +256,7 @@ func (b *backward) find(name string, group []Observation) (wrong []string) {
 			continue
 		}
 		for _, born := range named[naming{s.Only, s.Cookie}] {
-			if !b.hiding[born].explains(seen[born], s.Start, s.End) {
+			if !b.hiding[born].explains(seen[born], &s) {
 				wrong = append(wrong, fmt.Sprintf("%s is not found after revision %d was seen %s", s.where(), seen[born], name))
 			}
 		}

@@ -35,6 +35,38 @@ func TestCheckObservations(t *testing.T) {
 	})
 }
 
+// TestCheckObservationsOfDiscarded: a post may be hidden by a write that was told as in conflict, where its row may
+// have been for a while before it was discarded.
+func TestCheckObservationsOfDiscarded(t *testing.T) {
+	made, second := acknowledged("a", "p", 0, 1, 1), op("b", 1, 22, 28, compose.OK)
+	made.Done = ms(10)
+	once, again := mustHide(t, compose.Conflict), mustHide(t, compose.Unknown, compose.Conflict)
+	missing := func(start int) compose.Observation { return failedWith(pageAt("n", start, start+1), 404) }
+	const wrong = "is not found after revision"
+	for name, c := range map[string]struct {
+		hide  compose.Op
+		page  compose.Observation
+		wrong string
+	}{
+		"a node that is cut off":                {hide: once, page: withoutRows(missing(31))},
+		"it is cut off for long":                {hide: once, page: withoutRows(missing(30_000))},
+		"a node that comes up":                  {hide: once, page: asExcused(missing(31))},
+		"between two asks":                      {hide: again, page: withoutRows(missing(31))},
+		"before the first ask":                  {hide: again, page: withoutRows(missing(18)), wrong: wrong},
+		"the primary changes":                   {hide: once, page: asUnsteady(missing(31))},
+		"long after the answer":                 {hide: once, page: asUnsteady(missing(30_000)), wrong: wrong},
+		"nothing is wrong":                      {hide: once, page: missing(31), wrong: wrong},
+		"asked again, when nothing is wrong":    {hide: again, page: missing(31), wrong: wrong},
+		"a deletion, at a node that is cut off": {hide: asDeletion(once), page: withoutRows(missing(31))},
+		"a deletion, when nothing is wrong":     {hide: asDeletion(once), page: missing(31), wrong: wrong},
+	} {
+		pages := of(pageAt("n", 11, 12, shown1), c.page)
+		expect(t, name, compose.CheckObservations(pages, of(made, second, c.hide)), c.wrong)
+	}
+	pages := of(pageAt("n", 29, 30, shown2), withoutRows(missing(31)))
+	expect(t, "the row in its place was seen", compose.CheckObservations(pages, of(made, second, once)), wrong)
+}
+
 // TestCheckObservationsOfPositions: a reader with a position does not unsee at any node what they have seen, unless
 // the answer says so.
 func TestCheckObservationsOfPositions(t *testing.T) {
@@ -242,6 +274,32 @@ func failedWith(s compose.Observation, status int) compose.Observation {
 
 // asExcused returns s of a node that is meant not to answer.
 func asExcused(s compose.Observation) compose.Observation { s.Excused = true; return s }
+
+// asUnsteady returns s around a change of the primary.
+func asUnsteady(s compose.Observation) compose.Observation { s.Unsteady = true; return s }
+
+// withoutRows returns s of a node that rows do not reach.
+func withoutRows(s compose.Observation) compose.Observation { s.Held = true; return s }
+
+// mustHide returns an unpublishing of p at revision 1 with these answers. The first ask is from 20 ms to 25 ms, and
+// each further one 20 ms later.
+func mustHide(t *testing.T, outcomes ...compose.Outcome) compose.Op {
+	t.Helper()
+	var asks []compose.Ask
+	for i, outcome := range outcomes {
+		a := ask(20*i+20, 20*i+25, compose.Answer{Outcome: outcome})
+		a.Kind, a.Born = compose.Unpublish, "a"
+		asks = append(asks, a)
+	}
+	ops, err := compose.Merge(asks)
+	if err != nil || len(ops) != 1 {
+		t.Fatalf("got %+v and error %v, want one op", ops, err)
+	}
+	return ops[0]
+}
+
+// asDeletion returns a deletion in the place of another write.
+func asDeletion(o compose.Op) compose.Op { o.Kind = compose.Delete; return o }
 
 // asLate returns s after a wait in vain for row 2.
 func asLate(s compose.Observation) compose.Observation { s.Cookie, s.Stale = true, 2; return s }

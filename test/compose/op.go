@@ -17,6 +17,7 @@ type Op struct {
 	Picture         string
 	Due             time.Time
 	DueAt           time.Duration
+	Asked           time.Duration // when the key was asked for first
 	Call, Done      time.Duration // it takes effect between these; Done is never for an Unknown outcome
 	Outcome         Outcome
 	// These are set when the outcome is OK.
@@ -71,7 +72,7 @@ func merge(asks []Ask) ([]Op, error) {
 	op := Op{
 		Key: first.Key, Post: first.Post, Born: first.Born, Kind: first.Kind, Expected: first.Expected,
 		Picture: first.Picture, Due: first.Due, DueAt: first.DueAt,
-		Call: first.Start, Done: never, Outcome: Refused, Asks: len(asks),
+		Asked: first.Start, Call: first.Start, Done: never, Outcome: Refused, Asks: len(asks),
 	}
 	if op.Kind == Create {
 		op.Born = op.Key

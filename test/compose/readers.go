@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,7 +17,7 @@ func CheckReadYourWrites(observations []Observation, ops []Op) error {
 	known := byKey(ops)
 	deletions := map[string][]Op{} // by the key of the write that made the post
 	for _, op := range ops {
-		if op.Kind == Delete && (op.Outcome == OK || op.Outcome == Unknown) {
+		if op.Kind == Delete {
 			deletions[op.Born] = append(deletions[op.Born], op)
 		}
 	}
@@ -52,12 +53,7 @@ func (s *Observation) lacks(op Op, known map[string]Op, deletions []Op) string {
 		return ""
 	}
 	gone := func() bool { // it may have been deleted by then
-		for _, d := range deletions {
-			if d.Call < s.End {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(deletions, func(d Op) bool { return s.mayHave(d, op.Revision) })
 	}
 	shown := 0
 	for _, v := range s.Shown {
@@ -84,16 +80,17 @@ func (s *Observation) lacks(op Op, known map[string]Op, deletions []Op) string {
 func CheckEarly(observations []Observation, ops []Op) error {
 	var wrong []string
 	known := byKey(ops)
-	published := map[string]bool{} // by the key that made a post: an author published it before its date
+	published := map[string][]Op{} // by the key that made a post: an author published it, perhaps before its date
 	for _, op := range ops {
-		if op.Kind == Publish && (op.Outcome == OK || op.Outcome == Unknown) {
-			published[op.Born] = true
+		if op.Kind == Publish {
+			published[op.Born] = append(published[op.Born], op)
 		}
 	}
 	for _, s := range observations {
 		for _, v := range s.Shown {
 			post := known[known[v.Key].Born]
-			if !post.Due.IsZero() && !published[post.Key] && !s.Cookie && s.End < post.DueAt {
+			early := func(p Op) bool { return s.mayHave(p, 0) }
+			if !post.Due.IsZero() && !s.Cookie && s.End < post.DueAt && !slices.ContainsFunc(published[post.Key], early) {
 				wrong = append(wrong, fmt.Sprintf("%s shows %s, which is due at %s", s.where(), v.Post,
 					post.DueAt.Round(time.Millisecond)))
 			}

@@ -13,14 +13,19 @@ func TestCheckReadYourWrites(t *testing.T) {
 	made, edit := madeByA(), byAuthor(op("b", 1, 10, 20, compose.OK))
 	deletion := kind(compose.Delete, op("d", 2, 30, 40, compose.OK), "")
 	checkAuthorPages(t, map[string]authorCase{
-		"what was written":              {of(made, edit), authorPage(21, shown2), ""},
-		"asked for before the answer":   {of(made, edit), authorPage(19, shown1), ""},
-		"behind, and says so":           {of(made, edit), staleAt2(authorPage(21, shown1)), ""},
-		"not there, and says so":        {of(made, edit), staleAt2(failedWith(authorPage(21), 404)), ""},
-		"on its way":                    {of(made, edit), failedWith(authorPage(21), 503), ""},
-		"no answer":                     {of(made, edit), failedWith(authorPage(21), 0), ""},
-		"another reader":                {of(made, edit), byReader("another", authorPage(21, shown1)), ""},
-		"deleted by another":            {of(made, edit, deletion), failedWith(authorPage(31), 404), ""},
+		"what was written":            {of(made, edit), authorPage(21, shown2), ""},
+		"asked for before the answer": {of(made, edit), authorPage(19, shown1), ""},
+		"behind, and says so":         {of(made, edit), staleAt2(authorPage(21, shown1)), ""},
+		"not there, and says so":      {of(made, edit), staleAt2(failedWith(authorPage(21), 404)), ""},
+		"on its way":                  {of(made, edit), failedWith(authorPage(21), 503), ""},
+		"no answer":                   {of(made, edit), failedWith(authorPage(21), 0), ""},
+		"another reader":              {of(made, edit), byReader("another", authorPage(21, shown1)), ""},
+		"deleted by another":          {of(made, edit, deletion), failedWith(authorPage(31), 404), ""},
+		"deleted by a primary that is cut off": {
+			of(made, edit, inConflict(deletion)),
+			withoutRows(failedWith(authorPage(31), 404)),
+			"",
+		},
 		"a list that is full of others": {of(made, edit), ofList(authorPage(21)), ""},
 		"another post of that name": {
 			of(made, edit, deletion, acknowledged("z", "p", 0, 9, 2)),
@@ -41,6 +46,7 @@ func TestCheckReadYourWrites(t *testing.T) {
 func TestCheckReadYourWritesMissing(t *testing.T) {
 	made, edit := madeByA(), byAuthor(op("b", 1, 10, 20, compose.OK))
 	deletion := kind(compose.Delete, op("d", 2, 30, 40, compose.OK), "")
+	older := kind(compose.Delete, op("d", 1, 30, 40, compose.OK), "")
 	checkAuthorPages(t, map[string]authorCase{
 		"the page lacks it": {
 			of(made, edit),
@@ -51,8 +57,18 @@ func TestCheckReadYourWritesMissing(t *testing.T) {
 		"the post is not found":          {of(byAuthor(made)), failedWith(authorPage(21), 404), "not show it (status 404)"},
 		"the page is empty":              {of(made, edit), authorPage(21), "does not show it (status 200)"},
 		"not found before it is deleted": {of(made, edit, deletion), failedWith(authorPage(21), 404), "does not show it"},
-		"a deletion is not seen":         {of(made, edit, byAuthor(deletion)), authorPage(41, shown2), "shows revision 2"},
-		"a picture is not found":         {of(authorPicture()), authorImage(), "does not find the picture"},
+		"not found after a conflict": {
+			of(made, edit, inConflict(deletion)),
+			failedWith(authorPage(31), 404),
+			"does not show it",
+		},
+		"not found after a conflict with it": {
+			of(made, edit, inConflict(older)),
+			withoutRows(failedWith(authorPage(31), 404)),
+			"does not show it",
+		},
+		"a deletion is not seen": {of(made, edit, byAuthor(deletion)), authorPage(41, shown2), "shows revision 2"},
+		"a picture is not found": {of(authorPicture()), authorImage(), "does not find the picture"},
 	})
 }
 
@@ -88,6 +104,9 @@ func byAuthor(o compose.Op) compose.Op {
 	return o
 }
 
+// inConflict returns o as told as in conflict.
+func inConflict(o compose.Op) compose.Op { o.Outcome = compose.Conflict; return o }
+
 // authorPage returns the page of p that the author asks for.
 func authorPage(start int, shown ...compose.Shown) compose.Observation {
 	return compose.Observation{
@@ -120,11 +139,11 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 	edit := op("e", 3, 52, 55, compose.OK)
 	deletion := kind(compose.Delete, op("d", 1, 20, 30, compose.OK), "")
 	again := acknowledged("z", "p", 0, 9, 2)
-	again.Born, again.Call, again.Done = "z", ms(31), ms(35)
+	again.Born, again.Asked, again.Call, again.Done = "z", ms(31), ms(31), ms(35)
 	unknown := hide
 	unknown.Outcome, unknown.Done = compose.Unknown, ms(1e9)
-	discarded, refused := hide, hide
-	discarded.Outcome, refused.Outcome = compose.Conflict, compose.Refused
+	refused := hide
+	refused.Outcome = compose.Refused
 	seen := func(start int, shown ...compose.Shown) compose.Observation {
 		return compose.Observation{
 			Node: "n", Reader: "r", Path: "/posts/p", Only: "p", Status: 200, Start: ms(start), End: ms(start + 1),
@@ -142,16 +161,6 @@ func TestCheckObservationsOfHidden(t *testing.T) {
 	}{
 		"hidden":         {of(made, hide), of(seen(11, first), missing(31)), ""},
 		"hidden perhaps": {of(made, unknown), of(seen(11, first), missing(31)), ""},
-		"hidden by a primary that was cut off": {
-			of(made, discarded),
-			of(seen(11, first), missing(31)),
-			"",
-		},
-		"hidden long after that": {
-			of(made, discarded),
-			of(seen(11, first), missing(30_000)),
-			"is not found after revision 1",
-		},
 		"hidden by what was refused": {
 			of(made, refused),
 			of(seen(11, first), missing(31)),

@@ -18,8 +18,8 @@ const open = -1
 // post.
 func op(key string, from int64, call, done int, outcome compose.Outcome) compose.Op {
 	o := compose.Op{
-		Key: key, Post: "p", Born: "a", Kind: compose.Edit, Expected: from, Call: ms(call), Done: ms(done),
-		Outcome: outcome,
+		Key: key, Post: "p", Born: "a", Kind: compose.Edit, Expected: from, Asked: ms(call), Call: ms(call),
+		Done: ms(done), Outcome: outcome,
 	}
 	if from == 0 {
 		o.Kind = compose.Create

@@ -281,8 +281,8 @@ func (s *Storm) writeObservations(tb testing.TB) {
 	tb.Helper()
 	var out bytes.Buffer
 	for _, v := range s.Observations() {
-		fmt.Fprintf(&out, "%s status %d %s cookie=%t stale=%d excused=%t held=%t %+v\n", v.where(), v.Status, v.Err,
-			v.Cookie, v.Stale, v.Excused, v.Held, v.Shown)
+		fmt.Fprintf(&out, "%s status %d %s cookie=%t stale=%d excused=%t held=%t unsteady=%t %+v\n", v.where(), v.Status,
+			v.Err, v.Cookie, v.Stale, v.Excused, v.Held, v.Unsteady, v.Shown)
 	}
 	if err := os.WriteFile(filepath.Join(s.Folder, "observations.txt"), out.Bytes(), 0o600); err != nil {
 		tb.Error(err)

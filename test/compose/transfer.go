@@ -284,14 +284,23 @@ func (f *spell) largeAfter(n *Node, after ltx.TXID) ltx.TXID {
 	return found
 }
 
-// enlarge stores pieces of pictures, which belong to no post, until the database is large. Rows may be late meanwhile:
-// they come after megabytes that cannot be compressed.
+// enlarge stores pieces of pictures, which belong to no post, until the database is large. Rows may be late meanwhile,
+// and no longer: they come after megabytes that cannot be compressed.
 func (f *spell) enlarge(primary *Node) {
 	f.tb.Helper()
 	if f.large {
 		return
 	}
-	f.Hold(f.others(primary)...)
+	f.holdMeanwhile(f.tb, func() {
+		f.putChunks(primary)
+		f.AwaitAcks(f.tb, f.Ledger.Now(), primary) // a row that comes after the pieces, which are not in the ledger
+	}, f.others(primary)...)
+	f.large = true
+}
+
+// putChunks stores the pieces of a picture, several at a time.
+func (f *spell) putChunks(primary *Node) {
+	f.tb.Helper()
 	const pieces, atOnce = largeDatabase / media.ChunkSize, 4
 	pictures, turns := newPicture(), make(chan int)
 	errs := make([]error, pieces)
@@ -313,7 +322,6 @@ func (f *spell) enlarge(primary *Node) {
 	if err := errors.Join(errs...); err != nil {
 		f.tb.Fatalf("%s: enlarge the database: %v", f.now(), err)
 	}
-	f.large = true
 }
 
 // newPicture returns a picture that never becomes complete, because its last piece is not sent.

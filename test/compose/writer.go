@@ -32,7 +32,7 @@ type Writer struct {
 	ledger *Ledger
 	board  *Board
 	fault  func() string // what goes on
-	// Acknowledged, if set, is called with each answer that a write is done, before anything else is.
+	// Acknowledged, if set, is called with each answer that a write is done, before the ledger has it.
 	Acknowledged func(ctx context.Context, a Ask, t Answer)
 
 	asks    chan struct{} // one for each ask without an answer
@@ -91,6 +91,7 @@ func (w *Writer) Ask(ctx context.Context, write Write, limit time.Duration) Answ
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer := write.send(repo.As(limited, repo.Actor{Name: repo.Operator}), w.client.Load())
+	answer.End = w.ledger.Now() // before the comparison, which reads files
 	if answer.Outcome == OK && w.Acknowledged != nil {
 		w.Acknowledged(ctx, ask, answer)
 	}
