@@ -139,7 +139,7 @@ func (p *primary) retire() error {
 // openTerm returns a new term. When a step of its beginning fails, openTerm ends what the
 // steps before have begun.
 func (p *primary) openTerm(ctx context.Context, over <-chan struct{}) (*term, error) {
-	t := newTerm(ctx, over)
+	t := newTerm(ctx, over, &p.repo.writing)
 	if err := p.fillTerm(t); err != nil { //nolint:contextcheck // the term's context comes from ctx and ends with the role
 		return nil, errors.Join(err, t.end())
 	}

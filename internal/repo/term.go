@@ -18,10 +18,11 @@ type term struct {
 	db         *sql.DB        // nil: not open
 	writes     *committer     // of db; nil: nothing is written yet
 	tasks      sync.WaitGroup // of the tasks, and of the one that waits for over
+	writing    *writing       // what is seen of writing, also after the term
 }
 
-func newTerm(ctx context.Context, over <-chan struct{}) *term {
-	t := &term{over: over}
+func newTerm(ctx context.Context, over <-chan struct{}, writing *writing) *term {
+	t := &term{over: over, writing: writing}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.tasks.Go(func() {
 		defer t.cancel()
@@ -68,11 +69,8 @@ func (t *term) stop() error {
 	if t.db == nil {
 		return nil
 	}
-	if t.writes != nil {
-		steps := &t.writes.repo.writing
-		steps.stepBegins()
-		defer steps.stepsEnd()
-	}
+	t.writing.stepBegins()
+	defer t.writing.stepsEnd()
 	if err := t.db.Close(); err != nil {
 		return fmt.Errorf("close the writing connection: %w", err)
 	}

@@ -1,0 +1,295 @@
+package repo_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"blog/internal/repo"
+	"blog/internal/repo/repotest"
+)
+
+// pendingStep is a step of a transaction that hangs in the test's hands.
+type pendingStep struct{ hung, goOn chan struct{} }
+
+func newPendingStep() *pendingStep { return &pendingStep{make(chan struct{}), make(chan struct{})} }
+
+func (s *pendingStep) hang() { close(s.hung); <-s.goOn }
+
+// TestStepThatHangs, in a bubble of synctest: whichever step of a transaction does not return, nothing has failed, and
+// this is seen once it has hung for longer than any step takes. When it has returned nothing is left of it.
+func TestStepThatHangs(t *testing.T) {
+	for name, set := range map[string]func(r *repo.Repo, s *pendingStep) (begin func(ctx context.Context)){
+		"COMMIT": func(r *repo.Repo, s *pendingStep) func(ctx context.Context) {
+			r.SetCommit(func(tx *sql.Tx) error { s.hang(); return tx.Commit() })
+			return func(ctx context.Context) { _, _ = r.Super(ctx, "items.put", "k", []byte(`{"item":"a"}`)) }
+		},
+		"work between two batches": func(r *repo.Repo, s *pendingStep) func(ctx context.Context) {
+			return func(ctx context.Context) { _ = r.DoOnWriter(ctx, func() error { s.hang(); return nil }) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
+				step := newPendingStep()
+				begin := set(r, step)
+				go begin(operator())
+				<-step.hung
+				began := time.Now()
+				for _, c := range []struct {
+					after time.Duration
+					state repo.WriteState
+				}{{0, repo.WriteFit}, {repo.StepLimit - 1, repo.WriteFit}, {repo.StepLimit, repo.WriteFailing}} {
+					time.Sleep(time.Until(began.Add(c.after)))
+					w := r.Writing()
+					if !w.Pending.Equal(began) || w.State != c.state || w.Failed != 0 {
+						t.Errorf("after %s: %+v, want it %s, pending since %s, and none failed", c.after, w, c.state, began)
+					}
+					if failure := w.Failure(time.Now(), time.Second); (failure != nil) != (c.state == repo.WriteFailing) {
+						t.Errorf("after %s: %v, want a failure: %t", c.after, failure, failure == nil)
+					}
+				}
+				close(step.goOn)
+				synctest.Wait()
+				time.Sleep(time.Hour)
+				if w := r.Writing(); !w.Pending.IsZero() || w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
+					t.Errorf("an hour after it has returned: %+v, want %s and nothing pending", w, repo.WriteFit)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowSteps, in a bubble of synctest: steps of which none lasts too long are no failure, also where one comes at
+// once after the other, for longer than that in all.
+func TestSlowSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
+		seen := func(when string) {
+			if w := r.Writing(); w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
+				t.Errorf("%s: %+v, want %s", when, w, repo.WriteFit)
+			}
+		}
+		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slowStep); seen("in COMMIT"); return tx.Commit() })
+		var all sync.WaitGroup
+		for _, key := range []string{"a", "b"} {
+			all.Go(func() { _, _ = r.Super(operator(), "items.put", key, []byte(`{"item":"`+key+`"}`)) })
+			synctest.Wait() // the first is in its COMMIT, and the next step comes at once when that has returned
+		}
+		err := r.DoOnWriter(operator(), func() error { time.Sleep(slowStep); seen("between batches"); return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		synctest.Wait()
+		seen("at the end")
+		if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
+			t.Errorf("%d items, want 2", n)
+		}
+	})
+}
+
+// TestSlowNeighbours, in a bubble of synctest: two steps of one batch, of which none lasts too long, are no failure.
+func TestSlowNeighbours(t *testing.T) {
+	// An upkeep that ends the transaction is left out of the next one, so Apply and COMMIT are neighbours there.
+	for _, how := range []string{"sleep, ending upkeep", "sleeping upkeep"} {
+		t.Run(how+", then COMMIT", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "blog.db")
+				r := repotest.MustOpen(t, options(t, path, repotest.NewNode(repotest.Primary())))
+				repo.MustWrite(operator(), r, idle{Item: "x"}) // waits for the schema, and leaves nothing
+				repotest.MustExec(t, path, endsAtAnItem)
+				committed := make(chan struct{})
+				r.SetCommit(func(tx *sql.Tx) error { defer close(committed); time.Sleep(slowStep); return tx.Commit() })
+				go func() { _, _ = r.Super(operator(), "items.odd", "k", []byte(`{"item":"a","how":"`+how+`"}`)) }()
+				began := time.Now()
+				for going := true; going; {
+					select {
+					case <-committed:
+						going = false
+					case <-time.After(time.Second):
+					}
+					if err := r.Writing().Failure(time.Now(), 0); err != nil {
+						t.Errorf("after %s: got %v, want no failure", time.Since(began), err)
+					}
+				}
+				if took := time.Since(began); took < 2*slowStep {
+					t.Errorf("both steps took %s, want %s at least", took, 2*slowStep)
+				}
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// slowDurability is a Durability whose terms begin once goOn is closed.
+type slowDurability struct {
+	repotest.Assured
+	begun, goOn chan struct{}
+}
+
+func (d slowDurability) BeginTerm(ctx context.Context, over <-chan struct{}) (repo.Term, error) {
+	close(d.begun)
+	<-d.goOn
+	return d.Assured.BeginTerm(ctx, over)
+}
+
+// TestTermThatHangsAtItsBeginning, in a bubble of synctest: what may wait for Consul is allowed more time than a write.
+func TestTermThatHangsAtItsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		d := slowDurability{begun: make(chan struct{}), goOn: make(chan struct{})}
+		o.LiteFS, o.Durability = true, d
+		r := repotest.MustOpen(t, o)
+		node.Set(repotest.Primary())
+		<-d.begun
+		time.Sleep(repo.BeginLimit - 1)
+		if err := r.Writing().Failure(time.Now(), 0); err != nil {
+			t.Errorf("got %v, want no failure yet", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if err := r.Writing().Failure(time.Now(), 0); err == nil {
+			t.Error("got no failure, want one")
+		}
+		close(d.goOn)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		w := r.Writing()
+		if !w.Pending.IsZero() {
+			t.Errorf("got a step that is pending since %s, want none once the term has begun", w.Pending)
+		}
+		if w.State != repo.WriteFit {
+			t.Errorf("got state %s, want %s", w.State, repo.WriteFit)
+		}
+	})
+}
+
+// TestMigrationThatHangs, in a bubble of synctest: it is seen, as what hangs at a term's beginning is.
+func TestMigrationThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		step := newPendingStep()
+		o.LiteFS, o.Logger = true, slog.New(slog.NewTextHandler(&hangingLog{step: step, at: "msg=migrated"}, nil))
+		r := repotest.MustOpen(t, o)
+		node.Set(repotest.Primary())
+		<-step.hung
+		began := time.Now()
+		w := r.Writing()
+		if !w.Pending.Equal(began) {
+			t.Errorf("got a step that is pending since %s, want since %s", w.Pending, began)
+		}
+		time.Sleep(repo.BeginLimit)
+		if err := r.Writing().Failure(time.Now(), 0); err == nil {
+			t.Error("got no failure, want one")
+		}
+		close(step.goOn)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		if w := r.Writing(); !w.Pending.IsZero() {
+			t.Errorf("got a step that is pending since %s, want none once the term has begun", w.Pending)
+		}
+	})
+}
+
+// hangingClose is a connector that connects to nothing, and whose Close hangs once.
+type hangingClose struct{ step *pendingStep }
+
+func (hangingClose) Connect(context.Context) (driver.Conn, error) { return nil, errInjected }
+func (hangingClose) Driver() driver.Driver                        { return nil }
+func (c hangingClose) Close() error                               { c.step.hang(); return nil }
+
+// TestCloseThatHangs, in a bubble of synctest: the connection of a term that could not begin may hang when it is
+// closed.
+func TestCloseThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		o.LiteFS = true
+		r := repotest.MustOpen(t, o)
+		step := newPendingStep()
+		r.SetOpenWriter(func(open repo.OpenWriter) repo.OpenWriter {
+			first := true
+			return func(ctx context.Context, path, journal string) (*sql.DB, error) {
+				if first { // one goroutine opens it
+					first = false
+					return sql.OpenDB(hangingClose{step}), nil
+				}
+				return open(ctx, path, journal)
+			}
+		})
+		node.Set(repotest.Primary())
+		<-step.hung
+		time.Sleep(repo.StepLimit)
+		if err := r.Writing().Failure(time.Now(), 0); err == nil {
+			t.Errorf("got %+v and no failure, want one", r.Writing())
+		}
+		close(step.goOn)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if w := r.Writing(); !w.Pending.IsZero() {
+			t.Errorf("got a step that is pending since %s, want none once another term has begun", w.Pending)
+		}
+	})
+}
+
+// hangingLog hangs at the first line that has a text in it. The line that a migration writes is the one place of it
+// that a test can hold.
+type hangingLog struct {
+	step *pendingStep
+	at   string
+	once sync.Once
+}
+
+func (l *hangingLog) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), l.at) {
+		l.once.Do(l.step.hang)
+	}
+	return len(p), nil
+}
+
+// TestWriterThatHangsAtItsOpening, in a bubble of synctest: a disk may hang before there is a transaction.
+func TestWriterThatHangsAtItsOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Unknown())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		o.LiteFS = true
+		r := repotest.MustOpen(t, o)
+		step := newPendingStep()
+		first := true
+		r.SetOpenWriter(func(repo.OpenWriter) repo.OpenWriter {
+			return func(context.Context, string, string) (*sql.DB, error) {
+				if first { // one goroutine opens it
+					first = false
+					step.hang()
+				}
+				return nil, errors.New("it has returned")
+			}
+		})
+		node.Set(repotest.Primary())
+		<-step.hung
+		time.Sleep(repo.StepLimit - 1)
+		if w := r.Writing(); w.State != repo.WriteNotYet {
+			t.Errorf("%+v, want %s", w, repo.WriteNotYet)
+		}
+		time.Sleep(time.Nanosecond)
+		if w := r.Writing(); w.State != repo.WriteFailing || !w.Hangs(time.Now(), 0) {
+			t.Errorf("%+v, want %s and a step that hangs", w, repo.WriteFailing)
+		}
+		close(step.goOn)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if w := r.Writing(); w.Hangs(time.Now(), 0) || !w.Pending.IsZero() || w.State != repo.WriteFailing {
+			t.Errorf("after its return: %+v, want nothing that hangs, and that it cannot be opened", w)
+		}
+	})
+}
