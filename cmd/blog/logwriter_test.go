@@ -65,7 +65,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 		}
 		want := []string{
 			"line 0", fmt.Sprint("line ", maxLogWrites),
-			fmt.Sprintf("blog: %d lines of the log are lost: nobody read them", lost),
+			fmt.Sprintf("blog: %d lines are lost: nobody read them", lost),
 		}
 		if diff := cmp.Diff(want, []string{lines[0], lines[maxLogWrites], lines[maxLogWrites+1]}); diff != "" {
 			t.Errorf("the first line and the last two (-want +got):\n%s", diff)
@@ -78,5 +78,39 @@ func TestLogThatNobodyReads(t *testing.T) {
 		}
 		close(log.goOn)
 		synctest.Wait()
+	})
+}
+
+// TestServerWhoseOutputNobodyReads, in a bubble of synctest: who writes to both outputs of a server, and to flush them
+// at its end, waits for a bounded time.
+func TestServerWhoseOutputNobodyReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, log := &pausedLog{goOn: make(chan struct{})}, &pausedLog{goOn: make(chan struct{})}
+		s := &session{out: out, err: log}
+		s.bufferOutput()
+		began := time.Now()
+		for range 10 {
+			s.say("The blog is at %s", "http://localhost:4000")
+			_, _ = fmt.Fprintln(s.err, "a line")
+		}
+		if got, want := time.Since(began), 2*logLimit; got != want {
+			t.Errorf("got %s for all lines, want %s", got, want)
+		}
+		began = time.Now()
+		s.flush()
+		if got, want := time.Since(began), 2*flushLimit; got != want {
+			t.Errorf("got %s for the flush, want %s", got, want)
+		}
+		close(out.goOn)
+		close(log.goOn)
+		s.flush()
+		if got := strings.Count(log.text.String(), "a line\n"); got != 10 {
+			t.Errorf("got %d lines once somebody reads, want 10:\n%s", got, &log.text)
+		}
+		if got := strings.Count(out.text.String(), "The blog is at"); got != 10 {
+			t.Errorf("got %d lines on standard output, want 10:\n%s", got, &out.text)
+		}
+		close(s.out.(*logWriter).writes)
+		close(s.err.(*logWriter).writes)
 	})
 }

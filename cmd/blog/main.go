@@ -61,6 +61,7 @@ type session struct {
 	in       io.Reader
 	out, err io.Writer
 	refusal  repo.Assurance // the assurance of a refused write
+	flush    func()         // writes what the outputs have buffered; nil: nothing is buffered
 }
 
 func main() {
@@ -98,7 +99,11 @@ func run(ctx context.Context, args []string) int {
 		return s.end(&usageError{message: err.Error(), help: true}) // the parser may have failed before it reached the flag
 	}
 	s.config = c.Defaults()
-	return s.end(command.Run(s))
+	code := s.end(command.Run(s))
+	if s.flush != nil {
+		s.flush()
+	}
+	return code
 }
 
 // goFlags returns args with --config in place of -config, which is LiteFS's own spelling of that
