@@ -67,6 +67,59 @@ func TestChildThatCannotBeWaitedFor(t *testing.T) {
 	}
 }
 
+// TestDiskThatHangsAtTheEnd: a node whose own disk does not answer when it is closed, after a child that has ended as
+// usual, gives its lease up all the same. Its process may wait for the disk for longer, and ends with it.
+func TestDiskThatHangsAtTheEnd(t *testing.T) {
+	n := newNode(t, "")
+	data := cluster.StartVolume(t, filepath.Join(n.dir, "data"))
+	thaw := func() {
+		if err := data.Thaw(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(thaw) // also where the test has failed: the node is gone before its volume
+	path := filepath.Join(n.dir, "log")
+	log, err := os.Create(path) // #nosec G304 -- of this test
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, goOn := filepath.Join(n.dir, "up"), filepath.Join(n.dir, "go-on")
+	cmd := n.command(t.Context(), "sh", "-c", fmt.Sprintf("touch %s; until test -e %s; do sleep 0.1; done", up, goOn))
+	cmd.Stdout, cmd.Stderr = log, log
+	if err = errors.Join(cmd.Start(), log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Poll(t, time.Minute, "the child runs", func(context.Context) error {
+		_, absent := os.Stat(up)
+		return absent
+	})
+	if err = data.Freeze(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err = os.WriteFile(goOn, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cluster.Poll(t, time.Minute, "the node gives its lease up", func(context.Context) error {
+		text, err := os.ReadFile(path) // #nosec G304 -- of this test
+		for _, want := range []string{"this node cannot end as usual", "destroying lease"} {
+			if err == nil && !strings.Contains(string(text), want) {
+				err = fmt.Errorf("its log has no %q:\n%s", want, text)
+			}
+		}
+		return err
+	})
+	thaw()
+	_ = cmd.Wait() // the exit code says it
+	if code := cmd.ProcessState.ExitCode(); code != mount.ExitStuck {
+		t.Errorf("got exit code %d, want %d", code, mount.ExitStuck)
+	}
+	if n.mounted(t) {
+		if err := unix.Unmount(n.mnt(), unix.MNT_DETACH); err != nil {
+			t.Errorf("detach the mount, which the node has left: %v", err)
+		}
+	}
+}
+
 // TestIsEnding: a thread that is dead, that ends, or that is to be killed, and no other.
 func TestIsEnding(t *testing.T) {
 	const killed, terminated, exits, forked = "256", "16384", "4194564", "4194304"

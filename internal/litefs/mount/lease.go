@@ -71,8 +71,8 @@ func (l *consulLease) check() {
 		return
 	}
 	if c.current.CompareAndSwap(l, nil) && c.primary() {
+		c.stepDown() // first: a line of the log may wait for who reads it
 		c.log.Warn("the lease has run out without a renewal")
-		c.stepDown()
 		l.withdrawHandoff()
 	}
 }
@@ -131,9 +131,9 @@ func (l *consulLease) Renew(ctx context.Context) error {
 			return nil
 		}
 		if err == litefs.ErrLeaseExpired || ctx.Err() != nil || over { //nolint:errorlint // it is never wrapped
-			c.log.Warn("the lease is over", "err", err, "attempts", attempt)
 			l.end()
 			c.stepDown() // during a hand-off LiteFS ignores what Renew returns
+			c.log.Warn("the lease is over", "err", err, "attempts", attempt)
 			return litefs.ErrLeaseExpired
 		}
 		if attempt == 1 {

@@ -56,6 +56,9 @@ func NewPeer(l Lease, dir, clusterID string) (*Peer, error) {
 	return p, nil
 }
 
+// LogTo makes the peer log to a handler.
+func (p *Peer) LogTo(h slog.Handler) { p.log = slog.New(h) }
+
 // Term is the term of the lease that was taken last.
 func (p *Peer) Term() string { return p.current.Load().term() }
 

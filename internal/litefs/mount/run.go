@@ -28,8 +28,8 @@ import (
 // When a database of the node is lost while it runs, the node is another one, and ends with an error, so that it starts
 // again with a child that knows the new id.
 //
-// A child that has ended but for a thread that waits for a disk cannot be waited for: the node gives its lease up, and
-// this process ends with exitStuck.
+// A child that has ended but for a thread that waits for a disk cannot be waited for, and on a disk that does not
+// answer the node cannot be closed: the node gives its lease up, and this process ends with exitStuck.
 //
 // The error is an *ExitError when the child ended with another code than 0. Only one node can run in a process:
 // the standard library's log, which LiteFS uses, goes to logger meanwhile.
@@ -49,7 +49,13 @@ func Run(ctx context.Context, cfg Config, argv []string, logger *slog.Logger) (e
 	watched, unwatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer unwatch()
 	go n.watch(watched) // until the node is closed: that can get stuck as well
-	defer func() { err = errors.Join(err, n.Close()) }()
+	defer func() {
+		closed := within(closeLimit, n.Close)
+		if errors.Is(closed, errHangs) {
+			n.abandon(fmt.Errorf("close the node: %w", closed))
+		}
+		err = errors.Join(err, closed)
+	}()
 
 	ctx, end := n.untilReplaced(ctx)
 	defer end()

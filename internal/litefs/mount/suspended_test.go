@@ -3,11 +3,16 @@
 package mount_test
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/superfly/litefs"
 
 	node "blog/internal/litefs"
 	"blog/internal/litefs/mount"
@@ -165,6 +170,61 @@ func (c testCluster) mustBubblePeer(t *testing.T) (*mount.Peer, *way) {
 		t.Fatal(err)
 	}
 	return a, toConsul
+}
+
+// lateReader is a log whose reader reads a line about the end of a lease only once LiteFS was told to step down.
+type lateReader struct {
+	slog.Handler
+	t    *testing.T
+	peer *mount.Peer
+	read atomic.Int32 // how many such lines
+}
+
+func (l *lateReader) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *lateReader) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "the lease has run out") || r.Message == "the lease is over" {
+		l.read.Add(1)
+		if len(l.peer.Demoted) == 0 {
+			l.t.Errorf("%q is logged before LiteFS was told to step down, want it after", r.Message)
+		}
+	}
+	return nil
+}
+
+// TestStepsDownBeforeItLogs: a line of the log may wait for who reads it, and LiteFS may not believe in the lease
+// meanwhile.
+func TestStepsDownBeforeItLogs(t *testing.T) {
+	consul := cluster.StartConsul(t)
+	for name, end := range map[string]func(t *testing.T, a *mount.Peer, lease litefs.Lease){
+		"it has run out": func(_ *testing.T, a *mount.Peer, lease litefs.Lease) { a.Clock.Jump(lease.TTL()) },
+		"it is not renewed any more": func(t *testing.T, a *mount.Peer, lease litefs.Lease) {
+			t.Helper()
+			a.Clock.Jump(lease.TTL())
+			if err := lease.Renew(t.Context()); err != litefs.ErrLeaseExpired { //nolint:errorlint // LiteFS compares like this
+				t.Errorf("got %v, want %v", err, litefs.ErrLeaseExpired)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, consul.URL, "t/log/"+strings.ReplaceAll(name, " ", "-"))
+				c.ttl = bubbleLease
+				a, _ := c.mustBubblePeer(t)
+				log := &lateReader{Handler: slog.DiscardHandler, t: t, peer: a}
+				a.LogTo(log)
+				lease, err := a.Acquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				end(t, a, lease)
+				time.Sleep(soon)
+				if log.read.Load() == 0 {
+					t.Error("got no line about the end of the lease, want one")
+				}
+			})
+		})
+	}
 }
 
 // sent is how many calls have arrived at Consul.

@@ -31,13 +31,17 @@ func (n *Node) watch(ctx context.Context) {
 	})
 }
 
-// abandon ends this process, whose child cannot be waited for, without closing the node: the unmounting and the end of
-// the store wait for the disk that the child waits for. The store releases the lease before it waits for any disk. The
-// mount stays behind, dead; the next start removes it.
+// closeLimit is how long closing a node may take. It takes two seconds where its disk answers. What is left behind
+// where a machine is slower than this is a mount, which the next start removes.
+const closeLimit = 10 * time.Second
+
+// abandon ends this process without closing the node: its child cannot be waited for, or closing hangs, since
+// the unmounting and the end of the store wait for a disk that does not answer. The store releases the lease before it
+// waits for any disk. The mount stays behind, dead; the next start removes it.
 func (n *Node) abandon(why error) {
 	// The log, LiteFS's too, may wait for a disk as well.
 	time.AfterFunc(2*releaseLimit, func() { os.Exit(exitStuck) })
-	n.log.Error("the child cannot be waited for: this node gives its lease up and ends, and is to be started again; "+
+	n.log.Error("this node cannot end as usual: it gives its lease up and ends, and is to be started again; "+
 		"where it does not end, or does not start, its disk has to be repaired first, or its machine replaced",
 		"err", why, "data", n.cfg.Data.Dir, "code", exitStuck)
 	if err := within(releaseLimit, n.store.Close); err != nil {
