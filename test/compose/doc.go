@@ -43,7 +43,7 @@
 // long a write takes (speed.go). A limit fails at twice its time and twice what was measured.
 //
 // FAULT, a regular expression of names, selects among the faults of TestFaults and TestPowerLoss,
-// and among what TestChaos draws. A test of these that has none of them does nothing.
+// and among what TestChaos draws. Everything else is left out then.
 //
 // The nodes' clocks can be set from outside. The image is built with the tag faultclock, and a node
 // reads the faults of its clock from /tmp/fault-clock in its container (BLOG_FAULT_CLOCK in

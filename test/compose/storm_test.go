@@ -12,21 +12,59 @@ import (
 	"blog/test/compose"
 )
 
-// TestFaults runs every fault once, in a fixed order, on one project.
+// TestFaults runs on one project the schedules of events that a storm meets only by luck, then every fault once, in a
+// fixed order, and then three that are drawn from the seed.
 func TestFaults(t *testing.T) {
 	faults := selected(t, compose.Faults())
 	if len(faults) == 0 {
 		return
 	}
 	s := compose.Start(t, seed(t))
+	if everything() {
+		schedules(t, s)
+	}
 	for _, fault := range faults {
 		if !t.Run(fault.Name, func(t *testing.T) { s.Run(t, fault) }) {
 			t.FailNow() // the cluster is in an unknown state
 		}
 	}
-	if len(faults) == len(compose.Faults()) { // a single one may leave no outcome unknown
+	if everything() { // a single one may leave no outcome unknown
+		chaos(t, s, drawn)
 		s.Counted(t)
 	}
+}
+
+// schedules runs the schedules of events.
+func schedules(t *testing.T, s *compose.Storm) {
+	t.Helper()
+	ok := t.Run("2. unknown, discarded, asked again in another order", func(t *testing.T) {
+		s.Discarded(t, "case 2", false)
+	})
+	ok = ok && t.Run("3. the same, after replicas have shown them", func(t *testing.T) { s.Discarded(t, "case 3", true) })
+	ok = ok && t.Run("4. one key at once on two nodes during a failover", func(t *testing.T) { s.AtOnce(t) })
+	if !ok {
+		t.FailNow()
+	}
+}
+
+// chaos runs the first n of the faults that are drawn.
+func chaos(t *testing.T, s *compose.Storm, n int) {
+	t.Helper()
+	for i := range n {
+		if !t.Run(fmt.Sprint("drawn ", i+1), func(t *testing.T) { s.Chaos(t, i+1) }) {
+			t.FailNow()
+		}
+	}
+}
+
+// TestHeldBack runs the schedule that needs another durability, on a project of its own.
+func TestHeldBack(t *testing.T) {
+	if !everything() {
+		return
+	}
+	t.Run("1. not acknowledged before the standby has it", func(t *testing.T) {
+		compose.Start(t, seed(t), "DURABILITY=strict").HeldBack(t)
+	})
 }
 
 // TestPowerLoss runs the faults of candidates that lose their power, on a project of its own: volumes that remember
@@ -44,17 +82,6 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// TestDeterministic runs the schedules of events that a storm meets only by luck.
-func TestDeterministic(t *testing.T) {
-	t.Run("1. not acknowledged before the standby has it", func(t *testing.T) {
-		compose.Start(t, seed(t), "DURABILITY=strict").HeldBack(t)
-	})
-	s := compose.Start(t, seed(t))
-	t.Run("2. unknown, discarded, asked again in another order", func(t *testing.T) { s.Discarded(t, "case 2", false) })
-	t.Run("3. the same, after replicas have shown them", func(t *testing.T) { s.Discarded(t, "case 3", true) })
-	t.Run("4. one key at once on two nodes during a failover", func(t *testing.T) { s.AtOnce(t) })
-}
-
 // TestChaos draws faults, victims and moments from a seed: SEED, or the time. FAULTS is how many. VOLUMES=1 draws
 // losses of power as well.
 func TestChaos(t *testing.T) {
@@ -67,21 +94,16 @@ func TestChaos(t *testing.T) {
 	s := compose.Start(t, n, env...)
 	s.Only = os.Getenv("FAULT")
 	if s.Drawable() == 0 {
-		if len(named()) == 0 {
-			t.Fatalf("FAULT=%q is in no name of what is drawn", s.Only)
-		}
-		t.Logf("FAULT=%q names a fault of another test, and nothing that is drawn", s.Only)
-		return
+		t.Fatalf("FAULT=%q is in no name of what is drawn", s.Only)
 	}
-	for i := range faults(t) {
-		if !t.Run(fmt.Sprint(i+1), func(t *testing.T) { s.Chaos(t, i+1) }) {
-			t.FailNow()
-		}
-	}
+	chaos(t, s, faults(t))
 	if faults(t) >= fewest && s.Only == "" {
 		s.Counted(t)
 	}
 }
+
+// everything reports whether everything is to run, and not the faults that FAULT names.
+func everything() bool { return os.Getenv("FAULT") == "" }
 
 // selected returns those of the faults that FAULT names, all without it. There are none where it names another test's.
 func selected(t *testing.T, faults []compose.Fault) []compose.Fault {
@@ -103,7 +125,7 @@ func named() []compose.Fault {
 // fewest is how many drawn faults are expected to leave at least one outcome unknown.
 const fewest = 6
 
-// drawn is how many faults are drawn without FAULTS, as by `make test`, where TestFaults has one of each kind.
+// drawn is how many faults TestFaults draws after one of each kind, and TestChaos without FAULTS.
 const drawn = 3
 
 func seed(t *testing.T) uint64 {
