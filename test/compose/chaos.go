@@ -62,9 +62,11 @@ func (p plan) of(all []*injection) []*injection {
 // that is cut off acknowledges nothing; and the cluster becomes whole by itself.
 func (s *Storm) Chaos(tb testing.TB, number int) {
 	tb.Helper()
+	l := newLaps()
 	s.begin(fmt.Sprintf("before fault %d", number))
 	s.Go()
 	s.Whole(tb)
+	l.end("before it")
 	p := draw(s.Seed, number, s.Drawable())
 	f := s.spell(tb)
 	f.lasts(f.from, p.calm)
@@ -76,10 +78,8 @@ func (s *Storm) Chaos(tb testing.TB, number int) {
 	} else {
 		f.together(number, p, struck, primary)
 	}
-	s.begin(fmt.Sprintf("after fault %d", number))
-	f.whole()
-	s.awaitChanges(tb)
-	s.AwaitIdle(tb)
+	l.end("the fault")
+	s.after(f, fmt.Sprintf("fault %d", number), l)
 }
 
 // announce begins a fault with the name of its injection, and prints which node is primary.

@@ -250,6 +250,9 @@ func ReadPaced(text string, replica int) (bytes, waits int, err error) {
 	return readPaced(text, replica)
 }
 
+// ReadDevice is the network device in what ip says of a container's addresses.
+func ReadDevice(text string) (string, error) { return readDevice(text) }
+
 // NewestAssurance is what the newest acknowledgement after a moment rests on.
 func NewestAssurance(asks []Ask, since time.Duration) repo.Assurance {
 	return newestAssurance(asks, since)

@@ -55,16 +55,16 @@ func Faults() []Fault {
 // Run waits until the cluster is whole, runs one fault, waits until the cluster is whole again, and runs all checks.
 func (s *Storm) Run(tb testing.TB, fault Fault) {
 	tb.Helper()
+	l := newLaps()
 	s.begin("before " + fault.Name)
 	s.Go()
 	s.Whole(tb)
+	l.end("before it")
 	s.begin(fault.Name)
 	f := s.spell(tb)
 	fault.do(f)
-	s.begin("after " + fault.Name)
-	f.whole()
-	s.awaitChanges(tb)
-	s.AwaitIdle(tb)
+	l.end("the fault")
+	s.after(f, fault.Name, l)
 }
 
 // none checks, without a fault, that a post written on any node is seen on every node.

@@ -20,17 +20,21 @@ func pacedQueue(replica int) string { return fmt.Sprintf("1:%d", replica+1) }
 // Pace slows down what this node's LiteFS sends to each of the other nodes to rate bytes per
 // second. A node of another region is reached by its region's proxy. Unpace ends it.
 func (n *Node) Pace(ctx context.Context, rate int, others ...*Node) error {
-	cmds := [][]string{{"qdisc", "add", "dev", "eth0", "root", "handle", "1:", "htb"}}
+	dev, err := n.device(ctx)
+	if err != nil {
+		return err
+	}
+	cmds := [][]string{{"qdisc", "add", "dev", dev, "root", "handle", "1:", "htb"}}
 	for i, other := range others {
 		address, err := n.addressOf(ctx, other)
 		if err != nil {
 			return err
 		}
 		cmds = append(cmds, []string{
-			"class", "add", "dev", "eth0", "parent", "1:", "classid", pacedQueue(i),
+			"class", "add", "dev", dev, "parent", "1:", "classid", pacedQueue(i),
 			"htb", "rate", fmt.Sprintf("%dbps", rate), "burst", "16k",
 		}, []string{
-			"filter", "add", "dev", "eth0", "parent", "1:", "protocol", "ip", "u32",
+			"filter", "add", "dev", dev, "parent", "1:", "protocol", "ip", "u32",
 			"match", "ip", "sport", strconv.Itoa(n.litefsPort), "0xffff", "match", "ip", "dst", address + "/32",
 			"flowid", pacedQueue(i),
 		})
@@ -45,10 +49,14 @@ func (n *Node) Pace(ctx context.Context, rate int, others ...*Node) error {
 
 // Unpace ends Pace. It does nothing when the container has started again since.
 func (n *Node) Unpace(ctx context.Context) error {
-	if out, err := n.tc(ctx, "class", "show", "dev", "eth0"); err != nil || !strings.Contains(out, pacedQueue(0)) {
+	dev, err := n.device(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := n.tc(ctx, "qdisc", "del", "dev", "eth0", "root")
+	if out, err := n.tc(ctx, "class", "show", "dev", dev); err != nil || !strings.Contains(out, pacedQueue(0)) {
+		return err
+	}
+	_, err = n.tc(ctx, "qdisc", "del", "dev", dev, "root")
 	return err
 }
 
@@ -78,17 +86,45 @@ func (n *Node) addressOf(ctx context.Context, other *Node) (string, error) {
 }
 
 func (n *Node) tc(ctx context.Context, args ...string) (string, error) {
+	return n.inNetwork(ctx, append([]string{"tc"}, args...)...)
+}
+
+// inNetwork runs a program of this machine in the node's network.
+func (n *Node) inNetwork(ctx context.Context, command ...string) (string, error) {
 	pid, err := n.inspect(ctx, "{{.State.Pid}}")
 	if err != nil {
 		return "", err
 	}
-	return run(ctx, nil, "nsenter", append([]string{"-t", pid, "-n", "tc"}, args...)...)
+	return run(ctx, nil, "nsenter", append([]string{"-t", pid, "-n"}, command...)...)
+}
+
+// device returns the name of the node's network device. Docker gives another one each time a container is plugged in.
+func (n *Node) device(ctx context.Context) (string, error) {
+	out, err := n.inNetwork(ctx, "ip", "-o", "-4", "addr", "show")
+	if err != nil {
+		return "", err
+	}
+	return readDevice(out)
+}
+
+// readDevice reads the name of the first device that is not the loopback one from what ip prints.
+func readDevice(text string) (string, error) {
+	for line := range strings.Lines(text) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] != "lo" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("there is no network device: %q", text)
 }
 
 // paced returns how many bytes have passed slowed down to a replica, and how often they had to
 // wait.
 func (n *Node) paced(ctx context.Context, replica int) (bytes, waits int, err error) {
-	out, err := n.tc(ctx, "-s", "class", "show", "dev", "eth0")
+	dev, err := n.device(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	out, err := n.tc(ctx, "-s", "class", "show", "dev", dev)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -117,7 +153,8 @@ func (n *Node) ResetReplication(ctx context.Context) error {
 		}
 		// The rule matches only arriving packets, since the reset that answers them has to leave.
 		rules = append(rules, []string{
-			"-i", "eth0", "-p", "tcp", "--sport", strconv.Itoa(other.litefsPort), "-j", "REJECT", "--reject-with", "tcp-reset",
+			"!", "-i", "lo", "-p", "tcp", "--sport", strconv.Itoa(other.litefsPort),
+			"-j", "REJECT", "--reject-with", "tcp-reset",
 		})
 	}
 	n.drops("replication reset")

@@ -50,6 +50,20 @@ func TestDroppedPackets(t *testing.T) {
 	}
 }
 
+// TestDevice reads the network device of a container, also of one that was plugged in again.
+func TestDevice(t *testing.T) {
+	const lo = "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
+	for _, want := range []string{"eth0", "eth1", "lossy"} {
+		text := lo + "6: " + want + "    inet 172.18.0.3/16 brd 172.18.255.255 scope global " + want + "\\       valid_lft forever\n"
+		if got, err := compose.ReadDevice(text); err != nil || got != want {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
+	}
+	if got, err := compose.ReadDevice(lo); err == nil {
+		t.Errorf("without a network: got %q, want an error", got)
+	}
+}
+
 // TestPaced reads the queue of one replica among several.
 func TestPaced(t *testing.T) {
 	const text = `class htb 1:1 root prio 0 rate 8Mbit ceil 8Mbit burst 16Kb cburst 1600b
