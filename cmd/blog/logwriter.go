@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -21,12 +25,14 @@ const (
 // logWriter writes to a log, or to standard output, whose reader may stop reading, as a container's log driver does
 // whose own disk hangs. A write returns when it is written, and after logLimit at the latest: otherwise a server whose
 // log nobody reads could neither serve, nor give up its lease, nor end. Once a write has waited in vain, later ones
-// wait no more until the reader reads again. Those beyond maxLogWrites are dropped and counted.
+// wait no more until the reader reads again, and is quick. Those beyond maxLogWrites are dropped and counted.
 type logWriter struct {
 	to      io.Writer
 	writes  chan logWrite
-	stalled atomic.Bool
 	dropped atomic.Int64
+
+	mu      sync.Mutex
+	stalled bool // the reader does not read, or is slow
 }
 
 type logWrite struct {
@@ -57,7 +63,15 @@ func (w *logWriter) flush() {
 	}
 }
 
-// bufferOutput makes the session's outputs those of a server, which wait for no reader.
+// serverOutput makes the session's outputs those of a server, whose readers may go, or stop reading. A reader that
+// has gone ends a program by SIGPIPE, and a server it must not: a primary would hold its lease until that runs out. A
+// signal that is received, unlike one that is ignored, is as usual in a child.
+func (s *session) serverOutput() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	s.bufferOutput()
+}
+
+// bufferOutput makes the session's outputs wait for no reader.
 func (s *session) bufferOutput() {
 	out, err := newLogWriter(s.out), newLogWriter(s.err)
 	s.out, s.err = out, err
@@ -73,7 +87,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 		w.dropped.Add(1)
 		return len(p), nil
 	}
-	if w.stalled.Load() {
+	if w.isStalled() {
 		return len(p), nil
 	}
 	limit := time.NewTimer(logLimit)
@@ -81,23 +95,54 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	select {
 	case <-one.done:
 	case <-limit.C:
-		w.stalled.Store(true)
+		w.gaveUp(one)
 	}
 	return len(p), nil
 }
 
+func (w *logWriter) isStalled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stalled
+}
+
+// gaveUp notes that a write has waited in vain, unless it is written just now.
+func (w *logWriter) gaveUp(one logWrite) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-one.done:
+	default:
+		w.stalled = true
+	}
+}
+
 func (w *logWriter) run() {
 	for one := range w.writes {
+		began := time.Now()
 		if one.text != nil {
 			_, _ = w.to.Write(one.text) // nobody could be told
 		}
-		close(one.done)
-		if len(w.writes) > 0 {
-			continue
-		}
-		w.stalled.Store(false)
-		if n := w.dropped.Swap(0); n > 0 {
+		last := len(w.writes) == 0
+		if n := w.lost(last); n > 0 { // before who flushes goes on
 			_, _ = fmt.Fprintf(w.to, "blog: %d lines are lost: nobody read them\n", n)
 		}
+		w.written(one, last && time.Since(began) < logLimit)
 	}
+}
+
+// lost returns how many writes were dropped that the log has not been told of: with the last one that waited.
+func (w *logWriter) lost(last bool) int64 {
+	if !last {
+		return 0
+	}
+	return w.dropped.Swap(0)
+}
+
+// written notes that one is written. When it was the last one and quick, the reader reads as it should.
+func (w *logWriter) written(one logWrite, reads bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stalled = w.stalled && !reads
+	close(one.done)
 }

@@ -20,7 +20,7 @@ const gcPercent = 200
 
 // Run serves until a signal ends it.
 func (c serveCmd) Run(s *session) error {
-	s.bufferOutput()
+	s.serverOutput()
 	var handler slog.Handler = slog.NewTextHandler(s.err, nil)
 	if c.LogFormat == "json" {
 		handler = slog.NewJSONHandler(s.err, nil)
@@ -39,7 +39,7 @@ type mountCmd struct {
 
 // Run runs the LiteFS node until its child ends.
 func (c mountCmd) Run(s *session) error {
-	s.bufferOutput()
+	s.serverOutput()
 	cfg, err := mount.Load(c.Config, os.Getenv)
 	if err != nil {
 		return err

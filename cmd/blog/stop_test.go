@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -94,4 +96,44 @@ func TestSignals(t *testing.T) {
 	get(t, s.url+"/health", http.StatusOK)
 	get(t, s.url+"/readyz", http.StatusOK)
 	s.mustStop(t, syscall.SIGTERM)
+}
+
+// mustPipe returns the end of a pipe to write to, of which nobody reads the other end: it is closed, or the pipe is
+// full.
+func mustPipe(t *testing.T, closed bool) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	if closed {
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	if err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Write(make([]byte, 2<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%d bytes into a pipe: %v, want it to be full", n, err)
+	}
+	return w
+}
+
+// TestLogWithoutAReader: a server whose log is a pipe that nobody reads, or that is closed, serves, and ends as usual.
+func TestLogWithoutAReader(t *testing.T) {
+	for name, closed := range map[string]bool{"it is full": false, "it is closed": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", `exec "$0" serve 2>&3 3>&-`, w.program)
+			cmd.ExtraFiles = []*os.File{mustPipe(t, closed)}
+			s := w.mustStart(t, cmd)
+			get(t, s.url+"/readyz", http.StatusOK)
+			get(t, s.url+"/posts/nothing", http.StatusNotFound)
+			s.mustStop(t, syscall.SIGTERM)
+		})
+	}
 }

@@ -20,7 +20,7 @@ const writeStall = 20 * time.Second
 type commits struct {
 	writing func() repo.Writing
 	primary func() bool // reports whether this node is primary
-	others  func() bool // reports whether another node is in the sync set, and so could be elected
+	others  func() bool // reports whether another node is in the sync set, and so could be elected; may take seconds
 	limit   time.Duration
 	log     *slog.Logger
 }
@@ -29,8 +29,26 @@ func (s *Server) commits() *commits {
 	return &commits{
 		writing: s.Repo.Writing, limit: s.config.WriteStall, log: s.log,
 		primary: func() bool { return s.node.Role().State == litefs.Primary },
-		others:  func() bool { return s.control != nil && len(s.cluster.Self().SyncSet) > 1 },
+		others:  s.others,
 	}
+}
+
+// standingLimit is how long Consul may take to say what the sync set is.
+const standingLimit = 5 * time.Second
+
+// others reports whether another node is in the sync set. Where no term has begun here, since its beginning hangs, or
+// the end of the one before, Consul is asked. Without its answer nobody can be elected.
+func (s *Server) others() bool {
+	if s.control == nil {
+		return false
+	}
+	if set := s.cluster.Self().SyncSet; len(set) > 0 {
+		return len(set) > 1
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), standingLimit)
+	defer cancel()
+	standing, err := s.control.Standing(ctx)
+	return err == nil && standing.Set != nil && len(standing.Set.Members) > 1
 }
 
 // failure returns why nothing can be written on this node, if it is primary: at least three commits

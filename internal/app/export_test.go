@@ -35,6 +35,16 @@ func ClusterMetrics(c standing) map[string]func() float64 {
 	return all
 }
 
+// Others reports whether a node with this cluster and this control knows another one that could be elected.
+func Others(among *cluster.Cluster, control *litefs.Control) bool {
+	return (&Server{cluster: among, control: control}).others()
+}
+
+// OpenWithin is openWithin.
+func OpenWithin(ctx context.Context, c Config, open func(ctx context.Context) (*Server, error)) (*Server, error) {
+	return openWithin(ctx, c, open)
+}
+
 // ErrBroken is errBroken.
 var ErrBroken = errBroken
 

@@ -76,7 +76,8 @@ type Server struct {
 }
 
 // Run opens a node, calls started unless it is nil, and serves until ctx ends, a listener fails or
-// the database no longer works. It returns at most 8 s after that.
+// the database no longer works. It returns at most 8 s after that. A node under LiteFS that does not
+// open within a minute ends as well.
 func Run(ctx context.Context, c Config, o Options, started func(*Server)) error {
 	watch := (*Server).watch
 	if c.LiteFSURL == "" {
@@ -86,7 +87,7 @@ func Run(ctx context.Context, c Config, o Options, started func(*Server)) error 
 }
 
 func run(ctx context.Context, c Config, o Options, started func(*Server), watch func(*Server, context.Context)) error {
-	s, err := Open(ctx, c, o)
+	s, err := openWithin(ctx, c, func(ctx context.Context) (*Server, error) { return Open(ctx, c, o) })
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,8 @@ func (o odd) Apply(ctx context.Context, tx *repo.Tx) (int64, error) {
 			_, err := tx.ExecContext(ctx, endless)
 			return err
 		})
+	case "sleep":
+		time.Sleep(slowStep)
 	case "sleeping upkeep":
 		tx.Upkeep("sleeping", func(context.Context, *repo.Tx, int) error { time.Sleep(slowStep); return nil })
 	case "the role changes":

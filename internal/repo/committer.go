@@ -275,6 +275,7 @@ func (c *committer) commitBatch(ctx context.Context) {
 		return
 	}
 	c.underWay = b
+	c.repo.writing.stepBegins() // the first call's, which has its time whatever BEGIN has waited for
 	for {
 		t := c.next(b)
 		if t == nil {

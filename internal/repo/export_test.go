@@ -44,10 +44,11 @@ func (r *Repo) DoOnWriter(ctx context.Context, do func() error) error {
 	return t.writes.runJob(ctx, func(context.Context, *sql.DB) error { return do() })
 }
 
-// StepLimit is longer than a step of a transaction takes, BeginLimit longer than one of a term's beginning.
+// What a step of a transaction may take, the beginning of Durability's term, and a migration.
 const (
-	StepLimit  = stepLimit
-	BeginLimit = beginLimit
+	StepLimit      = stepLimit
+	TermLimit      = termLimit
+	MigrationLimit = migrationLimit
 )
 
 // HoldWriter blocks the committer before its next batch until the function that it returns is called.

@@ -130,6 +130,76 @@ func TestSlowNeighbours(t *testing.T) {
 	}
 }
 
+// TestSlowBegin, in a bubble of synctest: what a BEGIN has waited for is no part of the first Apply's time.
+func TestSlowBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary()))
+		o.Timed = func(stage repo.Stage, _ time.Duration) {
+			if stage == repo.StageBegin {
+				time.Sleep(slowStep)
+			}
+		}
+		r := repotest.MustOpen(t, o)
+		began, done := time.Now(), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = r.Super(operator(), "items.odd", "k", []byte(`{"item":"a","how":"sleep"}`))
+		}()
+		for going := true; going; {
+			select {
+			case <-done:
+				going = false
+			case <-time.After(time.Second):
+			}
+			if err := r.Writing().Failure(time.Now(), 0); err != nil {
+				t.Errorf("after %s: got %v, want no failure", time.Since(began), err)
+			}
+		}
+		if took := time.Since(began); took < 2*slowStep {
+			t.Errorf("both took %s, want %s at least", took, 2*slowStep)
+		}
+	})
+}
+
+// TestTaskThatHangs, in a bubble of synctest: a term ends when its tasks have, and a task that reads may hang. The role
+// may be this node's again by then, and no term of it can begin.
+func TestTaskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := repotest.NewNode(repotest.Primary())
+		o := options(t, filepath.Join(t.TempDir(), "blog.db"), node)
+		begun, step := make(chan struct{}), newPendingStep()
+		var once sync.Once
+		o.LiteFS, o.Tasks = true, []repo.Task{func(ctx context.Context, _ *repo.Repo) {
+			once.Do(func() {
+				close(begun)
+				<-ctx.Done()
+				step.hang()
+			})
+		}}
+		r := repotest.MustOpen(t, o)
+		<-begun
+		node.Set(repotest.Unknown())
+		node.Set(repotest.Primary())
+		<-step.hung
+		synctest.Wait()
+		began := time.Now()
+		time.Sleep(repo.StepLimit)
+		w := r.Writing()
+		if !w.Pending.Equal(began) {
+			t.Errorf("got a step that is pending since %s, want since %s", w.Pending, began)
+		}
+		if err := w.Failure(time.Now(), 0); err == nil {
+			t.Error("got no failure, want one")
+		}
+		close(step.goOn)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		if w := r.Writing(); !w.Pending.IsZero() || w.State != repo.WriteFit {
+			t.Errorf("after its return: %+v, want %s and nothing pending", w, repo.WriteFit)
+		}
+	})
+}
+
 // slowDurability is a Durability whose terms begin once goOn is closed.
 type slowDurability struct {
 	repotest.Assured
@@ -152,7 +222,7 @@ func TestTermThatHangsAtItsBeginning(t *testing.T) {
 		r := repotest.MustOpen(t, o)
 		node.Set(repotest.Primary())
 		<-d.begun
-		time.Sleep(repo.BeginLimit - 1)
+		time.Sleep(repo.TermLimit - 1)
 		if err := r.Writing().Failure(time.Now(), 0); err != nil {
 			t.Errorf("got %v, want no failure yet", err)
 		}
@@ -188,7 +258,7 @@ func TestMigrationThatHangs(t *testing.T) {
 		if !w.Pending.Equal(began) {
 			t.Errorf("got a step that is pending since %s, want since %s", w.Pending, began)
 		}
-		time.Sleep(repo.BeginLimit)
+		time.Sleep(repo.MigrationLimit)
 		if err := r.Writing().Failure(time.Now(), 0); err == nil {
 			t.Error("got no failure, want one")
 		}

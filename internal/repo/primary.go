@@ -163,7 +163,7 @@ func (p *primary) fillTerm(t *term) error {
 func (p *primary) fillBeforeWrites(t *term) error {
 	steps := &p.repo.writing
 	defer steps.stepsEnd()
-	steps.longStepBegins()
+	steps.longStepBegins(termLimit)
 	var err error
 	if d := p.repo.durability; d != nil {
 		if t.durability, err = p.beginDurability(t.ctx, d, t.over); err != nil {
@@ -173,7 +173,7 @@ func (p *primary) fillBeforeWrites(t *term) error {
 	if t.db, err = p.openWriter(t.ctx); err != nil {
 		return err
 	}
-	steps.longStepBegins()
+	steps.longStepBegins(migrationLimit)
 	return p.repo.schema.migrate(t.ctx, t.db, p.repo.log)
 }
 
@@ -193,7 +193,7 @@ func (p *primary) beginDurability(ctx context.Context, d Durability, over <-chan
 	if err := p.rollBackLeftover(ctx); err != nil {
 		return nil, err
 	}
-	p.repo.writing.longStepBegins()
+	p.repo.writing.longStepBegins(termLimit)
 	return d.BeginTerm(ctx, over)
 }
 

@@ -54,12 +54,14 @@ func (t *term) start(ctx context.Context, r *Repo, tasks []Task) {
 	}
 }
 
-// drain ends the tasks and waits for the batch that is under way.
+// drain ends the tasks and waits for the batch that is under way. Tasks read, and a read may hang as a write does.
 func (t *term) drain() {
 	t.cancel()
 	if t.writes != nil {
 		t.writes.Close()
 	}
+	t.writing.stepBegins()
+	defer t.writing.stepsEnd()
 	t.tasks.Wait()
 }
 

@@ -45,8 +45,11 @@ const (
 	// its last statement may then wait for a lock, for sqlite.BusyTimeout. A COMMIT syncs up to seven times under LiteFS,
 	// so a disk that takes three seconds for each is taken for one that hangs.
 	stepLimit = maxApplyTime + sqlite.BusyTimeout
-	// beginLimit is for the beginning of a term, in which Durability may wait for Consul and a migration may rewrite much.
-	beginLimit = 10 * time.Minute
+	// termLimit is for the beginning of Durability's term, which waits for answers of LiteFS's and Consul's. Each comes
+	// within seconds, or fails.
+	termLimit = time.Minute
+	// migrationLimit is for a migration, which may rewrite much.
+	migrationLimit = 10 * time.Minute
 )
 
 // Hangs reports whether a step of a transaction has not returned in the time of limit before now, or longer, and in no
@@ -75,14 +78,14 @@ func hangs(pending time.Duration) error {
 
 // Writing returns what was last seen of writing here. It waits for nothing.
 func (r *Repo) Writing() Writing {
-	now := time.Now().UTC()
+	now := time.Now()
 	switch r.node.Role().State {
 	case litefs.Primary:
 		return r.writing.seen(now, r.acceptsWrites())
 	case litefs.Replica:
-		return Writing{State: WriteElsewhere, Seen: now}
+		return Writing{State: WriteElsewhere, Seen: now.UTC()}
 	}
-	return Writing{State: WriteNowhere, Seen: now}
+	return Writing{State: WriteNowhere, Seen: now.UTC()}
 }
 
 // acceptsWrites reports whether this node is in a term as primary.
@@ -124,9 +127,9 @@ func (w *writing) seen(now time.Time, open bool) Writing {
 	}
 	switch {
 	case out.Hangs(now, stepLimit):
-		out.State, out.Seen, out.Err = WriteFailing, now, hangs(now.Sub(w.pending))
+		out.State, out.Seen, out.Err = WriteFailing, now.UTC(), hangs(now.Sub(w.pending))
 	case !open && !w.opening:
-		return Writing{State: WriteNotYet, Seen: now, Pending: w.pending, Allowed: w.allowed}
+		return Writing{State: WriteNotYet, Seen: now.UTC(), Pending: w.pending, Allowed: w.allowed}
 	case w.full:
 		out.State = WriteDiskFull
 	case w.trouble != nil:
@@ -138,10 +141,10 @@ func (w *writing) seen(now time.Time, open bool) Writing {
 // stepBegins notes that the step of a transaction before has returned: whatever follows waits for SQLite, until the
 // next step begins, or until stepsEnd. One goroutine at a time has steps: the committer, before there is one the
 // goroutine that begins the term, and after it the one that closes the writing connection.
-func (w *writing) stepBegins() { w.setPending(time.Now(), stepLimit) }
+func (w *writing) stepBegins() { w.longStepBegins(stepLimit) }
 
-// longStepBegins is stepBegins of a step of a term's beginning.
-func (w *writing) longStepBegins() { w.setPending(time.Now(), beginLimit) }
+// longStepBegins is stepBegins of a step of a term's beginning, which is allowed more.
+func (w *writing) longStepBegins(allowed time.Duration) { w.setPending(time.Now(), allowed) }
 
 // stepsEnd notes that the last step has returned.
 func (w *writing) stepsEnd() { w.setPending(time.Time{}, 0) }
