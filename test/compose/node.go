@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -189,16 +190,18 @@ const copyTries = 20
 // Copy reads the file of the node's whole database. LiteFS's checksum proves that the file is a
 // copy at one position. LiteFS's own /export is not available, because it holds a lock.
 func (n *Node) Copy(ctx context.Context) (*Copy, error) {
-	pos, err := "", error(nil)
+	var pos string
+	var file []byte
+	var err error
 	for range copyTries {
-		if pos, err = n.copyFile(ctx); err == nil {
+		if pos, file, err = n.readFile(ctx); err == nil {
 			break
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
+	var c *Copy
+	if err == nil {
+		c, err = n.project.copies.read(ctx, file, filepath.Join(n.project.data, n.Name+".copy.db"))
 	}
-	c, err := ReadCopy(ctx, n.copyPath())
 	if err != nil {
 		return nil, fmt.Errorf("copy of %s: %w", n.Name, err)
 	}
@@ -206,32 +209,33 @@ func (n *Node) Copy(ctx context.Context) (*Copy, error) {
 	return c, nil
 }
 
-func (n *Node) copyPath() string { return filepath.Join(n.project.data, n.Name+".copy.db") }
-
-// copyFile copies the database's file once and returns its position. It fails when the file does
-// not match the position.
-func (n *Node) copyFile(ctx context.Context) (string, error) {
+// readFile reads the database's file once, and returns its position. It fails when the file does not match the
+// position.
+func (n *Node) readFile(ctx context.Context) (string, []byte, error) {
 	text, err := n.Position(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	pos, err := ltx.ParsePos(text)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	file, err := n.Exec(ctx, "cat", "/var/lib/litefs/dbs/blog.db/database")
+	dir, err := n.disk(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
+	}
+	n.power.RLock()
+	file, err := os.ReadFile(filepath.Join(dir, "dbs", "blog.db", "database")) // #nosec G304 -- of the test's node
+	n.power.RUnlock()
+	if err != nil {
+		return "", nil, err
 	}
 	const pageSize = 4096 // SQLite's default
-	sum, err := ltx.ChecksumReader(strings.NewReader(file), pageSize)
+	sum, err := ltx.ChecksumReader(bytes.NewReader(file), pageSize)
 	if err == nil && sum != pos.PostApplyChecksum {
 		err = fmt.Errorf("the file has the checksum %s, its position is %s", sum, pos)
 	}
-	if err != nil {
-		return "", err
-	}
-	return text, os.WriteFile(n.copyPath(), []byte(file), 0o600)
+	return text, file, err
 }
 
 // Fill fills the disk of the data folder, except for so many pages.

@@ -53,7 +53,8 @@ func (n *Node) Unpace(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if out, err := n.tc(ctx, "class", "show", "dev", dev); err != nil || !strings.Contains(out, pacedQueue(0)) {
+	out, err := n.tc(ctx, "class", "show", "dev", dev)
+	if err != nil || !strings.Contains(out, pacedQueue(0)) {
 		return err
 	}
 	_, err = n.tc(ctx, "qdisc", "del", "dev", dev, "root")

@@ -48,6 +48,7 @@ type Project struct {
 	data    string // the data folders of fra1 and fra2
 	env     []string
 	consul  *Node
+	copies  copies
 
 	probesMu sync.Mutex
 	probes   []probe // of the injections so far
