@@ -20,7 +20,7 @@ func mustWait(t *testing.T, end <-chan written) {
 	t.Helper()
 	select {
 	case got := <-end:
-		t.Fatalf("answered: %+v, %v", got.receipt, got.err)
+		t.Fatalf("got %+v, %v, want no answer yet", got.receipt, got.err)
 	case <-time.After(100 * time.Millisecond):
 	}
 }
@@ -36,7 +36,7 @@ func (w *world) MustEnd(t *testing.T, end <-chan written) written {
 		case <-time.After(5 * time.Millisecond):
 			w.replicate()
 		case <-limit:
-			t.Fatal("no answer")
+			t.Fatalf("got no answer within %s, want one", patience)
 		}
 	}
 }
@@ -54,12 +54,8 @@ func TestAnAnswerWaitsForTheStandby(t *testing.T) {
 	mustWait(t, replay)
 	mustWait(t, refused)
 	b.role.hold(false)
-	if got := w.MustEnd(t, second); got.err != nil || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Two)
-	}
-	if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("replay: %+v, %v, want no error and Replayed true", got.receipt, got.err)
-	}
+	w.MustEnd(t, second).expectAssurance(t, "its own row", repo.Two)
+	w.MustEnd(t, replay).expectReplayed(t, "a replay", true)
 	if got := w.MustEnd(t, refused); !apperr.HasReason(got.err, apperr.KeyReused) {
 		t.Errorf("refusal: %v, want the reason %v", got.err, apperr.KeyReused)
 	}
@@ -73,14 +69,12 @@ func TestWhatIsNotConfirmedIsUnknown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	got := w.MustEnd(t, w.write(ctx, a, "one", "k"))
-	if !apperr.HasReason(got.err, apperr.OutcomeUnknown) || apperr.From(got.err).Key != "k" || !got.receipt.Cursor.Zero() {
-		t.Fatalf("%+v, %v, key %q, want no cursor, the reason %s and the key %q", got.receipt, got.err,
-			apperr.From(got.err).Key, apperr.OutcomeUnknown, "k")
+	got.expectUnknown(t, "at the deadline", "k")
+	if !got.receipt.Cursor.Zero() {
+		t.Errorf("at the deadline: got %+v, want no cursor", got.receipt)
 	}
 	b.role.hold(false)
-	if got := w.MustEnd(t, w.write(t.Context(), a, "one", "k")); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("asked again: %+v, %v, want no error and Replayed true", got.receipt, got.err)
-	}
+	w.MustEnd(t, w.write(t.Context(), a, "one", "k")).expectReplayed(t, "asked again", true)
 }
 
 // TestAStandbyForwards: the way of a whole write from the standby itself.
@@ -120,11 +114,8 @@ func TestAloneAndCutOff(t *testing.T) {
 	mustWait(t, three)
 	mustWait(t, replay)
 	w.consul.cut(false)
-	for _, end := range []<-chan written{three, replay} {
-		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-			t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
-		}
-	}
+	w.MustEnd(t, three).expectAssurance(t, "a write", repo.Alone)
+	w.MustEnd(t, replay).expectAssurance(t, "a replay", repo.Alone)
 }
 
 // TestCutOffWithAStandby: a primary that hears neither from its standby nor from Consul does
@@ -148,9 +139,9 @@ func TestCutOffWithAStandby(t *testing.T) {
 			replay := w.write(t.Context(), a, "one", "key of one")
 			mustWait(t, replay)
 			back(w, a, b)
-			if got := w.MustEnd(t, replay); got.err != nil || !got.receipt.Replayed || got.receipt.Assurance != repo.Two {
-				t.Errorf("%+v, %v, want no error, Replayed true and Assurance %v", got.receipt, got.err, repo.Two)
-			}
+			got := w.MustEnd(t, replay)
+			got.expectReplayed(t, "a replay", true)
+			got.expectAssurance(t, "a replay", repo.Two)
 		})
 	}
 }
@@ -200,8 +191,8 @@ func TestAStandbyThatStandsStill(t *testing.T) {
 	a, b := w.MustPair(t, func(o *cluster.Options, _ *cluster.Info) { o.Stall = time.Second })
 	b.role.hold(true)
 	w.MustWrite(t, a, "one", repo.Alone)
-	if !strings.Contains(a.logged(), "its copy stands still") {
-		t.Error("the log does not say why")
+	if log, want := a.logged(), "its copy stands still"; !strings.Contains(log, want) {
+		t.Errorf("got the log %s, want %q in it", log, want)
 	}
 }
 
@@ -247,9 +238,13 @@ func TestWhoMayBeAStandby(t *testing.T) {
 	for _, n := range a.cluster.Nodes(t.Context(), nil) {
 		problems[n.Node] = n.Problem
 	}
-	if !strings.Contains(problems["far"], "set the same PRIMARY_REGION") || problems["reader"] != "" ||
-		!strings.Contains(problems["a"], "candidates") {
-		t.Errorf("%q, want with %q, none and with %q", problems, "set the same PRIMARY_REGION", "candidates")
+	for id, want := range map[string]string{"far": "set the same PRIMARY_REGION", "a": "candidates"} {
+		if got := problems[id]; !strings.Contains(got, want) {
+			t.Errorf("%s has the problem %q, want %q in it", id, got, want)
+		}
+	}
+	if got := problems["reader"]; got != "" {
+		t.Errorf("reader has the problem %q, want none", got)
 	}
 	if got := w.consul.members(); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("the set is %v, want %v", got, []string{"a", "b"})

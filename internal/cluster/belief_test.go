@@ -2,8 +2,11 @@ package cluster_test
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -30,8 +33,9 @@ func TestBeliefIsLogged(t *testing.T) {
 	w := MustWorld(t)
 	a, b := w.MustPair(t)
 	w.MustWrite(t, a, "1", repo.Two)
-	if may, _ := beliefs(t, a); len(may) != 1 || !may[0] {
-		t.Fatalf("of a primary the log says %t, want that it may acknowledge, once", may)
+	first, _ := beliefs(t, a)
+	if diff := cmp.Diff([]bool{true}, first); diff != "" {
+		t.Fatalf("of a primary the log says whether it may acknowledge (-want +got):\n%s", diff)
 	}
 	if may, _ := beliefs(t, b); len(may) != 0 {
 		t.Fatalf("of a standby the log says %t, want nothing", may)
@@ -42,9 +46,12 @@ func TestBeliefIsLogged(t *testing.T) {
 	repotest.Eventually(t, patience, "a's term is over", func() bool { may, _ := beliefs(t, a); return len(may) == 4 })
 	may, at := beliefs(t, a)
 	for i := range may {
-		if may[i] != (i%2 == 0) || i > 0 && at[i] < at[i-1] {
-			t.Errorf("the log says %t at %v, want one after the other", may, at)
+		if want := i%2 == 0; may[i] != want {
+			t.Errorf("line %d of the log says %t, want %t: %t", i, may[i], want, may)
 		}
+	}
+	if !slices.IsSorted(at) {
+		t.Errorf("the log has the times %v, want one after the other", at)
 	}
 }
 
@@ -60,8 +67,14 @@ func TestBeliefOfAStoppedProcess(t *testing.T) {
 	a.boot.Jump(stopped)
 	repotest.Eventually(t, patience, "b has echoed", func() bool { may, _ := beliefs(t, a); return len(may) == 3 })
 	may, at := beliefs(t, a)
-	if may[1] || !may[2] || at[1] >= before+stopped || at[2] < before+stopped {
-		t.Errorf("the log says %t at %v, want no more from before %s, and again after %s", may, at, before, before+stopped)
+	if diff := cmp.Diff([]bool{false, true}, may[1:3]); diff != "" {
+		t.Errorf("the log then says whether it may acknowledge (-want +got):\n%s", diff)
+	}
+	if at[1] >= before+stopped {
+		t.Errorf("it may not from %s on, want from before %s", at[1], before+stopped)
+	}
+	if at[2] < before+stopped {
+		t.Errorf("it may again from %s on, want not before %s", at[2], before+stopped)
 	}
 	w.consul.cut(false)
 	a.boot.Jump(stopped)

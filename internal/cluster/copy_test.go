@@ -32,8 +32,12 @@ func (w *world) MustReplicate(t *testing.T, n *node) string {
 			case <-ctx.Done():
 				return
 			}
-			if err := n.copyNewRows(ctx, db); err != nil && ctx.Err() == nil {
-				t.Errorf("replicate: %v", err)
+			err := n.copyNewRows(ctx, db)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				t.Errorf("replicate: got %v, want no error", err)
 				return
 			}
 		}

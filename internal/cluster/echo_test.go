@@ -140,9 +140,9 @@ func TestAReportAnswersWhatItHasHeard(t *testing.T) {
 		b.MustSend(t, cluster.Report{Cursor: at, Echo: b.newest()})
 		return len(replay) == 1 && len(refused) == 1
 	})
-	if got := <-replay; got.err != nil || !got.receipt.Replayed || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v, want no error, Replayed true and Assurance %v", got.receipt, got.err, repo.Two)
-	}
+	got := <-replay
+	got.expectReplayed(t, "a replay", true)
+	got.expectAssurance(t, "a replay", repo.Two)
 	if got := <-refused; !apperr.HasReason(got.err, apperr.KeyReused) {
 		t.Errorf("%v, want the reason %v", got.err, apperr.KeyReused)
 	}
@@ -152,9 +152,7 @@ func TestAReportAnswersWhatItHasHeard(t *testing.T) {
 	repotest.Eventually(t, patience, "the row is there", func() bool { return a.cursor(t).Seq == 2 })
 	mustWait(t, write)
 	b.MustSend(t, cluster.Report{Cursor: a.cursor(t), Echo: before})
-	if got := w.MustEnd(t, write); got.err != nil || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Two)
-	}
+	w.MustEnd(t, write).expectAssurance(t, "a write", repo.Two)
 }
 
 // TestAnEchoOfAnotherHistory: a standby that has been primary meanwhile has rows that this node knows nothing of.
@@ -195,9 +193,7 @@ func TestAReportOfAnotherHistory(t *testing.T) {
 	}
 	mustWait(t, write)
 	b.MustSend(t, cluster.Report{Cursor: a.cursor(t), Echo: b.newest()})
-	if got := w.MustEnd(t, write); got.err != nil || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v, want an answer that rests on two nodes", got.receipt, got.err)
-	}
+	w.MustEnd(t, write).expectAssurance(t, "a write", repo.Two)
 }
 
 // TestAStandbyOfTheReleaseBefore does not echo: Consul's answer counts.
@@ -212,9 +208,7 @@ func TestAStandbyOfTheReleaseBefore(t *testing.T) {
 	b.mustHear(t, a, cluster.Report{Cursor: a.cursor(t)})
 	mustWait(t, replay)
 	w.consul.cut(false)
-	if got := w.MustEnd(t, replay); got.err != nil || got.receipt.Assurance != repo.Two {
-		t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Two)
-	}
+	w.MustEnd(t, replay).expectAssurance(t, "a replay", repo.Two)
 }
 
 // TestAHeartbeatGoesOutAtOnce where an answer waits for an echo: so many replays, one after the other, would take
@@ -228,8 +222,9 @@ func TestAHeartbeatGoesOutAtOnce(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for range 60 {
-		if got := w.MustEnd(t, w.write(ctx, a, "one", "key of one")); got.err != nil || !got.receipt.Replayed {
-			t.Fatalf("%+v, %v, want no error and Replayed true", got.receipt, got.err)
+		w.MustEnd(t, w.write(ctx, a, "one", "key of one")).expectReplayed(t, "a replay", true)
+		if t.Failed() {
+			return
 		}
 	}
 }

@@ -86,25 +86,29 @@ func TestTwoTermsOfOneRole(t *testing.T) {
 	over := make(chan struct{})
 	first := a.MustBeginTerm(t, over)
 	if !cluster.Acts(first) {
-		t.Error("nothing acts for the first term")
+		t.Error("nothing acts for the first term, want something to")
 	}
 	second := a.MustBeginTerm(t, over)
 	if cluster.Acts(first) {
-		t.Error("the first term goes on")
+		t.Error("the first term goes on, want it ended")
 	}
 	if assurance, err := first.Await(t.Context(), row); err == nil {
-		t.Errorf("the first term acknowledges: %s", assurance)
+		t.Errorf("the first term acknowledges: got %s, want an error", assurance)
 	}
-	if assurance, err := second.Await(t.Context(), row); err != nil || assurance != repo.Alone {
-		t.Errorf("the second term: %s, %v, want no error and %v", assurance, err, repo.Alone)
+	assurance, err := second.Await(t.Context(), row)
+	if err != nil {
+		t.Errorf("the second term: got %v, want no error", err)
+	}
+	if assurance != repo.Alone {
+		t.Errorf("the second term: got an answer that rests on %q, want on %q", assurance, repo.Alone)
 	}
 	first.End() // again, by who does not know
 	if !cluster.Acts(second) {
-		t.Error("the end of the first term has ended the second")
+		t.Error("the end of the first term has ended the second, want it to go on")
 	}
 	second.End()
 	if cluster.Acts(second) {
-		t.Error("nothing ends the second term")
+		t.Error("the second term goes on, want it ended")
 	}
 }
 
@@ -118,7 +122,7 @@ func TestATermEndsWithItsRole(t *testing.T) {
 	close(over)
 	repotest.Eventually(t, patience, "nothing acts for the term", func() bool { return !cluster.Acts(term) })
 	if assurance, err := term.Await(t.Context(), row); err == nil {
-		t.Errorf("the term acknowledges: %s", assurance)
+		t.Errorf("the term acknowledges: got %s, want an error", assurance)
 	}
 }
 
@@ -131,11 +135,15 @@ func TestNoAnswerFromATermThatIsOver(t *testing.T) {
 	w.MustSet(t, "a", "b")
 	term := a.MustBeginTerm(t, a.role.Changed())
 	b.MustSend(t, cluster.Report{Cursor: row})
-	if assurance, err := term.Await(t.Context(), row); err != nil || assurance != repo.Two {
-		t.Fatalf("%q, %v, want an answer that rests on two nodes", assurance, err)
+	assurance, err := term.Await(t.Context(), row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if assurance != repo.Two {
+		t.Fatalf("got an answer that rests on %q, want on %q", assurance, repo.Two)
 	}
 	a.role.Set(repotest.Unknown())
-	if assurance, err := term.Await(t.Context(), row); err == nil {
-		t.Errorf("the term acknowledges: %s", assurance)
+	if assurance, err = term.Await(t.Context(), row); err == nil {
+		t.Errorf("the term acknowledges: got %s, want an error", assurance)
 	}
 }

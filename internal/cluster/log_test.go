@@ -41,14 +41,17 @@ func TestLogThatStandsStill(t *testing.T) {
 	reported := a.cluster.Reports("b")
 	repotest.Eventually(t, patience, "b reports again", func() bool { return a.cluster.Reports("b") != reported })
 	if got := log.String(); got != "" {
-		t.Errorf("somebody has read the log: %s, want none", got)
+		t.Errorf("got the log %s, want none before somebody reads it", got)
 	}
 	release()
 	a.cluster.FlushLog()
 	b.cluster.FlushLog()
 	begins := strings.Index(log.String(), "this node begins a term")
-	if joined := strings.Index(log.String(), "the standby is in the sync set"); begins < 0 || joined < begins {
-		t.Errorf("the log is not whole, or not in order, %v, %v, want at least 0 and at least %v:\n%s", begins, joined,
+	if begins < 0 {
+		t.Errorf("got the log %s, want the beginning of a term in it", log.String())
+	}
+	if joined := strings.Index(log.String(), "the standby is in the sync set"); joined < begins {
+		t.Errorf("got the standby in the sync set at %d of the log, want it behind the term's beginning at %d:\n%s", joined,
 			begins, log.String())
 	}
 }
@@ -71,9 +74,11 @@ func TestLogWithoutRoom(t *testing.T) {
 			cluster.MaxLateLines+1)
 	}
 	_, after, _ := strings.Cut(log.String(), "the next")
-	if next, last, _ := strings.Cut(after, "\n"); !strings.Contains(next, "a=1 lines_lost_before=") ||
-		strings.Contains(last, "lines_lost_before") {
-		t.Errorf("the end of the log is %q, %v, %v, want with %q and without %q", after, next, last, "a=1 lines_lost_before=",
-			"lines_lost_before")
+	next, last, _ := strings.Cut(after, "\n")
+	if want := "a=1 lines_lost_before="; !strings.Contains(next, want) {
+		t.Errorf("the next line ends with %q, want %q in it", next, want)
+	}
+	if lost := "lines_lost_before"; strings.Contains(last, lost) {
+		t.Errorf("the last line is %q, want it without %q", last, lost)
 	}
 }

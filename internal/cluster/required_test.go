@@ -78,7 +78,7 @@ func TestNothingFollowsFromADatabaseThatCannotBeOpened(t *testing.T) {
 			b.MustTry(t, 2)
 			for _, i := range a.cluster.Nodes(t.Context(), nil) {
 				if i.ID == b.id {
-					t.Errorf("it has reported %s", i.Mark)
+					t.Errorf("it has reported %s, want no report", i.Mark)
 				}
 			}
 			b.cluster.FailLonger(20 * time.Second)
@@ -91,14 +91,18 @@ func TestNothingFollowsFromADatabaseThatCannotBeOpened(t *testing.T) {
 			w.consul.grant(b.id)
 			b.role.Set(repotest.Primary())
 			b.mustBeTried(t, 2)
-			if got := w.consul.current(); got.Index != before.Index || !slices.Equal(got.Positions, before.Positions) {
-				t.Errorf("the set was %+v and is %+v, want Index %v and Positions %v", before, got, before.Index, before.Positions)
+			got := w.consul.current()
+			if got.Index != before.Index {
+				t.Errorf("the set has the index %d, want %d, as before", got.Index, before.Index)
+			}
+			if !slices.Equal(got.Positions, before.Positions) {
+				t.Errorf("the set has the positions %q, want %q, as before", got.Positions, before.Positions)
 			}
 			if got, err := b.cluster.Shared(t.Context(), &before); !apperr.HasReason(err, apperr.CannotOpen) {
 				t.Errorf("it shares %+v, %v, want the reason %v", got, err, apperr.CannotOpen)
 			}
 			if err := b.repo.Canary(t.Context()); err == nil {
-				t.Error("the node is not noticed, although it keeps another one from being elected")
+				t.Error("the canary of a node that keeps another one from being elected: got no error, want one")
 			}
 			if requests := w.consul.requested(); len(requests) != 0 {
 				t.Errorf("a failed read ends no election: %v, want 0 of them", requests)
@@ -188,8 +192,12 @@ func TestWhoLacksWhatTheSetRequiresBeginsNoTerm(t *testing.T) {
 			b.role.Set(repotest.Primary())
 			if c.begins {
 				repotest.Eventually(t, patience, "b leads", func() bool { return b.repo.Writing().State == repo.WriteFit })
-				if got := w.consul.current(); got.Required != required || !slices.Contains(got.Positions, last.Cursor.String()) {
-					t.Errorf("the set is %+v, want what it required and had before: %+v", got, before)
+				got := w.consul.current()
+				if got.Required != required {
+					t.Errorf("the set requires %q, want %q, as before", got.Required, required)
+				}
+				if want := last.Cursor.String(); !slices.Contains(got.Positions, want) {
+					t.Errorf("the set has the positions %q, want %q among them", got.Positions, want)
 				}
 				return
 			}
@@ -254,8 +262,11 @@ func TestWhatTheSetRequires(t *testing.T) {
 	newest := int64(0)
 	for i, set := range puts {
 		at, err := repo.ParseCursor(cmp.Or(set.Required, "0"))
-		if err != nil || at.Seq < newest {
-			t.Errorf("change %d of the set requires %q after %d, %v", i, set.Required, newest, err)
+		if err != nil {
+			t.Errorf("change %d of the set requires %q, want a cursor: %v", i, set.Required, err)
+		}
+		if at.Seq < newest {
+			t.Errorf("change %d of the set requires %q, want none before row %d", i, set.Required, newest)
 		}
 		newest = at.Seq
 	}

@@ -30,15 +30,13 @@ func TestARestoredConsul(t *testing.T) {
 		mustWait(t, replay)
 		w.consul.refuse(0)
 		for _, end := range []<-chan written{end, replay} {
-			if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-				t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
-			}
+			w.MustEnd(t, end).expectAssurance(t, "a write and its replay", repo.Alone)
 			if got := w.consul.members(); !slices.Equal(got, []string{"a"}) {
 				t.Errorf("acknowledged alone with the set %v, want %v", got, []string{"a"})
 			}
 		}
-		if !strings.Contains(a.logged(), "not the sync set of this term") {
-			t.Error("the log does not say so")
+		if log, want := a.logged(), "not the sync set of this term"; !strings.Contains(log, want) {
+			t.Errorf("got the log %s, want %q in it", log, want)
 		}
 	})
 	t.Run("two, with nothing to write", func(t *testing.T) {

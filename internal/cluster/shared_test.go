@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/cluster"
 	"blog/internal/litefs"
 	"blog/internal/repo"
@@ -61,7 +63,7 @@ func TestWhatAnOldPrimaryShares(t *testing.T) {
 			w.mustMakePrimary(t, fra2, fra1)
 			cancel()
 			if got := w.MustEnd(t, discarded); got.err == nil {
-				t.Errorf("row 3 of fra1 was acknowledged: %+v", got.receipt)
+				t.Errorf("row 3 of fra1 was acknowledged: got %+v, want an error", got.receipt)
 			}
 			if c.waiting {
 				w.MustWrite(t, fra2, "another three", repo.Alone)
@@ -71,11 +73,19 @@ func TestWhatAnOldPrimaryShares(t *testing.T) {
 				w.MustWrite(t, fra2, item, repo.Alone)
 			}
 			got := w.mustShare(t, fra1, w.consul.current())
-			if got.Here.Seq != 3 || got.Last != last.Cursor || got.Other != c.other || got.Newest != max(2, c.other) {
-				t.Errorf("%+v, want what fra1 shares to end at %s, and %d to be another row", got, last.Cursor, c.other)
+			if got.Here.Seq != 3 {
+				t.Errorf("fra1's newest row is %v, want row 3", got.Here)
 			}
-			if got := w.mustShare(t, fra2, w.consul.current()); got.Other != 0 || got.Last.Seq != got.Newest {
-				t.Errorf("%+v: fra2 does not share its own history, want Other 0 and Last.Seq %v", got, got.Newest)
+			want := cluster.Shared{Here: got.Here, Last: last.Cursor, Other: c.other, Newest: max(2, c.other)}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("what fra1 shares (-want +got):\n%s", diff)
+			}
+			got = w.mustShare(t, fra2, w.consul.current())
+			if got.Other != 0 {
+				t.Errorf("in fra2's own history row %d is another, want none", got.Other)
+			}
+			if got.Last.Seq != got.Newest {
+				t.Errorf("fra2 shares its own history up to row %d, want all of it, up to %d", got.Last.Seq, got.Newest)
 			}
 		})
 	}
@@ -100,19 +110,24 @@ func TestPositionsOfAStandbyThatLeft(t *testing.T) {
 		w.mustMakePrimary(t, a, b)
 	}
 	w.MustWrite(t, a, "three", repo.Alone)
-	if got := w.mustShare(t, b, w.consul.current()); got.Here != last.Cursor || got.Last != last.Cursor || got.Other != 0 {
-		t.Errorf("%+v, want all of b's copy, up to %s", got, last.Cursor)
+	got := w.mustShare(t, b, w.consul.current())
+	if diff := cmp.Diff(cluster.Shared{Here: last.Cursor, Last: last.Cursor, Newest: got.Newest}, got); diff != "" {
+		t.Errorf("what b shares (-want +got):\n%s", diff)
 	}
 	// A holder of the release before writes none, nor what is required, and one of the release after may write others.
 	for _, positions := range [][]string{nil, {"0"}, {"another form"}} {
 		set := w.consul.current()
 		set.Positions, set.Required = positions, ""
-		if got := w.mustShare(t, b, set); got.Here != last.Cursor || !got.Last.Zero() || got.Other != 0 || got.Newest != 0 {
-			t.Errorf("%v: %+v", positions, got)
+		if diff := cmp.Diff(cluster.Shared{Here: last.Cursor}, w.mustShare(t, b, set)); diff != "" {
+			t.Errorf("what b shares with a set of the positions %q (-want +got):\n%s", positions, diff)
 		}
 	}
-	if got, err := b.cluster.Shared(t.Context(), nil); err != nil || got.Here != last.Cursor || !got.Last.Zero() {
-		t.Errorf("no set: %+v, %v", got, err)
+	got, err := b.cluster.Shared(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(cluster.Shared{Here: last.Cursor, Other: got.Other, Newest: got.Newest}, got); diff != "" {
+		t.Errorf("what b shares with no set (-want +got):\n%s", diff)
 	}
 }
 
@@ -131,7 +146,7 @@ func TestANewPrimaryDropsWhatItDoesNotHave(t *testing.T) {
 	a.role.Set(repotest.Unknown())
 	w.mustMakePrimary(t, a, &node{role: newRole(repotest.Unknown())})
 	want := []string{one.Cursor.String(), two.Cursor.String()}
-	if got := w.consul.current().Positions; len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
-		t.Errorf("%v, want %v", got, want)
+	if diff := cmp.Diff(want, w.consul.current().Positions); diff != "" {
+		t.Errorf("the positions of the set (-want +got):\n%s", diff)
 	}
 }

@@ -28,8 +28,11 @@ func TestAnUnknownChange(t *testing.T) {
 		w.MustWrite(t, a, "alone", repo.Alone)
 		before := w.consul.members()
 		w.consul.arrive()
-		if got := w.consul.members(); !slices.Equal(before, []string{"a"}) || !slices.Equal(got, before) {
-			t.Errorf("acknowledged with %v, and then the set is %v, want %v and %v", before, got, []string{"a"}, before)
+		if !slices.Equal(before, []string{"a"}) {
+			t.Errorf("acknowledged with the set %v, want %v", before, []string{"a"})
+		}
+		if got := w.consul.members(); !slices.Equal(got, before) {
+			t.Errorf("after a change that came late the set is %v, want %v, as before", got, before)
 		}
 	})
 	t.Run("of one that comes", func(t *testing.T) {
@@ -61,9 +64,7 @@ func TestAnUnknownChange(t *testing.T) {
 		end := w.write(t.Context(), a, "one", "k")
 		mustWait(t, end)
 		w.consul.cut(false)
-		if got := w.MustEnd(t, end); got.err != nil || got.receipt.Assurance != repo.Alone {
-			t.Errorf("%+v, %v, want no error and Assurance %v", got.receipt, got.err, repo.Alone)
-		}
+		w.MustEnd(t, end).expectAssurance(t, "once Consul answers", repo.Alone)
 	})
 }
 
@@ -78,12 +79,9 @@ func TestALostRole(t *testing.T) {
 	b.role.Set(repotest.Primary())
 	a.role.Set(replicaOf(b))
 	b.role.hold(false)
-	got := w.MustEnd(t, mine)
-	if got.err != nil || !got.receipt.Replayed {
-		t.Errorf("%+v, %v: the new primary has the row, want no error and Replayed true", got.receipt, got.err)
-	}
-	if got := w.consul.members(); !slices.Equal(got, []string{"b", "a"}) && !slices.Equal(got, []string{"a", "b"}) {
-		t.Errorf("the set is %v, want a and b", got)
+	w.MustEnd(t, mine).expectReplayed(t, "asked the new primary, which has the row", true)
+	if got := slices.Sorted(slices.Values(w.consul.members())); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("the set is %v, want %v", got, []string{"a", "b"})
 	}
 }
 
@@ -101,8 +99,10 @@ func TestAShortLossOfTheRole(t *testing.T) {
 	a.role.Set(repotest.Primary())
 	b.role.hold(false)
 	// Asked again in the new term, which knows nothing of it.
-	if got := w.MustEnd(t, end); got.err != nil || got.receipt.Replayed || got.receipt.Seq != 2 {
-		t.Errorf("%+v, %v, want no error, Replayed false and Seq 2", got.receipt, got.err)
+	got := w.MustEnd(t, end)
+	got.expectReplayed(t, "asked again", false)
+	if got.receipt.Seq != 2 {
+		t.Errorf("asked again: got Seq %d, want 2", got.receipt.Seq)
 	}
 }
 
@@ -149,7 +149,7 @@ func TestHandOff(t *testing.T) {
 	a.role.Set(repotest.Unknown()) // as LiteFS does: the lease is on its way
 	select {
 	case err := <-done:
-		t.Errorf("%v, and nobody leads", err)
+		t.Errorf("the lease is handed over with %v, want it to wait until b leads", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	w.consul.grant("b")
@@ -159,9 +159,7 @@ func TestHandOff(t *testing.T) {
 		t.Error(err)
 	}
 	w.MustSet(t, "b") // although DURABILITY_WAIT is a minute
-	if got := w.MustEnd(t, late); got.err != nil || got.receipt.Replayed {
-		t.Errorf("%+v, %v: a's own user is served by b, want no error and Replayed false", got.receipt, got.err)
-	}
+	w.MustEnd(t, late).expectReplayed(t, "a's own user, served by b", false)
 	// It reports to b now, until it has ended, and is not added to the set again.
 	repotest.Eventually(t, patience, "a reports to b", func() bool { return len(b.cluster.Nodes(t.Context(), nil)) == 2 })
 	w.MustWrite(t, b, "after", repo.Alone)
@@ -196,10 +194,7 @@ func TestAbandon(t *testing.T) {
 	end := w.write(t.Context(), a, "one", "k")
 	mustWait(t, end)
 	a.repo.Abandon()
-	if got := w.MustEnd(t, end); !apperr.HasReason(got.err, apperr.OutcomeUnknown) || apperr.From(got.err).Key != "k" {
-		t.Errorf("%v, key %q, want the reason %s and the key %q", got.err, apperr.From(got.err).Key, apperr.OutcomeUnknown,
-			"k")
-	}
+	w.MustEnd(t, end).expectUnknown(t, "abandoned", "k")
 }
 
 // TestTheOldPrimaryIsNotWaitedForTwice: its heartbeats count as reports. One that has been
@@ -229,8 +224,8 @@ func TestTheOldPrimaryIsNotWaitedForTwice(t *testing.T) {
 				return
 			}
 			w.MustWrite(t, b, "two", repo.Alone)
-			if !strings.Contains(b.logged(), "out of the sync set") {
-				t.Error("the log does not say so")
+			if log, want := b.logged(), "out of the sync set"; !strings.Contains(log, want) {
+				t.Errorf("got the log %s, want %q in it", log, want)
 			}
 		})
 	}
@@ -304,7 +299,5 @@ func TestAnOldPrimaryReportsWhatItWrote(t *testing.T) {
 	})
 	a.role.hold(false)
 	b.role.hold(false)
-	if got := w.MustEnd(t, end); got.err != nil || !got.receipt.Replayed {
-		t.Errorf("%+v, %v, want no error and Replayed true", got.receipt, got.err)
-	}
+	w.MustEnd(t, end).expectReplayed(t, "asked again", true)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/clock"
 	"blog/internal/cluster"
 	"blog/internal/litefs"
@@ -288,6 +289,40 @@ type written struct {
 	err     error
 }
 
+// expectAssurance fails unless the write succeeded with an answer that rests on want.
+func (g written) expectAssurance(t *testing.T, what string, want repo.Assurance) {
+	t.Helper()
+	if g.err != nil {
+		t.Errorf("%s: got the error %v, want none", what, g.err)
+	}
+	if a := g.receipt.Assurance; a != want {
+		t.Errorf("%s: got an answer that rests on %q, want on %q", what, a, want)
+	}
+}
+
+// expectReplayed fails unless the write succeeded, and was answered with the row of an earlier one if want, with its
+// own otherwise.
+func (g written) expectReplayed(t *testing.T, what string, want bool) {
+	t.Helper()
+	if g.err != nil {
+		t.Errorf("%s: got the error %v, want none", what, g.err)
+	}
+	if g.receipt.Replayed != want {
+		t.Errorf("%s: got %+v, want Replayed %t", what, g.receipt, want)
+	}
+}
+
+// expectUnknown fails unless the outcome of the write is not known, and key is the one to ask again with.
+func (g written) expectUnknown(t *testing.T, what, key string) {
+	t.Helper()
+	if !apperr.HasReason(g.err, apperr.OutcomeUnknown) {
+		t.Errorf("%s: got %v, want the reason %v", what, g.err, apperr.OutcomeUnknown)
+	}
+	if e := apperr.From(g.err); e.Key != key {
+		t.Errorf("%s: got the key %q, want %q", what, e.Key, key)
+	}
+}
+
 // write starts a write on n, notifies the others of it as replication would, and gives its
 // end.
 func (w *world) write(ctx context.Context, n *node, item, key string) <-chan written {
@@ -303,8 +338,11 @@ func (w *world) write(ctx context.Context, n *node, item, key string) <-chan wri
 func (w *world) MustWrite(t *testing.T, n *node, item string, want repo.Assurance) repo.Receipt {
 	t.Helper()
 	got := w.MustEnd(t, w.write(t.Context(), n, item, "key of "+item))
-	if got.err != nil || got.receipt.Assurance != want {
-		t.Fatalf("write %s: %+v, %v, want %s", item, got.receipt, got.err, want)
+	if got.err != nil {
+		t.Fatalf("write %s: got the error %v, want none", item, got.err)
+	}
+	if a := got.receipt.Assurance; a != want {
+		t.Fatalf("write %s: got an answer that rests on %q, want on %q", item, a, want)
 	}
 	return got.receipt
 }

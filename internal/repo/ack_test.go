@@ -94,9 +94,9 @@ func TestTooManyWait(t *testing.T) {
 		}()
 	}
 	repotest.Eventually(t, patience, "all wait", func() bool { return k.count() == most })
-	if _, err := repo.Write(operator(), r, put{Item: "one more"}); !apperr.HasReason(err, apperr.Overloaded) ||
-		apperr.From(err).RetryAfter == 0 {
-		t.Errorf("one more: %v", err)
+	_, err := repo.Write(operator(), r, put{Item: "one more"})
+	if e := expectReason(t, "one more", err, apperr.Unavailable, apperr.Overloaded); e.RetryAfter == 0 {
+		t.Errorf("one more: got RetryAfter %d, want at least 1 s", e.RetryAfter)
 	}
 	close(k.open)
 	for range most {
@@ -108,7 +108,7 @@ func TestTooManyWait(t *testing.T) {
 		t.Errorf("%d rows, want %d", n, most)
 	}
 	if _, err := repo.Write(operator(), r, put{Item: "now"}); err != nil {
-		t.Errorf("when there is room again: %v", err)
+		t.Errorf("when there is room again: got %v, want no error", err)
 	}
 }
 
@@ -165,9 +165,7 @@ func TestARefusalOfPrepareDependsOnWhatItSaw(t *testing.T) {
 		close(prepared.goOn)
 		mustStillWait(t, refused, "refused before the row lasts")
 		close(k.open)
-		if err := <-refused; apperr.From(err).Code != apperr.Conflict {
-			t.Error(err)
-		}
+		expectCode(t, "two items", <-refused, apperr.Conflict)
 		if err := <-written; err != nil {
 			t.Error(err)
 		}
@@ -192,12 +190,16 @@ func TestARefusalNamesItsAssurance(t *testing.T) {
 		before := len(j.String())
 		_, there, rerr := repo.Do(ctx, replica, fail{How: how})
 		cancel()
-		if err == nil || rerr == nil || here.Assurance != want || there.Assurance != want {
-			t.Errorf("%s: on the primary %v resting on %q, through a replica %v resting on %q, want %q", how, err,
-				here.Assurance, rerr, there.Assurance, want)
+		for where, got := range map[string]answer{"on the primary": {here, err}, "through a replica": {there, rerr}} {
+			if got.err == nil {
+				t.Errorf("%s, %s: got no error, want one", how, where)
+			}
+			if got.receipt.Assurance != want {
+				t.Errorf("%s, %s: got a refusal that rests on %q, want on %q", how, where, got.receipt.Assurance, want)
+			}
 		}
-		if line := j.String()[before:]; !strings.Contains(line, fmt.Sprintf(`"durability":%q`, want)) {
-			t.Errorf("%s: the replica's log says %s", how, line)
+		if line, said := j.String()[before:], fmt.Sprintf(`"durability":%q`, want); !strings.Contains(line, said) {
+			t.Errorf("%s: got the replica's log %s, want %s in it", how, line, said)
 		}
 	}
 }
@@ -214,8 +216,9 @@ func TestRefusalsOfOtherReleases(t *testing.T) {
 		call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator},
 			Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
 		err := repo.Send(t.Context(), tr, s.URL, repo.PathSuper, call)
-		if apperr.From(err).Code != apperr.Conflict || call.Reply.Assurance != want {
-			t.Errorf("%s: %v resting on %q, want %q", said, err, call.Reply.Assurance, want)
+		expectCode(t, said, err, apperr.Conflict)
+		if got := call.Reply.Assurance; got != want {
+			t.Errorf("%s: got a refusal that rests on %q, want on %q", said, got, want)
 		}
 		tr.Close()
 		s.Close()

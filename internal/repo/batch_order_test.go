@@ -145,10 +145,10 @@ func TestBulkCallsStandAside(t *testing.T) {
 	l.succeeded(pieces...)
 	l.succeeded(puts...)
 	if last, fifth := puts[11].receipt.Seq, pieces[4].receipt.Seq; last > fifth { // four are half of a batch
-		t.Errorf("the last put is row %d, behind the fifth piece's %d", last, fifth)
+		t.Errorf("the last put is row %d, want it before the fifth piece's %d", last, fifth)
 	}
-	if pieces[0].receipt.Seq > puts[11].receipt.Seq {
-		t.Error("no piece came before the puts were at their end")
+	if first, last := pieces[0].receipt.Seq, puts[11].receipt.Seq; first > last {
+		t.Errorf("the first piece is row %d, want it before the last put's %d", first, last)
 	}
 }
 
@@ -166,8 +166,11 @@ func TestPruningIsBounded(t *testing.T) {
 	}
 	l.run()
 	l.succeeded(l.answers...)
-	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != old+40-repo.PruneMost || l.commits != 1 {
-		t.Errorf("%d rows after %d commits, want %d after 1", n, l.commits, old+40-repo.PruneMost)
+	if n, want := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"), old+40-repo.PruneMost; n != want {
+		t.Errorf("%d rows, want %d", n, want)
+	}
+	if l.commits != 1 {
+		t.Errorf("%d commits, want 1", l.commits)
 	}
 }
 
@@ -181,8 +184,11 @@ func TestLargeBulkCallGetsItsTurn(t *testing.T) {
 	}
 	l.run()
 	l.succeeded(puts...)
-	if at, second := large.receipt.Seq, puts[repo.MaxBatchCalls].receipt.Seq; large.err != nil || at > second {
-		t.Errorf("the large one is row %d, %v; want it before row %d, in the second batch", at, large.err, second)
+	if large.err != nil {
+		t.Errorf("the large one: got %v, want no error", large.err)
+	}
+	if at, second := large.receipt.Seq, puts[repo.MaxBatchCalls].receipt.Seq; at > second {
+		t.Errorf("the large one is row %d, want it before row %d, in the second batch", at, second)
 	}
 }
 
@@ -199,6 +205,6 @@ func TestBulkCallsDoNotFillABatch(t *testing.T) {
 	l.succeeded(small, large)
 	l.succeeded(pieces...)
 	if at, fifth := large.receipt.Seq, pieces[4].receipt.Seq; at > fifth {
-		t.Errorf("the large put is row %d, behind the fifth piece's %d", at, fifth)
+		t.Errorf("the large put is row %d, want it before the fifth piece's %d", at, fifth)
 	}
 }

@@ -32,14 +32,17 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 			replay := ask(l, put{Item: "first"}, repo.WithKey("first"))
 			l.run()
 			l.succeeded(first, second)
-			if (o.err != nil) != fails {
-				t.Errorf("the odd one: %v", o.err)
+			if failed := o.err != nil; failed != fails {
+				t.Errorf("the odd one: got the error %v, want one: %t", o.err, fails)
 			}
-			if strings.HasPrefix(how, "slow") && l.commits < 2 {
-				t.Errorf("the first one waited for %s: all are in one commit", how)
+			if strings.HasPrefix(how, "slow") {
+				if l.commits < 2 { // the first one has waited
+					t.Errorf("got all in %d commits, want 2 at least", l.commits)
+				}
 			}
-			if replay.err != nil || replay.receipt.Cursor != first.receipt.Cursor || !replay.receipt.Replayed {
-				t.Errorf("the replay: %+v, %v; want the answer to %+v", replay.receipt, replay.err, first.receipt)
+			expectReplayed(t, "the replay", replay.receipt, replay.err, true)
+			if got, want := replay.receipt.Cursor, first.receipt.Cursor; got != want {
+				t.Errorf("the replay: got the row %v, want %v", got, want)
 			}
 			want, row := 2, !fails && how != "no change"
 			if row {
@@ -52,7 +55,7 @@ func TestOddCallsReachNobodyElse(t *testing.T) {
 				t.Errorf("%d items, want %d", n, want)
 			}
 			if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes WHERE key = 'odd'"); (n == 1) != row {
-				t.Errorf("%d rows of the odd one", n)
+				t.Errorf("%d rows of the odd one, want one: %t", n, row)
 			}
 			l.hold()
 			after := ask(l, put{Item: "after"})
@@ -71,10 +74,13 @@ func TestRetainedTx(t *testing.T) {
 	l.run()
 	l.succeeded(first, third)
 	if second.err == nil {
-		t.Error("a Tx goes on after its Apply has returned")
+		t.Error("the use of a Tx whose Apply has returned: got no error, want one")
 	}
-	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != 2 || l.commits != 1 {
-		t.Errorf("%d items in %d commits, want 2 in 1", n, l.commits)
+	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM items"); n != 2 {
+		t.Errorf("%d items, want 2", n)
+	}
+	if l.commits != 1 {
+		t.Errorf("%d commits, want 1", l.commits)
 	}
 }
 
@@ -86,8 +92,11 @@ func TestUpkeepOnceABatch(t *testing.T) {
 	}
 	l.run()
 	l.succeeded(l.answers...)
-	if n := MustCount(t, l.r, "SELECT value FROM items WHERE name = 'upkeep'"); n != 5 || l.commits != 1 {
-		t.Errorf("upkeep was told of %d writes in %d commits, want 5 in 1", n, l.commits)
+	if n := MustCount(t, l.r, "SELECT value FROM items WHERE name = 'upkeep'"); n != 5 {
+		t.Errorf("upkeep was told of %d writes, want 5", n)
+	}
+	if l.commits != 1 {
+		t.Errorf("%d commits, want 1", l.commits)
 	}
 }
 
@@ -120,16 +129,16 @@ func TestAnswersOfABatchThatWasNotCommitted(t *testing.T) {
 			last := askOnce(l, put{Item: "last"}, "last")
 			l.commit = c.commit
 			l.run()
-			if apperr.From(before.err).Code != apperr.Conflict {
-				t.Errorf("before the first row: %v", before.err)
-			}
+			expectCode(t, "before the first row", before.err, apperr.Conflict)
 			for i, a := range []*answer{first, refused, reused, idle, last} {
-				want := []error{nil, apperr.Conflict, apperr.Conflict, nil, nil}[i]
-				switch {
-				case c.reason == "" && !errors.Is(a.err, want):
+				if c.reason != "" {
+					if !apperr.HasReason(a.err, c.reason) {
+						t.Errorf("call %d: %v, want the reason %s", i, a.err, c.reason)
+					}
+					continue
+				}
+				if want := []error{nil, apperr.Conflict, apperr.Conflict, nil, nil}[i]; !errors.Is(a.err, want) {
 					t.Errorf("call %d: %v, want %v", i, a.err, want)
-				case c.reason != "" && !apperr.HasReason(a.err, c.reason):
-					t.Errorf("call %d: %v, want %s", i, a.err, c.reason)
 				}
 			}
 			want := 0
@@ -153,8 +162,11 @@ func TestCallerThatHasGone(t *testing.T) {
 	repotest.Eventually(t, patience, "one has gone", func() bool { return l.r.Waiting() == 1 })
 	l.run()
 	l.succeeded(stays)
-	if !errors.Is(gone.err, apperr.Unavailable) || apperr.HasReason(gone.err, apperr.OutcomeUnknown) {
-		t.Errorf("who has gone: %v, want %v and not the reason %v", gone.err, apperr.Unavailable, apperr.OutcomeUnknown)
+	if !errors.Is(gone.err, apperr.Unavailable) {
+		t.Errorf("who has gone: %v, want %v", gone.err, apperr.Unavailable)
+	}
+	if apperr.HasReason(gone.err, apperr.OutcomeUnknown) {
+		t.Errorf("who has gone: %v, want another reason than %v", gone.err, apperr.OutcomeUnknown)
 	}
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
@@ -173,7 +185,7 @@ func TestCallerThatGoesInsideAStatement(t *testing.T) {
 	l.run()
 	l.succeeded(first)
 	if gone.err == nil {
-		t.Error("the call whose caller has gone is carried out")
+		t.Error("the call whose caller has gone: got no error, want one")
 	}
 	if text := j.String(); strings.Contains(text, "has ended by itself") {
 		t.Errorf("the caller has ended the transaction, want without %q:\n%s", "has ended by itself", text)
@@ -216,7 +228,7 @@ func TestCommitThatHangs(t *testing.T) {
 	case <-answered:
 	case <-time.After(patience):
 		close(goOn)
-		t.Fatal("the callers wait for a COMMIT although their time is up")
+		t.Fatal("the callers wait for a COMMIT although their time is up, want them answered")
 	}
 	for i, a := range l.answers {
 		if !apperr.HasReason(a.err, apperr.OutcomeUnknown) {
@@ -250,11 +262,13 @@ func TestApplyThatEndsItsGoroutine(t *testing.T) {
 	repotest.Eventually(t, patience, "nobody waits for the committer", func() bool { return l.r.Waiting() == 0 })
 	leave()
 	l.wait.Wait()
-	if gone.err == nil || behind.err == nil {
-		t.Errorf("got %v and %v, want an error and an error", gone.err, behind.err)
+	for what, a := range map[string]*answer{"the call": gone, "the one behind it": behind} {
+		if a.err == nil {
+			t.Errorf("%s: got %+v and no error, want one", what, a.receipt)
+		}
 	}
 	if l.r.Canary(t.Context()) == nil {
-		t.Error("the canary finds nothing wrong with a primary that writes no more")
+		t.Error("the canary of a primary that writes no more: got no error, want one")
 	}
 }
 
@@ -269,7 +283,7 @@ func TestApplyThatEndsItsGoroutineAnswersItsBatch(t *testing.T) {
 		l.release()
 		synctest.Wait()
 		if n := l.r.Calls(); n != 0 {
-			t.Fatalf("%d calls have no answer", n)
+			t.Fatalf("%d calls have no answer, want 0", n)
 		}
 		for i, a := range l.answers {
 			if !apperr.HasReason(a.err, apperr.NotNow) {
@@ -296,8 +310,11 @@ func TestDeadlineThatPassesInTheQueue(t *testing.T) {
 	a := l.await(func(*answer) { answered = l.r.SuperCall(operator(), call) })
 	repotest.Eventually(t, patience, "it is too late", func() bool { return time.Since(call.Deadline) > lateness })
 	l.run()
-	if a.err != nil || !apperr.HasReason(answered, apperr.Expired) {
-		t.Errorf("got %v, want %s", answered, apperr.Expired)
+	if a.err != nil {
+		t.Error(a.err)
+	}
+	if !apperr.HasReason(answered, apperr.Expired) {
+		t.Errorf("got %v, want the reason %s", answered, apperr.Expired)
 	}
 	if n := MustCount(t, l.r, "SELECT COUNT(*) FROM writes"); n != 0 {
 		t.Errorf("%d rows, want none", n)
@@ -314,12 +331,14 @@ func TestAStatementThatDoesNotEnd(t *testing.T) {
 			l.r.SetApplyTime(time.Second)
 			long := askOnce(l, odd{Item: "long", How: how}, "long")
 			l.run()
-			if refused := apperr.HasReason(long.err, apperr.NotNow); refused != (want == "") || !refused && long.err != nil {
-				t.Errorf("the answer: %v", long.err)
+			if want == "" {
+				expectReason(t, "the answer", long.err, apperr.Unavailable, apperr.NotNow)
+			} else if long.err != nil {
+				t.Errorf("the answer: got %v, want no error", long.err)
 			}
 			query := "SELECT COALESCE(GROUP_CONCAT(name), '') = '" + want + "' FROM items"
 			if MustCount(t, l.r, query) != 1 {
-				t.Errorf("the items are not %q alone", want)
+				t.Errorf("got other items, want %q alone", want)
 			}
 			repo.MustWrite(operator(), l.r, put{Item: "after"})
 		})

@@ -23,7 +23,7 @@ func TestCanary(t *testing.T) {
 		o.Node, o.LiteFS = node.Beside(repotest.Replica("http://primary.example")), true
 		replica := repotest.MustOpen(t, o)
 		if err := primary.Canary(t.Context()); err != nil {
-			t.Errorf("a sound one: %v", err)
+			t.Errorf("a sound one: got %v, want no error", err)
 		}
 		done := make(chan error, 1)
 		go func() {
@@ -32,27 +32,27 @@ func TestCanary(t *testing.T) {
 		}()
 		<-entered
 		if err := primary.Canary(within(t, 100*time.Millisecond)); err != nil {
-			t.Errorf("behind a slow write: %v", err)
+			t.Errorf("behind a slow write: got %v, want no error", err)
 		}
 		close(goOn)
 		if err := <-done; err != nil {
-			t.Errorf("the slow write: %v", err)
+			t.Errorf("the slow write: got %v, want no error", err)
 		}
 		tx, err := repotest.MustRaw(t, o.Path).BeginTx(t.Context(), nil) // immediate
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := primary.Canary(t.Context()); err == nil {
-			t.Error("nothing is wrong while somebody else keeps the lock")
+			t.Error("while somebody else keeps the lock: got no error, want one")
 		}
 		if err := replica.Canary(t.Context()); err != nil {
-			t.Errorf("a replica writes nothing: %v", err)
+			t.Errorf("a replica, which writes nothing: got %v, want no error", err)
 		}
 		if err := tx.Rollback(); err != nil {
 			t.Error(err)
 		}
 		if err := primary.Canary(t.Context()); err != nil {
-			t.Errorf("the lock is free again: %v", err)
+			t.Errorf("when the lock is free again: got %v, want no error", err)
 		}
 	})
 }

@@ -28,16 +28,18 @@ func TestClientOnAnyNode(t *testing.T) {
 	for key, base := range map[string]string{"p": c.server.URL, "r": local.URL} {
 		client := MustClient(t, base)
 		res, receipt, err := repo.Do(operator(), client, put{Item: key}, repo.WithKey(key))
-		if err != nil || res.By != repo.Operator || receipt.Seq == 0 || receipt.Replayed {
-			t.Errorf("%s: %+v %+v, %v, want no error, By %v, Seq not 0 and Replayed false", key, res, receipt, err,
-				repo.Operator)
+		expectReplayed(t, key, receipt, err, false)
+		if res.By != repo.Operator {
+			t.Errorf("%s: got By %q, want %q", key, res.By, repo.Operator)
 		}
-		if _, receipt, err = repo.Do(operator(), client, put{Item: key}, repo.WithKey(key)); err != nil || !receipt.Replayed {
-			t.Errorf("%s again: %+v, %v, want no error and Replayed true", key, receipt, err)
+		if receipt.Seq == 0 {
+			t.Errorf("%s: got %+v, want one with a Seq", key, receipt)
 		}
+		_, receipt, err = repo.Do(operator(), client, put{Item: key}, repo.WithKey(key))
+		expectReplayed(t, key+" again", receipt, err, true)
 		_, err = repo.Write(operator(), client, put{})
-		if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["item"] == "" {
-			t.Errorf("%s refused: %v, want %v of the field item", key, err, apperr.Invalid)
+		if e := expectCode(t, key+" refused", err, apperr.Invalid); e.Fields["item"] == "" {
+			t.Errorf("%s refused: got %v, want a message for the field item", key, err)
 		}
 	}
 	c.node.Set(repotest.Unknown())
@@ -55,10 +57,11 @@ func TestClientWithoutServer(t *testing.T) {
 	base := "http://" + l.Addr().String()
 	_ = l.Close()
 	_, err = repo.Write(operator(), MustClient(t, base), put{Item: "a"})
-	if e := apperr.From(err); e.Reason != apperr.NoServer || e.Code != apperr.Unavailable ||
-		!strings.Contains(e.Message, base) || !strings.Contains(e.Message, "blog serve") {
-		t.Errorf("got %v, Reason %v, Code %v, Message %v, want Reason %v, Code %v, Message with %v and Message with %q", err,
-			e.Reason, e.Code, e.Message, apperr.NoServer, apperr.Unavailable, base, "blog serve")
+	e := expectReason(t, "without a server", err, apperr.Unavailable, apperr.NoServer)
+	for _, want := range []string{base, "blog serve"} {
+		if !strings.Contains(e.Message, want) {
+			t.Errorf("got the message %q, want it with %q", e.Message, want)
+		}
 	}
 }
 
@@ -66,15 +69,13 @@ func TestClientAsksAgain(t *testing.T) {
 	c := MustCluster(t)
 	s := cutting(t, c.server.Config.Handler, func(n int64) bool { return n <= 2 })
 	_, receipt, err := repo.Do(operator(), MustClient(t, s.URL), put{Item: "a"})
-	if err != nil || !receipt.Replayed || receipt.Seq != 1 {
-		t.Errorf("got %+v, %v, want no error, Replayed true and Seq 1", receipt, err)
+	expectReplayed(t, "the third answer", receipt, err, true)
+	if receipt.Seq != 1 {
+		t.Errorf("got Seq %d, want 1", receipt.Seq)
 	}
 	s = cutting(t, c.server.Config.Handler, func(int64) bool { return true })
 	_, receipt, err = repo.Do(within(t, time.Second), MustClient(t, s.URL), put{Item: "b"})
-	if e := apperr.From(err); e.Reason != apperr.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key {
-		t.Errorf("got %v, Reason %v, Key %v, want Reason %v, Key not empty and Key %v", err, e.Reason, e.Key,
-			apperr.OutcomeUnknown, receipt.Key)
-	}
+	expectUnknown(t, "cut for ever", receipt, err)
 	// The server ends after it has received the call.
 	s = cutting(t, c.server.Config.Handler, func(int64) bool { go func() { _ = s.Listener.Close() }(); return true })
 	_, err = repo.Write(within(t, time.Second), MustClient(t, s.URL), put{Item: "c"})
@@ -83,7 +84,6 @@ func TestClientAsksAgain(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(operator())
 	cancel()
-	if _, err = repo.Write(ctx, MustClient(t, c.server.URL), put{Item: "d"}); apperr.From(err).Code != apperr.Unavailable {
-		t.Errorf("cancelled: %v", err)
-	}
+	_, err = repo.Write(ctx, MustClient(t, c.server.URL), put{Item: "d"})
+	expectCode(t, "cancelled", err, apperr.Unavailable)
 }

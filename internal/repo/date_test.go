@@ -2,10 +2,11 @@ package repo_test
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -104,18 +105,22 @@ func TestOnlyOneCommandGoesBack(t *testing.T) {
 		return out
 	}
 	if _, err := repo.Write(operator(), c.primary, redate{}); err == nil {
-		t.Error("another command dates its row earlier")
+		t.Error("another command that dates its row earlier: got no error, want one")
 	}
 	MustPut(t, c.primary, "2")
 	late, early := repo.FormatTime(start.Add(time.Hour)), repo.FormatTime(start)
-	if got := dates(); !slices.Equal(got, []string{late, late}) {
-		t.Errorf("before: %v, want %v", got, []string{late, late})
+	if diff := cmp.Diff([]string{late, late}, dates()); diff != "" {
+		t.Errorf("the dates before (-want +got):\n%s", diff)
 	}
-	if at, err := repo.Write(operator(), c.primary, reset{}); err != nil || at != early {
-		t.Errorf("got %s, %v, want no error and %v", at, err, early)
+	at, err := repo.Write(operator(), c.primary, reset{})
+	if err != nil {
+		t.Error(err)
 	}
-	if got := dates(); !slices.Equal(got, []string{early, early, early}) {
-		t.Errorf("after: %v, want %v", got, []string{early, early, early})
+	if at != early {
+		t.Errorf("reset at %s, want %s", at, early)
+	}
+	if diff := cmp.Diff([]string{early, early, early}, dates()); diff != "" {
+		t.Errorf("the dates after (-want +got):\n%s", diff)
 	}
 	for name, h := range map[string]*heard{"the primary": &primary, "a replica": &replica} {
 		repotest.Eventually(t, patience, name+" is told", func() bool {
@@ -123,8 +128,12 @@ func TestOnlyOneCommandGoesBack(t *testing.T) {
 			return at.Equal(start) && reset.Equal(start)
 		})
 	}
-	if again := put1(); !again.Replayed || again.Cursor != first.Cursor {
-		t.Errorf("the key of before: %+v, want %+v", again, first)
+	again := put1()
+	if !again.Replayed {
+		t.Errorf("the key of before: got %+v, want Replayed true", again)
+	}
+	if again.Cursor != first.Cursor {
+		t.Errorf("the key of before: got the row %v, want %v", again.Cursor, first.Cursor)
 	}
 }
 
@@ -137,7 +146,11 @@ func TestDatedAtTheStart(t *testing.T) {
 	o := options(t, c.path, c.node)
 	o.LiteFS, o.Dated = true, h.dated
 	repotest.MustOpen(t, o)
-	if at, _ := h.last(); at.IsZero() || time.Since(at) > time.Hour {
-		t.Errorf("told %v", at)
+	at, _ := h.last()
+	if at.IsZero() {
+		t.Error("Dated has received no date, want one")
+	}
+	if age := time.Since(at); age > time.Hour {
+		t.Errorf("Dated has received %s, which is %s ago, want at most %s", at, age, time.Hour)
 	}
 }

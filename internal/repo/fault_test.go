@@ -28,10 +28,8 @@ func empty(t *testing.T, c *cluster, key string) {
 	if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items)"); n != 0 {
 		t.Errorf("%d rows were left, want 0", n)
 	}
-	if _, receipt, err := repo.Do(operator(), c.primary, put{Item: "free"}, repo.WithKey(key)); err != nil ||
-		receipt.Replayed {
-		t.Errorf("the key afterwards: %+v, %v, want no error and Replayed false", receipt, err)
-	}
+	_, receipt, err := repo.Do(operator(), c.primary, put{Item: "free"}, repo.WithKey(key))
+	expectReplayed(t, "the key afterwards", receipt, err, false)
 }
 
 func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
@@ -47,9 +45,9 @@ func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
 			})
 			ctx, cancel := context.WithCancel(as("user:1"))
 			defer cancel()
-			r := c.primary
+			r, reason := c.primary, apperr.NoPrimary
 			if where == "replica" {
-				r = c.replica
+				r, reason = c.replica, apperr.OutcomeUnknown
 			}
 			done := make(chan error, 1)
 			go func() {
@@ -58,15 +56,19 @@ func TestCallerGoesAwayInsideTheTransaction(t *testing.T) {
 			}()
 			<-entered
 			cancel()
-			if e := apperr.From(<-done); e.Code != apperr.Unavailable ||
-				(where == "primary") != (e.Reason == apperr.NoPrimary) ||
-				(where == "replica") != (e.Reason == apperr.OutcomeUnknown) {
-				t.Errorf("on the %s: got %v, want %v, %s on the primary and %s on the replica", where, e, apperr.Unavailable,
-					apperr.NoPrimary, apperr.OutcomeUnknown)
-			}
+			expectReason(t, "on the "+where, <-done, apperr.Unavailable, reason)
 			<-left
 			empty(t, c, "k")
 		})
+	}
+}
+
+// expectNotDone fails unless err is Unavailable and does not leave open whether something was done.
+func expectNotDone(t *testing.T, what string, err error) {
+	t.Helper()
+	expectCode(t, what, err, apperr.Unavailable)
+	if apperr.HasReason(err, apperr.OutcomeUnknown) {
+		t.Errorf("%s: got %v, want another reason than %v", what, err, apperr.OutcomeUnknown)
 	}
 }
 
@@ -82,13 +84,13 @@ func TestOutcomeIsKnownWheneverTheCallerGoesAway(t *testing.T) {
 		_, err := repo.Write(ctx, c.primary, put{Item: key}, repo.WithKey(key))
 		timer.Stop()
 		cancel()
-		if err != nil && (apperr.From(err).Code != apperr.Unavailable || apperr.HasReason(err, apperr.OutcomeUnknown)) {
-			t.Errorf("%s: %v, want no error, or %v and a known outcome", key, err, apperr.Unavailable)
+		if err != nil {
+			expectNotDone(t, key, err)
 		}
 		rows := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes WHERE key = ?1) + (SELECT COUNT(*) FROM items "+
 			"WHERE name = ?1)", key)
 		if want := map[bool]int{true: 2, false: 0}[err == nil]; rows != want {
-			t.Errorf("%s: %d rows after %v", key, rows, err)
+			t.Errorf("%s: %d rows after the error %v, want %d", key, rows, err, want)
 		}
 		answers[err == nil]++
 	}
@@ -99,10 +101,8 @@ func TestDeadlineInsideTheTransaction(t *testing.T) {
 	c := hooked(t, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	ctx, cancel := context.WithTimeout(as("user:1"), 100*time.Millisecond)
 	defer cancel()
-	if _, err := repo.Write(ctx, c.primary, put{Item: "a"},
-		repo.WithKey("k")); apperr.From(err).Code != apperr.Unavailable || apperr.HasReason(err, apperr.OutcomeUnknown) {
-		t.Errorf("got %v, want %v and a known outcome", err, apperr.Unavailable)
-	}
+	_, err := repo.Write(ctx, c.primary, put{Item: "a"}, repo.WithKey("k"))
+	expectNotDone(t, "a deadline", err)
 	empty(t, c, "k")
 }
 
@@ -116,13 +116,11 @@ func TestDeadlineWhileWaitingForTheConnection(t *testing.T) {
 		done <- err
 	}()
 	<-entered
-	if _, err := repo.Write(within(t, 100*time.Millisecond), c.replica,
-		put{Item: "hasty"}); apperr.From(err).Code != apperr.Unavailable {
-		t.Errorf("behind a slow write: %v", err)
-	}
+	_, err := repo.Write(within(t, 100*time.Millisecond), c.replica, put{Item: "hasty"})
+	expectCode(t, "behind a slow write", err, apperr.Unavailable)
 	close(goOn)
 	if err := <-done; err != nil {
-		t.Errorf("the slow write: %v", err)
+		t.Errorf("the slow write: got %v, want no error", err)
 	}
 	repo.MustWrite(operator(), c.primary, put{Item: "after"})
 	// The hasty one was called off before its turn came, or its caller would
@@ -137,9 +135,7 @@ func TestTransactionThatEndedByItself(t *testing.T) {
 	repotest.MustExec(t, c.path, endsAtAnItem)
 	_, err := repo.Write(within(t, 100*time.Millisecond), c.primary, odd{Item: "odd", How: "end, overlooked"},
 		repo.WithKey("k"))
-	if apperr.From(err).Code != apperr.Unavailable {
-		t.Errorf("got %v", err)
-	}
+	expectCode(t, "a transaction that has ended", err, apperr.Unavailable)
 	empty(t, c, "k")
 }
 
@@ -154,9 +150,7 @@ func TestApplyEndsNoTransaction(t *testing.T) {
 		"PRAGMA defer_foreign_keys = 1", "VACUUM", "ATTACH ':memory:' AS other",
 	} {
 		_, err := repo.Write(operator(), c.primary, loud{Query: query})
-		if err == nil || apperr.From(err).Code != apperr.Internal {
-			t.Errorf("%s: got %v, want it to be refused", query, err)
-		}
+		expectCode(t, query, err, apperr.Internal)
 	}
 	empty(t, c, "k")
 	for _, query := range []string{
@@ -165,7 +159,7 @@ func TestApplyEndsNoTransaction(t *testing.T) {
 		"UPDATE items SET value = CASE WHEN 1 THEN 'OR' ELSE \"name\" END",
 	} {
 		if _, err := repo.Write(operator(), c.primary, loud{Query: query}); err != nil {
-			t.Errorf("%s: %v", query, err)
+			t.Errorf("%s: got %v, want no error", query, err)
 		}
 	}
 }
@@ -178,13 +172,11 @@ func TestDiskFull(t *testing.T) {
 	}
 	large := put{Item: "large", Value: strings.Repeat("x", 100_000)}
 	_, err := repo.Write(operator(), c.replica, large, repo.WithKey("k"))
-	if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.DiskFull || e.RetryAfter < 1 {
-		t.Errorf("got %v, Code %v, Reason %v, RetryAfter %v, want Code %v, Reason %v and RetryAfter at least 1", err, e.Code,
-			e.Reason, e.RetryAfter, apperr.Unavailable, apperr.DiskFull)
+	if e := expectReason(t, "without room", err, apperr.Unavailable, apperr.DiskFull); e.RetryAfter < 1 {
+		t.Errorf("without room: got RetryAfter %d, want at least 1 s", e.RetryAfter)
 	}
-	if _, receipt, err := repo.Do(operator(), c.replica, large, repo.WithKey("k")); err != nil || receipt.Replayed {
-		t.Errorf("with room again: %+v, %v, want no error and Replayed false", receipt, err)
-	}
+	_, receipt, err := repo.Do(operator(), c.replica, large, repo.WithKey("k"))
+	expectReplayed(t, "with room again", receipt, err, false)
 }
 
 // TestDiskFullUnderLiteFS: LiteFS's mount says "I/O error" on a full disk, and also when the role is lost.
@@ -200,8 +192,9 @@ func TestDiskFullUnderLiteFS(t *testing.T) {
 			ctx = within(t, 300*time.Millisecond)
 		}
 		_, err := repo.Write(ctx, nodes.replica, fail{How: "io"}, repo.WithKey("k"))
-		if e := apperr.From(err); e.Code != apperr.Unavailable || (e.Reason == apperr.DiskFull) != c.full {
-			t.Errorf("with %d bytes left: %v, want %v, for a full disk: %t", c.free, err, apperr.Unavailable, c.full)
+		e := expectCode(t, fmt.Sprintf("with %d bytes left", c.free), err, apperr.Unavailable)
+		if full := e.Reason == apperr.DiskFull; full != c.full {
+			t.Errorf("with %d bytes left: got the reason %q, want %q: %t", c.free, e.Reason, apperr.DiskFull, c.full)
 		}
 		empty(t, nodes, "k")
 	}
@@ -211,12 +204,14 @@ func TestPanicWedgesNothing(t *testing.T) {
 	c := MustCluster(t)
 	for _, r := range []*repo.Repo{c.primary, c.replica} {
 		_, err := repo.Write(operator(), r, fail{How: "panic"}, repo.WithKey("k"))
-		if e := apperr.From(err); err == nil || e.Code != apperr.Internal || strings.Contains(e.Message, "secret path") {
-			t.Errorf("got %v, %v, want an error, Code %v and Message without %q", e, err, apperr.Internal, "secret path")
+		if e := expectCode(t, "a panic", err, apperr.Internal); strings.Contains(e.Message, "secret path") {
+			t.Errorf("a panic: got the message %q, want it without %q", e.Message, "secret path")
 		}
 	}
-	if log := c.log.String(); !strings.Contains(log, "panicked") || !strings.Contains(log, "commands_test.go") {
-		t.Errorf("the primary's log has no stack: %v, want with %q and with %q", log, "panicked", "commands_test.go")
+	for _, want := range []string{"panicked", "commands_test.go"} { // the stack
+		if log := c.log.String(); !strings.Contains(log, want) {
+			t.Errorf("got the primary's log %s, want %q in it", log, want)
+		}
 	}
 	empty(t, c, "k")
 }

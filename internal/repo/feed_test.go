@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/litefs"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -54,14 +56,22 @@ func (k *tape) resetTo() []repo.Cursor {
 	return slices.Clone(k.resets)
 }
 
+// expectResets fails unless the tail was reset so often.
+func (k *tape) expectResets(t *testing.T, want int) {
+	t.Helper()
+	if got := k.resetTo(); len(got) != want {
+		t.Errorf("reset to %v, want %d resets", got, want)
+	}
+}
+
 func TestFeedNotifiesOfEveryRowInOrder(t *testing.T) {
 	c := MustCluster(t)
 	MustPut(t, c.primary, "before")
 	k := &tape{}
 	k.onRows = func(rows []repo.Row) {
 		last := rows[len(rows)-1].Cursor
-		if locate(t, c.replica, last) != repo.Here {
-			t.Error("told of a row that cannot be read")
+		if place := locate(t, c.replica, last); place != repo.Here {
+			t.Errorf("told of a row that is %v, want %v", place, repo.Here)
 		}
 	}
 	from := c.replica.Feed().Attach(k)
@@ -80,26 +90,35 @@ func TestFeedNotifiesOfEveryRowInOrder(t *testing.T) {
 	}
 	wg.Wait()
 	last := MustPut(t, c.replica, "last", "posts", "tag:x")
-	if c.replica.Feed().Position() != last {
-		t.Errorf("the answer came at %v, before the row %v", c.replica.Feed().Position(), last)
+	if at := c.replica.Feed().Position(); at != last {
+		t.Errorf("the answer came at %v, want it at the row %v", at, last)
 	}
 	seqs := k.seqs()
 	for i, seq := range seqs {
 		if seq != from.Seq+int64(i)+1 {
-			t.Fatalf("told %v after %d", seqs, from.Seq)
+			t.Fatalf("told %v after %d, want each in its order", seqs, from.Seq)
 		}
 	}
-	if int64(len(seqs)) != last.Seq-from.Seq || last.Seq != writers*each+2 || len(k.resetTo()) != 0 {
-		t.Errorf("told of %d rows to row %d, %d resets, want %d rows to row %d and none", len(seqs), last.Seq,
-			len(k.resetTo()), last.Seq-from.Seq, writers*each+2)
+	if got, want := int64(len(seqs)), last.Seq-from.Seq; got != want {
+		t.Errorf("told of %d rows, want %d", got, want)
 	}
+	if want := int64(writers*each + 2); last.Seq != want {
+		t.Errorf("the last row is %d, want %d", last.Seq, want)
+	}
+	k.expectResets(t, 0)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	row := k.rows[len(k.rows)-1]
-	want := []repo.Touch{{Topic: "posts", Subject: "last"}, {Topic: "tag:x", Subject: "last"}}
-	if row.Name != "items.put" || row.Actor != repo.Operator || !slices.Equal(row.Touches, want) || row.At.IsZero() ||
-		len(row.Result) == 0 {
-		t.Errorf("got %+v, want items.put by %s with the touches %v, a time and a result", row, repo.Operator, want)
+	want := repo.Row{Cursor: last, Name: "items.put", Actor: repo.Operator, Result: row.Result, At: row.At,
+		Touches: []repo.Touch{{Topic: "posts", Subject: "last"}, {Topic: "tag:x", Subject: "last"}}}
+	if diff := cmp.Diff(want, row); diff != "" {
+		t.Errorf("the last row (-want +got):\n%s", diff)
+	}
+	if row.At.IsZero() {
+		t.Errorf("got %+v, want a row with a time", row)
+	}
+	if len(row.Result) == 0 {
+		t.Errorf("got %+v, want a row with a result", row)
 	}
 }
 
@@ -110,9 +129,10 @@ func TestFeedReadsManyRowsInSteps(t *testing.T) {
 	MustFill(t, c.path, 1_700, func(int) time.Time { return time.Now() })
 	c.node.Notify()
 	repotest.Eventually(t, patience, "all rows are told", func() bool { return len(k.seqs()) == 1_700 })
-	if !slices.IsSorted(k.seqs()) || len(k.resetTo()) != 0 {
-		t.Errorf("in order: %t, resets to %v, want true and none", slices.IsSorted(k.seqs()), k.resetTo())
+	if seqs := k.seqs(); !slices.IsSorted(seqs) {
+		t.Errorf("told %v, want them in order", seqs)
 	}
+	k.expectResets(t, 0)
 }
 
 func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
@@ -139,8 +159,11 @@ func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 			c.node.Notify()
 			repotest.Eventually(t, patience, "a reset", func() bool { return len(k.resetTo()) == 1 })
 			newest, err := view(t, c.replica, repo.Newest)
-			if err != nil || k.resetTo()[0] != newest {
-				t.Errorf("reset to %v, newest is %v, %v, want no error and %v", k.resetTo()[0], newest, err, newest)
+			if err != nil {
+				t.Error(err)
+			}
+			if at := k.resetTo()[0]; at != newest {
+				t.Errorf("reset to %v, want to the newest row, %v", at, newest)
 			}
 			repotest.Eventually(t, patience, "the feed stands there",
 				func() bool { return c.replica.Feed().Position() == newest })
@@ -148,13 +171,13 @@ func TestFeedResetsWhenHistoryIsRewritten(t *testing.T) {
 				wait, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
 				if place := c.replica.Feed().Wait(wait, old); place == repo.Here {
-					t.Error("the old position is still here")
+					t.Errorf("the old position is %v, want it elsewhere", place)
 				}
 			}
 			next := MustPut(t, c.replica, "next")
 			if name == "other mark" || name == "a later one" {
-				if seqs := k.seqs(); !slices.Equal(seqs, []int64{next.Seq}) {
-					t.Errorf("told of %v afterwards, want %v", seqs, []int64{next.Seq})
+				if diff := cmp.Diff([]int64{next.Seq}, k.seqs()); diff != "" {
+					t.Errorf("told afterwards (-want +got):\n%s", diff)
 				}
 			}
 		})
@@ -258,16 +281,22 @@ func TestTails(t *testing.T) {
 	feed.Attach(first)
 	MustPut(t, c.primary, "1")
 	MustPut(t, c.primary, "2")
-	if a, b := first.seqs(), late.seqs(); !slices.Equal(a, []int64{1, 2}) || !slices.Equal(b, []int64{1, 2}) {
-		t.Errorf("told %v and %v, want %v and %v", a, b, []int64{1, 2}, []int64{1, 2})
+	seqs := func() [][]int64 { return [][]int64{first.seqs(), late.seqs()} }
+	if diff := cmp.Diff([][]int64{{1, 2}, {1, 2}}, seqs()); diff != "" {
+		t.Errorf("the first and the late one are told (-want +got):\n%s", diff)
 	}
-	if a, b := first.resetTo(), late.resetTo(); len(a) != 1 || a[0].Seq != 1 || len(b) != 0 {
-		t.Errorf("reset to %v and %v, want the one that lost row 1 to it, and only that one", a, b)
+	resets := first.resetTo()
+	if len(resets) != 1 {
+		t.Fatalf("the first one, which lost row 1, is reset to %v, want one reset", resets)
 	}
+	if at := resets[0]; at.Seq != 1 {
+		t.Errorf("the first one is reset to %v, want to row 1", at)
+	}
+	late.expectResets(t, 0)
 	feed.Detach(first)
 	MustPut(t, c.primary, "3")
-	if a, b := first.seqs(), late.seqs(); len(a) != 2 || len(b) != 3 {
-		t.Errorf("after Detach: %v and %v, want 2 of them and 3 of them", a, b)
+	if diff := cmp.Diff([][]int64{{1, 2}, {1, 2, 3}}, seqs()); diff != "" {
+		t.Errorf("after Detach of the first they are told (-want +got):\n%s", diff)
 	}
 }
 

@@ -36,7 +36,7 @@ func cutting(t *testing.T, h http.Handler, cut func(n int64) bool) *httptest.Ser
 		h.ServeHTTP(httptest.NewRecorder(), req)
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			t.Errorf("hijack: %v", err)
+			t.Errorf("hijack: got %v, want no error", err)
 			return
 		}
 		_ = conn.Close()
@@ -63,7 +63,7 @@ func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 	o.LiteFS = true
 	third := repotest.MustOpen(t, o)
 	if _, err := repo.Write(operator(), third, put{Item: "a"}); err != nil {
-		t.Errorf("not followed: %v", err)
+		t.Errorf("the address in a refusal: got %v, want it followed", err)
 	}
 	// A forwarded call is not forwarded again.
 	tr := transport.NewClient(repotest.Secret)
@@ -71,9 +71,9 @@ func TestRefusalThatNamesThePrimaryIsFollowedOnce(t *testing.T) {
 	call := &repo.Call{Name: "items.put", Key: "k", Actor: repo.Actor{Name: repo.Operator},
 		Body: []byte(`{"item":"b"}`), Deadline: time.Now().Add(time.Minute)}
 	err := repo.Send(t.Context(), tr, wrong.URL, repo.PathSuper, call)
-	if e := apperr.From(err); e.Reason != apperr.WrongPrimary || e.Primary != c.server.URL {
-		t.Errorf("the replica said %v, names %q, Reason %v, Primary %v, want Reason %v and Primary %v", err,
-			apperr.From(err).Primary, e.Reason, e.Primary, apperr.WrongPrimary, c.server.URL)
+	e := expectReason(t, "to the replica", err, apperr.Unavailable, apperr.WrongPrimary)
+	if e.Primary != c.server.URL {
+		t.Errorf("the replica names the primary %q, want %q", e.Primary, c.server.URL)
 	}
 }
 
@@ -81,10 +81,11 @@ func TestNoPrimary(t *testing.T) {
 	c := MustCluster(t)
 	c.node.Set(repotest.Unknown())
 	_, receipt, err := repo.Do(within(t, 100*time.Millisecond), c.replica, put{Item: "a"})
-	if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.NoPrimary || e.RetryAfter < 1 ||
-		receipt.Key == "" {
-		t.Errorf("got %v, again after %d s, key %q, want %v, %s, at least 1 s and a key", err, e.RetryAfter, receipt.Key,
-			apperr.Unavailable, apperr.NoPrimary)
+	if e := expectReason(t, "no primary", err, apperr.Unavailable, apperr.NoPrimary); e.RetryAfter < 1 {
+		t.Errorf("no primary: got RetryAfter %d, want at least 1 s", e.RetryAfter)
+	}
+	if receipt.Key == "" {
+		t.Errorf("no primary: got %+v, want a key", receipt)
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -95,7 +96,7 @@ func TestNoPrimary(t *testing.T) {
 	c.node.Set(repotest.Unknown())
 	c.node.Set(repotest.Replica(c.server.URL))
 	if err := <-done; err != nil {
-		t.Errorf("when a primary appears: %v", err)
+		t.Errorf("when a primary appears: got %v, want no error", err)
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
@@ -107,8 +108,9 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	s := cutting(t, c.server.Config.Handler, func(n int64) bool { return n <= 2 })
 	c.node.Set(repotest.Replica(s.URL))
 	_, receipt, err := repo.Do(within(t, 20*time.Second), c.replica, put{Item: "a"})
-	if err != nil || !receipt.Replayed || receipt.Seq != 1 {
-		t.Errorf("got %+v, %v, want no error, Replayed true and Seq 1", receipt, err)
+	expectReplayed(t, "the third answer", receipt, err, true)
+	if receipt.Seq != 1 {
+		t.Errorf("got Seq %d, want 1", receipt.Seq)
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
 		t.Errorf("%d rows, want 1", n)
@@ -141,16 +143,13 @@ func TestOutcomeUnknown(t *testing.T) {
 			c.node.Set(repotest.Replica(both.URL))
 			cmd := put{Item: name}
 			_, receipt, err := repo.Do(within(t, time.Second), c.replica, cmd)
-			e := apperr.From(err)
-			if e.Code != apperr.Unavailable || e.Reason != apperr.OutcomeUnknown || e.Key == "" || e.Key != receipt.Key ||
-				e.RetryAfter < 1 {
-				t.Errorf("got %v with key %q, again after %d s, receipt %+v, want %v, %s, at least 1 s and the receipt's key", err,
-					e.Key, e.RetryAfter, receipt, apperr.Unavailable, apperr.OutcomeUnknown)
+			e := expectUnknown(t, "no answer", receipt, err)
+			if e.RetryAfter < 1 {
+				t.Errorf("no answer: got RetryAfter %d, want at least 1 s", e.RetryAfter)
 			}
 			c.node.Set(repotest.Replica(c.server.URL))
-			if _, receipt, err = repo.Do(operator(), c.replica, cmd, repo.WithKey(e.Key)); err != nil || !receipt.Replayed {
-				t.Errorf("asked again: %+v, %v, want no error and Replayed true", receipt, err)
-			}
+			_, receipt, err = repo.Do(operator(), c.replica, cmd, repo.WithKey(e.Key))
+			expectReplayed(t, "asked again", receipt, err, true)
 		})
 	}
 }
@@ -176,7 +175,7 @@ func TestFrozenPrimaryIsLeftWhenTheRoleChanges(t *testing.T) {
 	c.node.Set(repotest.Unknown())
 	c.node.Set(repotest.Replica(c.server.URL))
 	if err := <-done; err != nil {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want no error", err)
 	}
 }
 
@@ -199,18 +198,24 @@ func TestAnswerWaitsForTheLocalCopy(t *testing.T) {
 	repotest.Eventually(t, patience, "the primary has the row",
 		func() bool { return MustCount(t, c.primary, "SELECT COUNT(*) FROM writes") == 1 })
 	apart.Notify()
-	if a := <-done; a.err != nil || far.Feed().Position() != a.receipt.Cursor {
-		t.Errorf("answered at %v with %+v, %v, want no error and %v", far.Feed().Position(), a.receipt, a.err,
-			a.receipt.Cursor)
+	a := <-done
+	if a.err != nil {
+		t.Error(a.err)
+	}
+	if at := far.Feed().Position(); at != a.receipt.Cursor {
+		t.Errorf("answered at %v, want at the row %v", at, a.receipt.Cursor)
 	}
 	began := time.Now()
 	go write("b")
-	a := <-done
-	if a.err != nil || a.receipt.Seq != 2 {
-		t.Errorf("never woken: %+v, %v, want no error and Seq 2", a.receipt, a.err)
+	a = <-done
+	if a.err != nil {
+		t.Errorf("never woken: got %v, want no error", a.err)
 	}
-	if far.Feed().Position().Seq != 1 {
-		t.Error("something else woke the feed: the bound was not tried")
+	if a.receipt.Seq != 2 {
+		t.Errorf("never woken: got Seq %d, want 2", a.receipt.Seq)
+	}
+	if at := far.Feed().Position(); at.Seq != 1 { // something else woke the feed, so that the bound was not tried
+		t.Errorf("never woken: the feed is at %v, want it at row 1", at)
 	}
 	if waited := time.Since(began); waited < repo.ReadableWithin {
 		t.Errorf("the answer came after %v, before its row was here, want a wait of %v", waited, repo.ReadableWithin)

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,18 +26,27 @@ func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := repo.ParseCursor(s)
 		if err != nil {
-			if !errors.Is(err, apperr.Invalid) || !c.Zero() {
-				t.Errorf("%q: %v with %v", s, c, err)
+			if !errors.Is(err, apperr.Invalid) {
+				t.Errorf("%q: got %v, want %v", s, err, apperr.Invalid)
+			}
+			if !c.Zero() {
+				t.Errorf("%q: got %v with the error %v, want the zero cursor", s, c, err)
 			}
 			return
 		}
 		if c.String() != s {
-			t.Errorf("%q is also %q", s, c)
+			t.Errorf("got %q, want %q", c, s)
 		}
 		raw, err := json.Marshal(c)
+		if err != nil {
+			t.Errorf("%q to JSON: got %v, want no error", s, err)
+		}
 		var back repo.Cursor
-		if err != nil || json.Unmarshal(raw, &back) != nil || back != c {
-			t.Errorf("%q through JSON: %s, %v, %v, want %v and no error", s, raw, back, err, c)
+		if err = json.Unmarshal(raw, &back); err != nil {
+			t.Errorf("%q from JSON: got %v, want no error, of %s", s, err, raw)
+		}
+		if back != c {
+			t.Errorf("%q through JSON, %s: got %v, want %v", s, raw, back, c)
 		}
 	})
 }
@@ -60,9 +72,15 @@ func FuzzWire(f *testing.F) {
 		req.Header.Set("Authorization", auth)
 		handler.ServeHTTP(w, req)
 		var out struct{ Error *apperr.Error }
-		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || (out.Error == nil) != (w.Code == 200) ||
-			(out.Error != nil && out.Error.Code.Status() != w.Code) {
-			t.Errorf("%q gave %d %s", whole, w.Code, w.Body)
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+			t.Errorf("%q: got %v, want no error, of the answer %s", whole, err, w.Body)
+		}
+		want := http.StatusOK // which no error has
+		if out.Error != nil {
+			want = out.Error.Code.Status()
+		}
+		if w.Code != want {
+			t.Errorf("%q: got status %d, want %d, with the answer %s", whole, w.Code, want, w.Body)
 		}
 		sendBody(t, r, body)
 	})
@@ -73,27 +91,26 @@ func sendBody(t *testing.T, r *repo.Repo, body []byte) {
 	key := repo.NewKey()
 	asBody := func(b []byte) repo.Option { return func(c *repo.Call) { c.Body = b } }
 	_, _, err := repo.Do(operator(), r, put{}, repo.WithKey(key), asBody(body))
-	if e := apperr.From(err); err != nil && e.Code == apperr.Internal {
-		t.Errorf("%q: %v", body, err)
-	}
 	if err != nil {
+		if code := apperr.From(err).Code; code == apperr.Internal {
+			t.Errorf("%q: got %v, want another code than %v", body, err, code)
+		}
 		return
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(body, &fields); err != nil {
-		t.Fatalf("%q was carried out: %v", body, err)
+	if err = json.Unmarshal(body, &fields); err != nil {
+		t.Fatalf("%q was carried out, want it refused: %v", body, err)
 	}
 	for name := range fields {
-		if name != "item" && name != "value" && name != "topics" {
-			t.Errorf("%q was carried out with the field %q", body, name)
+		if known := []string{"item", "value", "topics"}; !slices.Contains(known, name) {
+			t.Errorf("%q was carried out with the field %q, want no others than %q", body, name, known)
 		}
 	}
 	// Decoded and encoded again it is the same request.
 	var c put
-	if err := json.Unmarshal(body, &c); err != nil {
+	if err = json.Unmarshal(body, &c); err != nil {
 		t.Fatal(err)
 	}
-	if _, receipt, err := repo.Do(operator(), r, c, repo.WithKey(key)); err != nil || !receipt.Replayed {
-		t.Errorf("%q spelled canonically: %+v, %v, want no error and Replayed true", body, receipt, err)
-	}
+	_, receipt, err := repo.Do(operator(), r, c, repo.WithKey(key))
+	expectReplayed(t, fmt.Sprintf("%q spelled canonically", body), receipt, err, true)
 }

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
 	"blog/internal/transport"
@@ -87,9 +88,57 @@ func mustStillWait[T any](t *testing.T, c <-chan T, what string) {
 	synctest.Wait()
 	select {
 	case got := <-c:
-		t.Fatalf("%s: %v", what, got)
+		t.Fatalf("%s: got %v, want nothing yet", what, got)
 	default:
 	}
+}
+
+// expectReplayed fails unless a write succeeded, and was answered with the row of an earlier one if want, with its own
+// otherwise.
+func expectReplayed(tb testing.TB, what string, receipt repo.Receipt, err error, want bool) {
+	tb.Helper()
+	if err != nil {
+		tb.Errorf("%s: got the error %v, want none", what, err)
+		return
+	}
+	if receipt.Replayed != want {
+		tb.Errorf("%s: got %+v, want Replayed %t", what, receipt, want)
+	}
+}
+
+// expectCode fails unless err is an error with that code, and returns it as its caller sees it.
+func expectCode(tb testing.TB, what string, err error, code apperr.Code) apperr.Error {
+	tb.Helper()
+	e := apperr.From(err)
+	if err == nil {
+		tb.Errorf("%s: got no error, want the code %v", what, code)
+	} else if e.Code != code {
+		tb.Errorf("%s: got the code %v, want %v: %v", what, e.Code, code, err)
+	}
+	return *e
+}
+
+// expectReason is expectCode of an error that must have that reason, too.
+func expectReason(tb testing.TB, what string, err error, code apperr.Code, reason string) apperr.Error {
+	tb.Helper()
+	e := expectCode(tb, what, err, code)
+	if e.Reason != reason {
+		tb.Errorf("%s: got the reason %q, want %q: %v", what, e.Reason, reason, err)
+	}
+	return e
+}
+
+// expectUnknown fails unless err says that the outcome is unknown, and has the receipt's key to ask again with.
+func expectUnknown(tb testing.TB, what string, receipt repo.Receipt, err error) apperr.Error {
+	tb.Helper()
+	e := expectReason(tb, what, err, apperr.Unavailable, apperr.OutcomeUnknown)
+	if e.Key == "" {
+		tb.Errorf("%s: got %v without a key, want one", what, err)
+	}
+	if e.Key != receipt.Key {
+		tb.Errorf("%s: got the key %q, want the receipt's, %q", what, e.Key, receipt.Key)
+	}
+	return e
 }
 
 func MustCount(tb testing.TB, r *repo.Repo, query string, args ...any) int {

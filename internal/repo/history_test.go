@@ -60,7 +60,7 @@ func after(t *testing.T, r *repo.Repo, c repo.Cursor, topics ...string) []int64 
 		out = append(out, row.Cursor.Seq)
 		for _, touch := range row.Touches {
 			if !contains(topics, touch.Topic) {
-				t.Errorf("row %d has the touch %v that nobody asked for", row.Cursor.Seq, touch)
+				t.Errorf("row %d has the touch %v, want those of %q alone", row.Cursor.Seq, touch, topics)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func TestPlacesAndWhatComesAfter(t *testing.T) {
 	c := MustCluster(t)
 	r := c.primary
 	if newest := newestOf(t, r, "a"); !newest.Zero() {
-		t.Errorf("before the first write: %v", newest)
+		t.Errorf("before the first write: %v, want the zero cursor", newest)
 	}
 	one := MustPut(t, r, "1", "a", "b", "a")
 	two := MustPut(t, r, "2", "b")
@@ -150,11 +150,14 @@ func TestMarksChainAndNowNeverGoesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		if res.Now < last {
-			t.Errorf("write %d is at %s, the one before at %s", i, res.Now, last)
+			t.Errorf("write %d is at %s, want it not before %s, the one before", i, res.Now, last)
 		}
 		last = res.Now
-		if receipt.Seq != int64(i+1) || marks[receipt.Cursor.Mark] {
-			t.Errorf("write %d has %v", i, receipt.Cursor)
+		if want := int64(i + 1); receipt.Seq != want {
+			t.Errorf("write %d has Seq %d, want %d", i, receipt.Seq, want)
+		}
+		if mark := receipt.Cursor.Mark; marks[mark] {
+			t.Errorf("write %d has the mark %v of an earlier one, want one of its own", i, mark)
 		}
 		marks[receipt.Cursor.Mark] = true
 	}
@@ -169,13 +172,16 @@ func TestMarksOfTwoHistories(t *testing.T) {
 	var marks []repo.Mark
 	for range 2 {
 		_, receipt, err := repo.Do(operator(), MustCluster(t).primary, put{Item: "a"}, repo.WithKey("k"))
-		if err != nil || receipt.Seq != 1 {
-			t.Fatalf("%+v, %v, want the first row", receipt, err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if receipt.Seq != 1 {
+			t.Fatalf("got Seq %d, want 1", receipt.Seq)
 		}
 		marks = append(marks, receipt.Cursor.Mark)
 	}
 	if marks[0] == marks[1] {
-		t.Errorf("both have the mark %v: each is taken for the other", marks[0])
+		t.Errorf("both have the mark %v, want one each", marks[0])
 	}
 }
 
@@ -227,11 +233,11 @@ func TestPruning(t *testing.T) {
 			t.Errorf("the topic's newest is %v, want %v", got, repo.Here)
 		}
 		gone := repo.Cursor{Seq: 5}
-		if locate(t, c.primary, gone) != repo.Forgotten {
-			t.Error("a pruned row is not forgotten")
+		if got := locate(t, c.primary, gone); got != repo.Forgotten {
+			t.Errorf("a pruned row is %v, want %v", got, repo.Forgotten)
 		}
-		if c.primary.Feed().Wait(t.Context(), gone) != repo.Here {
-			t.Error("a reader waits for a row that is long past")
+		if got := c.primary.Feed().Wait(t.Context(), gone); got != repo.Here {
+			t.Errorf("for who waits, a row that is long past is %v, want %v", got, repo.Here)
 		}
 		for _, x := range []struct {
 			after  repo.Cursor

@@ -2,10 +2,14 @@ package repo_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/apperr"
 	"blog/internal/repo"
+	"blog/internal/repo/repotest"
 )
 
 // Each case runs twice: asked on the primary, and on a replica that forwards.
@@ -20,13 +24,21 @@ func TestSameKeySameAnswerOneRow(t *testing.T) {
 		t.Helper()
 		cmd := put{Item: "a", Value: "1", Topics: []string{"posts"}}
 		first, receipt, err := repo.Do(operator(), r, cmd, repo.WithKey("k1"))
-		if err != nil || receipt.Replayed || receipt.Seq != 1 || receipt.Key != "k1" {
-			t.Fatalf("first: %+v, %v, want no error, Replayed false, Seq 1 and Key %q", receipt, err, "k1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := repo.Receipt{Seq: 1, Key: "k1", Cursor: receipt.Cursor, Assurance: receipt.Assurance}
+		if diff := cmp.Diff(want, receipt); diff != "" {
+			t.Fatalf("the first receipt (-want +got):\n%s", diff)
 		}
 		for _, again := range []*repo.Repo{c.primary, c.replica} {
 			res, second, err := repo.Do(operator(), again, cmd, repo.WithKey("k1"))
-			if err != nil || !second.Replayed || res != first || second.Cursor != receipt.Cursor {
-				t.Errorf("again: %+v %+v, %v; want %+v %+v", res, second, err, first, receipt)
+			expectReplayed(t, "again", second, err, true)
+			if diff := cmp.Diff(first, res); diff != "" {
+				t.Errorf("the result of the second (-want +got):\n%s", diff)
+			}
+			if second.Cursor != receipt.Cursor {
+				t.Errorf("again: got the row %v, want %v", second.Cursor, receipt.Cursor)
 			}
 		}
 		if n := MustCount(t, c.replica, "SELECT COUNT(*) FROM writes"); n != 1 {
@@ -44,9 +56,7 @@ func TestKeyReusedForSomethingElse(t *testing.T) {
 		_, actor := repo.Write(as(repo.System), r, cmd, repo.WithKey("k1"))
 		_, command := repo.Write(operator(), r, remove(cmd), repo.WithKey("k1"))
 		for name, err := range map[string]error{"body": body, "actor": actor, "command": command} {
-			if !errors.Is(err, apperr.Conflict) || !apperr.HasReason(err, apperr.KeyReused) {
-				t.Errorf("other %s: %v, want key_reused", name, err)
-			}
+			expectReason(t, "other "+name, err, apperr.Conflict, apperr.KeyReused)
 		}
 		if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
 			t.Errorf("%d rows, want 1", n)
@@ -62,16 +72,17 @@ func TestRefusalLeavesNothingAndFreesTheKey(t *testing.T) {
 				continue
 			}
 			if _, err := repo.Write(operator(), r, fail{How: how}, repo.WithKey("k1")); err == nil {
-				t.Errorf("%s: no error", how)
+				t.Errorf("%s: got no error, want one", how)
 			}
 		}
 		if n := MustCount(t, c.primary, "SELECT (SELECT COUNT(*) FROM writes) + (SELECT COUNT(*) FROM items) + (SELECT "+
 			"COUNT(*) FROM topics)"); n != 0 {
 			t.Errorf("refusals left %d rows, want 0", n)
 		}
-		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k1")); err != nil || receipt.Replayed ||
-			receipt.Seq != 1 {
-			t.Errorf("corrected input: %+v, %v, want no error, Replayed false and Seq 1", receipt, err)
+		_, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k1"))
+		expectReplayed(t, "corrected input", receipt, err, false)
+		if receipt.Seq != 1 {
+			t.Errorf("corrected input: got Seq %d, want 1", receipt.Seq)
 		}
 	})
 }
@@ -81,8 +92,11 @@ func TestResultOfNothing(t *testing.T) {
 		t.Helper()
 		for range 2 {
 			res, err := repo.Write(operator(), r, remove{Item: "a"}, repo.WithKey("k"))
-			if res != nil || err != nil {
-				t.Errorf("got %v, %v, want nil and no error", res, err)
+			if err != nil {
+				t.Error(err)
+			}
+			if res != nil {
+				t.Errorf("got the result %+v, want none", res)
 			}
 		}
 	})
@@ -92,22 +106,23 @@ func TestPrepareRunsBeforeTheLock(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
 		t.Helper()
 		repo.MustWrite(operator(), r, put{Item: "a"})
-		if n, err := repo.Write(operator(), r, guess{Item: "x"}); n != 101 || err != nil {
-			t.Errorf("got %d, %v, want 101 and no error", n, err)
+		n, err := repo.Write(operator(), r, guess{Item: "x"})
+		if err != nil {
+			t.Error(err)
 		}
-		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || receipt.Replayed ||
-			err != nil {
-			t.Errorf("got %d, %+v, %v, want 101, Replayed false and no error", n, receipt, err)
+		if n != 101 {
+			t.Errorf("got %d, want 101", n)
 		}
-		repo.MustWrite(operator(), r, put{Item: "b"})
-		if n, receipt, err := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k")); n != 101 || !receipt.Replayed ||
-			err != nil {
-			t.Errorf("asked again: %d, %+v, %v, want 101, Replayed true and no error", n, receipt, err)
+		for _, replayed := range []bool{false, true} {
+			got, receipt, doErr := repo.Do(operator(), r, guess{Item: "y"}, repo.WithKey("k"))
+			expectReplayed(t, "with a key", receipt, doErr, replayed)
+			if got != 101 {
+				t.Errorf("with a key, replayed %t: got %d, want 101", replayed, got)
+			}
+			repo.MustWrite(operator(), r, put{Item: "b"})
 		}
-		_, err := repo.Write(operator(), r, guess{Item: "bad"})
-		if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["item"] == "" {
-			t.Errorf("got %v, want %v of the field item", err, apperr.Invalid)
-		}
+		_, err = repo.Write(operator(), r, guess{Item: "bad"})
+		repotest.WantFields(t, err, "item")
 	})
 }
 
@@ -116,13 +131,17 @@ func TestBadKeys(t *testing.T) {
 		t.Helper()
 		for _, key := range []string{"a\nb", "\x00", "\xff", string(make([]byte, 201))} {
 			_, err := repo.Write(operator(), r, put{Item: "a"}, repo.WithKey(key))
-			if e := apperr.From(err); e.Code != apperr.Invalid || e.Fields["key"] == "" {
-				t.Errorf("key %q: %v, want %v of the field key", key, err, apperr.Invalid)
+			if e := expectCode(t, fmt.Sprintf("key %q", key), err, apperr.Invalid); e.Fields["key"] == "" {
+				t.Errorf("key %q: got %v, want a message for the field key", key, err)
 			}
 		}
-		if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("Schlüssel 鍵 1")); err != nil ||
-			receipt.Key != "Schlüssel 鍵 1" {
-			t.Errorf("got %+v, %v, want no error and Key %q", receipt, err, "Schlüssel 鍵 1")
+		const key = "Schlüssel 鍵 1"
+		_, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey(key))
+		if err != nil {
+			t.Error(err)
+		}
+		if receipt.Key != key {
+			t.Errorf("got Key %q, want %q", receipt.Key, key)
 		}
 	})
 }
@@ -130,8 +149,13 @@ func TestBadKeys(t *testing.T) {
 func TestMustWritePanics(t *testing.T) {
 	c := MustCluster(t)
 	defer func() {
-		if err, ok := recover().(error); !ok || !errors.Is(err, apperr.Invalid) {
-			t.Errorf("recovered %v, %v, want true and %v", err, ok, apperr.Invalid)
+		got := recover()
+		err, ok := got.(error)
+		if !ok {
+			t.Errorf("recovered %v, want an error", got)
+		}
+		if !errors.Is(err, apperr.Invalid) {
+			t.Errorf("recovered %v, want %v", err, apperr.Invalid)
 		}
 	}()
 	repo.MustWrite(operator(), c.primary, put{})
@@ -160,14 +184,23 @@ func TestSameKeyAtTheSameTime(t *testing.T) {
 		if i > 0 {
 			a = <-answers
 		}
-		if a.err != nil || a.res != first.res || a.receipt.Cursor != first.receipt.Cursor {
-			t.Errorf("got %+v, want %+v", a, first)
+		if a.err != nil {
+			t.Error(a.err)
+		}
+		if diff := cmp.Diff(first.res, a.res); diff != "" {
+			t.Errorf("the result, compared with the first (-want +got):\n%s", diff)
+		}
+		if got, want := a.receipt.Cursor, first.receipt.Cursor; got != want {
+			t.Errorf("got the row %v, want the first answer's, %v", got, want)
 		}
 		if !a.receipt.Replayed {
 			fresh++
 		}
 	}
-	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 || fresh != 1 {
-		t.Errorf("%d rows, carried out %d times, want 1 and 1", n, fresh)
+	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM writes"); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+	if fresh != 1 {
+		t.Errorf("carried out %d times, want 1", fresh)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/mattn/go-sqlite3"
 
 	"blog/internal/apperr"
@@ -128,14 +129,14 @@ func TestRules(t *testing.T) {
 			if c.key {
 				want.Key = "k1"
 			}
-			if seen := seen(got); seen.Error() != want.Error() || seen.Key != want.Key || seen.RetryAfter != want.RetryAfter {
-				t.Errorf("got %+v, want %+v", seen, want)
+			if diff := cmp.Diff(want, seen(got), uncaused); diff != "" {
+				t.Errorf("what is seen of it (-want +got):\n%s", diff)
 			}
 		})
 	}
 	for i, r := range repo.Rules() {
 		if !covered[i] {
-			t.Errorf("no example for the rule of %q at the phase %q", r.When, r.Phase)
+			t.Errorf("got no example for the rule of %q at the phase %q, want one", r.When, r.Phase)
 		}
 	}
 }
@@ -149,7 +150,7 @@ func TestErrorsWithoutARule(t *testing.T) {
 	}
 	for _, r := range repo.Rules() {
 		if err := repo.Fail(r.Phase, nil, "k1"); err != nil {
-			t.Errorf("%s: no error becomes %v", r.Phase, err)
+			t.Errorf("%s: no error becomes %v, want none", r.Phase, err)
 		}
 	}
 }
@@ -166,9 +167,11 @@ func TestRulesOfOneReasonAgree(t *testing.T) {
 			}
 			continue
 		}
-		if before, ok := next[r.Reason]; ok && before != r.Next {
-			t.Errorf("the reason %q is %s, and %s at the phase %q", r.Reason, before, r.Next, r.Phase)
+		if _, ok := next[r.Reason]; !ok {
+			next[r.Reason] = r.Next
 		}
-		next[r.Reason] = r.Next
+		if want := next[r.Reason]; r.Next != want {
+			t.Errorf("the reason %q is %s at the phase %q, want %s, as before", r.Reason, r.Next, r.Phase, want)
+		}
 	}
 }

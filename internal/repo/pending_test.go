@@ -24,6 +24,18 @@ func newPendingStep() *pendingStep { return &pendingStep{make(chan struct{}), ma
 
 func (s *pendingStep) hang() { close(s.hung); <-s.goOn }
 
+// expectFit fails unless r accepts writes and nothing has failed.
+func expectFit(t *testing.T, when string, r *repo.Repo) {
+	t.Helper()
+	w := r.Writing()
+	if w.State != repo.WriteFit {
+		t.Errorf("%s: got state %s, want %s: %+v", when, w.State, repo.WriteFit, w)
+	}
+	if err := w.Failure(time.Now(), 0); err != nil {
+		t.Errorf("%s: got %v, want no failure", when, err)
+	}
+}
+
 // TestStepThatHangs, in a bubble of synctest: whichever step of a transaction does not return, nothing has failed, and
 // this is seen once it has hung for longer than any step takes. When it has returned nothing is left of it.
 func TestStepThatHangs(t *testing.T) {
@@ -50,8 +62,14 @@ func TestStepThatHangs(t *testing.T) {
 				}{{0, repo.WriteFit}, {repo.StepLimit - 1, repo.WriteFit}, {repo.StepLimit, repo.WriteFailing}} {
 					time.Sleep(time.Until(began.Add(c.after)))
 					w := r.Writing()
-					if !w.Pending.Equal(began) || w.State != c.state || w.Failed != 0 {
-						t.Errorf("after %s: %+v, want it %s, pending since %s, and none failed", c.after, w, c.state, began)
+					if !w.Pending.Equal(began) {
+						t.Errorf("after %s: got a step that is pending since %s, want since %s", c.after, w.Pending, began)
+					}
+					if w.State != c.state {
+						t.Errorf("after %s: got state %s, want %s", c.after, w.State, c.state)
+					}
+					if w.Failed != 0 {
+						t.Errorf("after %s: got %d that have failed, want 0", c.after, w.Failed)
 					}
 					if failure := w.Failure(time.Now(), time.Second); (failure != nil) != (c.state == repo.WriteFailing) {
 						t.Errorf("after %s: %v, want a failure: %t", c.after, failure, failure == nil)
@@ -60,8 +78,9 @@ func TestStepThatHangs(t *testing.T) {
 				close(step.goOn)
 				synctest.Wait()
 				time.Sleep(time.Hour)
-				if w := r.Writing(); !w.Pending.IsZero() || w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
-					t.Errorf("an hour after it has returned: %+v, want %s and nothing pending", w, repo.WriteFit)
+				expectFit(t, "an hour after it has returned", r)
+				if w := r.Writing(); !w.Pending.IsZero() {
+					t.Errorf("an hour after it has returned: got a step that is pending since %s, want none", w.Pending)
 				}
 			})
 		})
@@ -73,24 +92,19 @@ func TestStepThatHangs(t *testing.T) {
 func TestSlowSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := repotest.MustOpen(t, options(t, filepath.Join(t.TempDir(), "blog.db"), repotest.NewNode(repotest.Primary())))
-		seen := func(when string) {
-			if w := r.Writing(); w.State != repo.WriteFit || w.Failure(time.Now(), 0) != nil {
-				t.Errorf("%s: %+v, want %s", when, w, repo.WriteFit)
-			}
-		}
-		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slowStep); seen("in COMMIT"); return tx.Commit() })
+		r.SetCommit(func(tx *sql.Tx) error { time.Sleep(slowStep); expectFit(t, "in COMMIT", r); return tx.Commit() })
 		var all sync.WaitGroup
 		for _, key := range []string{"a", "b"} {
 			all.Go(func() { _, _ = r.Super(operator(), "items.put", key, []byte(`{"item":"`+key+`"}`)) })
 			synctest.Wait() // the first is in its COMMIT, and the next step comes at once when that has returned
 		}
-		err := r.DoOnWriter(operator(), func() error { time.Sleep(slowStep); seen("between batches"); return nil })
+		err := r.DoOnWriter(operator(), func() error { time.Sleep(slowStep); expectFit(t, "between batches", r); return nil })
 		if err != nil {
 			t.Error(err)
 		}
 		all.Wait()
 		synctest.Wait()
-		seen("at the end")
+		expectFit(t, "at the end", r)
 		if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
 			t.Errorf("%d items, want 2", n)
 		}
@@ -352,14 +366,25 @@ func TestWriterThatHangsAtItsOpening(t *testing.T) {
 			t.Errorf("%+v, want %s", w, repo.WriteNotYet)
 		}
 		time.Sleep(time.Nanosecond)
-		if w := r.Writing(); w.State != repo.WriteFailing || !w.Hangs(time.Now(), 0) {
-			t.Errorf("%+v, want %s and a step that hangs", w, repo.WriteFailing)
+		w := r.Writing()
+		if w.State != repo.WriteFailing {
+			t.Errorf("while it hangs: got state %s, want %s", w.State, repo.WriteFailing)
+		}
+		if !w.Hangs(time.Now(), 0) {
+			t.Errorf("while it hangs: got %+v, want a step that hangs", w)
 		}
 		close(step.goOn)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if w := r.Writing(); w.Hangs(time.Now(), 0) || !w.Pending.IsZero() || w.State != repo.WriteFailing {
-			t.Errorf("after its return: %+v, want nothing that hangs, and that it cannot be opened", w)
+		w = r.Writing()
+		if w.Hangs(time.Now(), 0) {
+			t.Errorf("after its return: got %+v, want no step that hangs", w)
+		}
+		if !w.Pending.IsZero() {
+			t.Errorf("after its return: got a step that is pending since %s, want none", w.Pending)
+		}
+		if w.State != repo.WriteFailing { // it cannot be opened
+			t.Errorf("after its return: got state %s, want %s", w.State, repo.WriteFailing)
 		}
 	})
 }

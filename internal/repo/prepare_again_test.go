@@ -50,13 +50,25 @@ func TestPrepareAgain(t *testing.T) {
 		o.Registry = repotest.MustRegistry(t, []repo.Registration{repo.Register[stubborn](), repo.Register[eager]()})
 	})
 	got, receipt, err := repo.Do(operator(), c.primary, stubborn{})
-	if err != nil || got != 3 || stubbornly.applied != 3 || stubbornly.last != 1 || receipt.Seq != 1 {
-		t.Errorf("got %d, %+v, %v after %+v, want no error, 3, applied 3, last 1 and Seq 1", got, receipt, err, stubbornly)
+	if err != nil {
+		t.Error(err)
+	}
+	if got != 3 {
+		t.Errorf("got the result of Prepare %d, want of Prepare 3", got)
+	}
+	if stubbornly.applied != 3 {
+		t.Errorf("got %d Applies, want 3", stubbornly.applied)
+	}
+	if stubbornly.last != 1 {
+		t.Errorf("got %d Applies that were not to be prepared again, want 1", stubbornly.last)
+	}
+	if receipt.Seq != 1 {
+		t.Errorf("got Seq %d, want 1", receipt.Seq)
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM items"); n != 1 {
 		t.Errorf("%d rows of the command, want 1", n)
 	}
 	if _, err := repo.Write(operator(), c.primary, eager{}); err != nil {
-		t.Errorf("without a Prepare: %v", err)
+		t.Errorf("without a Prepare: got %v, want no error", err)
 	}
 }

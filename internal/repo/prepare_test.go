@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -68,12 +70,19 @@ func TestPrepareReadsWhatIsThere(t *testing.T) {
 	}
 	probe := MustProbe(t, path)
 	err := probe(operator(), func(v repo.Viewer) (string, error) {
-		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, one) {
-			t.Errorf("the file has %d bytes, equal: %t, %v, want no error and those of before it was opened", len(now),
-				bytes.Equal(now, one), err)
+		now, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
 		}
-		if before, err := names(operator(), v); err != nil || before != "a1 common" {
-			t.Errorf("at first it reads %q, %v, want no error and %q", before, err, "a1 common")
+		if !bytes.Equal(now, one) {
+			t.Errorf("got a file of %d other bytes, want those of before it was opened, %d", len(now), len(one))
+		}
+		before, err := names(operator(), v)
+		if err != nil {
+			t.Error(err)
+		}
+		if want := "a1 common"; before != want {
+			t.Errorf("at first it reads %q, want %q", before, want)
 		}
 		if err := os.WriteFile(path, other, 0o600); err != nil {
 			t.Error(err)
@@ -81,7 +90,7 @@ func TestPrepareReadsWhatIsThere(t *testing.T) {
 		return names(operator(), v)
 	})
 	if e := apperr.From(err); e.Message != "b1 b2 common" {
-		t.Errorf("then it reads %q, want the items of the other history", e.Message)
+		t.Errorf("then it reads %q, want the items of the other history, %q", e.Message, "b1 b2 common")
 	}
 }
 
@@ -97,8 +106,11 @@ func TestPrepareWaitsForARollback(t *testing.T) {
 		}
 		return names(operator(), v)
 	})
-	if e := apperr.From(err); e.Message != "common" || times.Load() != 1 {
-		t.Errorf("it reads %q after it was prepared %d times, want %q after one", e.Message, times.Load(), "common")
+	if got := apperr.From(err).Message; got != "common" {
+		t.Errorf("it reads %q, want %q", got, "common")
+	}
+	if n := times.Load(); n != 1 {
+		t.Errorf("it was prepared %d times, want 1", n)
 	}
 }
 
@@ -115,7 +127,7 @@ func TestPrepareEndsItsReads(t *testing.T) {
 		})
 	})
 	if !apperr.HasReason(err, apperr.NoPrimary) {
-		t.Errorf("the author is told %v, want that nothing was saved", err)
+		t.Errorf("the author is told %v, want the reason %v: nothing was saved", err, apperr.NoPrimary)
 	}
 }
 
@@ -128,9 +140,7 @@ func TestPrepareReadsInNoRead(t *testing.T) {
 			return err
 		})
 	})
-	if err == nil || apperr.From(err).Code != apperr.Internal {
-		t.Errorf("a read inside a read gives %v, want an error of the code %v", err, apperr.Internal)
-	}
+	expectCode(t, "a read inside a read", err, apperr.Internal)
 	err = probe(operator(), func(v repo.Viewer) (string, error) { return names(operator(), v) })
 	if got := apperr.From(err).Message; got != "common" {
 		t.Errorf("the next one reads %q, want %q", got, "common")
@@ -147,7 +157,7 @@ func (unheard) Prepare(context.Context, repo.Reader) (repo.Command[putResult], e
 // TestRegistryRefusesAPrepareThatIsNone: such as one from before a change of Preparer.
 func TestRegistryRefusesAPrepareThatIsNone(t *testing.T) {
 	if _, err := repo.NewRegistry([]repo.Registration{repo.Register[unheard]()}); err == nil {
-		t.Error("registered, and its Prepare would never be called")
+		t.Error("registered, want an error: its Prepare would never be called")
 	}
 }
 
@@ -157,16 +167,13 @@ func TestARetryWhosePrepareRefuses(t *testing.T) {
 	eachNode(t, func(t *testing.T, _ *cluster, r *repo.Repo) {
 		t.Helper()
 		first, receipt, err := repo.Do(operator(), r, create{Item: "a"}, repo.WithKey("k"))
-		if err != nil || receipt.Replayed {
-			t.Fatalf("the first time: %+v, %v, want no error and Replayed false", receipt, err)
-		}
+		expectReplayed(t, "the first time", receipt, err, false)
 		again, receipt, err := repo.Do(operator(), r, create{Item: "a"}, repo.WithKey("k"))
-		if err != nil || !receipt.Replayed || again != first {
-			t.Errorf("asked again: %+v, %+v, %v, want %+v and replayed", again, receipt, err, first)
+		expectReplayed(t, "asked again", receipt, err, true)
+		if diff := cmp.Diff(first, again); diff != "" {
+			t.Errorf("asked again (-want +got):\n%s", diff)
 		}
 		_, err = repo.Write(operator(), r, create{Item: "a"})
-		if apperr.From(err).Code != apperr.Conflict {
-			t.Errorf("by another call: %v, want a conflict", err)
-		}
+		expectCode(t, "by another call", err, apperr.Conflict)
 	})
 }

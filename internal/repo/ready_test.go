@@ -36,8 +36,12 @@ func TestReadyWhileTheWriterIsHeld(t *testing.T) {
 			<-entered
 			ctx, cancel := context.WithTimeout(t.Context(), patience) // the writer is held for longer
 			defer cancel()
-			if h := p.a.Health(ctx); !h.Ready || h.Writing.State != repo.WriteFit {
-				t.Errorf("while the writer is held: %+v, want it ready, and fit as it was seen last", h)
+			h := p.a.Health(ctx)
+			if !h.Ready {
+				t.Errorf("while the writer is held: got %+v, want it ready", h)
+			}
+			if h.Writing.State != repo.WriteFit { // as it was seen last
+				t.Errorf("while the writer is held: got state %s, want %s", h.Writing.State, repo.WriteFit)
 			}
 			close(goOn)
 			writers.Wait()
@@ -61,8 +65,12 @@ func TestOneReadForAllWhoAsk(t *testing.T) {
 			var all sync.WaitGroup
 			for range 1000 {
 				all.Go(func() {
-					if at, err := r.Find(t.Context()); err != nil || time.Since(at) > time.Second {
-						t.Errorf("found at %s: %v, want no error and at most %v", at, err, time.Second)
+					at, err := r.Find(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					if age := time.Since(at); age > time.Second {
+						t.Errorf("found %s ago, want at most %s", age, time.Second)
 					}
 				})
 			}
@@ -94,9 +102,14 @@ func TestReadinessWhileAReadHangs(t *testing.T) {
 			t.Helper()
 			start := time.Now()
 			at, err := r.Find(t.Context())
-			if got := time.Since(start); got != elapsed || time.Since(at) != age || !errors.Is(err, want) {
-				t.Errorf("%s: %v, found %s ago, after %s; want %v, %s ago, after %s",
-					what, err, time.Since(at), got, want, age, elapsed)
+			if got := time.Since(start); got != elapsed {
+				t.Errorf("%s: answered after %s, want after %s", what, got, elapsed)
+			}
+			if got := time.Since(at); got != age {
+				t.Errorf("%s: found %s ago, want %s ago", what, got, age)
+			}
+			if !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", what, err, want)
 			}
 		}
 		ask("a sound one", 0, 0, nil)

@@ -117,7 +117,7 @@ func TestRecentRowsEndWithTheirHistory(t *testing.T) {
 			t.Errorf("Wait for a row of the history before gives %v, want elsewhere", place)
 		}
 	case <-time.After(patience):
-		t.Error("the feed has not found the other history")
+		t.Error("the feed has not found the other history, want it to")
 	}
 }
 

@@ -69,7 +69,7 @@ func MustHistories(t *testing.T) (one, other []byte) {
 			return one, other
 		}
 	}
-	t.Fatal("these headers differ, so that nothing would be tried")
+	t.Fatal("the headers differ, want them equal, or nothing would be tried")
 	return nil, nil
 }
 
@@ -91,7 +91,7 @@ func TestARewrittenHistoryOfEqualLength(t *testing.T) {
 			in, found := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name LIKE ?", letter+"%"),
 				MustCount(t, r, "SELECT COUNT(*) FROM words WHERE words MATCH ?", letter+"*")
 			if in != found {
-				t.Errorf("%d items with %s are there, and %d are found", in, letter, found)
+				t.Errorf("%d items with %s are found, want as many as are there, %d", found, letter, in)
 			}
 			return in
 		}
@@ -112,8 +112,12 @@ func TestARewrittenHistoryOfEqualLength(t *testing.T) {
 	if place := locate(t, r, old); place != repo.Elsewhere {
 		t.Errorf("what was the newest row is at %v, want %v", place, repo.Elsewhere)
 	}
-	if newest := newestOf(t, r, "posts"); k.resetTo()[0] != newest || newest == old {
-		t.Errorf("reset to %v, newest is %v, want %v and not %v", k.resetTo()[0], newest, newest, old)
+	newest := newestOf(t, r, "posts")
+	if at := k.resetTo()[0]; at != newest {
+		t.Errorf("reset to %v, want to the newest, %v", at, newest)
+	}
+	if newest == old {
+		t.Errorf("the newest is %v, as before, want the other history's", newest)
 	}
 }
 
@@ -157,26 +161,26 @@ func TestASchemaOfARewrittenHistory(t *testing.T) {
 	other := history("other")
 	one := history("one") // which is in place now
 	if !bytes.Equal(one[40:44], other[40:44]) {
-		t.Fatal("the schemas have other numbers, so that nothing would be tried")
+		t.Fatal("the schemas have other numbers, want them equal, or nothing would be tried")
 	}
 	node := repotest.NewNode(repotest.Replica("http://primary.example"))
 	r := repotest.MustOpen(t, indexed(t, path, node))
 	k := &tape{}
 	r.Feed().Attach(k)
 	if n := MustCount(t, r, "SELECT COUNT(*) FROM one"); n != 0 {
-		t.Fatalf("%d rows in a new table", n)
+		t.Fatalf("%d rows in a new table, want 0", n)
 	}
 	replace(other)
 	node.Notify()
 	repotest.Eventually(t, patience, "a reset", func() bool { return len(k.resetTo()) == 1 })
 	if n := MustCount(t, r, "SELECT COUNT(*) FROM other"); n != 0 {
-		t.Errorf("%d rows in a new table", n)
+		t.Errorf("%d rows in a new table, want 0", n)
 	}
 	err = r.View(t.Context(), func(rd repo.Reader) error {
 		return rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM one").Scan(new(int))
 	})
 	if err == nil {
-		t.Error("a table is there that this history does not have")
+		t.Error("a table that this history does not have: got no error, want one")
 	}
 }
 

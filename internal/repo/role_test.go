@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -73,20 +75,19 @@ func TestFailover(t *testing.T) {
 	repo.MustWrite(operator(), p.b, put{Item: "two"}, repo.WithKey("k"))
 	p.failover()
 	// Exactly once, to the new primary, too.
-	if _, receipt, err := repo.Do(operator(), p.a, put{Item: "two"}, repo.WithKey("k")); err != nil || !receipt.Replayed {
-		t.Errorf("asked again after the failover: %+v, %v", receipt, err)
-	}
+	_, receipt, err := repo.Do(operator(), p.a, put{Item: "two"}, repo.WithKey("k"))
+	expectReplayed(t, "asked again after the failover", receipt, err, true)
 	MustPut(t, p.a, "three")
 	MustPut(t, p.b, "four")
-	if locate(t, p.a, first) != repo.Here {
-		t.Error("the history is another")
+	if got := locate(t, p.a, first); got != repo.Here {
+		t.Errorf("the first row is %v, want %v", got, repo.Here)
 	}
 	repotest.Eventually(t, patience, "one task runs", func() bool { return running.Load() == 1 })
 	if err := p.b.Close(); err != nil {
 		t.Error(err)
 	}
 	if n := running.Load(); n != 0 {
-		t.Errorf("%d tasks run after Close", n)
+		t.Errorf("%d tasks run after Close, want 0", n)
 	}
 }
 
@@ -162,15 +163,15 @@ func TestCloseWaits(t *testing.T) {
 				select {
 				case err := <-closed:
 					close(end)
-					t.Fatalf("closed too early: %v", err)
+					t.Fatalf("closed with %v, want it to wait", err)
 				default:
 				}
 				close(end)
 				if err := <-written; err != nil {
-					t.Errorf("the write under way: %v", err)
+					t.Errorf("the write under way: got %v, want no error", err)
 				}
 				if err := <-closed; err != nil {
-					t.Errorf("close: %v", err)
+					t.Errorf("close: got %v, want no error", err)
 				}
 			})
 		})
@@ -217,17 +218,26 @@ func TestHealth(t *testing.T) {
 			o := options(t, mustHaveSchema(t, x.have), repotest.NewNode(repotest.Unknown()))
 			o.LiteFS, o.Migrations = true, schemaTo(t, x.want)
 			h := repotest.MustOpen(t, o).Health(t.Context())
-			if h.Ready != x.ready || !strings.Contains(h.Reason, x.reason) || h.SchemaHave != int64(x.have) ||
-				h.SchemaWant != int64(x.want) {
-				t.Errorf("got %+v", h)
+			if h.Ready != x.ready {
+				t.Errorf("got ready %t, want %t: %+v", h.Ready, x.ready, h)
+			}
+			if diff := cmp.Diff([]int64{int64(x.have), int64(x.want)}, []int64{h.SchemaHave, h.SchemaWant}); diff != "" {
+				t.Errorf("the schema that is there and the one that is wanted (-want +got):\n%s", diff)
+			}
+			if !strings.Contains(h.Reason, x.reason) {
+				t.Errorf("got the reason %q, want %q in it", h.Reason, x.reason)
 			}
 		})
 	}
 	t.Run("no file", func(t *testing.T) {
 		o := options(t, filepath.Join(t.TempDir(), "none.db"), repotest.NewNode(repotest.Unknown()))
 		o.LiteFS = true
-		if h := repotest.MustOpen(t, o).Health(t.Context()); h.Ready || h.Reason == "" {
-			t.Errorf("got %+v", h)
+		h := repotest.MustOpen(t, o).Health(t.Context())
+		if h.Ready {
+			t.Errorf("got %+v, want it not ready", h)
+		}
+		if h.Reason == "" {
+			t.Errorf("got %+v, want a reason", h)
 		}
 	})
 }
@@ -246,9 +256,15 @@ func TestHealthInARole(t *testing.T) {
 		older.Migrations = schemaTo(t, 4)
 		for role, r := range map[string]*repo.Repo{"replica": repotest.MustOpen(t, o),
 			"primary": repotest.MustOpen(t, older)} {
-			if h := r.Health(t.Context()); !h.Ready || !strings.Contains(h.Reason, "schema 5 is a newer release's") ||
-				h.SchemaHave != 5 {
-				t.Errorf("%s: got %+v", role, h)
+			h := r.Health(t.Context())
+			if !h.Ready {
+				t.Errorf("%s: got %+v, want it ready", role, h)
+			}
+			if want := "schema 5 is a newer release's"; !strings.Contains(h.Reason, want) {
+				t.Errorf("%s: got the reason %q, want %q in it", role, h.Reason, want)
+			}
+			if h.SchemaHave != 5 {
+				t.Errorf("%s: got schema %d, want 5", role, h.SchemaHave)
 			}
 		}
 	})
@@ -256,8 +272,18 @@ func TestHealthInARole(t *testing.T) {
 		c := MustCluster(t)
 		MustPut(t, c.replica, "a")
 		for want, r := range map[repo.WriteState]*repo.Repo{repo.WriteFit: c.primary, repo.WriteElsewhere: c.replica} {
-			if h := r.Health(t.Context()); !h.Ready || h.Reason != "" || h.Writing.State != want || h.Writing.Seen.IsZero() {
-				t.Errorf("got %+v, want it ready and writing %s", h, want)
+			h := r.Health(t.Context())
+			if !h.Ready {
+				t.Errorf("writing %s: got %+v, want it ready", want, h)
+			}
+			if h.Reason != "" {
+				t.Errorf("writing %s: got the reason %q, want none", want, h.Reason)
+			}
+			if h.Writing.State != want {
+				t.Errorf("got state %s, want %s", h.Writing.State, want)
+			}
+			if h.Writing.Seen.IsZero() {
+				t.Errorf("writing %s: got %+v, want a time", want, h.Writing)
 			}
 		}
 	})
@@ -278,7 +304,7 @@ func TestOpenMigratesAndAcceptsAnyNewerSchema(t *testing.T) {
 		o.Migrations = schemaTo(t, version)
 		r, err := repo.Open(t.Context(), o)
 		if err != nil {
-			t.Fatalf("release with schema %d: %v", version, err)
+			t.Fatalf("release with schema %d: got %v, want no error", version, err)
 		}
 		MustPut(t, r, fmt.Sprint(version))
 		if err := r.Close(); err != nil {
@@ -290,10 +316,10 @@ func TestOpenMigratesAndAcceptsAnyNewerSchema(t *testing.T) {
 func TestRegistryRefusesTwoOfOneName(t *testing.T) {
 	_, err := repo.NewRegistry([]repo.Registration{repo.Register[put]()}, []repo.Registration{repo.Register[put]()})
 	if err == nil {
-		t.Error("no error")
+		t.Error("got no error, want one")
 	}
 	if names := registry(t).Names(); len(names) != 9 {
-		t.Errorf("got %v", names)
+		t.Errorf("got %d names, want 9: %q", len(names), names)
 	}
 }
 
@@ -315,7 +341,7 @@ func TestCallsWhileThePrimaryStartsDoNotWait(t *testing.T) {
 		Body: []byte(`{"item":"a"}`), Deadline: time.Now().Add(time.Minute)}
 	err = repo.Send(t.Context(), o.Transport, s.URL, repo.PathSuper, call)
 	if !apperr.HasReason(err, apperr.NotNow) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want the reason %v", err, apperr.NotNow)
 	}
 	if err := lock.Rollback(); err != nil {
 		t.Error(err)
@@ -337,7 +363,7 @@ func TestCloseCheckpointsTheLog(t *testing.T) {
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if _, err := os.Stat(path + suffix); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s is left behind: %v", suffix, err)
+			t.Errorf("%s: got %v, want %v", suffix, err, os.ErrNotExist)
 		}
 	}
 }

@@ -61,20 +61,32 @@ func TestCommitThatFails(t *testing.T) {
 				tries := 0
 				r.SetCommit(func(tx *sql.Tx) error { tries++; return c.commit(tx) })
 				_, receipt, err := repo.Do(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
-				rows := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name = 'a'")
+				wantRows := 0
 				if c.reason == "" {
-					if err != nil || receipt.Seq != before.Seq+1 || receipt.Replayed != c.again || tries != 1 || rows != 1 {
-						t.Errorf("got %+v, %v after %d tries, want done", receipt, err, tries)
+					wantRows = 1
+				}
+				if rows := MustCount(t, r, "SELECT COUNT(*) FROM items WHERE name = 'a'"); rows != wantRows {
+					t.Errorf("got %d items, want %d", rows, wantRows)
+				}
+				if c.reason == "" {
+					expectReplayed(t, "done", receipt, err, c.again)
+					if want := before.Seq + 1; receipt.Seq != want {
+						t.Errorf("got Seq %d, want %d", receipt.Seq, want)
+					}
+					if tries != 1 {
+						t.Errorf("got %d tries, want 1", tries)
 					}
 					return
 				}
-				if !apperr.HasReason(err, c.reason) || (tries > 1) != c.again || rows != 0 {
-					t.Errorf("got %v after %d tries, with %d rows, want %s", err, tries, rows, c.reason)
+				if !apperr.HasReason(err, c.reason) {
+					t.Errorf("got %v, want the reason %s", err, c.reason)
+				}
+				if again := tries > 1; again != c.again {
+					t.Errorf("got %d tries, want more than one: %t", tries, c.again)
 				}
 				r.SetCommit((*sql.Tx).Commit)
-				if _, receipt, err := repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k")); err != nil || receipt.Replayed {
-					t.Errorf("the key afterwards: %+v, %v", receipt, err)
-				}
+				_, receipt, err = repo.Do(operator(), r, put{Item: "a"}, repo.WithKey("k"))
+				expectReplayed(t, "the key afterwards", receipt, err, false)
 			})
 		})
 	}
@@ -104,7 +116,7 @@ func commitFailsAsTheRoleDoes(t *testing.T, end func(tx *sql.Tx) error) {
 	})
 	_, err := repo.Write(within(t, 300*time.Millisecond), r, put{Item: "a"}, repo.WithKey("k"))
 	if !apperr.HasReason(err, apperr.OutcomeUnknown) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want the reason %v", err, apperr.OutcomeUnknown)
 	}
 }
 
@@ -188,13 +200,13 @@ func TestANewTermAfterATransactionThatDidNotEnd(t *testing.T) {
 	l.repo = r
 	l.mu.Unlock()
 	if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 1 {
-		t.Fatalf("%d items at first", n)
+		t.Fatalf("%d items at first, want 1", n)
 	}
 	MustLeave(t, path)
 	node.Set(repotest.Primary())
 	MustPut(t, r, "next")
 	if n := MustCount(t, r, "SELECT COUNT(*) FROM items"); n != 2 {
-		t.Errorf("%d items", n)
+		t.Errorf("%d items, want 2", n)
 	}
 }
 
@@ -210,20 +222,20 @@ func TestReadsAfterATransactionThatDidNotEnd(t *testing.T) {
 		MustPut(t, r, "whole")
 		items := func() int { return MustCount(t, r, "SELECT COUNT(*) FROM items") }
 		if n := items(); n != 1 {
-			t.Fatalf("%d items at first", n)
+			t.Fatalf("%d items at first, want 1", n)
 		}
 		MustLeave(t, path)
 		var readers sync.WaitGroup
 		for range 5 * sqlite.ReadConns { // the rollback needs a moment in which none of them reads
 			readers.Go(func() {
 				if n := items(); n != 1 {
-					t.Errorf("%d items on the primary", n)
+					t.Errorf("%d items on the primary, want 1", n)
 				}
 			})
 		}
 		readers.Wait()
 		if _, err := os.Stat(path + "-journal"); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("the journal: %v", err)
+			t.Errorf("the journal: got %v, want %v", err, os.ErrNotExist)
 		}
 		MustPut(t, r, "next")
 
@@ -235,7 +247,7 @@ func TestReadsAfterATransactionThatDidNotEnd(t *testing.T) {
 		mustStillWait(t, counted, "items on a replica, with the journal there")
 		repotest.MustExec(t, path, "BEGIN IMMEDIATE; ROLLBACK") // as LiteFS does
 		if n := <-counted; n != 2 {
-			t.Errorf("%d items on the replica", n)
+			t.Errorf("%d items on the replica, want 2", n)
 		}
 	})
 }

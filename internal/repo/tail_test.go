@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -70,20 +71,24 @@ func TestATailThatPanicsOnResetToo(t *testing.T) {
 	feed.Attach(good)
 	MustPut(t, c.primary, "1")
 	MustPut(t, c.primary, "2")
-	if seqs := good.seqs(); !slices.Equal(seqs, []int64{1, 2}) || len(good.resetTo()) != 0 {
-		t.Errorf("the other tail was notified of %v, and reset to %v, want %v and 0 of them", seqs, good.resetTo(),
-			[]int64{1, 2})
+	if diff := cmp.Diff([]int64{1, 2}, good.seqs()); diff != "" {
+		t.Errorf("the other tail was notified of (-want +got):\n%s", diff)
 	}
+	good.expectResets(t, 0)
 	repotest.Eventually(t, patience, "a reset is tried again by itself", func() bool { return bad.resetsTried() > 2 })
 	bad.set(false)
 	repotest.Eventually(t, patience, "it is reset", func() bool { return len(bad.resetTo()) == 1 })
-	if at := bad.resetTo()[0]; at.Seq != 2 || len(bad.seqs()) != 0 {
-		t.Errorf("reset to %v, and notified of %v before, want Seq 2 and 0 of them", at, bad.seqs())
+	if at := bad.resetTo()[0]; at.Seq != 2 {
+		t.Errorf("reset to %v, want to row 2", at)
+	}
+	if seqs := bad.seqs(); len(seqs) != 0 {
+		t.Errorf("notified of %v before, want nothing", seqs)
 	}
 	MustPut(t, c.primary, "3")
-	if seqs := bad.seqs(); !slices.Equal(seqs, []int64{3}) || len(bad.resetTo()) != 1 {
-		t.Errorf("notified of %v afterwards, and reset to %v, want %v and 1 of them", seqs, bad.resetTo(), []int64{3})
+	if diff := cmp.Diff([]int64{3}, bad.seqs()); diff != "" {
+		t.Errorf("notified afterwards of (-want +got):\n%s", diff)
 	}
+	bad.expectResets(t, 1)
 }
 
 // TestATailThatIsDetachedWhileItIsBroken is reset no more.
@@ -98,7 +103,7 @@ func TestATailThatIsDetachedWhileItIsBroken(t *testing.T) {
 	before := bad.resetsTried()
 	MustPut(t, c.primary, "3")
 	if after := bad.resetsTried(); after != before {
-		t.Errorf("%d resets, and %d a write later", before, after)
+		t.Errorf("%d resets a write later, want %d, as before", after, before)
 	}
 }
 
@@ -149,7 +154,7 @@ func TestRowsAreOfTheTermTheyAreNotifiedIn(t *testing.T) {
 	repotest.Eventually(t, patience, "the row is seen", func() bool { return len(k.seqs()) == 2 })
 	mu.Lock()
 	defer mu.Unlock()
-	if want := []string{"1 first", "2 second"}; !slices.Equal(seen, want) {
-		t.Errorf("seen %q, want %q", seen, want)
+	if diff := cmp.Diff([]string{"1 first", "2 second"}, seen); diff != "" {
+		t.Errorf("seen (-want +got):\n%s", diff)
 	}
 }

@@ -55,9 +55,11 @@ func (e *entry) End() {
 // check fails unless all terms but open ones have been ended, each once.
 func (l *ledger) check(t *testing.T, when string, open int) {
 	t.Helper()
-	if l.begun-l.ended != open || l.twice != 0 {
-		t.Errorf("%s: %d terms were begun and %d ended, %d of them twice, want %d that is not", when, l.begun, l.ended,
-			l.twice, open)
+	if got := l.begun - l.ended; got != open {
+		t.Errorf("%s: %d terms are not ended, want %d: %d were begun, and %d ended", when, got, open, l.begun, l.ended)
+	}
+	if l.twice != 0 {
+		t.Errorf("%s: %d terms were ended a second time, want 0", when, l.twice)
 	}
 }
 
@@ -79,7 +81,7 @@ func TestATermThatCannotBeginIsEnded(t *testing.T) {
 	fails := func(when string) {
 		t.Helper()
 		if err := r.BeginTerm(t.Context(), make(chan struct{})); err == nil {
-			t.Fatalf("%s: a term has begun", when)
+			t.Fatalf("%s: a term has begun, want an error", when)
 		}
 		l.check(t, when, 0)
 	}
@@ -195,7 +197,7 @@ func TestRetiringWhileATermBegins(t *testing.T) {
 	}
 	l.check(t, "retired", 1)
 	if err := db.PingContext(t.Context()); err == nil {
-		t.Error("the writing connection is open")
+		t.Error("the writing connection is open, want it closed")
 	}
 	if err := r.EndTerm(); err != nil {
 		t.Error(err)

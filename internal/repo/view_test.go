@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"blog/internal/apperr"
 	"blog/internal/repo"
 	"blog/internal/repo/repotest"
@@ -27,8 +29,8 @@ func TestViewIsOneSnapshot(t *testing.T) {
 		}
 		before := count()
 		MustPut(t, c.primary, "b")
-		if after := count(); before != 1 || after != 1 {
-			t.Errorf("saw %d and then %d items", before, after)
+		if diff := cmp.Diff([]int{1, 1}, []int{before, count()}); diff != "" {
+			t.Errorf("the items before a write and after it (-want +got):\n%s", diff)
 		}
 		return nil
 	})
@@ -36,7 +38,7 @@ func TestViewIsOneSnapshot(t *testing.T) {
 		t.Error(err)
 	}
 	if n := MustCount(t, c.replica, "SELECT COUNT(*) FROM items"); n != 2 {
-		t.Errorf("%d items afterwards", n)
+		t.Errorf("%d items afterwards, want 2", n)
 	}
 }
 
@@ -54,13 +56,11 @@ func TestForgottenForwardFails(t *testing.T) {
 				}
 				return rd.QueryRowContext(t.Context(), "INSERT INTO items (name, value) VALUES ('z', 'y') RETURNING id").Scan(&id)
 			})
-			if err == nil || apperr.From(err).Code != apperr.Internal {
-				t.Errorf("%s: %s gave %v", name, query, err)
-			}
+			expectCode(t, name+": "+query, err, apperr.Internal)
 		}
 	}
 	if n := MustCount(t, c.primary, "SELECT COUNT(*) FROM items"); n != 0 {
-		t.Errorf("%d rows were written past Apply", n)
+		t.Errorf("%d rows were written past Apply, want 0", n)
 	}
 }
 
@@ -74,10 +74,14 @@ func TestViewWithoutDatabase(t *testing.T) {
 		return rd.QueryRowContext(t.Context(), "SELECT 1").Scan(&n)
 	})
 	if !apperr.HasReason(err, apperr.NoDatabase) {
-		t.Errorf("got %v", err)
+		t.Errorf("got %v, want the reason %v", err, apperr.NoDatabase)
 	}
-	if list, err := filepath.Glob(path + "*"); err != nil || len(list) != 0 {
-		t.Errorf("a reader has made %v, %v", list, err)
+	list, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != 0 {
+		t.Errorf("a reader has made %q, want no file", list)
 	}
 }
 
@@ -109,11 +113,11 @@ func TestSlowReaderDoesNotBlockForEver(t *testing.T) {
 	}()
 	<-reading
 	if _, err := repo.Write(operator(), p.a, put{Item: "2"}); err != nil {
-		t.Errorf("the write: %v", err)
+		t.Errorf("the write: got %v, want no error", err)
 	}
 	close(written)
 	if err := <-done; !apperr.HasReason(err, apperr.Interrupted) {
-		t.Errorf("the reader was told %v", err)
+		t.Errorf("the reader was told %v, want the reason %v", err, apperr.Interrupted)
 	}
 }
 
@@ -157,9 +161,7 @@ func TestViewEndsItsQueries(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			err := c.primary.View(ctx, func(rd repo.Reader) error { return read(ctx, rd) })
-			if e := apperr.From(err); e.Code != apperr.Unavailable || e.Reason != apperr.Interrupted {
-				t.Errorf("got %v", err)
-			}
+			expectReason(t, "a read that was ended", err, apperr.Unavailable, apperr.Interrupted)
 		})
 	}
 }
@@ -184,11 +186,13 @@ func TestViewWaitsForARollback(t *testing.T) {
 		go func() {
 			got <- r.View(t.Context(), func(rd repo.Reader) error {
 				var n int
-				err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n)
-				if err == nil && n != 1 {
-					t.Errorf("%d items", n)
+				if err := rd.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM items").Scan(&n); err != nil {
+					return err
 				}
-				return err
+				if n != 1 {
+					t.Errorf("%d items, want 1", n)
+				}
+				return nil
 			})
 		}()
 		time.Sleep(time.Second) // it has tried many times

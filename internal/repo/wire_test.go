@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/apperr"
 	"blog/internal/repo"
@@ -30,8 +33,11 @@ func bearer(tb testing.TB, secret string) string {
 	defer tr.Close()
 	_ = repo.Send(tb.Context(), tr, s.URL, repo.PathSuper,
 		&repo.Call{Name: "x", Key: "k", Body: []byte("{}"), Deadline: time.Now().Add(time.Second)})
-	if secret != "" && strings.Contains(got, secret) {
-		tb.Error("the secret itself travels")
+	if secret == "" {
+		return got
+	}
+	if strings.Contains(got, secret) {
+		tb.Errorf("got the header %q, want it without the secret", got)
 	}
 	return got
 }
@@ -117,8 +123,9 @@ func TestStrictWireForm(t *testing.T) {
 				raw = nil
 			}
 			status, e := post(t, c.server.URL+repo.PathSuper, auth, raw)
-			if e.Code != x.code || e.Reason != x.reason || status != x.code.Status() {
-				t.Errorf("%d %v, want %s %s", status, &e, x.code, x.reason)
+			expectReason(t, "the answer", &e, x.code, x.reason)
+			if want := x.code.Status(); status != want {
+				t.Errorf("got status %d, want %d", status, want)
 			}
 		})
 	}
@@ -126,7 +133,7 @@ func TestStrictWireForm(t *testing.T) {
 		t.Errorf("%d rows of refused calls, want 0", n)
 	}
 	if status, e := post(t, c.server.URL+repo.PathSuper, auth, envelope("", "")); status != http.StatusOK {
-		t.Errorf("the envelope as it should be: %d %v", status, &e)
+		t.Errorf("the envelope as it should be: got %d %v, want %d", status, &e, http.StatusOK)
 	}
 }
 
@@ -143,7 +150,7 @@ func TestLateCallsRunUpToTwoSeconds(t *testing.T) {
 		return repo.Send(t.Context(), tr, c.server.URL, repo.PathSuper, call)
 	}
 	if err := send("a", late(time.Second)); err != nil {
-		t.Errorf("1 s late: %v", err)
+		t.Errorf("1 s late: got %v, want no error", err)
 	}
 	if err := send("b", late(3*time.Second)); !apperr.HasReason(err, apperr.Expired) {
 		t.Errorf("3 s late: %v, want the reason %v", err, apperr.Expired)
@@ -156,10 +163,11 @@ func TestWrongOrNoSecret(t *testing.T) {
 	for _, path := range []string{repo.PathSuper, repo.PathCall} {
 		for _, auth := range []string{"", "Bearer", "Bearer " + repotest.Secret, good + "0", good[:len(good)-1],
 			bearer(t, "another")} {
-			if status, e := post(t, c.server.URL+path, auth, envelope("", "")); status != http.StatusUnauthorized ||
-				e.Reason != apperr.BadSecret {
-				t.Errorf("%q: %d %v, want %d and Reason %v", auth, status, &e, http.StatusUnauthorized, apperr.BadSecret)
+			status, e := post(t, c.server.URL+path, auth, envelope("", ""))
+			if status != http.StatusUnauthorized {
+				t.Errorf("%q: got status %d, want %d", auth, status, http.StatusUnauthorized)
 			}
+			expectReason(t, fmt.Sprintf("%q", auth), &e, apperr.Unauthorized, apperr.BadSecret)
 		}
 	}
 	if n := strings.Count(c.log.String(), "without the cluster's secret"); n != 1 {
@@ -186,9 +194,7 @@ func TestForwarderWithAnotherSecret(t *testing.T) {
 	stranger := repotest.MustOpen(t, o)
 	_, err := repo.Write(operator(), stranger, put{Item: "a"})
 	// Not Unauthorized: the person at the page is signed in.
-	if !apperr.HasReason(err, apperr.BadSecret) || apperr.From(err).Code != apperr.Unavailable {
-		t.Errorf("got %v, want %v and the reason %s", err, apperr.Unavailable, apperr.BadSecret)
-	}
+	expectReason(t, "a stranger", err, apperr.Unavailable, apperr.BadSecret)
 }
 
 func TestRequestIDAndActorTravel(t *testing.T) {
@@ -202,14 +208,18 @@ func TestRequestIDAndActorTravel(t *testing.T) {
 	})
 	ctx := repo.WithRequestID(repo.As(t.Context(), repo.Actor{Name: "user:7", Session: "s1"}), "req-1")
 	res, err := repo.Write(ctx, c.replica, put{Item: "a"})
-	if err != nil || res.By != "user:7" {
-		t.Fatalf("got %+v, %v, want no error and By %q", res, err, "user:7")
+	if err != nil {
+		t.Fatal(err)
 	}
-	var line struct {
+	if want := "user:7"; res.By != want {
+		t.Fatalf("got By %q, want %q", res.By, want)
+	}
+	type entry struct {
 		Msg, Command, Actor, Key, Role string
 		RequestID                      string `json:"request_id"`
 		Seq                            int64
 	}
+	var line entry
 	for text := range strings.Lines(c.log.String()) {
 		if strings.Contains(text, `"msg":"write"`) {
 			if err = json.Unmarshal([]byte(text), &line); err != nil {
@@ -217,20 +227,23 @@ func TestRequestIDAndActorTravel(t *testing.T) {
 			}
 		}
 	}
-	if line.RequestID != "req-1" || line.Actor != "user:7" || line.Command != "items.put" || line.Seq != 1 ||
-		line.Key == "" || line.Role != "primary" {
-		t.Errorf("the primary's line: %+v, want RequestID %q, Actor %q, Command %q, Seq 1, Key not empty and Role %q", line,
-			"req-1", "user:7", "items.put", "primary")
+	want := entry{
+		Msg: "write", Command: "items.put", Actor: "user:7", Key: line.Key, Role: "primary", RequestID: "req-1", Seq: 1,
+	}
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Errorf("the primary's line (-want +got):\n%s", diff)
+	}
+	if line.Key == "" {
+		t.Errorf("the primary's line: got %+v, want a key", line)
 	}
 	_, err = repo.Write(repo.As(t.Context(), repo.Actor{Name: "user:7", Session: "ended"}), c.replica, put{Item: "a"})
-	if apperr.From(err).Code != apperr.Unauthorized {
-		t.Errorf("an ended session: %v", err)
-	}
+	expectCode(t, "an ended session", err, apperr.Unauthorized)
 	// A retry after signing in again is the same request.
 	first := repo.MustWrite(ctx, c.replica, put{Item: "b"}, repo.WithKey("k"))
 	again, receipt, err := repo.Do(repo.As(t.Context(), repo.Actor{Name: "user:7", Session: "s2"}), c.replica,
 		put{Item: "b"}, repo.WithKey("k"))
-	if err != nil || again != first || !receipt.Replayed {
-		t.Errorf("got %+v %+v %v, want no error, %+v and Replayed true", again, receipt, err, first)
+	expectReplayed(t, "signed in again", receipt, err, true)
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("signed in again (-want +got):\n%s", diff)
 	}
 }

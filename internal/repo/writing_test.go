@@ -42,12 +42,20 @@ func TestCommitsFail(t *testing.T) {
 		if c.hangs {
 			w.Pending = start
 		}
-		err := w.Failure(start.Add(c.after), c.limit)
-		if (err != nil) != (c.want != "") || (err != nil && !strings.HasPrefix(err.Error(), c.want)) {
-			t.Errorf("%+v: %v, want %q", c, err, c.want)
+		err, got := w.Failure(start.Add(c.after), c.limit), ""
+		if err != nil {
+			got = err.Error()
 		}
-		if hangs := w.Hangs(start.Add(c.after), c.limit); hangs != (c.hangs && c.want != "") {
-			t.Errorf("%+v: a step hangs: %t, want %t", c, hangs, !hangs)
+		fails := c.want != ""
+		if failed := err != nil; failed != fails {
+			t.Errorf("%+v: got the failure %v, want one: %t", c, err, fails)
+		}
+		if !strings.HasPrefix(got, c.want) {
+			t.Errorf("%+v: got the failure %q, want %q at its beginning", c, got, c.want)
+		}
+		want := c.hangs && fails
+		if hangs := w.Hangs(start.Add(c.after), c.limit); hangs != want {
+			t.Errorf("%+v: a step hangs: %t, want %t", c, hangs, want)
 		}
 	}
 }
@@ -57,8 +65,11 @@ func TestCommitsFail(t *testing.T) {
 func TestWhatIsSeenOfCommits(t *testing.T) {
 	p := MustPair(t)
 	was := p.a.Writing()
-	if was.State != repo.WriteFit || was.Seen.IsZero() {
-		t.Errorf("before the first write: %+v, want State %v and a time", was, repo.WriteFit)
+	if was.State != repo.WriteFit {
+		t.Errorf("before the first write: got state %s, want %s", was.State, repo.WriteFit)
+	}
+	if was.Seen.IsZero() {
+		t.Errorf("before the first write: got %+v, want a time", was)
 	}
 	fails := func(code sqlite3.ErrNo, with func()) func(tx *sql.Tx) error {
 		return func(tx *sql.Tx) error {
@@ -95,14 +106,18 @@ func TestWhatIsSeenOfCommits(t *testing.T) {
 			t.Error(err)
 		}
 		w := p.a.Writing()
-		if w.State != step.state || w.Failed != step.failed || w.Seen.Before(was.Seen) {
-			t.Errorf("step %d: %+v, want %s and %d", i, w, step.state, step.failed)
+		expectWriting(t, i, w, step.state, step.failed)
+		if w.Seen.Before(was.Seen) {
+			t.Errorf("step %d: seen at %s, want it not before %s", i, w.Seen, was.Seen)
 		}
-		if bad := step.state == repo.WriteFailing || step.state == repo.WriteDiskFull; bad != (w.Err != nil) {
-			t.Errorf("step %d: its error is %v", i, w.Err)
+		bad := step.state == repo.WriteFailing || step.state == repo.WriteDiskFull
+		if failed := w.Err != nil; failed != bad {
+			t.Errorf("step %d: got the error %v, want one: %t", i, w.Err, bad)
 		}
-		if w.Failed > 1 && !w.Since.Equal(since) {
-			t.Errorf("step %d: they fail since %s, and did since %s", i, w.Since, since)
+		if w.Failed > 1 {
+			if !w.Since.Equal(since) {
+				t.Errorf("step %d: they fail since %s, want since %s, as before", i, w.Since, since)
+			}
 		}
 		was, since = w, w.Since
 	}
@@ -118,6 +133,17 @@ func TestWhatIsSeenOfCommits(t *testing.T) {
 	MustPut(t, p.a, "in a new term")
 }
 
+// expectWriting compares what is seen after a step with a state and with how many commits have failed.
+func expectWriting(t *testing.T, step int, w repo.Writing, state repo.WriteState, failed int) {
+	t.Helper()
+	if w.State != state {
+		t.Errorf("step %d: got state %s, want %s: %+v", step, w.State, state, w)
+	}
+	if w.Failed != failed {
+		t.Errorf("step %d: got %d that have failed, want %d: %+v", step, w.Failed, failed, w)
+	}
+}
+
 // TestBatchInWhichNothingCouldBeWritten: it counts as a COMMIT that has failed, and a batch that had nothing to write
 // says nothing. The transaction begins each time, and SQLite refuses its first statement that writes.
 func TestBatchInWhichNothingCouldBeWritten(t *testing.T) {
@@ -125,7 +151,7 @@ func TestBatchInWhichNothingCouldBeWritten(t *testing.T) {
 	call := func(name, body string) func(key string) error {
 		return func(key string) error {
 			if _, err := p.a.Super(operator(), name, key, []byte(body)); err == nil {
-				return errors.New("it was carried out")
+				return errors.New("it was carried out, want an error")
 			}
 			return nil
 		}
@@ -149,13 +175,11 @@ func TestBatchInWhichNothingCouldBeWritten(t *testing.T) {
 		{unwritten, repo.WriteFailing, 1},
 	} {
 		if err := step.do(fmt.Sprint("k", i)); err != nil {
-			t.Errorf("step %d: %v", i, err)
+			t.Errorf("step %d: got %v, want no error", i, err)
 		}
 		if err := p.a.Canary(t.Context()); err != nil { // it can begin a transaction
 			t.Error(err)
 		}
-		if w := p.a.Writing(); w.State != step.state || w.Failed != step.failed {
-			t.Errorf("step %d: %+v, want %s and %d", i, w, step.state, step.failed)
-		}
+		expectWriting(t, i, p.a.Writing(), step.state, step.failed)
 	}
 }

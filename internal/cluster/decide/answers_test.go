@@ -12,24 +12,18 @@ import (
 
 // TestWhatAnAnswerNeeds in each state.
 func TestWhatAnAnswerNeeds(t *testing.T) {
-	wantAnswer := func(t *testing.T, p *primary, number uint64, want repo.Assurance) {
-		t.Helper()
-		if got := p.answer(number); got != want {
-			t.Errorf("answer %d rests on %q, want %q", number, got, want)
-		}
-	}
 	// needsStandby checks a standby S that is needed, whose answers rest on want.
 	needsStandby := func(t *testing.T, p *primary, want repo.Assurance) {
 		t.Helper()
 		p.deaf = true
 		write := p.want(row(6), true)
-		wantAnswer(t, p, write, "")
+		p.wantAnswer(write, "")
 		for _, other := range []repo.Cursor{otherRow(6), otherRow(7), row(5)} {
 			p.report("S", decide.Report{Cursor: other})
 		}
-		wantAnswer(t, p, write, "")
+		p.wantAnswer(write, "")
 		p.report("S", decide.Report{Cursor: row(6)})
-		wantAnswer(t, p, write, want)
+		p.wantAnswer(write, want)
 
 		number := p.s.NextHeartbeat("S", p.at, time.Time{}).Number
 		p.report("S", decide.Report{Cursor: row(6), Echo: number})
@@ -40,12 +34,12 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 		}
 		p.report("S", decide.Report{Cursor: row(6), Echo: number})
 		p.report("S", decide.Report{Cursor: row(6), Echo: 1 << 40})
-		wantAnswer(t, p, refusal, "")
+		p.wantAnswer(refusal, "")
 		number = p.s.NextHeartbeat("S", p.at, time.Time{}).Number
 		p.report("S", decide.Report{Cursor: otherRow(6), Echo: number})
-		wantAnswer(t, p, refusal, "")
+		p.wantAnswer(refusal, "")
 		p.report("S", decide.Report{Cursor: row(6), Echo: number})
-		wantAnswer(t, p, refusal, want)
+		p.wantAnswer(refusal, want)
 		p.hearts = nil
 		p.want(row(6), false)
 		p.want(row(6), false)
@@ -55,11 +49,11 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 
 		replay := p.want(row(6), false) // of the release before: no echo
 		p.report("S", decide.Report{Cursor: row(6)})
-		wantAnswer(t, p, replay, "")
+		p.wantAnswer(replay, "")
 		p.deaf = false
 		p.answerCall()
 		p.pass(time.Second, map[string]int64{"S": 6})
-		wantAnswer(t, p, replay, want)
+		p.wantAnswer(replay, want)
 	}
 	table(t, "state", map[string]func(t *testing.T){
 		"two": func(t *testing.T) {
@@ -81,29 +75,29 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 			write := p.want(row(6), true)
 			p.answerCall()
 			p.report("S", decide.Report{Cursor: row(4)})
-			wantAnswer(t, p, write, "")
+			p.wantAnswer(write, "")
 			p.report("S", decide.Report{Cursor: row(6)})
-			wantAnswer(t, p, write, repo.Alone) // the set is still P's
+			p.wantAnswer(write, repo.Alone) // the set is still P's
 		},
 		"alone": func(t *testing.T) {
 			t.Helper()
 			p := MustPrimary(t, usual(), 5)
 			p.deaf = true
 			write, refusal := p.want(row(6), true), p.want(row(6), false)
-			wantAnswer(t, p, write, "")
-			wantAnswer(t, p, refusal, "")
+			p.wantAnswer(write, "")
+			p.wantAnswer(refusal, "")
 			p.deaf = false
 			p.answerCall()
 			p.pass(time.Second, nil)
-			wantAnswer(t, p, write, repo.Alone)
-			wantAnswer(t, p, refusal, repo.Alone)
+			p.wantAnswer(write, repo.Alone)
+			p.wantAnswer(refusal, repo.Alone)
 
 			strict := usual()
 			strict.Policy = decide.Strict
 			p = MustPrimary(t, strict, 5)
 			write = p.want(row(6), true)
 			p.pass(20*time.Second, nil)
-			wantAnswer(t, p, write, "")
+			p.wantAnswer(write, "")
 		},
 		"doubt": func(t *testing.T) {
 			t.Helper()
@@ -113,14 +107,14 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 			p.answerNothing()
 			p.report("S", decide.Report{Cursor: row(5), Leaving: true})
 			if !p.until(isWrite) {
-				t.Fatal("P does not remove S")
+				t.Fatal("P writes no set, want one without S")
 			}
 			p.answerNothing()
 			write := p.want(row(6), true)
 			p.pass(3*time.Second, nil)
-			wantAnswer(t, p, write, "")
+			p.wantAnswer(write, "")
 			p.report("S", decide.Report{Cursor: row(6), Leaving: true})
-			wantAnswer(t, p, write, repo.Two)
+			p.wantAnswer(write, repo.Two)
 
 			p = MustPrimary(t, usual(), 5) // S may have come in
 			p.on(decide.RowsRead{Rows: []repo.Cursor{row(6)}, Epoch: 1})
@@ -130,18 +124,18 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 			before := p.asked
 			p.pass(1200*time.Millisecond, map[string]int64{"S": 5})
 			if p.asked == before {
-				t.Fatal("Consul has not confirmed the lease since the write")
+				t.Fatal("Consul has not been asked since the write, want the lease confirmed")
 			}
 			p.deaf = true
 			p.report("S", decide.Report{Cursor: row(6)})
 			if !p.until(isWrite) {
-				t.Fatal("P does not add S")
+				t.Fatal("P writes no set, want one with S")
 			}
 			p.answerNothing()
 			p.pass(decide.TickEvery, nil)
-			wantAnswer(t, p, write, "")
+			p.wantAnswer(write, "")
 			p.report("S", decide.Report{Cursor: row(7)})
-			wantAnswer(t, p, write, repo.Alone)
+			p.wantAnswer(write, repo.Alone)
 		},
 		"unsure": func(t *testing.T) {
 			t.Helper()
@@ -153,16 +147,16 @@ func TestWhatAnAnswerNeeds(t *testing.T) {
 			p.at += time.Hour
 			number := p.s.NextHeartbeat("S", p.at, time.Time{}).Number
 			p.report("S", decide.Report{Cursor: row(6), Echo: number})
-			wantAnswer(t, p, refusal, "")
-			wantAnswer(t, p, write, "")
+			p.wantAnswer(refusal, "")
+			p.wantAnswer(write, "")
 			if _, may := p.s.MayAcknowledge(); may {
-				t.Error("it may acknowledge")
+				t.Error("it may acknowledge, want it not to")
 			}
 			p.deaf = false
 			p.answerCall()
 			p.pass(time.Second, map[string]int64{"S": 6})
-			wantAnswer(t, p, refusal, repo.Two)
-			wantAnswer(t, p, write, repo.Two)
+			p.wantAnswer(refusal, repo.Two)
+			p.wantAnswer(write, repo.Two)
 		},
 	})
 }

@@ -2,9 +2,10 @@ package decide_test
 
 import (
 	"errors"
-	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/cluster/decide"
 	"blog/internal/litefs"
@@ -22,11 +23,12 @@ func TestWhenATermBegins(t *testing.T) {
 	refused := func(t *testing.T, err error, want *litefs.Giving) {
 		t.Helper()
 		var r *decide.RefusedError
-		switch {
-		case !errors.As(err, &r):
+		if !errors.As(err, &r) {
 			t.Errorf("got %v, want a refusal", err)
-		case want == nil && r.GiveUp != nil, want != nil && (r.GiveUp == nil || *r.GiveUp != *want):
-			t.Errorf("the lease is given up with %+v, want %+v", r.GiveUp, want)
+			return
+		}
+		if diff := cmp.Diff(want, r.GiveUp); diff != "" {
+			t.Errorf("the lease is given up with (-want +got):\n%s", diff)
 		}
 	}
 	begins := func(t *testing.T, set litefs.SyncSet, c decide.Copy, positions ...repo.Cursor) {
@@ -35,13 +37,13 @@ func TestWhenATermBegins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var want []string
+		want := next
+		want.Term, want.Index, want.Members, want.Positions = "1", set.Index, set.Members, nil
 		for _, p := range positions {
-			want = append(want, p.String())
+			want.Positions = append(want.Positions, p.String())
 		}
-		if next.Term != "1" || next.Index != set.Index || !slices.Equal(next.Members, set.Members) ||
-			!slices.Equal(next.Positions, want) {
-			t.Errorf("%+v, want the same members with the positions %v", next, want)
+		if diff := cmp.Diff(want, next); diff != "" {
+			t.Errorf("the set is opened with (-want +got):\n%s", diff)
 		}
 	}
 	lacking := func(p string) *litefs.Giving { return &litefs.Giving{Term: "1", Lacking: p} }
@@ -97,13 +99,29 @@ func TestWhenATermBegins(t *testing.T) {
 			p := MustPrimary(t, usual(), 5)
 			p.on(decide.TermEnded{Term: p.s.Term()})
 			from, effects, err := p.s.Elected(standing(litefs.SyncSet{Members: members("P", "S"), Index: 5}))
-			if err != nil || !slices.Equal(from.Members, members("P")) || from.Index != 5 || len(effects) != 1 {
-				t.Errorf("%+v, %v, %v, want the set of P alone in the place of index 5", from, effects, err)
+			if err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(members("P"), from.Members); diff != "" {
+				t.Errorf("the members are (-want +got):\n%s", diff)
+			}
+			if from.Index != 5 { // in the place of Consul's
+				t.Errorf("the index is %d, want 5", from.Index)
+			}
+			if len(effects) != 1 {
+				t.Errorf("it is followed by %v, want one effect", effects)
 			}
 			now := standing(litefs.SyncSet{Members: members("P", "S"), Index: 5})
 			now.Term = "2"
-			if from, effects, err = p.s.Elected(now); err != nil || len(from.Members) != 2 || len(effects) != 0 {
-				t.Errorf("under another lease: %+v, %v, %v, want Consul's", from, effects, err)
+			from, effects, err = p.s.Elected(now)
+			if err != nil {
+				t.Errorf("under another lease: got %v, want no error", err)
+			}
+			if n := len(from.Members); n != 2 {
+				t.Errorf("under another lease: the members are %v, want Consul's 2", from.Members)
+			}
+			if len(effects) != 0 {
+				t.Errorf("under another lease: it is followed by %v, want nothing", effects)
 			}
 		},
 		"this node had a term under the same lease, and got no answer when it wrote the set again": func(t *testing.T) {
@@ -116,8 +134,17 @@ func TestWhenATermBegins(t *testing.T) {
 			written := p.set
 			written.Index, written.Required = p.set.Index+1, row(5).String()
 			from, effects, err := p.s.Elected(standing(written))
-			if err != nil || from.Index != written.Index || from.Required != written.Required || len(effects) != 0 {
-				t.Errorf("%+v, %v, %v, want Consul's", from, effects, err)
+			if err != nil {
+				t.Error(err)
+			}
+			if from.Index != written.Index {
+				t.Errorf("the index is %d, want Consul's, %d", from.Index, written.Index)
+			}
+			if from.Required != written.Required {
+				t.Errorf("the set requires %q, want what Consul's does, %q", from.Required, written.Required)
+			}
+			if len(effects) != 0 {
+				t.Errorf("it is followed by %v, want nothing", effects)
 			}
 		},
 		"this process was stopped while Consul wrote the set": func(t *testing.T) {
@@ -129,14 +156,13 @@ func TestWhenATermBegins(t *testing.T) {
 			p.on(begun)
 			write := p.want(row(6), true)
 			p.connect("S", 6)
-			if _, may := p.s.MayAcknowledge(); may || p.answer(write) != "" {
-				t.Errorf("it may acknowledge: %t, and an answer rests on %q, want false and none", may, p.answer(write))
+			if _, may := p.s.MayAcknowledge(); may {
+				t.Error("it may acknowledge, want it not to")
 			}
+			p.wantAnswer(write, "")
 			p.deaf = false
-			p.answerCall()
-			if got := p.answer(write); got != repo.Two {
-				t.Errorf("once Consul has said that the lease is held the answer rests on %q, want %q", got, repo.Two)
-			}
+			p.answerCall() // the lease is held
+			p.wantAnswer(write, repo.Two)
 		},
 		"Consul has written the set": func(t *testing.T) {
 			t.Helper()
@@ -145,7 +171,7 @@ func TestWhenATermBegins(t *testing.T) {
 			write := p.want(row(6), true)
 			p.begin(6)
 			if p.s.Term() == first {
-				t.Error("the first term goes on")
+				t.Error("the first term goes on, want another")
 			}
 			p.report("S", decide.Report{Cursor: row(6)})
 			if got := p.answer(write); got != "" {

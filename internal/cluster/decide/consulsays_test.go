@@ -1,9 +1,10 @@
 package decide_test
 
 import (
-	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"blog/internal/cluster/decide"
 	"blog/internal/litefs"
@@ -14,7 +15,7 @@ import (
 func (p *primary) says(now litefs.Standing) {
 	p.t.Helper()
 	if !p.until(func(e decide.Effect) bool { _, is := e.(decide.ReadStanding); return is }) {
-		p.t.Fatal("P asks nothing")
+		p.t.Fatal("P asks nothing, want a question")
 	}
 	p.call = nil
 	p.on(decide.StandingRead{Term: p.s.Term(), Standing: now})
@@ -34,7 +35,7 @@ func TestWhatConsulSays(t *testing.T) {
 		p.deaf = true
 		p.report("S", decide.Report{Cursor: row(5), Leaving: true})
 		if !p.until(isWrite) {
-			t.Fatal("P does not remove S")
+			t.Fatal("P writes no set, want one without S")
 		}
 		p.answerNothing()
 		return p
@@ -42,8 +43,15 @@ func TestWhatConsulSays(t *testing.T) {
 	wantWrite := func(t *testing.T, p *primary, index uint64, ids ...string) {
 		t.Helper()
 		w, is := p.call.(decide.WriteSet)
-		if !is || w.Change.Index != index || !slices.Equal(w.Change.Members, members(ids...)) {
-			t.Errorf("P asks for %+v, want %v at index %d", p.call, ids, index)
+		if !is {
+			t.Errorf("P asks for %+v, want a set of %v at index %d", p.call, ids, index)
+			return
+		}
+		if w.Change.Index != index {
+			t.Errorf("P writes at the index %d, want %d", w.Change.Index, index)
+		}
+		if diff := cmp.Diff(members(ids...), w.Change.Members); diff != "" {
+			t.Errorf("P writes a set of (-want +got):\n%s", diff)
 		}
 	}
 	table(t, "Consul says", map[string]func(t *testing.T){
@@ -71,8 +79,9 @@ func TestWhatConsulSays(t *testing.T) {
 			p.says(held(8, "P"))
 			p.deaf = false
 			p.pass(time.Second, nil)
-			if got := p.answer(write); got != repo.Alone || len(p.written) != 0 {
-				t.Errorf("the answer rests on %q, and P has written %v, want %q and 0 of them", got, p.written, repo.Alone)
+			p.wantAnswer(write, repo.Alone)
+			if len(p.written) != 0 {
+				t.Errorf("P has written %v, want nothing", p.written)
 			}
 		},
 		"that the set is as before a change without an answer": func(t *testing.T) {
@@ -92,17 +101,17 @@ func TestWhatConsulSays(t *testing.T) {
 				p.says(now)
 				wantWrite(t, p, now.Set.Index, "P")
 				p.pass(time.Second, nil)
-				if p.answer(write) != "" || p.answer(refusal) != "" {
-					t.Errorf("answers rest on %q and %q while Consul has %v, want none and none", p.answer(write), p.answer(refusal),
-						now.Set)
+				for _, number := range []uint64{write, refusal} {
+					if got := p.answer(number); got != "" {
+						t.Errorf("while Consul has %v an answer rests on %q, want none", now.Set, got)
+					}
 				}
 				p.set = *now.Set
 				p.deaf = false
 				p.answerCall()
 				p.pass(time.Second, nil)
-				if p.answer(write) != repo.Alone || p.answer(refusal) != repo.Alone {
-					t.Errorf("answers rest on %q and %q, want %q and %q", p.answer(write), p.answer(refusal), repo.Alone, repo.Alone)
-				}
+				p.wantAnswer(write, repo.Alone)
+				p.wantAnswer(refusal, repo.Alone)
 			}
 			p := MustPrimary(t, usual(), 5) // what waits since the set is being written needs another answer
 			p.until(isQuestion)
@@ -151,17 +160,22 @@ func TestWhatConsulSays(t *testing.T) {
 			} {
 				p := MustPrimary(t, usual(), 5, "S")
 				p.connect("S", 5)
-				if lease, may := p.s.MayAcknowledge(); lease != "1" || !may {
-					t.Errorf("the term of lease %q may acknowledge: %t, want %q and true", lease, may, "1")
+				lease, may := p.s.MayAcknowledge()
+				if lease != "1" {
+					t.Errorf("the lease is %q, want %q", lease, "1")
+				}
+				if !may {
+					t.Error("it may not acknowledge, want that it may")
 				}
 				p.says(now)
-				if _, may := p.s.MayAcknowledge(); may {
-					t.Error("it may acknowledge")
+				if _, may = p.s.MayAcknowledge(); may {
+					t.Error("it may acknowledge, want it not to")
 				}
 				write := p.want(row(6), true)
 				p.report("S", decide.Report{Cursor: row(6)})
-				if got := p.answer(write); got != "" || p.gaveUp != 0 {
-					t.Errorf("an answer rests on %q, and the lease is given up %d times, want none and 0", got, p.gaveUp)
+				p.wantAnswer(write, "")
+				if p.gaveUp != 0 {
+					t.Errorf("the lease is given up %d times, want 0", p.gaveUp)
 				}
 			}
 		},
@@ -172,7 +186,7 @@ func TestWhatConsulSays(t *testing.T) {
 			p.deaf = false
 			p.says(held(9, "S"))
 			if _, is := p.call.(decide.GiveUpLease); !is {
-				t.Errorf("P asks for %+v", p.call)
+				t.Errorf("P asks for %+v, want to give up its lease", p.call)
 			}
 		},
 		"nothing": func(t *testing.T) {
@@ -183,12 +197,13 @@ func TestWhatConsulSays(t *testing.T) {
 			for range 3 {
 				p.answerNothing()
 				if p.call != nil {
-					t.Error("P asks again at once")
+					t.Errorf("P asks for %+v at once, want nothing", p.call)
 				}
 				p.pass(decide.TickEvery, nil)
-				if !isQuestion(p.call) || p.answer(write) != "" {
-					t.Errorf("P asks for %+v, and an answer rests on %q", p.call, p.answer(write))
+				if !isQuestion(p.call) {
+					t.Errorf("P asks for %+v, want a question", p.call)
 				}
+				p.wantAnswer(write, "")
 			}
 		},
 		"something that it was asked before this process was stopped": func(t *testing.T) {
@@ -229,13 +244,15 @@ func TestOneQuestionIsEnough(t *testing.T) {
 		}
 		before := p.asked
 		number := p.want(row(6), write)
-		if got := p.answer(number); got != repo.Alone || p.asked != before+1 {
-			t.Errorf("write %t: the answer rests on %q, and Consul is asked %d times, want %q and once", write, got,
-				p.asked-before, repo.Alone)
+		if got := p.answer(number); got != repo.Alone {
+			t.Errorf("write %t: the answer rests on %q, want on %q", write, got, repo.Alone)
+		}
+		if n := p.asked - before; n != 1 {
+			t.Errorf("write %t: Consul is asked %d times, want once", write, n)
 		}
 		p.pass(5*decide.TickEvery, nil)
-		if p.asked != before+1 {
-			t.Errorf("write %t: Consul is asked %d times although nothing waits", write, p.asked-before)
+		if n := p.asked - before; n != 1 {
+			t.Errorf("write %t: Consul is asked %d times although nothing waits, want once", write, n)
 		}
 	}
 }
@@ -284,7 +301,7 @@ func TestWhatASetRequires(t *testing.T) {
 			p.report("out", decide.Report{Cursor: row(c.newest), Leaving: true})
 			p.on(decide.StandingRead{Term: p.s.Term(), Standing: litefs.Standing{Primary: true, Term: "1", Set: &p.set}})
 			if !p.until(isWrite) {
-				t.Fatal("P writes no set")
+				t.Fatal("P writes no set, want one")
 			}
 			got, want := p.call.(decide.WriteSet).Change.Required, ""
 			if c.want > 0 {

@@ -34,16 +34,16 @@ func mustHaveRows(t *testing.T, title string, tested []string) {
 		}
 	}
 	if len(rows) == 0 {
-		t.Fatalf("DESIGN.md has no table %q", title)
+		t.Fatalf("DESIGN.md has no table %q, want one", title)
 	}
 	for _, row := range rows {
 		if !slices.Contains(tested, row) {
-			t.Errorf("no test for the row %q of the table %q", row, title)
+			t.Errorf("got no test for the row %q of the table %q, want one", row, title)
 		}
 	}
 	for _, name := range tested {
 		if !slices.Contains(rows, name) {
-			t.Errorf("the table %q has no row %q", title, name)
+			t.Errorf("the table %q has no row %q, want one for each test", title, name)
 		}
 	}
 }

@@ -90,8 +90,11 @@ func TestPosition(t *testing.T) {
 			_, is := e.(decide.ReadPosition)
 			reads = reads || is
 		}
-		if got := s.Position(); got != c.want || reads != c.reads {
-			t.Errorf("%s: row %d, read again %t; want row %d, %t", name, got.Seq, reads, c.want.Seq, c.reads)
+		if got := s.Position(); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+		if reads != c.reads {
+			t.Errorf("%s: read again %t, want %t", name, reads, c.reads)
 		}
 	}
 }
@@ -102,12 +105,12 @@ func TestAnUplinkEndsWhenATermBegins(t *testing.T) {
 	p.on(decide.TermEnded{Term: p.s.Term()})
 	p.on(decide.Dialed{})
 	if _, ok := p.s.NextReport(true, time.Time{}, ""); !ok {
-		t.Error("an uplink that came up after the term is to end")
+		t.Error("an uplink that came up after the term is to end, want it to go on")
 	}
 	p.begin(5)
 	p.on(decide.TermEnded{Term: p.s.Term()})
 	if _, ok := p.s.NextReport(true, time.Time{}, ""); ok {
-		t.Error("an uplink from before a term goes on")
+		t.Error("an uplink from before a term goes on, want it to end")
 	}
 }
 
@@ -143,7 +146,7 @@ func TestReportsThatAreDue(t *testing.T) {
 		for _, effect := range s.On(begins, e) {
 			if _, is := effect.(decide.SendReport); is {
 				if _, ok := s.NextReport(false, time.Time{}, ""); !ok {
-					t.Fatal("the uplink is to end")
+					t.Fatal("the uplink is to end, want it to go on")
 				}
 				return true
 			}
@@ -185,7 +188,7 @@ func TestAnAnswerOfATermThatIsOver(t *testing.T) {
 			refused = refused || isRefusal(e)
 		}
 		if !refused {
-			t.Errorf("%s: the answer goes on waiting", name)
+			t.Errorf("%s: the answer goes on waiting, want it refused", name)
 		}
 	}
 }
@@ -206,15 +209,18 @@ func TestWhatConsulSaysToATermThatIsOver(t *testing.T) {
 		p.deaf = true
 		write := p.want(row(6), true)
 		if !isQuestion(p.call) {
-			t.Fatalf("%s: P asks for %+v", name, p.call)
+			t.Fatalf("%s: P asks for %+v, want a question", name, p.call)
 		}
 		before := p.call
 		p.call = nil
 		p.on(stale)
 		p.on(decide.TermEnded{Term: 1})
 		p.pass(decide.TickEvery, nil)
-		if got := p.answer(write); got != "" || p.call != nil {
-			t.Errorf("%s: an answer rests on %q, and P asks for %+v, want none and nil", name, got, p.call)
+		if got := p.answer(write); got != "" {
+			t.Errorf("%s: an answer rests on %q, want none", name, got)
+		}
+		if p.call != nil {
+			t.Errorf("%s: P asks for %+v, want nothing", name, p.call)
 		}
 		p.call, p.deaf = before, false
 		p.answerCall()
@@ -242,10 +248,10 @@ func TestAHeartbeatInATerm(t *testing.T) {
 	for _, effect := range p.s.On(p.at, decide.HeartbeatReceived{Heartbeat: decide.Heartbeat{
 		From: "S", Cursor: row(9), Leaving: "S", Promote: true, Forgotten: []string{"S"}, Clock: time.Unix(1, 0), Number: 1,
 	}}) {
-		t.Errorf("a heartbeat is followed by %+v", effect)
+		t.Errorf("a heartbeat is followed by %+v, want nothing", effect)
 	}
 	if got := p.s.Primary(); !got.Zero() {
-		t.Errorf("the primary's newest row is %d", got.Seq)
+		t.Errorf("the primary's newest row is %d, want none", got.Seq)
 	}
 }
 

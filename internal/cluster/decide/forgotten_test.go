@@ -27,9 +27,16 @@ func TestWhoIsForgotten(t *testing.T) {
 	}
 	refused := func(t *testing.T, p *primary, id string, code apperr.Code, says string) {
 		t.Helper()
-		if _, _, err := p.s.Forget(p.at, id); err == nil || apperr.From(err).Code != code ||
-			!strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want %s with %q", id, err, code, says)
+		_, _, err := p.s.Forget(p.at, id)
+		if err == nil {
+			t.Errorf("%s: got no error, want %s", id, code)
+			return
+		}
+		if got := apperr.From(err).Code; got != code {
+			t.Errorf("%s: got the code %s, want %s: %v", id, got, code, err)
+		}
+		if !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %q, want %q in it", id, err, says)
 		}
 	}
 	table(t, "a node that the primary knows", map[string]func(t *testing.T){
@@ -47,8 +54,14 @@ func TestWhoIsForgotten(t *testing.T) {
 			p.on(decide.Cleaned{Primary: true})
 			knows(t, p, "C", true)
 			out, _, err := p.s.Forget(p.at, "C")
-			if err != nil || out.ID != "C" || out.Heard != (24*time.Hour-time.Second).Milliseconds() {
-				t.Errorf("%+v, %v", out, err)
+			if err != nil {
+				t.Error(err)
+			}
+			if out.ID != "C" {
+				t.Errorf("%q is forgotten, want %q", out.ID, "C")
+			}
+			if want := (24*time.Hour - time.Second).Milliseconds(); out.Heard != want {
+				t.Errorf("it was heard of %d ms ago, want %d", out.Heard, want)
 			}
 			knows(t, p, "C", false)
 			refused(t, p, "C", apperr.NotFound, "blog status --json")
@@ -88,7 +101,7 @@ func TestWhoIsForgotten(t *testing.T) {
 			p.deaf = false
 			p.answerCall()
 			if !p.until(isWrite) {
-				t.Fatal("P does not ask for S in the set")
+				t.Fatal("P writes no set, want one with S")
 			}
 			p.on(decide.UplinkClosed{ID: "S"})
 			refused(t, p, "S", apperr.Conflict, "in the sync set")

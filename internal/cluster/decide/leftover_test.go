@@ -17,7 +17,7 @@ func (sc *scene) leaveTermOver(left bool) {
 		sc.p.open()
 	}
 	if sc.p.state.Term() == 0 {
-		sc.t.Fatal("P begins no term")
+		sc.t.Fatal("P has no term, want one")
 	}
 	if left {
 		sc.p.leftOver = sc.p.double()

@@ -15,15 +15,19 @@ func TestOfferLease(t *testing.T) {
 		if got != want {
 			t.Errorf("the offer is %d, want %d", got, want)
 		}
-		if (want == decide.Offered) != (len(effects) == 1) {
-			t.Errorf("it is followed by %v", effects)
+		offered := want == decide.Offered
+		if follows := len(effects) == 1; follows != offered {
+			t.Errorf("the offer is followed by %v, want one effect: %t", effects, offered)
 		}
 	}
 	asked := func(p *primary, want bool) {
 		t.Helper()
 		h := p.s.NextHeartbeat("S", p.at, time.Time{})
-		if h.Promote != want || (h.Leaving == "P") != want {
-			t.Errorf("the heartbeat %+v asks S to become primary, want %t", h, want)
+		if h.Promote != want {
+			t.Errorf("the heartbeat asks S to become primary: %t, want %t", h.Promote, want)
+		}
+		if leaves := h.Leaving == "P"; leaves != want {
+			t.Errorf("the heartbeat says that %q leaves, want that P does: %t", h.Leaving, want)
 		}
 	}
 	begun := func() *primary {

@@ -71,7 +71,7 @@ func (p *primary) begin(newest int64) {
 	p.t.Helper()
 	p.on(decide.TermBegun{Self: members("P")[0], Lease: "1", Epoch: 1, Set: p.set, Newest: row(newest), Asked: p.at})
 	if p.s.Term() == 0 {
-		p.t.Fatal("no term has begun")
+		p.t.Fatal("no term has begun, want one")
 	}
 }
 
@@ -150,6 +150,14 @@ func (p *primary) want(newest repo.Cursor, write bool) uint64 {
 
 // answer is what an answer rests on, "" while it waits.
 func (p *primary) answer(number uint64) repo.Assurance { return p.given[number] }
+
+// wantAnswer fails unless an answer rests on want, "" where it is to wait.
+func (p *primary) wantAnswer(number uint64, want repo.Assurance) {
+	p.t.Helper()
+	if got := p.answer(number); got != want {
+		p.t.Errorf("answer %d rests on %q, want on %q", number, got, want)
+	}
+}
 
 // inSet are the ids of the set.
 func (p *primary) inSet() []string {

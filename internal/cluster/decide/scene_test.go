@@ -31,7 +31,7 @@ func newScene(t *testing.T, others ...string) *scene {
 		sc.c.silent = true // it comes later, if at all
 	}
 	if !w.elect(sc.p) {
-		t.Fatal("P is not elected")
+		t.Fatal("P is not elected, want it to be")
 	}
 	w.pass(time.Second)
 	first := sc.p.write()
@@ -68,7 +68,7 @@ func (sc *scene) wantElected(n *node, want bool) {
 func (sc *scene) wantSame(a, b *node) {
 	sc.t.Helper()
 	if !slices.Equal(a.copy, b.copy) {
-		sc.t.Errorf("%s has %d rows, %s %d, and they differ", a.id, len(a.copy), b.id, len(b.copy))
+		sc.t.Errorf("%s has %v, want what %s has, %v", a.id, a.copy, b.id, b.copy)
 	}
 }
 
@@ -88,7 +88,7 @@ func (sc *scene) succeeds() {
 	sc.s.open()
 	sc.s.open()
 	if sc.s.state.Term() == 0 {
-		sc.t.Error("S begins no term")
+		sc.t.Error("S has no term, want one")
 	}
 }
 
@@ -113,7 +113,7 @@ func (sc *scene) until(what func(e decide.Effect) bool) {
 		}
 		sc.p.tick(decide.TickEvery)
 	}
-	sc.t.Fatal("P does not ask for it")
+	sc.t.Fatal("P does not ask Consul for the change, want it to")
 }
 
 func isWrite(e decide.Effect) bool {
@@ -150,5 +150,5 @@ func (sc *scene) until1() {
 			l.receive()
 		}
 	}
-	sc.t.Fatal("P does not ask for it")
+	sc.t.Fatal("P does not ask Consul for the change, want it to")
 }

@@ -28,7 +28,7 @@ func deaths() map[string]func(sc *scene) {
 			sc.dies(sc.p)
 			sc.succeeds()
 			if !sc.s.has(row) {
-				sc.t.Error("S lacks the row")
+				sc.t.Errorf("S has %v, want %v among them", sc.s.copy, row)
 			}
 		},
 		"P dies, S is elected, P comes back with more rows": func(sc *scene) {

@@ -31,7 +31,7 @@ func handovers() map[string]func(sc *scene) {
 			sc.dies(sc.s)
 			sc.wantElected(sc.p, true)
 			if len(sc.p.copy) != 1 {
-				sc.t.Errorf("P has %d rows: k is back", len(sc.p.copy))
+				sc.t.Errorf("P has %d rows, want 1, without k", len(sc.p.copy))
 			}
 		},
 		"S reports a row before P's COMMIT has returned": func(sc *scene) {
@@ -57,7 +57,7 @@ func handovers() map[string]func(sc *scene) {
 			sc.p.offer()
 			sc.pass(500 * time.Millisecond)
 			if sc.consul.holder != "S" {
-				sc.t.Fatalf("the holder is %q", sc.consul.holder)
+				sc.t.Fatalf("the holder is %q, want %q", sc.consul.holder, "S")
 			}
 			row := sc.s.write()
 			sc.pass(500 * time.Millisecond)
@@ -79,16 +79,16 @@ func handovers() map[string]func(sc *scene) {
 				nodes := sc.p.state.Nodes(sc.p.at, decide.Here{Role: litefs.Primary})
 				return nodes[slices.IndexFunc(nodes, func(i decide.Info) bool { return i.ID == "C" })].Problem
 			}
-			if got := problem(); !strings.Contains(got, "There are 3 candidates") {
-				sc.t.Errorf("the problem of the third: %q", got)
+			if got, want := problem(), "There are 3 candidates"; !strings.Contains(got, want) {
+				sc.t.Errorf("the problem of the third is %q, want %q in it", got, want)
 			}
 			sc.c.region = "nrt"
 			sc.c.on(decide.InfoRead{Info: sc.c.info()})
 			sc.s.crash()
 			sc.pass(8 * time.Second)
 			sc.wantSet("P")
-			if got := problem(); !strings.Contains(got, "is a candidate in region nrt") {
-				sc.t.Errorf("the problem of the one in another region: %q", got)
+			if got, want := problem(), "is a candidate in region nrt"; !strings.Contains(got, want) {
+				sc.t.Errorf("the problem of the one in another region is %q, want %q in it", got, want)
 			}
 		},
 	}

@@ -86,7 +86,7 @@ func separations() map[string]func(sc *scene) {
 			sc.p.at, sc.p.stopped, sc.p.cut = clock+time.Millisecond, false, true
 			refusal := sc.p.want(sc.p.newest(), false)
 			if len(before.reports) == 0 {
-				sc.t.Fatal("no report of S is on its way")
+				sc.t.Fatal("no report of S is on its way, want one")
 			}
 			for range before.reports {
 				before.receive()

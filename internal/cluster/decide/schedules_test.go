@@ -13,7 +13,7 @@ func schedules(t *testing.T) map[string]func(sc *scene) {
 	for _, some := range []map[string]func(sc *scene){deaths(), separations(), changes(), handovers()} {
 		for name, play := range some {
 			if all[name] != nil {
-				t.Fatalf("two schedules are called %q", name)
+				t.Fatalf("two schedules are called %q, want one", name)
 			}
 			all[name] = play
 		}
@@ -52,6 +52,6 @@ func TestATermThatIsLeftOver(t *testing.T) {
 	sc := newScene(t)
 	sc.leaveTermOver(true)
 	if len(sc.violations) == 0 {
-		t.Error("nothing is noticed of a term that is left over")
+		t.Error("a term that is left over: got no violation, want one")
 	}
 }

@@ -244,7 +244,7 @@ func TestWalk(t *testing.T) {
 		"answers to a term that was over",
 	} {
 		if counts[what] == 0 {
-			t.Errorf("nothing of %q has happened: %v", what, counts)
+			t.Errorf("%q has happened 0 times, want at least once: %v", what, counts)
 		}
 	}
 }

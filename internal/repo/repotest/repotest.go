@@ -99,13 +99,21 @@ func As(ctx context.Context, name string) context.Context {
 func WantFields(tb testing.TB, err error, fields ...string) {
 	tb.Helper()
 	e := apperr.From(err)
-	if err == nil || e.Code != apperr.Invalid || len(e.Fields) != len(fields) {
-		tb.Errorf("got %v, want messages for %v", err, fields)
+	if err == nil {
+		tb.Errorf("got no error, want messages for %q", fields)
+		return
+	}
+	if e.Code != apperr.Invalid {
+		tb.Errorf("got %v, want %v with messages for %q", err, apperr.Invalid, fields)
+		return
+	}
+	if len(e.Fields) != len(fields) {
+		tb.Errorf("got messages for %d fields, want for %q: %v", len(e.Fields), fields, err)
 		return
 	}
 	for _, f := range fields {
 		if e.Fields[f] == "" {
-			tb.Errorf("no message for %s in %v", f, err)
+			tb.Errorf("got no message for %s, want one: %v", f, err)
 		}
 	}
 }
