@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -142,29 +144,31 @@ func (i *importer) target(name string) string {
 	return filepath.ToSlash(below)
 }
 
-// sayingsOf returns what is said of the folders in which a file lies, for a file that is no part of an import.
+// sayingsOf returns what is said of the folders in which a file lies, for a file that is no part of an import. A link
+// is where it lies, and where it leads to as well.
 func sayingsOf(file string) []saying {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil
 	}
-	if target, err := filepath.EvalSymlinks(file); err == nil {
-		file = target
+	out := sayingsOver(filepath.Dir(file))
+	if target, err := filepath.EvalSymlinks(file); err == nil && target != file {
+		out = append(out, sayingsOver(filepath.Dir(target))...)
 	}
-	var out []saying
-	dir := filepath.Dir(file)
+	return out
+}
+
+// sayingsOver returns what is said of a folder, by its path and by the files in it and in those above.
+func sayingsOver(dir string) (out []saying) {
 	if part := frontmatter.PrivatePlace(filepath.ToSlash(dir)); part != "" {
 		out = append(out, saying{by: shown(part)})
 	}
-	const most = 12 // a site has fewer
-	for range most {
+	for ; ; dir = filepath.Dir(dir) {
 		out = append(out, sayingsIn(dir)...)
 		if filepath.Dir(dir) == dir {
-			break
+			return out
 		}
-		dir = filepath.Dir(dir)
 	}
-	return out
 }
 
 // sayingsIn returns what the files of one folder say of it.
@@ -174,10 +178,13 @@ func sayingsIn(dir string) (out []saying) {
 		return nil // nothing is known of it
 	}
 	defer func() { _ = root.Close() }() // only read
-	base := filepath.Base(dir)
-	for _, name := range []string{"_index.md", "_index.markdown", base + ".11tydata.json", base + ".json"} {
+	for _, name := range speakersIn(root, filepath.Base(dir)) {
 		data, err := readWithin(root, name, frontmatter.MaxSize)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
+			out = append(out, saying{by: shown(name) + ":1", unclear: true})
 			continue
 		}
 		if by, found := saidIn(name, data); found {
@@ -185,4 +192,19 @@ func sayingsIn(dir string) (out []saying) {
 		}
 	}
 	return out
+}
+
+// speakersIn returns the names of the files that may say something of all that lies in a folder. Where it cannot be
+// listed these are the usual ones.
+func speakersIn(root *os.Root, folder string) (names []string) {
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return []string{"_index.md", "_index.markdown", folder + ".11tydata.json", folder + ".json"}
+	}
+	for _, e := range entries {
+		if name := e.Name(); !e.IsDir() && (isSection(name) || isFolderData(name, folder)) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
