@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -159,7 +158,7 @@ func parseAlone(file string, text []byte, loc *time.Location) (frontmatter.File,
 // notFront refuses a text without front matter in whose first lines something else says that it may not be for
 // everybody: an import makes a draft of every such text. Of a draft it is a warning.
 func notFront(name string, text []byte, loc *time.Location, draft bool) []frontmatter.Problem {
-	problem := frontmatter.Problem{File: name, Line: frontmatter.Hidden(text)}
+	problem := frontmatter.Problem{File: name, Line: frontmatter.Hidden(text), Warning: draft}
 	if problem.Line > 0 {
 		problem.Message = "this is not read as front matter, because it does not start in line 1"
 		problem.Hint = "remove what is above it, also what cannot be seen"
@@ -170,7 +169,6 @@ func notFront(name string, text []byte, loc *time.Location, draft bool) []frontm
 	}
 	problem.Message = "this may say that the text is not for everybody, and is not read as front matter"
 	problem.Hint = "write front matter between two lines --- at the top of the file, or give --draft"
-	problem.Warning = draft
 	return []frontmatter.Problem{problem}
 }
 
@@ -234,14 +232,14 @@ func (s *session) readText(file string) ([]byte, error) {
 	default:
 		f, err := os.Open(filepath.Clean(file))
 		if err != nil {
-			return nil, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", errors.Unwrap(err))
+			return nil, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", cause(err))
 		}
 		defer func() { _ = f.Close() }() // only read
 		from = f
 	}
 	text, err := io.ReadAll(io.LimitReader(from, frontmatter.MaxSize+1))
 	if err != nil {
-		return nil, apperr.Errorf(apperr.Invalid, "%s cannot be read: %v.", file, err)
+		return nil, apperr.Errorf(apperr.Invalid, "%s cannot be read: %v.", file, cause(err))
 	}
 	if len(text) > frontmatter.MaxSize {
 		return nil, apperr.Errorf(apperr.Invalid, "%s has more than %d bytes, the most a post's file may have.", file,

@@ -36,7 +36,7 @@ func readFolder(root *os.Root) (*folder, error) {
 	f.vault = inVault(root.Name())
 	err := f.read(root, root.FS())
 	if err != nil {
-		return nil, apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", err)
+		return nil, apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", cause(err))
 	}
 	return f, nil
 }

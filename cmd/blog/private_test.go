@@ -164,7 +164,8 @@ func TestPrivateTextsWithoutFrontMatter(t *testing.T) {
 		"ele/ele.json": `{"permalink": false}`, "ele/data.md": "Text.\n",
 		"x/nikola.md": ".. status: draft\n\nText.\n", "x/pelican.md": "Title: T\nStatus: hidden\n\nText.\n",
 		"x/above.md":       "<!-- (c) -->\n---\npublished: false\n---\nText.\n",
-		"broken/_index.md": "---\ncascade: [\n---\n", "broken/below.md": "Text.\n", "x/later.md": "Date: 2199-01-01\n\nText.\n",
+		"broken/_index.md": "---\ncascade: [\n---\n", "broken/below.md": "Text.\n",
+		"x/later.md": "Date: 2199-01-01\n\nText.\n",
 	} {
 		mustWriteFile(t, at(filepath.FromSlash(name)), text)
 	}

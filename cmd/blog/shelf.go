@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -110,9 +111,9 @@ func nearest(paths []string, want string) (string, bool) {
 }
 
 // filesBelow lists the files that may be pictures below a folder that is not imported itself, and the folders
-// in it that cannot be read. They may be nobody's business, and are named where a picture may be in one.
+// in it that cannot be read. They may be nobody's business, and are named where a picture may be in one. It fails with
+// an fs.PathError where the folder itself cannot be read.
 func filesBelow(fsys fs.FS) (files, unread []string, err error) {
-	const most = 200_000
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -124,13 +125,27 @@ func filesBelow(fsys fs.FS) (files, unread []string, err error) {
 		case !d.IsDir() && isPicture(name):
 			files = append(files, name)
 		}
-		if len(files) > most {
-			return fmt.Errorf("it holds more than %d pictures", most)
+		if len(files) > maxPictures {
+			return errManyPictures
 		}
+// maxPictures is how many pictures are looked through.
+const maxPictures = 200_000
+
 		return nil
 	})
 	if err != nil {
-		return nil, nil, apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", err)
+		return nil, nil, err
 	}
 	return files, unread, nil
+}
+
+var errManyPictures = fmt.Errorf("there are more than %d pictures, the most that are looked through; name a folder "+
+	"that has no others than those of this import by --root DIR", maxPictures)
+
+// noPictures is why the folder of the pictures is of no use.
+func noPictures(err error) error {
+	if errors.Is(err, errManyPictures) {
+		return apperr.Errorf(apperr.Invalid, "The folder of the pictures is too large: %v.", err)
+	}
+	return apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", cause(err))
 }
