@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"blog/internal/frontmatter"
 )
 
 // shortcodes expands what WordPress's own shortcodes mean.
@@ -22,9 +24,22 @@ var (
 	verbatims = regexp.MustCompile(`(?i)<(pre|code|script|style|textarea)\b`)
 )
 
-// restricts finds, in the names of shortcodes and blocks of plugins, what shows its text to some readers only.
-var restricts = regexp.MustCompile(`(?i)member|restrict|private|protect|paywall|premium|subscriber|hidden|hide|` +
-	`encrypt|passw|logged|login|paid|unlock|locker|mepr|^rcp|^s2if|^wlm|^ihc`)
+// ofPlugins finds the names of shortcodes by which plugins show a text to some readers only, and which have no word
+// of frontmatter's for it.
+var ofPlugins = regexp.MustCompile(`(?i)mepr|^rcp|^s2if|^wlm|^ihc`)
+
+// restricts reports whether a shortcode or a block has the name of one that shows its text to some readers only.
+func restricts(name string) bool { return frontmatter.Restricts(name) || ofPlugins.MatchString(name) }
+
+// restrictsBy reports whether an attribute of a shortcode says that it shows its text to some readers only.
+func restrictsBy(attributes map[string]string) bool {
+	for key, text := range attributes {
+		if frontmatter.Hides(key, text) {
+			return true
+		}
+	}
+	return false
+}
 
 // shortcodeEnd finds the ends of shortcodes, whose names WordPress makes of any sign but these.
 var shortcodeEnd = regexp.MustCompile(`\[/([^\x00-\x20<>&/\[\]=]+)\]`)
@@ -39,7 +54,7 @@ func (s *shortcodes) restricted(text string) {
 		}
 		name := strings.ToLower(text[m[2]:m[3]])
 		text = text[m[1]:]
-		if !strings.HasPrefix(text, "]") && restricts.MatchString(name) {
+		if !strings.HasPrefix(text, "]") && restricts(name) {
 			s.hide(name)
 		}
 	}
@@ -148,7 +163,7 @@ func (s *shortcodes) piece(b *strings.Builder, text string) {
 		case ok:
 			b.WriteString(out)
 		default:
-			if restricts.MatchString(name) {
+			if restricts(name) || restrictsBy(attributes(attrs)) {
 				s.hide(name)
 			}
 			if end >= 0 || attrs != "" && strings.Contains(attrs, "=") {

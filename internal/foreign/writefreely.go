@@ -66,7 +66,7 @@ func (w *writeFreely) collection(r *jsonReader) error {
 		if key == "posts" {
 			return r.array(func() error { return w.post(r, &n) })
 		}
-		if key != "alias" && key != "url" && !aboutReaders[key] {
+		if speaks, _ := aboutReaders(key); key != "alias" && key != "url" && !speaks {
 			return r.skip()
 		}
 		var text scalar

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"blog/internal/frontmatter"
 )
 
 // wxrItem is one <item> of a WXR file. Without its texts it is what the index needs.
@@ -267,8 +269,8 @@ func (r *wxrReader) meta(it *wxrItem) error {
 				it.thumbnail = value
 			case key == "_wp_attachment_image_alt":
 				it.alt = value
-			case restrictsKey.MatchString(key) && (values > 1 || !whole || !slices.Contains(
-				[]string{"", "0", "everybody", "none", "any", "all", "no", "off", "false", "public"}, strings.ToLower(value))):
+			case frontmatter.Hides(key, value), restrictsKey.MatchString(key) && frontmatter.Hides("roles", value),
+				(values > 1 || !whole) && (restrictsKey.MatchString(key) || frontmatter.RestrictsKey(key)):
 				it.access = key
 			}
 			return nil
@@ -290,10 +292,10 @@ func (r *wxrReader) meta(it *wxrItem) error {
 	}
 }
 
-// restrictsKey finds the keys by which plugins show an entry to some readers only.
-var restrictsKey = regexp.MustCompile(`(?i)^_jetpack_newsletter_access$|^_members_access_role$|` +
-	`^rcp_(access|subscription|user)_level$|^_wpmem_block$|^um_content_restriction$|^groups-(groups_)?read|` +
-	`^pms-content-restrict|^_leaky_paywall_visib|paid_content$`)
+// restrictsKey finds the keys by which plugins show an entry to some readers only, and which have no word of
+// frontmatter's for it. Their values are roles.
+var restrictsKey = regexp.MustCompile(`(?i)^_jetpack_newsletter_access$|^rcp_(access|subscription|user)_level$|` +
+	`^_wpmem_block$|^groups-(groups_)?read`)
 
 // skip reads up to the end of an element, of which nothing is wanted.
 func (r *wxrReader) skip(name xml.Name) error {
