@@ -54,6 +54,7 @@ func (c importCmd) importExport(s *session, loc *time.Location) (err error) {
 		}
 		return apperr.Errorf(apperr.Invalid, "%s:%d: %v.", shown(filepath.Base(c.From)), line, err)
 	}
+	shelf.bases = nil // in an export a picture has a path: another one of its name may belong to what is private
 	imp := newImporter(c, s, root, loc, &folder{names: x.Names()}, shelf)
 	imp.folder, imp.above, imp.export = "", "", &source{Export: x, name: shown(filepath.Base(c.From))}
 	for _, l := range x.Left {

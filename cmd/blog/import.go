@@ -267,7 +267,7 @@ func (i *importer) parse(name string, out *importedFile) (frontmatter.File, erro
 			Message: "the one that the file's name gives is that of " + shown(r.other) + ", too, so it is " + r.slug,
 		})
 	}
-	problems = append(problems, translate(&f, i.found.vault, i.link(name))...)
+	problems = append(problems, translate(&f, i.found.vault, &linker{i, name})...)
 	for _, a := range posts.LeftAddresses(f) {
 		problems = append(problems, frontmatter.Problem{
 			File: name, Line: a.Line, Field: a.Key, Message: a.Path + " is left out: it " + a.Problem, Warning: true,

@@ -25,6 +25,7 @@ type post struct {
 	date      time.Time // zero where there is none
 	scheduled bool      // it comes out at its date
 	draft     bool
+	hidden    bool // it may not be for everybody in its system, of which a draft is the consequence
 	pinned    bool
 	labels    []string
 	address   string // in its system: a whole address, or a path
@@ -50,7 +51,7 @@ func (p *post) hide(what, why string) {
 	default:
 		p.note(note.Kind, note.What, note.Message)
 	}
-	p.draft = true
+	p.draft, p.hidden = true, true
 }
 
 // publishedAt returns the date that the file has, nil for none. A post that is to come out in a year that it

@@ -280,11 +280,16 @@ func (s *shortcodes) caption(a map[string]string, inner string) string {
 	return "\n\n<figure>" + picture + "<figcaption>" + strings.ReplaceAll(text, "\n", " ") + "</figcaption></figure>\n\n"
 }
 
-// gallery gives the pictures of a gallery: those that it names, or else those that belong to the entry.
+// gallery gives the pictures of a gallery: those that it names, or else those that belong to the entry, or to
+// another one. As in WordPress, those of an entry that is not for everybody are in no other entry's gallery.
 func (s *shortcodes) gallery(name string, a map[string]string) string {
 	ids := s.w.albums[s.entry.id]
 	if id := a["id"]; id != "" {
 		ids = s.w.albums[id]
+		if id != s.entry.id && !s.w.shows(id) && !s.p.hidden && len(ids) > 0 {
+			s.p.note(Lost, "["+name+"]", "it shows the attachments of an entry that is not for everybody")
+			ids = nil
+		}
 	}
 	named := a["ids"] + a["include"]
 	if named != "" {
@@ -309,7 +314,7 @@ func (s *shortcodes) gallery(name string, a map[string]string) string {
 	switch {
 	case missing > 0:
 		s.p.note(Lost, "["+name+"]", fmt.Sprintf("%d of its attachments are not in the export", missing))
-	case b.Len() == 0:
+	case b.Len() == 0 && !slices.ContainsFunc(s.p.notes, func(n Note) bool { return n.What == "["+name+"]" }):
 		s.p.note(Lost, "["+name+"]", "it shows attachments of which the export has none")
 	}
 	return b.String() + "\n\n"

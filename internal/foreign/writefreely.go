@@ -155,7 +155,7 @@ func (w *writeFreely) open(size int64) (*Export, error) {
 		x.places[ref.name] = ref.place
 		w.site.addHost(w.blog(ref).url)
 		if address := w.address(ref); address != "" {
-			w.site.addEntry(address, ref.place.slug)
+			w.site.addEntry(address, target{slug: ref.place.slug}) // which has the slug in it
 		}
 	}
 	return x, nil
