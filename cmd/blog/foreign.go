@@ -141,7 +141,7 @@ func (i *importer) read(name string) ([]byte, []frontmatter.Problem, error) {
 	problems := make([]frontmatter.Problem, 0, len(e.Notes))
 	for _, n := range e.Notes {
 		problems = append(problems, frontmatter.Problem{
-			File: shown(name), Line: e.Line, Field: n.What, Message: n.Message, Hint: n.Hint, Warning: true, Kind: n.Kind,
+			File: shown(name), Line: e.Line, Field: n.What, Message: n.Message, Warning: true, Kind: n.Kind,
 		})
 	}
 	return e.Raw, problems, err

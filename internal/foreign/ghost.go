@@ -115,7 +115,7 @@ func (g *ghost) open(size int64) (*Export, error) {
 	if err := linesOf(g.file, size, places); err != nil {
 		return nil, err
 	}
-	x := &Export{System: "Ghost", places: map[string]place{}, read: g.entry}
+	x := &Export{places: map[string]place{}, read: g.entry}
 	slices.SortStableFunc(g.refs, func(a, b ghostRef) int {
 		switch {
 		case a.page == b.page:

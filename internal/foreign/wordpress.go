@@ -49,7 +49,7 @@ func openWXR(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 	if err != nil {
 		return nil, r.problem(err)
 	}
-	x := &Export{System: "WordPress", places: map[string]place{}, Left: found.left(), read: w.entry}
+	x := &Export{places: map[string]place{}, Left: found.left(), read: w.entry}
 	slices.SortStableFunc(found.refs, func(a, b wxrRef) int { return cmp.Compare(a.extra, b.extra) })
 	places, ids := make([]*place, len(found.refs)), make([]string, len(found.refs))
 	for i := range found.refs {

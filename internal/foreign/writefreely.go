@@ -144,7 +144,7 @@ func (w *writeFreely) open(size int64) (*Export, error) {
 	if err := linesOf(w.file, size, places); err != nil {
 		return nil, err
 	}
-	x := &Export{System: "WriteFreely", places: map[string]place{}, read: w.entry}
+	x := &Export{places: map[string]place{}, read: w.entry}
 	taken := newSlugs()
 	for i := range w.refs {
 		ref := &w.refs[i]

@@ -15,17 +15,17 @@ import (
 
 // wxrItem is one <item> of a WXR file. Without its texts it is what the index needs.
 type wxrItem struct {
-	title, link, creator, pubDate        string
-	content, excerpt                     string
-	id, name, status, parent, kind       string
-	date, dateGMT, modifiedGMT, password string
-	attachment, sticky, order            string
-	terms                                []wxrTerm
-	thumbnail, alt                       string
-	access                               string // a plugin's key by which only some readers may read it
-	comments                             int
-	doubt                                string            // an element that cannot be told by, "" for none
-	seen                                 map[string]string // what the elements of decisive say
+	title, link, creator, pubDate  string
+	content, excerpt               string
+	id, name, status, parent, kind string
+	date, dateGMT, password        string
+	attachment, sticky, order      string
+	terms                          []wxrTerm
+	thumbnail, alt                 string
+	access                         string // a plugin's key by which only some readers may read it
+	comments                       int
+	doubt                          string            // an element that cannot be told by, "" for none
+	seen                           map[string]string // what the elements of decisive say
 }
 
 // decisive are the elements that say who may read an item, when, and what. Of two that differ it cannot be told
@@ -234,8 +234,6 @@ func (it *wxrItem) at(name string) *string {
 		return &it.date
 	case "post_date_gmt":
 		return &it.dateGMT
-	case "post_modified_gmt":
-		return &it.modifiedGMT
 	case "post_password":
 		return &it.password
 	case "attachment_url":
