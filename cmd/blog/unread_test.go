@@ -28,6 +28,9 @@ func (l lockedFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return l.MapFS.ReadDir(name)
 }
 
+// Sub hides that of MapFS, which knows no locks.
+func (l lockedFS) Sub(dir string) (fs.FS, error) { return fs.Sub(struct{ fs.ReadDirFS }{l}, dir) }
+
 // TestFoldersThatCannotBeRead: what may be in one is not said to be missing, and nothing else is kept out.
 func TestFoldersThatCannotBeRead(t *testing.T) {
 	fsys := lockedFS{fstest.MapFS{
@@ -105,7 +108,7 @@ func TestTooManyPictures(t *testing.T) {
 		t.Errorf("folders that cannot be read (-want +got):\n%s", diff)
 	}
 	_, _, err = main.PicturesBeside(lockedFS{fstest.MapFS{"a.png": {}}, "."}, true)
-	if got, want := fmt.Sprint(err), "The folder of the pictures cannot be read: permission denied."; got != want {
-		t.Errorf("got the error %q, want %q", got, want)
+	if got, want := fmt.Sprint(err), "pictures cannot be read: permission denied."; !strings.HasSuffix(got, want) {
+		t.Errorf("got the error %q, want %q at its end", got, want)
 	}
 }
