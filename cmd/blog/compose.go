@@ -2,10 +2,10 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -38,17 +38,15 @@ func (c postNewCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	create := posts.Create{Body: string(text), Publish: !c.Draft}
-	if line := frontmatter.Hidden(text); line > 0 {
-		return apperr.InvalidFields(map[string]string{"file": fmt.Sprintf("%s:%d: this is not read as front matter, "+
-			"because it does not start in line 1; remove what is above it, also what cannot be seen", shown(c.File), line)})
+	hasFront := frontmatter.Has(text)
+	if c.Title == nil && !hasFront && frontmatter.Hidden(text) == 0 {
+		return usage("post new needs --title, or a file whose front matter has one")
 	}
-	if frontmatter.Has(text) {
-		if create, err = s.fromFile(c, text); err != nil {
+	create := posts.Create{Publish: !c.Draft}
+	if c.File != "" {
+		if create, err = s.fromFile(c, text, hasFront); err != nil {
 			return err
 		}
-	} else if c.Title == nil {
-		return usage("post new needs --title, or a file whose front matter has one")
 	}
 	c.override(&create, at)
 	done := "Published"
@@ -83,17 +81,17 @@ func replace(field *string, given string) {
 	}
 }
 
-// fromFile returns the post that a file with front matter describes.
-func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
+// fromFile returns the post that a file describes. One without front matter gives its text only; who may read it
+// is told by the same rules.
+func (s *session) fromFile(c postNewCmd, text []byte, hasFront bool) (posts.Create, error) {
 	loc, err := s.location()
 	if err != nil {
 		return posts.Create{}, err
 	}
-	name := filepath.ToSlash(c.File)
-	if c.File == "-" {
-		name = "post.md"
+	f, problems := parseAlone(c.File, text, loc)
+	if !hasFront {
+		problems = append(problems, notFront(f.Name, text, loc, c.Draft)...)
 	}
-	f, problems := frontmatter.Parse(name, text, loc)
 	if !c.Draft {
 		problems = append(problems, f.Doubts()...)
 	}
@@ -105,8 +103,8 @@ func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
 	for _, p := range problems {
 		if p.Warning {
 			_, _ = fmt.Fprintln(s.err, "blog:", p.Error())
-		} else {
-			fields[cmp.Or(p.Field, "file")] = p.Error()
+		} else if field := cmp.Or(p.Field, "file"); fields[field] == "" {
+			fields[field] = p.Error()
 		}
 	}
 	if err := apperr.InvalidFields(fields); err != nil {
@@ -117,17 +115,61 @@ func (s *session) fromFile(c postNewCmd, text []byte) (posts.Create, error) {
 		f.Draft = f.Draft || !f.Expires.After(time.Now())
 		f.HasDraft = f.HasDraft || f.Draft
 	}
+	publish := !c.Draft && (!f.HasDraft || !f.Draft)
+	if !hasFront {
+		return posts.Create{Body: string(text), Publish: publish}, nil
+	}
 	for _, p := range translate(&f, false, nil) {
 		_, _ = fmt.Fprintln(s.err, "blog:", p.Error())
 	}
 	create := posts.Create{
 		Title: f.Title, Description: f.Description, Author: f.Author, Body: f.Body, Tags: f.Tags, Permalinks: f.Permalinks,
-		PublishedAt: f.PublishedAt, Publish: !c.Draft && (!f.HasDraft || !f.Draft), Pinned: f.Pinned,
+		PublishedAt: f.PublishedAt, Publish: publish, Pinned: f.Pinned,
 	}
 	if f.HasSlug { // the name of the file is no choice of a slug here
 		create.Slug = f.Slug
 	}
 	return create, nil
+}
+
+// parseAlone parses a file that is no part of an import, as an import of its folder does: the folder's name says
+// something of what is in it.
+func parseAlone(file string, text []byte, loc *time.Location) (frontmatter.File, []frontmatter.Problem) {
+	if file == "-" {
+		return frontmatter.Parse("post.md", text, loc)
+	}
+	name := filepath.ToSlash(filepath.Clean(file))
+	dir, below := ".", name
+	if !filepath.IsLocal(file) {
+		dir, below = filepath.Dir(file), path.Base(name)
+	}
+	folder := filepath.Base(dir)
+	if whole, err := filepath.Abs(dir); err == nil {
+		folder = filepath.Base(whole)
+	}
+	f, problems := frontmatter.ParseIn(folder, below, text, loc)
+	f.Name = name
+	for n := range problems {
+		problems[n].File = name
+	}
+	return f, problems
+}
+
+// notFront refuses a text without front matter in whose first lines something else says that it may not be for
+// everybody: an import makes a draft of every such text. Of a draft it is a warning.
+func notFront(name string, text []byte, loc *time.Location, draft bool) []frontmatter.Problem {
+	problem := frontmatter.Problem{File: name, Line: frontmatter.Hidden(text), Warning: draft}
+	if problem.Line > 0 {
+		problem.Message = "this is not read as front matter, because it does not start in line 1"
+		problem.Hint = "remove what is above it, also what cannot be seen"
+		return []frontmatter.Problem{problem}
+	}
+	if problem.Line, problem.Field = frontmatter.Stray(text, loc, time.Now()); problem.Line == 0 {
+		return nil
+	}
+	problem.Message = "this may say that the text is not for everybody, and is not read as front matter"
+	problem.Hint = "write front matter between two lines --- at the top of the file, or give --draft"
+	return []frontmatter.Problem{problem}
 }
 
 type postEditCmd struct {
@@ -190,14 +232,14 @@ func (s *session) readText(file string) ([]byte, error) {
 	default:
 		f, err := os.Open(filepath.Clean(file))
 		if err != nil {
-			return nil, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", errors.Unwrap(err))
+			return nil, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", cause(err))
 		}
 		defer func() { _ = f.Close() }() // only read
 		from = f
 	}
 	text, err := io.ReadAll(io.LimitReader(from, frontmatter.MaxSize+1))
 	if err != nil {
-		return nil, apperr.Errorf(apperr.Invalid, "%s cannot be read: %v.", file, err)
+		return nil, apperr.Errorf(apperr.Invalid, "%s cannot be read: %v.", file, cause(err))
 	}
 	if len(text) > frontmatter.MaxSize {
 		return nil, apperr.Errorf(apperr.Invalid, "%s has more than %d bytes, the most a post's file may have.", file,

@@ -55,3 +55,12 @@ func ReadFolder(dir string, fsys fs.FS) (names []string, left map[string]string,
 	}
 	return f.names, left, err
 }
+
+// PicturesBeside returns the pictures in fsys, the file system of a folder with an export, the folders in it that
+// cannot be read, and what is printed where they cannot be listed.
+func PicturesBeside(fsys fs.FS, named bool) (files, unread []string, err error) {
+	if files, unread, err = picturesBeside(fsys, named); err != nil {
+		err = noPictures(err)
+	}
+	return files, unread, err
+}

@@ -36,7 +36,7 @@ func readFolder(root *os.Root) (*folder, error) {
 	f.vault = inVault(root.Name())
 	err := f.read(root, root.FS())
 	if err != nil {
-		return nil, apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", err)
+		return nil, apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", cause(err))
 	}
 	return f, nil
 }
@@ -103,23 +103,27 @@ func (f *folder) leave(name, reason string) {
 
 // add puts a file where it belongs.
 func (f *folder) add(root *os.Root, name string) {
-	ext := strings.ToLower(path.Ext(name))
 	stem := strings.ToLower(strings.TrimSuffix(path.Base(name), path.Ext(name)))
 	switch {
-	case slices.Contains([]string{
-		".html", ".htm", ".txt", ".org", ".rst", ".adoc", ".asciidoc", ".textile", ".ipynb", ".docx", ".odt", ".rtf",
-	}, ext):
+	case isText(name):
 		f.leave(name, "it is not Markdown")
 		f.files = append(f.files, name)
 	case !isMarkdown(name):
 		f.files = append(f.files, name)
-	case stem == "_index":
+	case isSection(path.Base(name)):
 		f.leave(name, "it is the page of a section, and no post")
 	case stem == "readme" && !startsWithFront(root, name):
 		f.leave(name, "it is about the folder, and no post")
 	default:
 		f.names = append(f.names, name)
 	}
+}
+
+// isText reports whether a file's name says that it holds a text that is not Markdown.
+func isText(name string) bool {
+	return slices.Contains([]string{
+		".html", ".htm", ".txt", ".org", ".rst", ".adoc", ".asciidoc", ".textile", ".ipynb", ".docx", ".odt", ".rtf",
+	}, strings.ToLower(path.Ext(name)))
 }
 
 // isMarkdown reports whether a file's name says that it holds Markdown.

@@ -54,6 +54,7 @@ func (c importCmd) importExport(s *session, loc *time.Location) (err error) {
 		}
 		return apperr.Errorf(apperr.Invalid, "%s:%d: %v.", shown(filepath.Base(c.From)), line, err)
 	}
+	shelf.bases = nil // in an export a picture has a path: another one of its name may belong to what is private
 	imp := newImporter(c, s, root, loc, &folder{names: x.Names()}, shelf)
 	imp.folder, imp.above, imp.export = "", "", &source{Export: x, name: shown(filepath.Base(c.From))}
 	for _, l := range x.Left {
@@ -67,7 +68,7 @@ func (c importCmd) importExport(s *session, loc *time.Location) (err error) {
 func openExport(name string) (*os.File, int64, error) {
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // #nosec G304 -- the operator names it
 	if err != nil {
-		return nil, 0, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", errors.Unwrap(err))
+		return nil, 0, apperr.Errorf(apperr.Invalid, "The file cannot be read: %v.", cause(err))
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -85,30 +86,38 @@ func (c importCmd) beside() (*os.Root, *shelf, error) {
 	dir := cmp.Or(c.Root, filepath.Dir(c.From))
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", errors.Unwrap(err))
+		return nil, nil, noPictures(err)
 	}
-	var files, unread []string
-	if c.Root != "" {
-		if files, unread, err = filesBelow(root.FS()); err != nil {
-			return nil, nil, errors.Join(err, root.Close())
-		}
-		return root, newShelf(root, ".", files, unread), nil
+	files, unread, err := picturesBeside(root.FS(), c.Root != "")
+	if err != nil {
+		return nil, nil, errors.Join(noPictures(err), root.Close())
+	}
+	return root, newShelf(root, ".", files, unread), nil
+}
+
+// picturesBeside lists the pictures below a folder: all of them where somebody has named it, and else those in the
+// folders in which systems store what is uploaded. unread are folders that cannot be read.
+func picturesBeside(fsys fs.FS, named bool) (files, unread []string, err error) {
+	if named {
+		return filesBelow(fsys)
 	}
 	for _, name := range []string{"wp-content", "uploads", "content", "images", "files", "media"} {
-		if info, err := root.Stat(name); err != nil || !info.IsDir() {
+		if info, err := fs.Stat(fsys, name); err != nil || !info.IsDir() {
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				unread = append(unread, name)
 			}
 			continue
 		}
-		below, err := fs.Sub(root.FS(), name)
+		below, err := fs.Sub(fsys, name)
 		if err != nil {
-			return nil, nil, errors.Join(err, root.Close())
+			return nil, nil, err
 		}
 		found, left, err := filesBelow(below)
-		if err != nil {
+		switch unreadable := (*fs.PathError)(nil); {
+		case errors.As(err, &unreadable):
 			unread = append(unread, name)
-			continue
+		case err != nil:
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 		for _, f := range found {
 			files = append(files, path.Join(name, f))
@@ -117,7 +126,7 @@ func (c importCmd) beside() (*os.Root, *shelf, error) {
 			unread = append(unread, path.Join(name, f))
 		}
 	}
-	return root, newShelf(root, ".", files, unread), nil
+	return files, unread, nil
 }
 
 // read returns a file of the folder, or the one that an entry of the export is made to, and what is to
@@ -132,7 +141,7 @@ func (i *importer) read(name string) ([]byte, []frontmatter.Problem, error) {
 	problems := make([]frontmatter.Problem, 0, len(e.Notes))
 	for _, n := range e.Notes {
 		problems = append(problems, frontmatter.Problem{
-			File: shown(name), Line: e.Line, Field: n.What, Message: n.Message, Hint: n.Hint, Warning: true, Kind: n.Kind,
+			File: shown(name), Line: e.Line, Field: n.What, Message: n.Message, Warning: true, Kind: n.Kind,
 		})
 	}
 	return e.Raw, problems, err

@@ -1,24 +1,33 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"blog/internal/frontmatter"
 )
 
-// saying is what is said of all that lies in a folder.
+// saying is what is said of all that lies in a folder, or of one file.
 type saying struct {
 	by      string // a file with its line, or the name of a folder above
 	unclear bool   // it may say that what is in it is not for everybody
+	place   string // the folder, or the file; ends in anyType where it is a file of any extension
 }
 
-// surveyFolders finds the folders of which a section's page, or Eleventy's data of the folder, says that
-// what is in them is not for everybody, and whether what is above all of them has a name that says so.
+// anyType is the extension of a file of which Eleventy's data have the name.
+const anyType = ".*"
+
+// surveyFolders finds the folders of which a section's page, Eleventy's data or the settings of the site say that
+// what is in them is not for everybody, in the folder and above it, and whether what is above all of them has a name
+// that says so.
 func (i *importer) surveyFolders() {
 	i.private = map[string]saying{}
 	for _, f := range i.found.left {
@@ -26,56 +35,144 @@ func (i *importer) surveyFolders() {
 			i.hear(f.File)
 		}
 	}
-	for _, name := range i.found.files {
+	named := map[string]bool{}
+	for _, name := range i.found.names {
+		named[strings.TrimSuffix(name, path.Ext(name))+anyType] = true
+	}
+	for _, name := range append(slices.Clip(i.found.files), publishing) {
 		folder := path.Base(path.Dir(name))
 		if folder == "." {
 			folder = i.folder
 		}
-		if isFolderData(path.Base(name), folder) {
+		if isFolderData(path.Base(name), folder) || named[fileOfData(name)] || frontmatter.IsSite(name) {
 			i.hear(name)
 		}
 	}
-	named, err := filepath.Abs(i.root.Name()) // which may be a link
+	link, err := filepath.Abs(i.root.Name())
 	if err != nil {
-		named = i.above
+		link = i.above
 	}
-	for _, above := range []string{i.above, named} {
+	for _, above := range []string{i.above, link} {
 		if part := frontmatter.PrivatePlace(filepath.ToSlash(above)); part != "" {
 			i.private["."] = saying{by: shown(part)}
+		}
+		for dir := above; filepath.Dir(dir) != dir; {
+			dir = filepath.Dir(dir)
+			for _, s := range sayingsIn(dir, "") {
+				i.hearAbove(above, s)
+			}
 		}
 	}
 }
 
-// isSection reports whether a file has the name of a section's page in Hugo and Zola.
+// publishing is what Obsidian publishes of a vault.
+const publishing = ".obsidian/publish.json"
+
+// isSection reports whether a file has the name of a section's page in Hugo and Zola, perhaps in one language.
 func isSection(name string) bool {
-	return strings.EqualFold(strings.TrimSuffix(name, path.Ext(name)), "_index")
+	stem, _, _ := strings.Cut(strings.TrimSuffix(name, path.Ext(name)), ".")
+	return strings.EqualFold(stem, "_index") && (isMarkdown(name) || isText(name))
 }
 
 // isFolderData reports whether a file has the name of Eleventy's data of a folder.
 func isFolderData(name, folder string) bool {
-	return strings.EqualFold(name, folder+".json") || strings.EqualFold(name, folder+".11tydata.json")
+	stem := dataOf(name)
+	return stem != "" && strings.EqualFold(stem, folder)
 }
 
-// hear notes what a file says of its folder.
+// dataOf gives the name of the folder or file whose data a file has in Eleventy, "" for any other one.
+func dataOf(name string) string {
+	switch ext := strings.ToLower(path.Ext(name)); ext {
+	case ".json", ".js", ".cjs", ".mjs", ".ts":
+		stem, isData := strings.CutSuffix(name[:len(name)-len(ext)], ".11tydata")
+		if isData || ext == ".json" {
+			return stem
+		}
+	}
+	return ""
+}
+
+// fileOfData gives the place of the file whose data, by its name, another file has in Eleventy; "" for any other file.
+func fileOfData(name string) string {
+	if stem := dataOf(path.Base(name)); stem != "" {
+		return path.Join(path.Dir(name), stem+anyType)
+	}
+	return ""
+}
+
+// hear notes what a file in the folder says.
 func (i *importer) hear(name string) {
-	data, err := readWithin(i.root, name, frontmatter.MaxSize)
-	if err != nil {
-		i.private[path.Dir(name)] = saying{by: shown(name) + ":1", unclear: true}
-		return
-	}
-	if by, found := saidIn(name, data); found && (!by.unclear || i.private[path.Dir(name)].by == "") {
-		i.private[path.Dir(name)] = by
+	for _, s := range sayingsOfFile(i.root, name, i.folder) {
+		i.heed(s)
 	}
 }
 
-// saidIn gives what a file says of its folder; found is false where that is nothing.
-func saidIn(name string, data []byte) (by saying, found bool) {
-	below := frontmatter.ReadBelow(name, data, time.Now())
-	by = saying{by: fmt.Sprintf("%s:%d", shown(name), below.Line), unclear: below.Unclear}
-	if below.Key != "" {
-		by.by += ": " + shown(below.Key)
+// heed notes what is said of a place in the folder.
+func (i *importer) heed(s saying) {
+	if before, said := i.private[s.place]; !said || before.unclear && !s.unclear {
+		i.private[s.place] = s
 	}
-	return by, below.Private || below.Unclear
+}
+
+// hearAbove notes what is said in a folder above the imported one, which is above, of it or of a part of it.
+func (i *importer) hearAbove(above string, s saying) {
+	if holds(s.place, above) {
+		s.place = "."
+		i.heed(s)
+	} else if part, err := filepath.Rel(above, s.place); err == nil && filepath.IsLocal(part) {
+		s.place = filepath.ToSlash(part)
+		i.heed(s)
+	}
+}
+
+// sayingsOfFile returns what a file in root says, with the places from root on. folder is the name of root.
+func sayingsOfFile(root *os.Root, name, folder string) (out []saying) {
+	dir := path.Dir(name)
+	data, err := readWithin(root, name, frontmatter.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	if err != nil {
+		return []saying{{by: shown(name) + ":1", unclear: true, place: path.Clean(strings.TrimSuffix(dir, ".obsidian"))}}
+	}
+	add := func(place string, below frontmatter.Below) {
+		if !below.Private && !below.Unclear {
+			return
+		}
+		by := fmt.Sprintf("%s:%d", shown(name), below.Line)
+		if below.Key != "" {
+			by += ": " + shown(below.Key)
+		}
+		out = append(out, saying{by: by, unclear: below.Unclear, place: place})
+	}
+	if frontmatter.IsSite(name) {
+		site := dir
+		if path.Base(dir) == ".obsidian" {
+			site = path.Dir(dir)
+		}
+		for _, below := range frontmatter.ReadSite(name, data, time.Now()) {
+			add(path.Join(site, below.Path), below)
+		}
+	}
+	if base := path.Base(dir); dir != "." {
+		folder = base
+	}
+	if base := path.Base(name); isSection(base) || isFolderData(base, folder) {
+		add(dir, frontmatter.ReadBelow(name, data, time.Now()))
+	}
+	if file := fileOfData(name); file != "" {
+		add(file, frontmatter.ReadBelow(name, data, time.Now()))
+	}
+	return out
+}
+
+// holds reports whether a place is a file, or a folder above it.
+func holds(place, file string) bool {
+	if stem, isData := strings.CutSuffix(place, anyType); isData {
+		return strings.TrimSuffix(file, filepath.Ext(file)) == stem
+	}
+	below, err := filepath.Rel(place, file)
+	return err == nil && filepath.IsLocal(below)
 }
 
 // hide makes a draft of a file whose folder is not for everybody, unless the file itself says that it is, and
@@ -86,11 +183,14 @@ func (i *importer) hide(f *frontmatter.File) []frontmatter.Problem {
 	}
 	var sayings []saying
 	for _, name := range []string{f.Name, i.target(f.Name)} {
-		for dir := path.Dir(name); ; dir = path.Dir(dir) {
-			if s, found := i.private[dir]; found {
+		if s, found := i.private[strings.TrimSuffix(name, path.Ext(name))+anyType]; found {
+			sayings = append(sayings, s)
+		}
+		for place := name; place != "/"; place = path.Dir(place) {
+			if s, found := i.private[place]; found {
 				sayings = append(sayings, s)
 			}
-			if dir == "." || dir == "/" {
+			if place == "." {
 				break
 			}
 		}
@@ -142,47 +242,69 @@ func (i *importer) target(name string) string {
 	return filepath.ToSlash(below)
 }
 
-// sayingsOf returns what is said of the folders in which a file lies, for a file that is no part of an import.
+// sayingsOf returns what is said of a file and of the folders in which it lies, for a file that is no part of an
+// import. A link is where it lies, and where it leads to as well.
 func sayingsOf(file string) []saying {
 	file, err := filepath.Abs(file)
 	if err != nil {
 		return nil
 	}
-	if target, err := filepath.EvalSymlinks(file); err == nil {
-		file = target
-	}
-	var out []saying
-	dir := filepath.Dir(file)
-	if part := frontmatter.PrivatePlace(filepath.ToSlash(dir)); part != "" {
-		out = append(out, saying{by: shown(part)})
-	}
-	const most = 12 // a site has fewer
-	for range most {
-		out = append(out, sayingsIn(dir)...)
-		if filepath.Dir(dir) == dir {
-			break
-		}
-		dir = filepath.Dir(dir)
+	out := sayingsOver(file)
+	if target, err := filepath.EvalSymlinks(file); err == nil && target != file {
+		out = append(out, sayingsOver(target)...)
 	}
 	return out
 }
 
-// sayingsIn returns what the files of one folder say of it.
-func sayingsIn(dir string) (out []saying) {
+// sayingsOver returns what is said of a file by its path, and by the files beside it and in the folders above.
+func sayingsOver(file string) (out []saying) {
+	if part := frontmatter.PrivatePlace(filepath.ToSlash(filepath.Dir(file))); part != "" {
+		out = append(out, saying{by: shown(part)})
+	}
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		for _, s := range sayingsIn(dir, strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))) {
+			if holds(s.place, file) {
+				out = append(out, s)
+			}
+		}
+		if filepath.Dir(dir) == dir {
+			return out
+		}
+	}
+}
+
+// sayingsIn returns what the files of one folder say, with whole paths as places. Data of files in it are those of a
+// stem.
+func sayingsIn(dir, stem string) (out []saying) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil // nothing is known of it
 	}
 	defer func() { _ = root.Close() }() // only read
-	base := filepath.Base(dir)
-	for _, name := range []string{"_index.md", "_index.markdown", base + ".11tydata.json", base + ".json"} {
-		data, err := readWithin(root, name, frontmatter.MaxSize)
-		if err != nil {
-			continue
-		}
-		if by, found := saidIn(name, data); found {
-			out = append(out, by)
+	folder := filepath.Base(dir)
+	for _, name := range speakersIn(root, folder, stem) {
+		for _, s := range sayingsOfFile(root, name, folder) {
+			s.place = filepath.Join(dir, filepath.FromSlash(s.place))
+			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// speakersIn returns the names of the files that may say something of what lies in a folder. Where it cannot be
+// listed these are the usual ones.
+func speakersIn(root *os.Root, folder, stem string) (names []string) {
+	entries, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return []string{
+			"_index.md", "_index.markdown", folder + ".11tydata.json", folder + ".json", "_config.yml", publishing,
+		}
+	}
+	for _, e := range entries {
+		if name := e.Name(); !e.IsDir() && (isSection(name) || isFolderData(name, folder) ||
+			fileOfData(name) == stem+anyType || frontmatter.IsSite(name)) {
+			names = append(names, name)
+		}
+	}
+	return append(names, publishing)
 }

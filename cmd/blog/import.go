@@ -35,14 +35,14 @@ func (c importCmd) Run(s *session) error {
 	}
 	info, err := os.Stat(c.From)
 	if err != nil {
-		return usage("%s cannot be read: %v", shown(c.From), errors.Unwrap(err))
+		return usage("%s cannot be read: %v", shown(c.From), cause(err))
 	}
 	if !info.IsDir() {
 		return c.importExport(s, loc)
 	}
 	root, err := os.OpenRoot(c.From)
 	if err != nil {
-		return apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", errors.Unwrap(err))
+		return apperr.Errorf(apperr.Invalid, "The folder cannot be read: %v.", cause(err))
 	}
 	defer func() { _ = root.Close() }() // only read
 	found, err := readFolder(root)
@@ -92,11 +92,11 @@ func (c importCmd) shelf(root *os.Root, found *folder) (*shelf, error) {
 	}
 	pictures, err := os.OpenRoot(above)
 	if err != nil {
-		return nil, apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", errors.Unwrap(err))
+		return nil, noPictures(err)
 	}
 	files, unread, err := filesBelow(pictures.FS())
 	if err != nil {
-		return nil, errors.Join(err, pictures.Close())
+		return nil, errors.Join(noPictures(err), pictures.Close())
 	}
 	return newShelf(pictures, filepath.ToSlash(prefix), files, unread), nil
 }
@@ -267,7 +267,7 @@ func (i *importer) parse(name string, out *importedFile) (frontmatter.File, erro
 			Message: "the one that the file's name gives is that of " + shown(r.other) + ", too, so it is " + r.slug,
 		})
 	}
-	problems = append(problems, translate(&f, i.found.vault, i.link(name))...)
+	problems = append(problems, translate(&f, i.found.vault, &linker{i, name})...)
 	for _, a := range posts.LeftAddresses(f) {
 		problems = append(problems, frontmatter.Problem{
 			File: name, Line: a.Line, Field: a.Key, Message: a.Path + " is left out: it " + a.Problem, Warning: true,

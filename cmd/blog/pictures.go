@@ -145,12 +145,14 @@ func readWithin(root *os.Root, name string, limit int64) ([]byte, error) {
 }
 
 // reason returns what went wrong with a file, without its name.
-func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return "cannot be read: " + p.Err.Error()
+func reason(err error) string { return "cannot be read: " + cause(err).Error() }
+
+// cause is what the system says of a file, without its name; any other error is returned as it is.
+func cause(err error) error {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Err
 	}
-	return "cannot be read: " + err.Error()
+	return err
 }
 
 // shown returns a file's name in a form that is safe on a terminal.

@@ -150,6 +150,70 @@ func TestPlacesOfFolders(t *testing.T) {
 	}
 }
 
+// TestPrivateTextsWithoutFrontMatter: who names a file means to publish it, but for what the file, its place or its
+// folder says, as an import would have it. What no import reads as front matter is no leave to publish either.
+func TestPrivateTextsWithoutFrontMatter(t *testing.T) {
+	w := newWorld(t)
+	w.mustAuthor(t)
+	s := w.mustServe(t)
+	at := func(parts ...string) string { return filepath.Join(append([]string{w.dir}, parts...)...) }
+	for name, text := range map[string]string{
+		"_drafts/plain.md": "Text.\n", "drafts/plain.md": "Text.\n", "x/two.draft.md": "Text.\n",
+		"x/marked.md": "A\n<!--members-only-->\nB\n", "x/open.md": "Text.\n",
+		"sec/_index.md": "---\ndraft: true\n---\n", "sec/below.md": "Text.\n",
+		"ele/ele.json": `{"permalink": false}`, "ele/data.md": "Text.\n",
+		"x/nikola.md": ".. status: draft\n\nText.\n", "x/pelican.md": "Title: T\nStatus: hidden\n\nText.\n",
+		"x/above.md":       "<!-- (c) -->\n---\npublished: false\n---\nText.\n",
+		"broken/_index.md": "---\ncascade: [\n---\n", "broken/below.md": "Text.\n",
+		"x/later.md": "Date: 2199-01-01\n\nText.\n",
+	} {
+		mustWriteFile(t, at(filepath.FromSlash(name)), text)
+	}
+	for link, to := range map[string]string{"x/in.md": "../_drafts/plain.md", "_drafts/out.md": "../x/open.md"} {
+		if err := os.Symlink(to, at(filepath.FromSlash(link))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, c := range []struct{ file, state string }{
+		{at("_drafts", "plain.md"), "draft"}, {"_drafts/plain.md", "draft"}, {at("drafts", "plain.md"), "draft"},
+		{"drafts/plain.md", "draft"}, {"x/two.draft.md", "draft"}, {"x/marked.md", "draft"}, {"sec/below.md", "draft"},
+		{"ele/data.md", "draft"}, {"x/in.md", "draft"}, {"_drafts/out.md", "draft"}, {at("_drafts", "out.md"), "draft"},
+		{"x/open.md", "published"}, {at("x", "open.md"), "published"},
+		{"x/nikola.md", ""}, {"x/pelican.md", ""}, {"x/above.md", ""}, {"x/later.md", ""}, {"broken/below.md", ""},
+	} {
+		slug := fmt.Sprintf("text-%d", n)
+		o := w.run(t, "post", "new", "--title", "T", "--slug", slug, c.file, "--json")
+		if c.state == "" {
+			if o.code == 0 {
+				t.Errorf("%s: got exit code 0, want it refused: %s", c.file, o.out)
+			}
+			if got := decode[refusal](t, o.out).Error.Fields; len(got) != 1 {
+				t.Errorf("%s: got the fields %v, want one with the file and its line", c.file, got)
+			}
+		} else if got := decode[written](t, o.out).Post.State; got != c.state {
+			t.Errorf("%s: got the state %q, want %q: %s", c.file, got, c.state, o.err)
+		}
+		want := http.StatusNotFound
+		if c.state == "published" {
+			want = http.StatusOK
+		}
+		if code := status(t, s.url+"/posts/"+slug); code != want {
+			t.Errorf("%s: a reader gets %d, want %d", c.file, code, want)
+		}
+	}
+	for _, name := range []string{"x/pelican.md", "x/later.md"} {
+		w.must(t, "post", "new", "--draft", "--title", "T", name)
+	}
+	for n, text := range []string{"Status: draft\n\nText.\n", "A\n<!-- paywall -->\nB\n"} {
+		slug := fmt.Sprintf("pipe-%d", n)
+		w.pipe(t, text, "post", "new", "--title", "T", "--slug", slug, "-")
+		if code := status(t, s.url+"/posts/"+slug); code != http.StatusNotFound {
+			t.Errorf("%q: a reader gets %d, want %d", text, code, http.StatusNotFound)
+		}
+	}
+	s.mustStop(t, syscall.SIGTERM)
+}
+
 // status is what a reader's request is answered with.
 func status(t *testing.T, url string) int {
 	t.Helper()

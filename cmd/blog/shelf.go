@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -19,6 +20,8 @@ type shelf struct {
 	stems  map[string][]string // likewise without extension
 	bases  map[string][]string // by nameKey of the last part
 	unread []string            // folders that cannot be read
+	// closed reports whether what lies in a folder below root is not for everybody; nil where nothing says so.
+	closed func(dir string) bool
 }
 
 // newShelf returns what finds the pictures among files, which are paths below root.
@@ -62,7 +65,7 @@ func (s *shelf) find(file, dest string) (place, problem string) {
 		}
 	}
 	if !strings.Contains(dest, "/") { // Obsidian's pictures, wherever they lie
-		if got, ok := nearest(s.bases[nameKey(dest)], dest); ok {
+		if got, ok := nearest(s.openTo(file, s.bases[nameKey(dest)]), dest); ok {
 			return got, ""
 		}
 	}
@@ -77,6 +80,22 @@ func (s *shelf) find(file, dest string) (place, problem string) {
 		return "", "the picture lies above the folder that is imported (--root DIR lets pictures lie above)"
 	}
 	return "", "the picture does not exist"
+}
+
+// openTo returns of the paths of pictures, which a text in file does not name, those that lie in no folder that is
+// not for everybody, unless the file lies there as well.
+func (s *shelf) openTo(file string, paths []string) (open []string) {
+	file = path.Join(s.prefix, file)
+	for _, p := range paths {
+		isOpen := true
+		for dir := path.Dir(p); dir != "." && s.closed != nil; dir = path.Dir(dir) {
+			isOpen = isOpen && (!s.closed(dir) || strings.HasPrefix(file, dir+"/"))
+		}
+		if isOpen {
+			open = append(open, p)
+		}
+	}
+	return open
 }
 
 // places gives the paths at which the picture can lie. inside is false where it could only be above the root.
@@ -109,10 +128,13 @@ func nearest(paths []string, want string) (string, bool) {
 	return paths[0], true
 }
 
+// maxPictures is how many pictures are looked through.
+const maxPictures = 200_000
+
 // filesBelow lists the files that may be pictures below a folder that is not imported itself, and the folders
-// in it that cannot be read. They may be nobody's business, and are named where a picture may be in one.
+// in it that cannot be read. They may be nobody's business, and are named where a picture may be in one. It fails with
+// an fs.PathError where the folder itself cannot be read.
 func filesBelow(fsys fs.FS) (files, unread []string, err error) {
-	const most = 200_000
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
@@ -124,13 +146,24 @@ func filesBelow(fsys fs.FS) (files, unread []string, err error) {
 		case !d.IsDir() && isPicture(name):
 			files = append(files, name)
 		}
-		if len(files) > most {
-			return fmt.Errorf("it holds more than %d pictures", most)
+		if len(files) > maxPictures {
+			return errManyPictures
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, nil, apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", err)
+		return nil, nil, err
 	}
 	return files, unread, nil
+}
+
+var errManyPictures = fmt.Errorf("there are more than %d pictures, the most that are looked through; name a folder "+
+	"that has no others than those of this import by --root DIR", maxPictures)
+
+// noPictures is why the folder of the pictures is of no use.
+func noPictures(err error) error {
+	if errors.Is(err, errManyPictures) {
+		return apperr.Errorf(apperr.Invalid, "The folder of the pictures is too large: %v.", err)
+	}
+	return apperr.Errorf(apperr.Invalid, "The folder of the pictures cannot be read: %v.", cause(err))
 }

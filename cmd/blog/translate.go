@@ -9,14 +9,16 @@ import (
 )
 
 // translate makes Markdown of what other systems write into a file's text, and says what it has not.
-// link gives the address of the post that the text calls ref; nil where there is none.
-func translate(f *frontmatter.File, vault bool, link func(ref string) (string, bool)) []frontmatter.Problem {
+// links gives the addresses of the posts that the text refers to; nil where there are none.
+func translate(f *frontmatter.File, vault bool, links *linker) []frontmatter.Problem {
 	if f.Verbatim {
 		return nil
 	}
-	translated := dialect.Text(f.Body, dialect.Options{
-		Vault: vault, MDX: strings.EqualFold(path.Ext(f.Name), ".mdx"), Link: link,
-	})
+	opt := dialect.Options{Vault: vault, MDX: strings.EqualFold(path.Ext(f.Name), ".mdx")}
+	if links != nil {
+		opt.Link, opt.Missing = links.link, links.missing
+	}
+	translated := dialect.Text(f.Body, opt)
 	problems := make([]frontmatter.Problem, 0, len(translated.Notes))
 	for _, n := range translated.Notes {
 		p := frontmatter.Problem{

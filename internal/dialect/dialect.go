@@ -20,6 +20,8 @@ type Options struct {
 	// Link gives the address of the post that a text calls ref: by the path of its file, beside the
 	// text or from the folder on, or by its name. Without Link there is none.
 	Link func(ref string) (address string, ok bool)
+	// Missing says why Link gives no address of ref. Without Missing it is that there is no file.
+	Missing func(ref string) string
 }
 
 // Note is one thing in the text of which readers are not shown what its system shows.
@@ -55,6 +57,9 @@ func (t Translation) Line(n int) int {
 func Text(body string, opt Options) Translation {
 	if opt.Link == nil {
 		opt.Link = func(string) (string, bool) { return "", false }
+	}
+	if opt.Missing == nil {
+		opt.Missing = func(string) string { return "this leads to no file" }
 	}
 	s := &scanner{src: body, opt: opt, line: 1, alone: map[string]bool{}, fresh: true}
 	for s.at < len(s.src) {

@@ -40,7 +40,7 @@ func (s *scanner) wikiLink(here string) {
 	case ok:
 		s.put(whole, "["+label+"](<"+address+">)")
 	case s.opt.Vault:
-		s.notes = append(s.notes, Note{Line: s.line, What: target, Message: "this leads to no file", Link: true})
+		s.notes = append(s.notes, Note{Line: s.line, What: target, Message: s.opt.Missing(file), Link: true})
 		s.put(whole, label)
 	default:
 		s.copy(whole)
@@ -130,7 +130,7 @@ func (s *scanner) resolve(dest string) (string, bool) {
 	address, ok := s.opt.Link(u.Path)
 	if !ok {
 		if markdownFile(u.Path) {
-			s.notes = append(s.notes, Note{Line: s.line, What: dest, Message: "this leads to no file", Link: true})
+			s.notes = append(s.notes, Note{Line: s.line, What: dest, Message: s.opt.Missing(u.Path), Link: true})
 		}
 		return "", false
 	}

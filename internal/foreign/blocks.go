@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"blog/internal/frontmatter"
 )
 
 // body makes Markdown of an entry's text.
@@ -41,9 +43,18 @@ type part struct {
 // be long, so it is not part of the pattern.
 var blockMark = regexp.MustCompile(`<!--\s+(/?)wp:([a-z][a-z0-9/_-]*)\s`)
 
-// restrictsBlock finds, in the names of a block's settings, what shows it to some readers only, as blockVisibility.
-var restrictsBlock = regexp.MustCompile(`(?i)"[^"]*(?:visibility|restrict|member|logged|user_?role|protect|paywall|` +
-	`subscriber)[^"]*"\s*:`)
+// setting is a setting of a block, in JSON, by its name.
+var setting = regexp.MustCompile(`"([^"\\]+)"\s*:`)
+
+// restrictsBlock reports whether a block's settings show it to some readers only, as blockVisibility does.
+func restrictsBlock(comment string) bool {
+	for _, m := range setting.FindAllStringSubmatch(comment, -1) {
+		if frontmatter.RestrictsSetting(m[1]) {
+			return true
+		}
+	}
+	return false
+}
 
 // blocks takes the block editor's comments out of a text. Blocks without a text are made by WordPress
 // when a page is shown: they are named.
@@ -76,9 +87,9 @@ func blocks(text string, p *post) []part {
 		add(text[at:at+m[0]], depth == 0)
 		comment := text[at+m[0] : at+m[0]+length]
 		name := text[at+m[4] : at+m[5]]
-		if m[3] == m[2] && name != "loginout" && restricts.MatchString(name) {
+		if m[3] == m[2] && name != "loginout" && restricts(name) {
 			p.hide("wp:"+name, "a part of its text may not be for everybody")
-		} else if m[3] == m[2] && restrictsBlock.MatchString(comment) {
+		} else if m[3] == m[2] && restrictsBlock(comment) {
 			p.hide("wp:"+name, "a part of its text may not be for everybody, as its setting says")
 		}
 		switch alone := strings.HasSuffix(strings.TrimSpace(comment), "/"); {

@@ -18,9 +18,9 @@ func (c *converting) anchor(n *html.Node) {
 		n.Data, n.DataAtom = "span", atom.Span
 		return
 	}
-	to, known := c.site.link(href)
-	if !known {
-		c.post.note(Link, href, "this leads to nothing that is in the export")
+	to, why := c.site.link(href, c.post.hidden)
+	if why != "" {
+		c.post.note(Link, href, why)
 	}
 	n.Attr = append([]html.Attribute{{Key: "href", Val: to}}, attributesOf(n, "title")...)
 	// A link without a text shows nothing.
@@ -125,7 +125,7 @@ func (c *converting) embed(n *html.Node) {
 	} else if m := vimeo.FindStringSubmatch(address); m != nil {
 		address, text = "https://vimeo.com/"+m[1], "Vimeo: "+m[1]
 	} else if u, err := url.Parse(address); err == nil {
-		address, _ = c.site.link(address)
+		address, _ = c.site.link(address, c.post.hidden)
 		if text = line(get(n, "title")); text == "" {
 			text = path.Base(u.Path)
 		}

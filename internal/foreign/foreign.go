@@ -43,7 +43,6 @@ type Note struct {
 	Kind    frontmatter.Kind
 	What    string // the field, or what stands in the text
 	Message string
-	Hint    string
 }
 
 // Entry is one entry of an export.
@@ -70,8 +69,6 @@ type Options struct {
 
 // Export is an export whose index has been read.
 type Export struct {
-	// System is the name of the system that wrote it.
-	System string
 	// Left is what of it is in no file.
 	Left []Left
 

@@ -115,7 +115,7 @@ func (g *ghost) open(size int64) (*Export, error) {
 	if err := linesOf(g.file, size, places); err != nil {
 		return nil, err
 	}
-	x := &Export{System: "Ghost", places: map[string]place{}, read: g.entry}
+	x := &Export{places: map[string]place{}, read: g.entry}
 	slices.SortStableFunc(g.refs, func(a, b ghostRef) int {
 		switch {
 		case a.page == b.page:
@@ -137,7 +137,7 @@ func (g *ghost) open(size int64) (*Export, error) {
 		x.names = append(x.names, ref.name)
 		x.places[ref.name] = ref.place
 		if old != "" {
-			g.site.addEntry("/"+old+"/", ref.place.slug)
+			g.site.addEntry("/"+old+"/", target{slug: ref.place.slug}) // which has the slug in it
 		}
 	}
 	for _, links := range []map[string][]ghostLink{g.has, g.by} {
@@ -283,7 +283,7 @@ func (g *ghost) body(p *post, row *ghostPost, meta ghostMeta) {
 		if picture := g.site.find(address); picture != "" {
 			return picture
 		}
-		to, _ := g.site.link(address)
+		to, _ := g.site.link(address, p.hidden)
 		return to
 	})
 }

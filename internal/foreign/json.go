@@ -80,23 +80,25 @@ func (w *scalar) UnmarshalJSON(data []byte) error {
 // no reports whether it is not there, or says no in so many words.
 func (w scalar) no() bool { return !w.given || w.text == "0" || w.text == "false" }
 
-// aboutReaders are the names of members, as frontmatter.PlainKey gives them, that say who may read something.
-// Rows have those of their system; any other one may come from another version, or from a plugin.
-var aboutReaders = map[string]bool{
-	"visibility": true, "status": true, "state": true, "access": true, "audience": true, "privacy": true,
-	"private": true, "isprivate": true, "public": true, "ispublic": true, "draft": true, "isdraft": true, "hidden": true,
-	"ishidden": true, "unlisted": true, "isunlisted": true, "password": true, "pass": true, "passphrase": true,
-	"protected": true, "isprotected": true, "emailonly": true, "membersonly": true, "paid": true, "ispaid": true,
-	"type": true, "page": true, "ispage": true, "collection": true,
+// aboutReaders reports whether a member, by its name as frontmatter.PlainKey gives it, says who may read something,
+// and whether it is for everybody where the member is true. Rows have members of their system; any other one may come
+// from another version, or from a plugin. What a row is says so as well.
+func aboutReaders(key string) (speaks, contrary bool) {
+	switch key {
+	case "type", "page", "ispage", "collection", "pass", "emailonly":
+		return true, false
+	}
+	return frontmatter.SpeaksOfReaders(key)
 }
 
 // hides reports whether a member may say that not everybody may read something. key is its name as
 // frontmatter.PlainKey gives it.
 func (w scalar) hides(key string) bool {
+	speaks, contrary := aboutReaders(key)
 	switch {
-	case !aboutReaders[key] || !w.given:
+	case !speaks || !w.given:
 		return false
-	case key == "public" || key == "ispublic":
+	case contrary:
 		return !w.text.yes()
 	}
 	return !w.none && !w.no()

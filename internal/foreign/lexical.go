@@ -18,7 +18,6 @@ type lexicalNode struct {
 	Tag      loose         `json:"tag"`
 	ListType loose         `json:"listType"`
 	Start    loose         `json:"start"`
-	Checked  loose         `json:"checked"`
 	card
 }
 

@@ -25,6 +25,7 @@ type post struct {
 	date      time.Time // zero where there is none
 	scheduled bool      // it comes out at its date
 	draft     bool
+	hidden    bool // it may not be for everybody in its system, of which a draft is the consequence
 	pinned    bool
 	labels    []string
 	address   string // in its system: a whole address, or a path
@@ -50,7 +51,7 @@ func (p *post) hide(what, why string) {
 	default:
 		p.note(note.Kind, note.What, note.Message)
 	}
-	p.draft = true
+	p.draft, p.hidden = true, true
 }
 
 // publishedAt returns the date that the file has, nil for none. A post that is to come out in a year that it
@@ -122,9 +123,9 @@ func (p *post) here() bool {
 // of the text.
 func (p *post) titleText() string {
 	s := line(plainText(p.title))
-	if !strings.ContainsFunc(s, visible) {
+	if !strings.ContainsFunc(s, posts.Seen) {
 		s = cut(line(plainText(p.body)), 60)
-		if !strings.ContainsFunc(s, visible) {
+		if !strings.ContainsFunc(s, posts.Seen) {
 			s = p.slug
 		}
 		p.note(frontmatter.Choice, "title", "it has no title, so it is called "+short(s))
@@ -206,7 +207,7 @@ func (s *slugs) pick(id string, wishes ...string) string {
 		}
 		for _, suffix := range []string{"", "-" + id} {
 			short := []rune(slug)
-			short = short[:min(len(short), max(100-utf8.RuneCountInString(suffix), 0))]
+			short = short[:min(len(short), max(posts.MaxSlug-utf8.RuneCountInString(suffix), 0))]
 			full, problem := posts.CheckSlug(strings.TrimRight(string(short), "-_.") + suffix)
 			if problem == "" && !s.taken[full] {
 				s.taken[full] = true
@@ -286,7 +287,3 @@ func cut(s string, n int) string {
 
 // short returns a piece of a text as a note shows it.
 func short(s string) string { return cut(line(s), 80) }
-
-func visible(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S, unicode.Co)
-}

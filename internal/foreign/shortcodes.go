@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"blog/internal/frontmatter"
 )
 
 // shortcodes expands what WordPress's own shortcodes mean.
@@ -22,9 +24,22 @@ var (
 	verbatims = regexp.MustCompile(`(?i)<(pre|code|script|style|textarea)\b`)
 )
 
-// restricts finds, in the names of shortcodes and blocks of plugins, what shows its text to some readers only.
-var restricts = regexp.MustCompile(`(?i)member|restrict|private|protect|paywall|premium|subscriber|hidden|hide|` +
-	`encrypt|passw|logged|login|paid|unlock|locker|mepr|^rcp|^s2if|^wlm|^ihc`)
+// ofPlugins finds the names of shortcodes by which plugins show a text to some readers only, and which have no word
+// of frontmatter's for it.
+var ofPlugins = regexp.MustCompile(`(?i)mepr|^rcp|^s2if|^wlm|^ihc`)
+
+// restricts reports whether a shortcode or a block has the name of one that shows its text to some readers only.
+func restricts(name string) bool { return frontmatter.Restricts(name) || ofPlugins.MatchString(name) }
+
+// restrictsBy reports whether an attribute of a shortcode says that it shows its text to some readers only.
+func restrictsBy(attributes map[string]string) bool {
+	for key, text := range attributes {
+		if frontmatter.Hides(key, text) {
+			return true
+		}
+	}
+	return false
+}
 
 // shortcodeEnd finds the ends of shortcodes, whose names WordPress makes of any sign but these.
 var shortcodeEnd = regexp.MustCompile(`\[/([^\x00-\x20<>&/\[\]=]+)\]`)
@@ -39,7 +54,7 @@ func (s *shortcodes) restricted(text string) {
 		}
 		name := strings.ToLower(text[m[2]:m[3]])
 		text = text[m[1]:]
-		if !strings.HasPrefix(text, "]") && restricts.MatchString(name) {
+		if !strings.HasPrefix(text, "]") && restricts(name) {
 			s.hide(name)
 		}
 	}
@@ -148,7 +163,7 @@ func (s *shortcodes) piece(b *strings.Builder, text string) {
 		case ok:
 			b.WriteString(out)
 		default:
-			if restricts.MatchString(name) {
+			if restricts(name) || restrictsBy(attributes(attrs)) {
 				s.hide(name)
 			}
 			if end >= 0 || attrs != "" && strings.Contains(attrs, "=") {
@@ -265,11 +280,16 @@ func (s *shortcodes) caption(a map[string]string, inner string) string {
 	return "\n\n<figure>" + picture + "<figcaption>" + strings.ReplaceAll(text, "\n", " ") + "</figcaption></figure>\n\n"
 }
 
-// gallery gives the pictures of a gallery: those that it names, or else those that belong to the entry.
+// gallery gives the pictures of a gallery: those that it names, or else those that belong to the entry, or to
+// another one. As in WordPress, those of an entry that is not for everybody are in no other entry's gallery.
 func (s *shortcodes) gallery(name string, a map[string]string) string {
 	ids := s.w.albums[s.entry.id]
 	if id := a["id"]; id != "" {
 		ids = s.w.albums[id]
+		if id != s.entry.id && !s.w.shows(id) && !s.p.hidden && len(ids) > 0 {
+			s.p.note(Lost, "["+name+"]", "it shows the attachments of an entry that is not for everybody")
+			ids = nil
+		}
 	}
 	named := a["ids"] + a["include"]
 	if named != "" {
@@ -294,7 +314,7 @@ func (s *shortcodes) gallery(name string, a map[string]string) string {
 	switch {
 	case missing > 0:
 		s.p.note(Lost, "["+name+"]", fmt.Sprintf("%d of its attachments are not in the export", missing))
-	case b.Len() == 0:
+	case b.Len() == 0 && !slices.ContainsFunc(s.p.notes, func(n Note) bool { return n.What == "["+name+"]" }):
 		s.p.note(Lost, "["+name+"]", "it shows attachments of which the export has none")
 	}
 	return b.String() + "\n\n"

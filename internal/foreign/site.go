@@ -4,22 +4,31 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
+
+	"blog/internal/posts"
 )
 
 // site knows the addresses of a blog in its system.
 type site struct {
 	hosts   map[string]bool   // its own
 	uploads map[string]bool   // those that have its pictures besides, without scheme
-	slugs   map[string]string // of its entries, by address
+	entries map[string]target // its entries, by address
 	files   map[string]string // addresses of its files, by that of the page that shows one
 	picture func(path string) bool
 }
 
+// target is an entry to which a link may lead.
+type target struct {
+	slug   string
+	hidden bool // it may not be for everybody in its system
+}
+
 func newSite(picture func(string) bool) *site {
 	return &site{
-		hosts: map[string]bool{}, uploads: map[string]bool{}, slugs: map[string]string{}, files: map[string]string{},
-		picture: picture,
+		hosts: map[string]bool{}, uploads: map[string]bool{}, entries: map[string]target{},
+		files: map[string]string{}, picture: picture,
 	}
 }
 
@@ -40,13 +49,13 @@ func (s *site) addUpload(address string) {
 }
 
 // addEntry notes the address of an entry.
-func (s *site) addEntry(address, slug string) {
+func (s *site) addEntry(address string, to target) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
 		return
 	}
-	if key := entryKey(u); key != "" && s.slugs[key] == "" {
-		s.slugs[key] = slug
+	if key := entryKey(u); key != "" && s.entries[key].slug == "" {
+		s.entries[key] = to
 	}
 }
 
@@ -80,36 +89,57 @@ func (s *site) local(address string) *url.URL {
 	return nil
 }
 
-// link returns where a link leads from here on. known is false for an address on the site at which the
-// export has nothing.
-func (s *site) link(address string) (to string, known bool) {
+// Why a link stays as it is.
+const (
+	leadsNowhere = "this leads to nothing that is in the export"
+	leadsHidden  = "this leads to what is not for everybody, whose name readers are not shown, so it stays as it is"
+)
+
+// link returns where a link leads from here on, and, where an address on the site stays as it is, why. A post that
+// everybody may read does not get the name of an entry that not everybody may: hidden says that it is no such post.
+func (s *site) link(address string, hidden bool) (to, why string) {
 	address = strings.TrimSpace(address)
 	if picture := s.find(address); picture != "" {
-		return picture, true
+		return picture, ""
 	}
 	u := s.local(address)
 	if u == nil {
-		return address, true
+		return address, ""
 	}
-	if slug := s.slugs[entryKey(u)]; slug != "" {
-		to = "/posts/" + url.PathEscape(slug)
+	entry := s.entries[entryKey(u)]
+	if entry.slug != "" && (!entry.hidden || hidden || names(u, entry.slug)) {
+		to = "/posts/" + url.PathEscape(entry.slug)
 		if u.Fragment != "" {
 			to += "#" + u.EscapedFragment()
 		}
-		return to, true
+		return to, ""
 	}
 	if file := s.files[entryKey(u)]; file != "" {
-		return s.image(file), true
+		return s.image(file), ""
 	}
 	if after, isGhost := strings.CutPrefix(address, ghostURL); isGhost {
 		address = "/" + strings.TrimLeft(after, "/")
 	}
-	front := strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
-	return address, front || strings.HasPrefix(address, "#")
+	switch front := strings.Trim(u.Path, "/") == "" && u.RawQuery == ""; {
+	case entry.slug != "":
+		return address, leadsHidden
+	case front || strings.HasPrefix(address, "#"):
+		return address, ""
+	}
+	return address, leadsNowhere
+}
+
+// names reports whether a slug stands in an address already.
+func names(u *url.URL, slug string) bool {
+	return slices.ContainsFunc(strings.Split(u.Path, "/"), func(part string) bool {
+		return part != "" && posts.Slugify(part) == posts.Slugify(slug)
+	})
 }
 
 var (
-	wxrSize   = regexp.MustCompile(`-(?:\d{1,5}x\d{1,5}|scaled|rotated|e\d{10,})(\.[A-Za-z]+)$`)
+	// wxrSize is what a smaller picture has in its name. One that was edited (-e and a number) may have been cut so as
+	// not to show all of the picture that it was made from, and does not stand for it.
+	wxrSize   = regexp.MustCompile(`-(?:\d{1,5}x\d{1,5}|scaled|rotated)(\.[A-Za-z]+)$`)
 	ghostSize = regexp.MustCompile(`/size/[wh0-9]+(?:/format/[a-z]+)?/`)
 )
 

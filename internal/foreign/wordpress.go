@@ -20,32 +20,36 @@ type wxrFile struct {
 	authors map[string]string // an e-mail address or name, by login
 	media   map[string]wxrMedia
 	albums  map[string][]string // ids of the pictures that belong to an entry, by its id
+	open    map[string]bool     // by id, the entries that everybody may read
 }
 
 // wxrMedia is an attachment.
 type wxrMedia struct {
-	id, address, alt, caption string
-	order                     int
+	address, alt, caption string
+	parent                string // id of the entry that it belongs to, "" or 0 for none
+	page                  string // the address of the page that shows it
+	order                 int
 }
 
 // wxrRef is an entry in the index.
 type wxrRef struct {
 	place
-	id, name, title, link, kind string
+	id, name, title, link string
+	hidden                bool // it may not be for everybody
 }
 
 // openWXR reads the index of a WXR file.
 func openWXR(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 	w := &wxrFile{
 		file: file, opt: opt, site: newSite(opt.Picture), authors: map[string]string{}, media: map[string]wxrMedia{},
-		albums: map[string][]string{},
+		albums: map[string][]string{}, open: map[string]bool{},
 	}
 	r := newWXRReader(io.NewSectionReader(file, 0, size))
 	found, err := w.index(r)
 	if err != nil {
 		return nil, r.problem(err)
 	}
-	x := &Export{System: "WordPress", places: map[string]place{}, Left: found.left(), read: w.entry}
+	x := &Export{places: map[string]place{}, Left: found.left(), read: w.entry}
 	slices.SortStableFunc(found.refs, func(a, b wxrRef) int { return cmp.Compare(a.extra, b.extra) })
 	places, ids := make([]*place, len(found.refs)), make([]string, len(found.refs))
 	for i := range found.refs {
@@ -63,9 +67,17 @@ func openWXR(file io.ReaderAt, size int64, opt Options) (*Export, error) {
 		ref.place.name = folder + ref.slug + ".md"
 		x.names = append(x.names, ref.place.name)
 		x.places[ref.place.name] = ref.place
-		w.site.addEntry(ref.link, ref.slug)
+		to := target{slug: ref.slug, hidden: ref.hidden || ref.doubt != ""}
+		w.site.addEntry(ref.link, to)
 		if ref.id != "" {
-			w.site.slugs["?"+ref.id] = ref.slug
+			w.site.entries["?"+ref.id] = to
+			w.open[ref.id] = !to.hidden
+		}
+	}
+	for _, id := range sortedKeys(w.media) { // the page of a file leads to the file, where everybody may see the page
+		m := w.media[id]
+		if u, err := url.Parse(m.page); err == nil && entryKey(u) != "" && w.shows(m.parent) {
+			w.site.files[entryKey(u)] = m.address
 		}
 	}
 	for _, ids := range w.albums {
@@ -201,19 +213,41 @@ func (w *wxrFile) sort(found *wxrIndex, it *wxrItem, at place) {
 		return
 	}
 	found.refs = append(found.refs, wxrRef{
-		place: at, id: it.id, name: it.name, title: it.title, link: it.link, kind: it.kind,
+		place: at, id: it.id, name: it.name, title: it.title, link: it.link, hidden: !w.isOpen(it, at),
 	})
 }
 
-// attach notes a file of the site.
-func (w *wxrFile) attach(it *wxrItem) {
-	w.site.addUpload(it.attachment)
-	if u, err := url.Parse(it.link); err == nil && entryKey(u) != "" {
-		w.site.files[entryKey(u)] = it.attachment
+// isOpen reports whether everybody may read an entry, before its text is converted. What only its text can tell is
+// taken for no where it is not sure.
+func (w *wxrFile) isOpen(it *wxrItem, at place) bool {
+	date, dated := w.date(it)
+	p := &post{date: date, scheduled: it.status == "future"}
+	w.privacy(p, it, at)
+	p.publishedAt()
+	s := &shortcodes{w: w, p: p, entry: it}
+	s.restricted(it.content)
+	for _, m := range shortcode.FindAllStringSubmatch(it.content, -1) {
+		if restricts(m[3]) || restrictsBy(attributes(m[4])) {
+			s.hide(m[3])
+		}
 	}
+	blocks(it.content, p)
+	return dated && !p.hidden && !p.scheduled
+}
+
+// shows reports whether everybody may see what belongs to an entry: the entry is not known to be for everybody where
+// it is not in the export. What belongs to none is everybody's.
+func (w *wxrFile) shows(parent string) bool { return parent == "" || parent == "0" || w.open[parent] }
+
+// attach notes a file of the site. One that is not for everybody itself is in no gallery.
+func (w *wxrFile) attach(it *wxrItem) {
+	if it.status != "inherit" && it.status != "publish" || it.password != "" || it.access != "" || it.doubt != "" {
+		return
+	}
+	w.site.addUpload(it.attachment)
 	w.media[it.id] = wxrMedia{
-		id: it.id, address: it.attachment, alt: it.alt, caption: bounded(plainText(it.excerpt)),
-		order: number(it.order),
+		address: it.attachment, alt: it.alt, caption: bounded(plainText(it.excerpt)),
+		order: number(it.order), parent: it.parent, page: it.link,
 	}
 	if it.parent != "" && it.parent != "0" && isPicture(it.attachment) {
 		w.albums[it.parent] = append(w.albums[it.parent], it.id)

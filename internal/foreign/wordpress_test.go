@@ -37,6 +37,11 @@ func item(content, more string) string {
 	return "<item>" + b.String() + more + "</item>"
 }
 
+// meta is a key of an item with its value.
+func meta(key, value string) string {
+	return "<wp:postmeta><wp:meta_key>" + key + "</wp:meta_key><wp:meta_value>" + value + "</wp:meta_value></wp:postmeta>"
+}
+
 // page is one that the export has besides.
 const page = `<item><title>About</title><link>https://old.example/about/</link><wp:post_id>9</wp:post_id>` +
 	`<wp:post_name>about</wp:post_name><wp:status>publish</wp:status><wp:post_type>page</wp:post_type></item>`
@@ -116,6 +121,17 @@ func TestWXRPrivacy(t *testing.T) {
 		"a block": {"<content:encoded>a &lt;!-- wp:premium-content/container --&gt;x&lt;!-- " +
 			"/wp:premium-content/container --&gt;" +
 			"</content:encoded>", false, "private wp:premium-content/container"},
+		"an attribute": {"<content:encoded>[content role=editor]x</content:encoded>", false,
+			"private [content], text [content]"},
+		"its value": {`<content:encoded>[x visibility="members"]x[/x]</content:encoded>`, false,
+			"private [x], text [x]"},
+		"for all":        {`<content:encoded>[x visibility="public"]x[/x]</content:encoded>`, true, "text [x]"},
+		"a key":          {meta("_visibility", "private"), false, "private _visibility"},
+		"a key's word":   {meta("my_restrict_to", "gold"), false, "private my_restrict_to"},
+		"no such word":   {meta("classic-editor-remember", "block-editor") + meta("_hide_title", "1"), true, ""},
+		"not restricted": {meta("paid_content", "0") + meta("_members_access_role", ""), true, ""},
+		"a setting": {`<content:encoded>&lt;!-- wp:group {"membersOnly":true} --&gt;x&lt;!-- /wp:group --&gt;` +
+			"</content:encoded>", false, "private wp:group"},
 		"below": {"<content:encoded>a &lt;!-- wp:jetpack/paywall /--&gt; x</content:encoded>", false,
 			"private wp:jetpack/paywall, lost wp:jetpack/paywall"},
 		"tagged": {`<category domain="post_tag">private</category>`, true, ""},

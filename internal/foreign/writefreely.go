@@ -66,7 +66,7 @@ func (w *writeFreely) collection(r *jsonReader) error {
 		if key == "posts" {
 			return r.array(func() error { return w.post(r, &n) })
 		}
-		if key != "alias" && key != "url" && !aboutReaders[key] {
+		if speaks, _ := aboutReaders(key); key != "alias" && key != "url" && !speaks {
 			return r.skip()
 		}
 		var text scalar
@@ -144,7 +144,7 @@ func (w *writeFreely) open(size int64) (*Export, error) {
 	if err := linesOf(w.file, size, places); err != nil {
 		return nil, err
 	}
-	x := &Export{System: "WriteFreely", places: map[string]place{}, read: w.entry}
+	x := &Export{places: map[string]place{}, read: w.entry}
 	taken := newSlugs()
 	for i := range w.refs {
 		ref := &w.refs[i]
@@ -155,7 +155,7 @@ func (w *writeFreely) open(size int64) (*Export, error) {
 		x.places[ref.name] = ref.place
 		w.site.addHost(w.blog(ref).url)
 		if address := w.address(ref); address != "" {
-			w.site.addEntry(address, ref.place.slug)
+			w.site.addEntry(address, target{slug: ref.place.slug}) // which has the slug in it
 		}
 	}
 	return x, nil

@@ -9,21 +9,23 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"blog/internal/frontmatter"
 )
 
 // wxrItem is one <item> of a WXR file. Without its texts it is what the index needs.
 type wxrItem struct {
-	title, link, creator, pubDate        string
-	content, excerpt                     string
-	id, name, status, parent, kind       string
-	date, dateGMT, modifiedGMT, password string
-	attachment, sticky, order            string
-	terms                                []wxrTerm
-	thumbnail, alt                       string
-	access                               string // a plugin's key by which only some readers may read it
-	comments                             int
-	doubt                                string            // an element that cannot be told by, "" for none
-	seen                                 map[string]string // what the elements of decisive say
+	title, link, creator, pubDate  string
+	content, excerpt               string
+	id, name, status, parent, kind string
+	date, dateGMT, password        string
+	attachment, sticky, order      string
+	terms                          []wxrTerm
+	thumbnail, alt                 string
+	access                         string // a plugin's key by which only some readers may read it
+	comments                       int
+	doubt                          string            // an element that cannot be told by, "" for none
+	seen                           map[string]string // what the elements of decisive say
 }
 
 // decisive are the elements that say who may read an item, when, and what. Of two that differ it cannot be told
@@ -232,8 +234,6 @@ func (it *wxrItem) at(name string) *string {
 		return &it.date
 	case "post_date_gmt":
 		return &it.dateGMT
-	case "post_modified_gmt":
-		return &it.modifiedGMT
 	case "post_password":
 		return &it.password
 	case "attachment_url":
@@ -267,8 +267,8 @@ func (r *wxrReader) meta(it *wxrItem) error {
 				it.thumbnail = value
 			case key == "_wp_attachment_image_alt":
 				it.alt = value
-			case restrictsKey.MatchString(key) && (values > 1 || !whole || !slices.Contains(
-				[]string{"", "0", "everybody", "none", "any", "all", "no", "off", "false", "public"}, strings.ToLower(value))):
+			case frontmatter.Hides(key, value), restrictsKey.MatchString(key) && frontmatter.Hides("roles", value),
+				(values > 1 || !whole) && (restrictsKey.MatchString(key) || frontmatter.RestrictsKey(key)):
 				it.access = key
 			}
 			return nil
@@ -290,10 +290,10 @@ func (r *wxrReader) meta(it *wxrItem) error {
 	}
 }
 
-// restrictsKey finds the keys by which plugins show an entry to some readers only.
-var restrictsKey = regexp.MustCompile(`(?i)^_jetpack_newsletter_access$|^_members_access_role$|` +
-	`^rcp_(access|subscription|user)_level$|^_wpmem_block$|^um_content_restriction$|^groups-(groups_)?read|` +
-	`^pms-content-restrict|^_leaky_paywall_visib|paid_content$`)
+// restrictsKey finds the keys by which plugins show an entry to some readers only, and which have no word of
+// frontmatter's for it. Their values are roles.
+var restrictsKey = regexp.MustCompile(`(?i)^_jetpack_newsletter_access$|^rcp_(access|subscription|user)_level$|` +
+	`^_wpmem_block$|^groups-(groups_)?read`)
 
 // skip reads up to the end of an element, of which nothing is wanted.
 func (r *wxrReader) skip(name xml.Name) error {

@@ -3,6 +3,7 @@ package frontmatter
 import (
 	"bytes"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -10,15 +11,50 @@ import (
 
 // Below is what a file says of all others in its folder and below.
 type Below struct {
+	Path    string // of the folder or file that it speaks of, below its own folder; "" for all of it
 	Key     string // that says so
 	Line    int
 	Private bool // they are not for everybody
 	Unclear bool // they may be not for everybody, or the file cannot be read
 }
 
+// hearAll hears all pairs of a mapping that counts as if it stood in each of the files of which it speaks.
+func (h *hearing) hearAll(v *value) {
+	for _, e := range v.pairs {
+		h.hear(e.key, cascade, e.line, e.value, true)
+	}
+}
+
+// script matches the names of Eleventy's data that a program gives.
+var script = regexp.MustCompile(`(?i)\.11tydata\.(?:js|cjs|mjs|ts|cts|mts)$`)
+
+var scriptPair = regexp.MustCompile(`["']?([A-Za-z_$][\w$]*)["']?\s*:\s*["']?([^"',}\n]*)`)
+
+// readScript looks in a program, which nothing here runs, for a key that may say that its files are not for
+// everybody.
+func readScript(data []byte, now time.Time) Below {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		if bytes.HasPrefix(bytes.TrimSpace(line), []byte("//")) {
+			continue
+		}
+		for _, m := range scriptPair.FindAllSubmatch(line, 50) {
+			if key := string(m[1]); straySays(key, strings.TrimSpace(string(m[2])), time.UTC, now) {
+				return Below{Key: key, Line: n, Unclear: true}
+			}
+		}
+	}
+	return Below{}
+}
+
 // ReadBelow reads what a file says of all others in its folder and below. It is a section's page of Hugo's or
-// Zola's (_index.md), by draft or in its cascade, or else a folder's data of Eleventy's, an object of JSON.
+// Zola's (_index.md), by draft or in its cascade, or else a folder's data of Eleventy's, an object of JSON
+// or a program.
 func ReadBelow(name string, data []byte, now time.Time) Below {
+	if script.MatchString(name) {
+		return readScript(data, now)
+	}
 	p := &parser{file: File{Name: name, Raw: data, loc: time.UTC}, heard: map[string]bool{}}
 	if !p.readable(data) {
 		return Below{Line: p.problems[0].Line, Unclear: true}
@@ -43,14 +79,18 @@ func ReadBelow(name string, data []byte, now time.Time) Below {
 			return Below{Key: it.key, Line: it.line, Private: true}
 		case squash(it.key) == cascade:
 			for _, v := range append([]*value{it.value}, it.value.list...) {
-				for _, e := range v.pairs {
-					h.hear(e.key, cascade, e.line, e.value, true)
-				}
+				h.hearAll(v)
 			}
 		case !isSection:
 			h.hear(it.key, cascade, it.line, it.value, true)
 		}
 	}
+	return h.outcome(now)
+}
+
+// outcome gives what was heard in a file that speaks of others.
+func (h *hearing) outcome(now time.Time) Below {
+	p := h.p
 	for _, d := range h.delays {
 		if d.until.After(now) {
 			h.private = append(h.private, d.statement)

@@ -222,26 +222,3 @@ var waitKey = regexp.MustCompile(`^(?:post|page|article|entry|note|og|auto)?(?:`
 	`|(?:embargo(?:ed)?|private|hidden|hide|draft|unlisted|unpublished|schedul(?:e|ed)|locked|premium|paywall(?:ed)?|` +
 	`membersonly|earlyaccess)(?:until|till)` +
 	`|(?:post(?:ed)?)(?:date|datetime|time|on|at|from|after)(?:utc|gmt)?)$`)
-
-// privateMarks finds what in the text keeps a part of it from some readers: Ghost's beginning of what members
-// read, and shortcodes that encrypt what is between them.
-func (p *parser) privateMarks() (found []statement) {
-	var fence codeFence
-	n := p.file.parts.firstOfBody - 1
-	for line := range strings.Lines(p.file.Body) {
-		n++
-		if fence.holds(strings.TrimLeft(line, " \t>")) {
-			continue
-		}
-		if m := privateMark.FindStringSubmatch(codeSpan.ReplaceAllString(line, "")); m != nil {
-			return []statement{{m[1] + m[2], n}}
-		}
-	}
-	return nil
-}
-
-var (
-	codeSpan    = regexp.MustCompile("`[^`]*`")
-	privateMark = regexp.MustCompile(`(?i)<!--\s*(members?[ -]?only|paywall|private|draft)\s*-->` +
-		`|\{[{%][<%]?[-\s]*((?:hugo-?)?encrypt(?:ed|or)?|members?-?only|private|paywall|password|protected)\b`)
-)

@@ -74,8 +74,8 @@ func stemOf(name string) (stem, date string) {
 	return stem, ""
 }
 
-// maxSlug is the length of the longest slug that is made from a file's name, in characters.
-const maxSlug = 100
+// MaxSlug is the length of the longest slug of a post, in characters. One that is made from a file's name is cut.
+const MaxSlug = 100
 
 // slugOf returns the slug of a name: letters, marks and digits of every script, in lower case, with
 // single dashes between them. Apostrophes are left out without a dash.
@@ -89,7 +89,7 @@ func slugOf(s string) string {
 		case !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsNumber(r):
 			dash = n > 0
 			continue
-		case n >= maxSlug || dash && n >= maxSlug-1:
+		case n >= MaxSlug || dash && n >= MaxSlug-1:
 			return b.String()
 		}
 		if dash {

@@ -120,6 +120,9 @@ func privateName(name string) bool {
 	return false
 }
 
+// PrivateName reports whether a folder has the name of one in which what is not for everybody lies.
+func PrivateName(folder string) bool { return privateName(folder) }
+
 // privateFolder gives the first part of the file's path that says that what is in it is not for everybody: one
 // that begins with a low line, since Jekyll, Hexo and Astro publish none of these but _posts, and one with
 // such a name (drafts, x.draft.md), unless the file has said that it is public. A file that has our own

@@ -118,8 +118,8 @@ func verdicts(texts map[verdict]string) map[string]verdict {
 }
 
 // speechOf finds what a key, in the form of squash, can say. Besides those of the table there are keys that
-// name the post as well (isPagePrivate, draft_post), and those by whom alone it is read (patrons_only). Of
-// these a value of another kind speaks of something else.
+// name the post as well (isPagePrivate, draft_post), those by whom alone it is read (patrons_only), and those with a
+// word of restricting in them (restrict_access). Of these a value of another kind speaks of something else.
 func speechOf(key string) (speech, bool) {
 	if s, found := speeches[key]; found || len(key) >= longKey {
 		return s, found
@@ -145,6 +145,9 @@ func speechOf(key string) (speech, bool) {
 			s.vague = true
 			return s, true
 		}
+	}
+	if contains(key, restricting) {
+		return speech{manner: ifTrue, vague: true}, true
 	}
 	return speech{}, false
 }

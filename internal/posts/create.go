@@ -143,7 +143,7 @@ func freeSlug(ctx context.Context, tx *repo.Tx, title string) (string, error) {
 		if n == 1 {
 			return base
 		}
-		return cut(base, maxSlug-len(strconv.Itoa(n))-1) + "-" + strconv.Itoa(n)
+		return cut(base, MaxSlug-len(strconv.Itoa(n))-1) + "-" + strconv.Itoa(n)
 	}
 	high := 1
 	for {

@@ -41,7 +41,7 @@ func (c checker) err() error { return apperr.InvalidFields(c) }
 
 func (c checker) title(s string) string {
 	s = oneLine(s)
-	if !strings.ContainsFunc(s, seen) {
+	if !strings.ContainsFunc(s, Seen) {
 		c.note("title", "cannot be empty")
 	}
 	c.note("title", line(s, MaxTitle))
@@ -51,8 +51,8 @@ func (c checker) title(s string) string {
 // oneLine returns s as a field of one line is stored: in NFC, with single spaces between words.
 func oneLine(s string) string { return norm.NFC.String(strings.Join(strings.Fields(s), " ")) }
 
-// seen reports whether r is visible on a page.
-func seen(r rune) bool {
+// Seen reports whether r is visible on a page. A title has at least one such character.
+func Seen(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S, unicode.Co)
 }
 
@@ -92,7 +92,7 @@ func (c checker) permalinks(paths []string) []string {
 	out := []string{}
 	seen := map[string]bool{}
 	if len(paths) > 10*maxPermalinks { // even with repeated paths no honest list is this long
-		c.note("permalinks", "are more than 20")
+		c.note("permalinks", fmt.Sprintf("are more than %d", maxPermalinks))
 		return out
 	}
 	for _, p := range paths {
@@ -104,7 +104,7 @@ func (c checker) permalinks(paths []string) []string {
 		}
 	}
 	if len(out) > maxPermalinks {
-		c.note("permalinks", "are more than 20")
+		c.note("permalinks", fmt.Sprintf("are more than %d", maxPermalinks))
 	}
 	return out
 }

@@ -1,16 +1,19 @@
 package posts
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"blog/internal/frontmatter"
 )
 
-// maxSlug is the length of the longest slug, in characters.
-const maxSlug = 100
+// MaxSlug is the length of the longest slug, in characters.
+const MaxSlug = frontmatter.MaxSlug
 
 // ReservedSlugs returns the names below /posts/ that cannot be slugs of posts.
 func ReservedSlugs() []string { return []string{"new", "feed", "page", "feed.xml"} }
@@ -31,7 +34,7 @@ func fold(s string) string {
 }
 
 // Slugify returns the slug of a title: NFC, lower case, letters and digits of every script, one
-// hyphen for everything between them, at most 100 characters. It returns "" when nothing remains.
+// hyphen for everything between them, at most MaxSlug characters. It returns "" when nothing remains.
 // CheckSlug accepts any other result, unless it is reserved.
 func Slugify(title string) string {
 	var b strings.Builder
@@ -44,7 +47,7 @@ func Slugify(title string) string {
 				n++
 			}
 			dash = false
-			if n >= maxSlug {
+			if n >= MaxSlug {
 				return norm.NFC.String(strings.TrimRight(b.String(), "-"))
 			}
 			b.WriteRune(r)
@@ -68,8 +71,8 @@ func CheckSlug(slug string) (stored, problem string) {
 	if s == "" {
 		return "", "cannot be empty"
 	}
-	if utf8.RuneCountInString(s) > maxSlug {
-		return "", "is longer than 100 characters"
+	if utf8.RuneCountInString(s) > MaxSlug {
+		return "", fmt.Sprintf("is longer than %d characters", MaxSlug)
 	}
 	between := func(r rune) bool { return r == '-' || r == '_' || r == '.' }
 	last, _ := utf8.DecodeLastRuneInString(s)
