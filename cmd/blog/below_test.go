@@ -25,12 +25,13 @@ func TestWhatFoldersSay(t *testing.T) {
 		"program":        {"a/a.11tydata.js", "export default { draft: true }", "a/b/x.md", ""},
 		"data of a file": {"a/b/x.11tydata.json", `{"draft": true}`, "a/b/x.md", "draft"},
 		"of another":     {"a/b/y.11tydata.json", `{"draft": true}`, "a/b/x.md", "published"},
-		"Jekyll":         {"_config.yml", jekyll + "- scope: {path: a/b}\n  values: {published: false}\n", "a/b/x.md", "draft"},
-		"Jekyll's file":  {"_config.yml", jekyll + "- scope: {path: a/b/x.md}\n  values: {draft: 1}\n", "a/b/x.md", "draft"},
-		"other folder":   {"_config.yml", jekyll + "- scope: {path: b}\n  values: {draft: 1}\n", "a/b/x.md", "published"},
-		"Hugo":           {"hugo.toml", "[cascade]\ndraft = true\n", "content/b/x.md", "draft"},
-		"Obsidian":       {".obsidian/publish.json", `{"excluded": ["a"]}`, "a/b/x.md", "draft"},
-		"nothing":        {"a/notes.json", `{"draft": true}`, "a/b/x.md", "published"},
+		"Jekyll": {"_config.yml", jekyll + "- scope: {path: a/b}\n  values: {published: false}\n", "a/b/x.md",
+			"draft"},
+		"Jekyll's file": {"_config.yml", jekyll + "- scope: {path: a/b/x.md}\n  values: {draft: 1}\n", "a/b/x.md", "draft"},
+		"other folder":  {"_config.yml", jekyll + "- scope: {path: b}\n  values: {draft: 1}\n", "a/b/x.md", "published"},
+		"Hugo":          {"hugo.toml", "[cascade]\ndraft = true\n", "content/b/x.md", "draft"},
+		"Obsidian":      {".obsidian/publish.json", `{"excluded": ["a"]}`, "a/b/x.md", "draft"},
+		"nothing":       {"a/notes.json", `{"draft": true}`, "a/b/x.md", "published"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			site := filepath.Join(w.dir, "site of "+name)

@@ -91,8 +91,8 @@ func (s *site) local(address string) *url.URL {
 
 // Why a link stays as it is.
 const (
-	leadsNowhere = "this leads to nothing that is in the export"
-	leadsHidden  = "this leads to what is not for everybody, whose name readers are not shown, so it stays as it is"
+	toNothing = "this leads to nothing that is in the export"
+	toHidden  = "this leads to what is not for everybody, whose name readers are not shown, so it stays as it is"
 )
 
 // link returns where a link leads from here on, and, where an address on the site stays as it is, why. A post that
@@ -122,11 +122,11 @@ func (s *site) link(address string, hidden bool) (to, why string) {
 	}
 	switch front := strings.Trim(u.Path, "/") == "" && u.RawQuery == ""; {
 	case entry.slug != "":
-		return address, leadsHidden
+		return address, toHidden
 	case front || strings.HasPrefix(address, "#"):
 		return address, ""
 	}
-	return address, leadsNowhere
+	return address, toNothing
 }
 
 // names reports whether a slug stands in an address already.

@@ -58,7 +58,7 @@ func hides(key, text string, further []string) bool {
 		return false
 	}
 	if s, found := speechOf(key); found && !s.vague {
-		if verdict := s.judge(v); verdict == private || verdict == unclear && !s.opens {
+		if said := s.judge(v); said == private || said == unclear && !s.opens {
 			return true
 		}
 	}
